@@ -1,0 +1,79 @@
+"""Every error a user can meet, and the exit code each one ends with.
+
+    OdahuArgoError           1   a fault of the program itself
+    ├── UserError            2   a manifest, profile, option or training program is wrong
+    ├── ServiceFault         3   a server, network or disk failed; trying again may help
+    ├── TrainingFailed       4   the training ran, and ended as failed
+    └── StateUnknown         5   nobody can say what became of the training
+
+An error carries one or more problems. A problem says what is wrong, where, and how to mend it.
+This module knows nothing of manifests, Argo or terminals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A place in a file: the file's name as the user gave it, a line from 1, a field such as `spec.model.name`."""
+
+    file: str | None = None
+    line: int | None = None
+    field: str | None = None
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.file, self.line) if part is not None)
+        return ": ".join(part for part in (place, self.field) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake or fault: `message` says what is wrong, `hint` how to mend it."""
+
+    message: str
+    where: Where = Where()
+    hint: str | None = None
+
+    def __str__(self) -> str:
+        place = str(self.where)
+        text = f"{place}: {self.message}" if place else self.message
+        return f"{text}\n  hint: {self.hint}" if self.hint else text
+
+
+class OdahuArgoError(Exception):
+    """The root of the tree: `problems` is never empty, `exit_code` is what the command line ends with."""
+
+    exit_code = 1
+
+    def __init__(self, problems: str | Problem | Iterable[Problem], hint: str | None = None):
+        if isinstance(problems, str):
+            problems = Problem(problems, hint=hint)
+        self.problems: tuple[Problem, ...] = (problems,) if isinstance(problems, Problem) else tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class UserError(OdahuArgoError):
+    """What the user wrote cannot work as it stands; repeating it unchanged would fail again."""
+
+    exit_code = 2
+
+
+class ServiceFault(OdahuArgoError):
+    """Something outside failed that may work on the next try: a server, the network, a full disk."""
+
+    exit_code = 3
+
+
+class TrainingFailed(OdahuArgoError):
+    """A training was run and its state is `failed`."""
+
+    exit_code = 4
+
+
+class StateUnknown(OdahuArgoError):
+    """The state of a training cannot be found out."""
+
+    exit_code = 5
