@@ -68,7 +68,9 @@ def _require_safe_file_name(template: str, name: str) -> None:
             "use letters, digits and . _ - + @ = only, beginning with a letter or digit",
         )
     if len(name.encode()) > LONGEST_NAME:
-        raise _unusable(template, f"the name would have {len(name.encode())} bytes; {LONGEST_NAME} are allowed", "shorten it")
+        raise _unusable(
+            template, f"the name would have {len(name.encode())} bytes; {LONGEST_NAME} are allowed", "shorten it"
+        )
 
 
 def _unusable(template: str, reason: str, hint: str | None = None) -> UserError:

@@ -170,4 +170,8 @@ class Room:
         folder = self.connections / name
         if not folder.is_dir():
             raise FileNotFoundError(folder)
-        return {file.name: file.read_text(encoding="utf-8").rstrip("\r\n") for file in sorted(folder.iterdir()) if file.is_file()}
+        return {
+            file.name: file.read_text(encoding="utf-8").rstrip("\r\n")
+            for file in sorted(folder.iterdir())
+            if file.is_file()
+        }

@@ -1,0 +1,1 @@
+"""What Argo is told."""

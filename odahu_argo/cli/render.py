@@ -1,0 +1,38 @@
+"""The only place that writes to the terminal: results to standard output, all else to standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from odahu_argo.errors import OdahuArgoError
+
+
+def out(text: str) -> None:
+    """A result: what a script may read."""
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+
+def note(text: str) -> None:
+    """Something worth knowing that is no result."""
+    sys.stderr.write(text + "\n")
+
+
+def error(problem: OdahuArgoError) -> None:
+    """Every problem of an error, one below the other."""
+    for each in problem.problems:
+        note(f"error: {each}")
+
+
+def as_json(value: Any) -> None:
+    """Plain data, indented by two spaces."""
+    out(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Left-aligned columns, two spaces apart, as kubectl prints them."""
+    widths = [max(len(line[index]) for line in [columns, *rows]) for index in range(len(columns))]
+    for line in [columns, *rows]:
+        out("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())

@@ -1,0 +1,175 @@
+"""YAML and JSON text to plain values, with the line of every field.
+
+A scalar stays the text that the user wrote: `3.0` is "3.0", `1.10` is "1.10", `yes` is "yes"; only an empty value or `null`
+is None. What type a field has is for its model to say. Built from libyaml's events without recursion, and bounded, so that
+neither deep nesting nor aliases of aliases (a "YAML bomb") can exhaust memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from odahu_argo.errors import Problem, UserError, Where
+
+Path = tuple[str | int, ...]
+
+MOST_VALUES = 100_000
+DEEPEST_NESTING = 64
+_NULLS = {"", "~", "null", "Null", "NULL"}
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document of a file: its `value` (dict, list, str or None) and the line, from 1, of each field by its path."""
+
+    value: Any
+    file: str
+    lines: Mapping[Path, int]
+
+    def where(self, path: Path = ()) -> Where:
+        """The place of a field; for a field that is not there, the line of the nearest one above it."""
+        known = next(path[:end] for end in range(len(path), -1, -1) if path[:end] in self.lines or end == 0)
+        return Where(self.file, self.lines.get(known), field_name(path) or None)
+
+
+def field_name(path: Path) -> str:
+    """A path as people write it: `spec.data[0].connName`."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
+
+
+def parse(text: str, file: str) -> list[Document]:
+    """The documents of a file that are not empty.
+
+    Raises:
+        UserError: a syntax error, a key that stands twice, a key that is not text, or more nesting or aliases than allowed.
+    """
+    try:
+        return [document for document in _documents(text, file) if document.value is not None]
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else None
+        raise UserError(Problem(f"not valid YAML: {error.problem}", Where(file, line))) from error
+    except yaml.YAMLError as error:
+        raise UserError(Problem(f"not valid YAML: {error}", Where(file))) from error
+
+
+@dataclass(slots=True)
+class _Open:
+    """A mapping or list whose end has not been read yet."""
+
+    value: dict[str, Any] | list[Any]
+    path: Path
+    anchor: str | None
+    size: int = 1
+    key: str | None = None
+    merges: list[dict[str, Any]] = field(default_factory=list)
+
+
+def _documents(text: str, file: str) -> Iterator[Document]:
+    builder = _Builder(file)
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.DocumentStartEvent):
+            builder = _Builder(file)
+        elif isinstance(event, yaml.DocumentEndEvent):
+            yield Document(builder.root, file, builder.lines)
+        elif isinstance(event, yaml.NodeEvent):
+            builder.node(event)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            builder.close()
+
+
+class _Builder:
+    """Puts the events of one document together."""
+
+    def __init__(self, file: str):
+        self.file = file
+        self.root: Any = None
+        self.lines: dict[Path, int] = {}
+        self.stack: list[_Open] = []
+        self.anchors: dict[str, tuple[Any, int]] = {}
+
+    def node(self, event: yaml.NodeEvent) -> None:
+        line = event.start_mark.line + 1 if event.start_mark else 1
+        if isinstance(event, yaml.AliasEvent):
+            if event.anchor not in self.anchors:
+                raise self.refusal(f"the alias *{event.anchor} has no anchor", line)
+            value, size = self.anchors[event.anchor]
+            self.put(value, size, line)
+        elif isinstance(event, yaml.ScalarEvent):
+            value = None if not event.style and event.value in _NULLS else event.value
+            if event.anchor:
+                self.anchors[event.anchor] = (value, 1)
+            self.put(value, 1, line, scalar=event)
+        else:
+            if len(self.stack) >= DEEPEST_NESTING:
+                raise self.refusal(f"nested deeper than {DEEPEST_NESTING} levels", line)
+            collection: Any = {} if isinstance(event, yaml.MappingStartEvent) else []
+            path = self.place(line)
+            self.stack.append(_Open(collection, path, event.anchor))
+
+    def place(self, line: int) -> Path:
+        """The path of the value that comes next, noted with its line."""
+        if not self.stack:
+            path: Path = ()
+        elif isinstance(parent := self.stack[-1].value, list):
+            path = (*self.stack[-1].path, len(parent))
+        elif self.stack[-1].key is None:
+            raise self.refusal("a key must be text, not a list or a mapping", line)
+        else:
+            path = (*self.stack[-1].path, self.stack[-1].key)
+        self.lines.setdefault(path, line)
+        return path
+
+    def put(self, value: Any, size: int, line: int, scalar: yaml.ScalarEvent | None = None) -> None:
+        if not self.stack:
+            self.place(line)
+            self.root = value
+            return
+        parent = self.stack[-1]
+        if isinstance(parent.value, dict) and parent.key is None:
+            self.open_key(parent, scalar, line)
+            return
+        self.place(line)
+        parent.size += size
+        if parent.size > MOST_VALUES:
+            raise self.refusal(f"more than {MOST_VALUES} values, aliases counted", line)
+        if isinstance(parent.value, list):
+            parent.value.append(value)
+        elif parent.key == "<<":
+            parent.merges += self.mappings(value, line)
+            parent.key = None
+        else:
+            parent.value[str(parent.key)] = value
+            parent.key = None
+
+    def open_key(self, parent: _Open, scalar: yaml.ScalarEvent | None, line: int) -> None:
+        if scalar is None:
+            raise self.refusal("a key must be text, not an alias", line)
+        if scalar.value in parent.value:
+            raise self.refusal(f"the key {scalar.value!r} stands twice", line)
+        parent.key = scalar.value
+        self.lines[(*parent.path, scalar.value)] = line
+
+    def close(self) -> None:
+        done = self.stack.pop()
+        if isinstance(done.value, dict):
+            for merged in done.merges:
+                for key, value in merged.items():
+                    done.value.setdefault(key, value)
+        if done.anchor:
+            self.anchors[done.anchor] = (done.value, done.size)
+        self.put(done.value, done.size, self.lines.get(done.path, 1))
+
+    def mappings(self, value: Any, line: int) -> list[dict[str, Any]]:
+        merged = value if isinstance(value, list) else [value]
+        if not all(isinstance(mapping, dict) for mapping in merged):
+            raise self.refusal("`<<` takes a mapping or a list of mappings", line)
+        return merged
+
+    def refusal(self, message: str, line: int) -> UserError:
+        return UserError(Problem(message, Where(self.file, line)))

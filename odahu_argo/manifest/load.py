@@ -1,0 +1,156 @@
+"""Files, folders and standard input to manifests that remember where they were written."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from odahu_argo import document
+from odahu_argo.document import Document
+from odahu_argo.errors import Problem, UserError, Where
+from odahu_argo.manifest.models import Connection, Manifest, ModelTraining, ToolchainIntegration
+from odahu_argo.validation import nearest, validate
+
+T = TypeVar("T", bound=Manifest)
+
+STANDARD_INPUT = Path("-")
+LARGEST_FILE = 4 * 1024 * 1024
+"""Bytes. A manifest has a few thousand; Kubernetes takes no object over one MiB."""
+
+KINDS: dict[str, type[Manifest]] = {
+    "ModelTraining": ModelTraining,
+    "Connection": Connection,
+    "ToolchainIntegration": ToolchainIntegration,
+}
+OTHER_ODAHU_KINDS = {
+    "BatchInferenceJob",
+    "BatchInferenceService",
+    "InferenceJob",
+    "InferenceService",
+    "ModelDeployment",
+    "ModelPackaging",
+    "ModelRoute",
+    "PackagingIntegration",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Written(Generic[T]):
+    """A manifest and the document it was read from."""
+
+    manifest: T
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
+class Manifests:
+    """What was found, in the order given; `skipped` are documents of kinds that odahu-argo has no use for."""
+
+    trainings: tuple[Written[ModelTraining], ...] = ()
+    connections: tuple[Written[Connection], ...] = ()
+    toolchains: tuple[Written[ToolchainIntegration], ...] = ()
+    skipped: tuple[Document, ...] = ()
+
+
+def load(sources: Iterable[Path]) -> Manifests:
+    """The manifests in files, in folders (every .yaml, .yml and .json below them) and, for `-`, on standard input.
+
+    Raises:
+        UserError: with every problem of every document: unreadable file, bad YAML, unknown kind or field, wrong type, an id
+            given twice.
+    """
+    problems: list[Problem] = []
+    written: list[Written[Manifest]] = []
+    skipped: list[Document] = []
+    for file in _files(sources, problems):
+        for found in _parse(file, problems):
+            if _is_for_others(found):
+                skipped.append(found)
+            elif (manifest := _manifest(found, problems)) is not None:
+                written.append(Written(manifest, found))
+    problems += _repeated_ids(written)
+    if problems:
+        raise UserError(problems)
+    return Manifests(
+        trainings=_of_kind(written, ModelTraining),
+        connections=_of_kind(written, Connection),
+        toolchains=_of_kind(written, ToolchainIntegration),
+        skipped=tuple(skipped),
+    )
+
+
+def _files(sources: Iterable[Path], problems: list[Problem]) -> Iterator[Path]:
+    for source in sources:
+        if source == STANDARD_INPUT or source.is_file():
+            yield source
+        elif source.is_dir():
+            names = sorted(p for p in source.rglob("*") if p.suffix in {".yaml", ".yml", ".json"} and p.is_file())
+            if not names:
+                problems.append(Problem("the folder holds no .yaml, .yml or .json file", Where(str(source))))
+            yield from names
+        else:
+            problems.append(Problem("there is no such file or folder", Where(str(source))))
+
+
+def _parse(file: Path, problems: list[Problem]) -> list[Document]:
+    name = "standard input" if file == STANDARD_INPUT else str(file)
+    try:
+        raw = sys.stdin.buffer.read(LARGEST_FILE + 1) if file == STANDARD_INPUT else _read(file)
+        if len(raw) > LARGEST_FILE:
+            raise UserError(Problem(f"is larger than {LARGEST_FILE // 1024**2} MiB", Where(name)))
+        return document.parse(raw.decode("utf-8-sig"), name)
+    except UserError as error:
+        problems += error.problems
+    except UnicodeDecodeError:
+        problems.append(Problem("is not UTF-8 text", Where(name)))
+    except OSError as error:
+        problems.append(Problem(f"cannot be read: {error.strerror}", Where(name)))
+    return []
+
+
+def _read(file: Path) -> bytes:
+    with file.open("rb") as stream:
+        return stream.read(LARGEST_FILE + 1)
+
+
+def _is_for_others(found: Document) -> bool:
+    """Kubernetes objects and ODAHU's kinds beside training, which live in the same folders."""
+    if not isinstance(found.value, dict):
+        return False
+    kind, api_version = found.value.get("kind"), found.value.get("apiVersion")
+    if kind in KINDS:
+        return False
+    return kind in OTHER_ODAHU_KINDS or (
+        isinstance(kind, str) and isinstance(api_version, str) and "metadata" in found.value
+    )
+
+
+def _manifest(found: Document, problems: list[Problem]) -> Manifest | None:
+    if not isinstance(found.value, dict):
+        problems.append(Problem("a manifest is a mapping with kind, id and spec", found.where()))
+        return None
+    kind = found.value.get("kind")
+    if kind not in KINDS:
+        message = "has no kind" if kind is None else f"{kind!r} is not a kind that odahu-argo knows"
+        problems.append(Problem(message, found.where(("kind",)), nearest(str(kind), list(KINDS))))
+        return None
+    manifest, found_problems = validate(KINDS[kind], found)
+    problems += found_problems
+    return manifest
+
+
+def _repeated_ids(written: list[Written[Manifest]]) -> Iterator[Problem]:
+    first: dict[tuple[str, str], Document] = {}
+    for each in written:
+        key = (each.manifest.kind, each.manifest.id)
+        if key in first:
+            message = f"the {key[0]} {key[1]!r} is given twice; the other is at {first[key].where()}"
+            yield Problem(message, each.document.where(("id",)), "remove one, or give it another id")
+        first.setdefault(key, each.document)
+
+
+def _of_kind(written: list[Written[Manifest]], kind: type[T]) -> tuple[Written[T], ...]:
+    return tuple(Written(each.manifest, each.document) for each in written if isinstance(each.manifest, kind))

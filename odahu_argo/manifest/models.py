@@ -1,0 +1,203 @@
+"""ModelTraining, Connection and ToolchainIntegration as ODAHU-flow 1.0 to 1.4 wrote them.
+
+Fields carry ODAHU's names (odahu-flow's API reference). A `status` that an export of the old API holds is read and has no
+effect. This module knows single documents; what they say of each other is for `resolve`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, SecretStr, field_validator
+from pydantic.alias_generators import to_camel
+
+from odahu_argo import artifact_name
+from odahu_argo.naming import ID_PATTERN, LABEL_PATTERN
+from odahu_argo.profile import Requirements
+from odahu_argo.validation import Strict
+
+_IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-:/@]*")
+_ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def _id(text: str) -> str:
+    if not ID_PATTERN.fullmatch(text):
+        raise ValueError(
+            f"{text!r} is not a valid id: 1 to 63 lowercase letters, digits and '-', a letter or digit at both ends"
+        )
+    return text
+
+
+def _label(text: str) -> str:
+    if not LABEL_PATTERN.fullmatch(text):
+        raise ValueError(
+            f"{text!r} is not a valid Kubernetes label value: 1 to 63 letters, digits and '-_.', "
+            "a letter or digit at both ends"
+        )
+    return text
+
+
+def _image(text: str) -> str:
+    if not _IMAGE.fullmatch(text):
+        raise ValueError(f"{text!r} is not a container image, such as registry.example.org/team/image:1.0")
+    return text
+
+
+def _environment_name(text: str) -> str:
+    if not _ENVIRONMENT_NAME.fullmatch(text):
+        raise ValueError(f"{text!r} is not a name for an environment variable: letters, digits and '_', no digit first")
+    return text
+
+
+def _without_nul(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("holds a NUL character, which no program can be given")
+    return text
+
+
+def _empty_texts(values: Any) -> Any:
+    return {k: "" if v is None else v for k, v in values.items()} if isinstance(values, dict) else values
+
+
+Id = Annotated[str, AfterValidator(_id)]
+Label = Annotated[str, AfterValidator(_label)]
+Image = Annotated[str, AfterValidator(_image)]
+EnvironmentName = Annotated[str, AfterValidator(_environment_name)]
+Text = Annotated[str, AfterValidator(_without_nul)]
+
+
+class _Manifest(Strict, alias_generator=to_camel):
+    """A model whose fields are spelled as in ODAHU's API."""
+
+
+class ModelIdentity(_Manifest):
+    """What the model is called; all three decide the name of its artifact."""
+
+    name: Label
+    version: Label
+    artifact_name_template: Text = artifact_name.DEFAULT_TEMPLATE
+
+
+class DataBinding(_Manifest):
+    """Data to have in place before training: from `conn_name` to `local_path`, relative to the repository's root."""
+
+    conn_name: Id
+    local_path: Text
+    remote_path: Text = ""
+
+
+class EnvironmentVariable(_Manifest):
+    """One environment variable of the training program."""
+
+    name: EnvironmentName
+    value: Text = ""
+
+    @field_validator("value", mode="before")
+    @classmethod
+    def _empty(cls, value: Any) -> Any:
+        return "" if value is None else value
+
+
+class ModelTrainingSpec(_Manifest):
+    """How a model is trained."""
+
+    model: ModelIdentity
+    toolchain: Label
+    vcs_name: Id
+    reference: Text = ""
+    work_dir: Text = "./"
+    entrypoint: Text = "main"
+    hyper_parameters: dict[str, Text] = {}
+    data: tuple[DataBinding, ...] = ()
+    envs: tuple[EnvironmentVariable, ...] = ()
+    resources: Requirements = Requirements()
+    image: Image | None = None
+    output_connection: Id | None = None
+
+    _keep_empty_values = field_validator("hyper_parameters", mode="before")(_empty_texts)
+
+
+class TrainingArtifact(_Manifest):
+    """What a training left: MLflow's run, the zip's name and the commit that was trained."""
+
+    run_id: str = ""
+    artifact_name: str = ""
+    commit_id: str = Field(default="", alias="commitID")
+
+
+class ModelTrainingStatus(_Manifest):
+    """The outcome in ODAHU's words."""
+
+    state: Literal["scheduling", "running", "succeeded", "failed", "unknown", ""] = ""
+    artifacts: tuple[TrainingArtifact, ...] = ()
+    message: str = ""
+    reason: str = ""
+    exit_code: str = ""
+    pod_name: str = ""
+
+
+class _Exported(_Manifest):
+    """Fields that every document of ODAHU's API has; only `id` counts here."""
+
+    id: Id
+    api_version: str | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+    deletion_mark: bool = False
+
+
+class ModelTraining(_Exported):
+    """One training, by its id."""
+
+    kind: Literal["ModelTraining"] = "ModelTraining"
+    spec: ModelTrainingSpec
+    status: ModelTrainingStatus | None = None
+
+
+class ConnectionSpec(_Manifest):
+    """Where something is kept and how to get in. `endpoint` is ours: the URL of a server that speaks the same protocol."""
+
+    type: Literal["s3", "gcs", "azureblob", "git", "docker", "ecr"]
+    uri: Text
+    region: Text = ""
+    username: Text = ""
+    password: SecretStr = SecretStr("")
+    key_id: SecretStr = Field(default=SecretStr(""), alias="keyID")
+    key_secret: SecretStr = SecretStr("")
+    role: Text = ""
+    public_key: Text = ""
+    reference: Text = ""
+    description: Text = ""
+    web_ui_link: Text = Field(default="", alias="webUILink")
+    vital: bool = False
+    endpoint: Text = ""
+
+
+class Connection(_Exported):
+    """One connection, by its id."""
+
+    kind: Literal["Connection"] = "Connection"
+    spec: ConnectionSpec
+    status: dict[str, Any] | None = None
+
+
+class ToolchainIntegrationSpec(_Manifest):
+    """The program that trains (`entrypoint`), the image it is in, and environment variables it needs."""
+
+    entrypoint: Text
+    default_image: Image | None = None
+    additional_environments: dict[EnvironmentName, Text] = {}
+
+    _keep_empty_values = field_validator("additional_environments", mode="before")(_empty_texts)
+
+
+class ToolchainIntegration(_Exported):
+    """One toolchain, by its id."""
+
+    kind: Literal["ToolchainIntegration"] = "ToolchainIntegration"
+    spec: ToolchainIntegrationSpec
+    status: dict[str, Any] | None = None
+
+
+Manifest = ModelTraining | Connection | ToolchainIntegration

@@ -1,0 +1,80 @@
+"""Every name that odahu-argo invents, with its length rule.
+
+Kubernetes allows 63 characters in a label value, a volume's name and (Argo's rule) a workflow's name, 253 in the name of a
+Secret. A name that would be longer is cut and ends in 8 hexadecimal digits of the SHA-256 of the whole, so that different
+long names stay different. This module knows words, not objects.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+
+LABEL_LENGTH = 63
+
+ID_PATTERN = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+"""ODAHU-flow's rule for the id of a training, connection or toolchain."""
+LABEL_PATTERN = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+"""Kubernetes' rule for a label value, here never empty."""
+
+WORKSPACE_CLAIM = "workspace"
+ENTRYPOINT = "training"
+
+LABEL_PREFIX = "odahu.org/"
+TRAINING_ID_LABEL = LABEL_PREFIX + "training-id"
+MODEL_NAME_LABEL = LABEL_PREFIX + "model-name"
+MODEL_VERSION_LABEL = LABEL_PREFIX + "model-version"
+TOOLCHAIN_LABEL = LABEL_PREFIX + "toolchain"
+STEP_LABEL = LABEL_PREFIX + "step"
+MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
+MANAGED_BY = "odahu-argo"
+
+
+def shorten(name: str, limit: int = LABEL_LENGTH) -> str:
+    """`name` itself where it has at most `limit` characters, else its beginning and 8 digits of its digest."""
+    if len(name) <= limit:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{name[: limit - 9].rstrip('-.')}-{digest}"
+
+
+def workflow_name(training_id: str, attempt: int = 1) -> str:
+    """The workflow of a training's n-th attempt, at most 63 characters."""
+    suffix = f"-{attempt}"
+    return shorten(training_id, LABEL_LENGTH - len(suffix)) + suffix
+
+
+def mutex_name(training_id: str) -> str:
+    """The lock that keeps two runs of one training apart."""
+    return f"training-{training_id}"
+
+
+def connection_secret(connection_id: str) -> str:
+    """The Kubernetes Secret that holds a connection, at most 75 characters."""
+    return f"connection-{connection_id}"
+
+
+def connection_volume(connection_id: str) -> str:
+    """The volume by which a pod mounts that Secret, at most 63 characters."""
+    return shorten(f"connection-{connection_id}")
+
+
+def download_steps(connection_ids: Sequence[str]) -> list[str]:
+    """A step name for each download, in the order given: `download-<connection>`, numbered from the second of one connection.
+
+    No two are alike, also where a connection is itself called like the second download of another.
+    """
+    taken = {f"download-{connection_id}" for connection_id in connection_ids}
+    seen: set[str] = set()
+    names = []
+    for connection_id in connection_ids:
+        name, number = f"download-{connection_id}", 2
+        if name in seen:
+            while f"{name}-{number}" in taken:
+                number += 1
+            name = f"{name}-{number}"
+        seen.add(name)
+        taken.add(name)
+        names.append(name)
+    return names

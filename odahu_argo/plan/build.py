@@ -1,0 +1,145 @@
+"""A training and all that it names, to its plan. The rules and defaults of ODAHU-flow are here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from odahu_argo import artifact_name, contract, naming, quantity
+from odahu_argo.contract import CheckoutSpec, DownloadSpec, PackageSpec, StepSpec, TrainSpec
+from odahu_argo.errors import UserError
+from odahu_argo.manifest.resolve import ResolvedTraining
+from odahu_argo.plan import checks, resources
+from odahu_argo.plan.model import ConnectionUse, Plan, Retry, Step
+from odahu_argo.profile import Profile
+
+
+def build_plans(trainings: Iterable[ResolvedTraining], profile: Profile) -> list[Plan]:
+    """A plan for each training.
+
+    Raises:
+        UserError: with every mistake of every training.
+    """
+    trainings = list(trainings)
+    problems = [problem for training in trainings for problem in checks.mistakes(training, profile)]
+    if problems:
+        raise UserError(problems)
+    return [build_plan(training, profile) for training in trainings]
+
+
+def build_plan(resolved: ResolvedTraining, profile: Profile) -> Plan:
+    """The plan of one training, which must hold none of the mistakes that `checks` tells."""
+    spec = resolved.training.spec
+    checkout = _checkout(resolved, profile)
+    downloads = _downloads(resolved, profile)
+    train = _train(resolved, profile, needs=tuple(step.name for step in downloads) or (checkout.name,))
+    package = _package(resolved, profile)
+    return Plan(
+        training_id=resolved.training.id,
+        model_name=spec.model.name,
+        model_version=spec.model.version,
+        toolchain=resolved.toolchain.id,
+        artifact_name_preview=artifact_name.preview(
+            spec.model.artifact_name_template, spec.model.name, spec.model.version
+        ),
+        steps=(checkout, *downloads, train, package),
+        connections=tuple(
+            ConnectionUse(name, external=False, type=connection.spec.type, uri=connection.spec.uri)
+            if connection
+            else ConnectionUse(name, external=True)
+            for name, connection in resolved.connections.items()
+        ),
+        profile=profile,
+    )
+
+
+def _checkout(resolved: ResolvedTraining, profile: Profile) -> Step:
+    spec = resolved.training.spec
+    connection = resolved.connections[spec.vcs_name]
+    reference = spec.reference or (connection.spec.reference if connection else "")
+    step = CheckoutSpec(connection=spec.vcs_name, reference=reference)
+    return _light_step("checkout", step, (), resolved, profile, profile.timeouts.checkout, (contract.COMMIT_ID,))
+
+
+def _downloads(resolved: ResolvedTraining, profile: Profile) -> list[Step]:
+    bindings = resolved.training.spec.data
+    names = naming.download_steps([binding.conn_name for binding in bindings])
+    return [
+        _light_step(
+            name,
+            DownloadSpec(binding.conn_name, binding.local_path, binding.remote_path),
+            ("checkout",),
+            resolved,
+            profile,
+            profile.timeouts.download,
+        )
+        for name, binding in zip(names, bindings, strict=True)
+    ]
+
+
+def _train(resolved: ResolvedTraining, profile: Profile, needs: tuple[str, ...]) -> Step:
+    spec, toolchain = resolved.training.spec, resolved.toolchain.spec
+    limits, requests = resources.amounts(spec.resources, profile.training_resources)
+    return Step(
+        name="train",
+        spec=TrainSpec(
+            training_id=resolved.training.id,
+            model_name=spec.model.name,
+            model_version=spec.model.version,
+            work_dir=spec.work_dir,
+            entry_point=spec.entrypoint,
+            hyper_parameters=dict(spec.hyper_parameters),
+            environment={**toolchain.additional_environments, **{env.name: env.value for env in spec.envs}},
+            environment_manager=profile.environment_manager,
+            trainer=checks.trainer(toolchain.entrypoint) or toolchain.entrypoint,
+        ),
+        needs=needs,
+        image=spec.image or toolchain.default_image or profile.runner_image,
+        limits=limits,
+        requests=requests,
+        placement=resources.placement(profile.pools, gpu=limits.gpus > 0),
+        retry=Retry(int(profile.retries.train), quantity.seconds(profile.retries.first_wait)),
+        timeout=quantity.seconds(profile.timeouts.train),
+        pending_timeout=quantity.seconds(profile.pools.gpu.pending_timeout) if limits.gpus else None,
+        results=(contract.RUN_ID,),
+    )
+
+
+def _package(resolved: ResolvedTraining, profile: Profile) -> Step:
+    model = resolved.training.spec.model
+    spec = PackageSpec(
+        training_id=resolved.training.id,
+        model_name=model.name,
+        model_version=model.version,
+        toolchain=resolved.toolchain.id,
+        artifact_name_template=model.artifact_name_template,
+        connection=resolved.output_connection,
+    )
+    results = (contract.ARTIFACT_NAME,)
+    return _light_step("package", spec, ("train",), resolved, profile, profile.timeouts.package, results)
+
+
+def _light_step(
+    name: str,
+    spec: StepSpec,
+    needs: tuple[str, ...],
+    resolved: ResolvedTraining,
+    profile: Profile,
+    timeout: str,
+    results: tuple[str, ...] = (),
+) -> Step:
+    """A step that moves files: no GPU, the site's own image, retried as often as transfers are."""
+    limits, requests = resources.amounts(profile.step_resources, profile.step_resources)
+    gpu_training = resources.gpus(resolved.training.spec.resources) > 0
+    on_gpu_pool = gpu_training and profile.pools.other_steps == "with_training"
+    return Step(
+        name=name,
+        spec=spec,
+        needs=needs,
+        image=profile.runner_image,
+        limits=limits,
+        requests=requests,
+        placement=resources.placement(profile.pools, gpu=on_gpu_pool),
+        retry=Retry(int(profile.retries.transfer), quantity.seconds(profile.retries.first_wait)),
+        timeout=quantity.seconds(timeout),
+        results=results,
+    )

@@ -1,0 +1,61 @@
+"""Kubernetes quantities (`500m`, `1Gi`) and durations (`30m`, `7d`): checked and compared, kept as written.
+
+The grammar is Kubernetes' resource.Quantity (https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/)
+without its exponents' capital letter ambiguity: `E` is exa, `e3` is ten to the third.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+_QUANTITY = re.compile(r"(?P<number>\d+(\.\d*)?|\.\d+)(?P<suffix>[numkMGTPE]|[KMGTPE]i|[eE]\d{1,2})?")
+_FACTORS = {
+    "n": Decimal("1e-9"),
+    "u": Decimal("1e-6"),
+    "m": Decimal("1e-3"),
+    "": Decimal(1),
+    **{letter: Decimal(1000) ** power for power, letter in enumerate("kMGTPE", start=1)},
+    **{letter + "i": Decimal(1024) ** power for power, letter in enumerate("KMGTPE", start=1)},
+}
+_DURATION = re.compile(r"(?P<number>\d{1,9})(?P<unit>[smhd])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def amount(quantity: str) -> Decimal:
+    """The number a quantity stands for: CPUs, or bytes.
+
+    Raises:
+        ValueError: it is no quantity, or it is negative.
+    """
+    match = _QUANTITY.fullmatch(quantity.strip())
+    if not match:
+        raise ValueError(f"{quantity!r} is not a quantity; write for example 2, 500m or 4Gi")
+    number, suffix = Decimal(match["number"]), match["suffix"] or ""
+    if suffix[:1] in ("e", "E") and suffix[1:].isdigit():
+        return number * Decimal(10) ** int(suffix[1:])
+    return number * _FACTORS[suffix]
+
+
+def whole_number(quantity: str) -> int:
+    """A count of devices.
+
+    Raises:
+        ValueError: it is not a whole number from 0.
+    """
+    value = amount(quantity)
+    if value != value.to_integral_value():
+        raise ValueError(f"{quantity!r} is not a whole number; GPUs are not divided")
+    return int(value)
+
+
+def seconds(duration: str) -> int:
+    """The seconds of a duration such as `90s`, `30m`, `12h` or `7d`.
+
+    Raises:
+        ValueError: it is no duration.
+    """
+    match = _DURATION.fullmatch(duration.strip())
+    if not match:
+        raise ValueError(f"{duration!r} is not a duration; write for example 90s, 30m, 12h or 7d")
+    return int(match["number"]) * _SECONDS[match["unit"]]
