@@ -1,0 +1,59 @@
+"""`python -m odahu_argo.steps <kind>`: one step, from its specification to its exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from contextlib import suppress
+from importlib import import_module
+
+from odahu_argo.contract import EXIT_OK, EXIT_USER_ERROR, SPECS, STEP_VARIABLE, Room, spec_from_json
+from odahu_argo.errors import OdahuArgoError, UserError
+from odahu_argo.steps.log import log
+from odahu_argo.steps.processes import Terminated, terminate_on_signal
+
+LONGEST_MESSAGE = 2000
+"""Bytes; Kubernetes keeps 4096 for all containers of a pod together."""
+EXIT_UNEXPECTED = 1
+
+
+def main(arguments: list[str]) -> int:
+    """Run the step and return its exit code: 0, 2 a user's mistake, 3 a fault worth a retry, 1 our own, 143 stopped."""
+    room = Room.from_environment()
+    kind = arguments[0] if len(arguments) == 1 else ""
+    terminate_on_signal()
+    try:
+        if kind not in SPECS:
+            raise UserError("which step?", hint=f"python -m odahu_argo.steps {'|'.join(SPECS)}")
+        _run(kind, room)
+        return EXIT_OK
+    except OdahuArgoError as error:
+        return _failed(kind or "steps", str(error), error.exit_code, room)
+    except Terminated as stopped:
+        log(kind, "stopped by SIGTERM")
+        return int(str(stopped.code))
+    except Exception as error:
+        traceback.print_exc()
+        return _failed(kind, f"unexpected {type(error).__name__}: {error}", EXIT_UNEXPECTED, room)
+
+
+def _run(kind: str, room: Room) -> None:
+    try:
+        spec = spec_from_json(kind, os.environ[STEP_VARIABLE])
+    except KeyError:
+        raise UserError(f"{STEP_VARIABLE} is not set", hint="it must hold the step's specification as JSON") from None
+    except ValueError as error:
+        raise UserError(f"{STEP_VARIABLE}: {error}", hint="compiler and image may be of different versions") from error
+    import_module(f"odahu_argo.steps.{kind}").run(spec, room)
+
+
+def _failed(kind: str, reason: str, exit_code: int, room: Room) -> int:
+    with suppress(OSError):
+        room.message.write_bytes(reason.encode("utf-8", "replace")[:LONGEST_MESSAGE])
+    log(kind, f"{'failed' if exit_code == EXIT_USER_ERROR else 'fault'}: {reason}")
+    return exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

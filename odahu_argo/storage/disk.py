@@ -1,0 +1,52 @@
+"""Writing files so that a reader finds them whole or not at all, and disk errors in plain words."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from odahu_argo.errors import ServiceFault, UserError
+
+PARTIAL = ".partial"
+
+
+def write_whole(target: Path, write: Callable[[Path], None]) -> None:
+    """Let `write` fill a file beside `target`, then put it in place; on any failure nothing is left behind.
+
+    Raises:
+        UserError: a file stands where a folder must be, a folder where the file must be, or a name is too long.
+        ServiceFault: the disk is full, read-only or failing.
+    """
+    partial = target.with_name(f".{target.name}{PARTIAL}")
+    with disk_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            write(partial)
+            partial.replace(target)
+        except BaseException:
+            with suppress(OSError):
+                partial.unlink()
+            raise
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn an OSError on `path` into `UserError` or `ServiceFault`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOTDIR, errno.EISDIR, errno.EEXIST):
+            raise UserError(
+                f"{path} cannot be written: a file and a folder would have the same name",
+                hint="choose another localPath, or rename one of the objects",
+            ) from error
+        if error.errno == errno.ENAMETOOLONG:
+            raise UserError(f"{path} cannot be written: the name is too long", hint="rename the object") from error
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise ServiceFault(
+                f"the disk is full: {path} could not be written",
+                hint="give the workspace a larger volume, or free space on this machine",
+            ) from error
+        raise ServiceFault(f"{path} could not be read or written: {error.strerror or error}") from error

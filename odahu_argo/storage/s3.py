@@ -1,0 +1,143 @@
+"""S3 and what speaks like it, by boto3."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from odahu_argo.errors import UserError
+from odahu_argo.storage.s3_errors import s3_errors
+from odahu_argo.storage.store import OnBytes, StoredObject
+
+_DEFAULT_REGION = "us-east-1"
+_CONNECTIONS = 64
+_PARTS_AT_ONCE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class S3Store:
+    """One bucket, seen with one identity."""
+
+    bucket: str
+    client: Any = field(repr=False)
+    where: str
+
+    @classmethod
+    def connect(cls, bucket: str, fields: Mapping[str, str]) -> S3Store:
+        """The bucket by a connection's fields.
+
+        `keyID` and `keySecret` are the identity, else the machine's own; `role` is an ARN to assume with it.
+        `endpoint` is the URL of another server than Amazon's, which is then addressed by path.
+        """
+        with s3_errors("prepare the connection to", f"s3://{bucket}"):
+            return cls(bucket, _client(fields), fields.get("endpoint") or fields.get("region") or "Amazon S3")
+
+    def url(self, key: str) -> str:
+        """The object as an `s3://` address."""
+        return f"s3://{self.bucket}/{key}"
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        """All objects below the prefix, a page of 1000 at a time."""
+        with s3_errors("list", self.url(prefix), self.where):
+            for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
+                for entry in page.get("Contents", []):
+                    yield StoredObject(entry["Key"], entry["Size"], entry["LastModified"].timestamp())
+
+    def stat(self, key: str) -> StoredObject | None:
+        """The object of exactly this key; None also when the bucket is missing, which `list` then tells."""
+        from botocore.exceptions import ClientError
+
+        with s3_errors("look at", self.url(key), self.where):
+            try:
+                facts = self.client.head_object(Bucket=self.bucket, Key=key)
+            except ClientError as error:
+                if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404:
+                    return None
+                raise
+        return StoredObject(key, facts["ContentLength"], facts["LastModified"].timestamp())
+
+    def download(self, key: str, target: Path, on_bytes: OnBytes) -> None:
+        """Fetch the object, large ones in several parts at once."""
+        with s3_errors("download", self.url(key), self.where), target.open("wb") as writer:
+            self.client.download_fileobj(self.bucket, key, writer, Callback=on_bytes, Config=_transfer())
+
+    def upload(self, source: Path, key: str, on_bytes: OnBytes) -> None:
+        """Send the file, large ones in several parts at once."""
+        with s3_errors("upload", self.url(key), self.where), source.open("rb") as reader:
+            self.client.upload_fileobj(reader, self.bucket, key, Callback=on_bytes, Config=_transfer())
+
+
+def _transfer() -> Any:
+    from boto3.s3.transfer import TransferConfig
+
+    # 20 blocks of 256 KiB wait for the disk at most, so memory stays small with many downloads at once.
+    return TransferConfig(max_concurrency=_PARTS_AT_ONCE, max_io_queue=20)
+
+
+def _client(fields: Mapping[str, str]) -> Any:
+    import boto3
+    from botocore.config import Config
+
+    endpoint = fields.get("endpoint") or None
+    key_id, secret = fields.get("keyID") or None, fields.get("keySecret") or None
+    if bool(key_id) != bool(secret):
+        given, missing = ("keyID", "keySecret") if key_id else ("keySecret", "keyID")
+        raise UserError(
+            f"the connection has {given} but no {missing}", hint="give both, or none to use the pod's identity"
+        )
+    session = boto3.Session(
+        aws_access_key_id=key_id, aws_secret_access_key=secret, region_name=fields.get("region") or None
+    )
+    region = session.region_name or _DEFAULT_REGION
+    if role := fields.get("role"):
+        session = _assuming(session, role, region, endpoint)
+    config = Config(
+        connect_timeout=10,
+        read_timeout=60,
+        retries={"max_attempts": 5, "mode": "standard"},
+        max_pool_connections=_CONNECTIONS,
+        s3={"addressing_style": "path"} if endpoint else None,
+        request_checksum_calculation="when_required" if endpoint else None,
+        response_checksum_validation="when_required" if endpoint else None,
+    )
+    return session.client("s3", endpoint_url=endpoint, region_name=region, config=config)
+
+
+def _assuming(session: Any, role: str, region: str, endpoint: str | None) -> Any:
+    """A session with the role's credentials, renewed before they expire. Other servers answer STS at their own endpoint."""
+    import boto3
+    import botocore.session
+    from botocore.credentials import (
+        AssumeRoleCredentialFetcher,
+        CredentialProvider,
+        CredentialResolver,
+        DeferredRefreshableCredentials,
+    )
+
+    def sts_client(*_: Any, **credentials: Any) -> Any:
+        return session.client(
+            "sts",
+            region_name=region,
+            endpoint_url=endpoint,
+            **{k: v for k, v in credentials.items() if k.startswith("aws_")},
+        )
+
+    source = session.get_credentials()
+    if source is None:
+        raise UserError(
+            f"there are no credentials to assume the role {role} with",
+            hint="give keyID and keySecret, or run with a service account that has an identity",
+        )
+    fetcher = AssumeRoleCredentialFetcher(sts_client, source, role, extra_args={"RoleSessionName": "odahu-argo"})
+
+    class Role(CredentialProvider):  # type: ignore[misc]  # botocore has no types
+        METHOD = "odahu-argo-role"
+
+        def load(self) -> Any:
+            return DeferredRefreshableCredentials(fetcher.fetch_credentials, self.METHOD)
+
+    assumed = botocore.session.Session()
+    assumed.register_component("credential_provider", CredentialResolver([Role()]))
+    return boto3.Session(botocore_session=assumed, region_name=region)

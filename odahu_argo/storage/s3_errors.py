@@ -1,0 +1,89 @@
+"""What boto3 raises, in plain words: the user's to mend, or worth another try."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from odahu_argo.errors import OdahuArgoError, ServiceFault, UserError
+
+_CREDENTIALS_HINT = "check keyID, keySecret and role of the connection"
+_USER_CODES = {
+    "NoSuchBucket": ("there is no such bucket", "check the bucket in the connection's uri"),
+    "NoSuchKey": ("there is no such object", "check remotePath and the connection's uri"),
+    "404": ("there is no such object or bucket", "check remotePath and the connection's uri"),
+    "AccessDenied": ("access is denied", "the identity needs s3:ListBucket, s3:GetObject and s3:PutObject there"),
+    "403": ("access is denied", _CREDENTIALS_HINT + ", and what this identity may do in the bucket"),
+    "InvalidAccessKeyId": ("the access key is not known", _CREDENTIALS_HINT),
+    "SignatureDoesNotMatch": ("the secret key does not belong to the access key", _CREDENTIALS_HINT),
+    "ExpiredToken": ("the credentials have expired", _CREDENTIALS_HINT),
+    "InvalidToken": ("the credentials are not accepted", _CREDENTIALS_HINT),
+    "AuthorizationHeaderMalformed": ("the region is wrong", "check region of the connection"),
+    "PermanentRedirect": ("the bucket lives in another region", "check region and endpoint of the connection"),
+    "301": ("the bucket lives in another region", "check region and endpoint of the connection"),
+    "400": ("the request was refused as wrong", "check region, keyID and keySecret of the connection"),
+    "InvalidBucketName": ("this is no valid bucket name", "check the bucket in the connection's uri"),
+    "RequestTimeTooSkewed": ("this machine's clock is wrong", "set the clock"),
+}
+_BUSY_CODES = ("SlowDown", "Throttling", "ThrottlingException", "RequestTimeout", "RequestLimitExceeded", "429")
+
+
+@contextmanager
+def s3_errors(action: str, url: str, where: str = "") -> Iterator[None]:
+    """Turn what boto3 raises while it does `action` to `url` into `UserError` or `ServiceFault`; secrets stay out."""
+    from boto3.exceptions import Boto3Error
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        raise _from_answer(f"cannot {action} {url}", error.response) from error
+    except (BotoCoreError, Boto3Error) as error:
+        raise _from_library(f"cannot {action} {url}", where, error) from error
+    except ValueError as error:
+        raise UserError(
+            f"cannot {action} {url}: {error}", hint="check endpoint and region of the connection"
+        ) from error
+
+
+def _from_answer(what: str, response: Mapping[str, Any]) -> OdahuArgoError:
+    """What the server answered; its own words only where we have none, for they may repeat parts of the request."""
+    code = str(response.get("Error", {}).get("Code", "unknown"))
+    status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    if code in _USER_CODES:
+        reason, hint = _USER_CODES[code]
+        return UserError(f"{what}: {reason} ({code})", hint=hint)
+    if status >= 500 or code in _BUSY_CODES:
+        return ServiceFault(f"{what}: the server answered {status} {code}", hint="try again later")
+    return UserError(
+        f"{what}: the server refused it, {status} {code}", hint=_CREDENTIALS_HINT + ", endpoint and region"
+    )
+
+
+def _from_library(what: str, where: str, error: Exception) -> OdahuArgoError:
+    from botocore import exceptions
+
+    at = f" at {where}" if where else ""
+    match error:
+        case exceptions.NoCredentialsError() | exceptions.PartialCredentialsError():
+            return UserError(
+                f"{what}: there are no credentials",
+                hint="give the connection keyID and keySecret, or run with a service account that has an identity",
+            )
+        case exceptions.SSLError():
+            return UserError(
+                f"{what}: the server{at} has a certificate that is not trusted",
+                hint="check the endpoint, or name the authority's file in AWS_CA_BUNDLE",
+            )
+        case exceptions.ParamValidationError() | exceptions.InvalidRegionError() | exceptions.ConfigNotFound():
+            return UserError(f"{what}: {error}", hint="check uri, region and endpoint of the connection")
+        case exceptions.ProfileNotFound() | exceptions.InvalidConfigError():
+            return UserError(f"{what}: {error}", hint="check this machine's AWS settings")
+        case exceptions.HTTPClientError() | exceptions.ConnectionError():
+            return ServiceFault(
+                f"{what}: the server{at} cannot be reached or broke off ({type(error).__name__})",
+                hint="check endpoint and region of the connection, and the network",
+            )
+        case _:
+            return ServiceFault(f"{what}: {type(error).__name__}", hint="try again later")

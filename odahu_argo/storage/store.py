@@ -1,0 +1,43 @@
+"""What every object store can do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+OnBytes = Callable[[int], None]
+"""Told how many bytes have been moved since the last call, from any thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """One object: its key from the bucket's root, its size in bytes, and when it was changed, in seconds since 1970."""
+
+    key: str
+    size: int
+    modified: float
+
+
+class ObjectStore(Protocol):
+    """A bucket. Keys have no leading slash. Methods may be called from many threads at once.
+
+    Every method raises `UserError` for what the user must mend (no such bucket or key, refused credentials) and
+    `ServiceFault` for what may work on the next try (no connection, a failing server, a full disk).
+    """
+
+    def url(self, key: str) -> str:
+        """The object's address as a user would write it, for messages; holds no secret."""
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        """All objects whose key begins with `prefix`, in the order of their keys; nothing when there are none."""
+
+    def stat(self, key: str) -> StoredObject | None:
+        """The object of exactly this key."""
+
+    def download(self, key: str, target: Path, on_bytes: OnBytes) -> None:
+        """Write the object's bytes to the file `target`, whose folder exists."""
+
+    def upload(self, source: Path, key: str, on_bytes: OnBytes) -> None:
+        """Store the file under `key`, replacing what was there; readers see the old object or the new, never a part."""

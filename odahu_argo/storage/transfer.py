@@ -1,0 +1,175 @@
+"""Copying between a store and this machine: which objects, to which files, many at once."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from odahu_argo.errors import ServiceFault, UserError
+from odahu_argo.storage.disk import write_whole
+from odahu_argo.storage.store import ObjectStore, OnBytes, StoredObject
+
+WORKERS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One object and the file it becomes."""
+
+    source: StoredObject
+    target: Path
+
+
+class _Stopped(Exception):  # noqa: N818  # not an error: another copy has failed, or the step was told to stop
+    """Ends a copy that is under way."""
+
+
+def plan_copies(store: ObjectStore, remote_path: str, local_path: str, root: Path) -> list[Copy]:
+    """What to copy from `remote_path`, a path from the bucket's root, to `local_path`, a path inside `root`.
+
+    One object becomes the file `local_path`, or keeps its name where `local_path` is a folder, which ends in `/`. A remote
+    folder (objects whose keys continue with `/`) needs a local folder. Where both exist the object wins, unless
+    `remote_path` ends in `/`.
+
+    Raises:
+        UserError: nothing is there, a remote folder would become a file, or a key or path would leave `root`.
+        ServiceFault: the store cannot be reached.
+    """
+    key = remote_path.strip("/")
+    into_folder = local_path.endswith("/") or local_path in ("", ".")
+    look_for = (
+        [_objects_of_folder, _single_object] if remote_path.endswith("/") else [_single_object, _objects_of_folder]
+    )
+    for look in look_for:
+        found = look(store, key)
+        if not found:
+            continue
+        if look is _objects_of_folder and not into_folder:
+            raise UserError(
+                f"localPath {local_path!r} points to a file, but {store.url(key)} is a folder",
+                hint=f"write localPath as {local_path + '/'!r}",
+            )
+        return _aim(store, found, local_path, root, into_folder)
+    raise UserError(
+        f"there is nothing at {store.url(key)}",
+        hint="remotePath counts from the bucket's root; left out, the path of the connection's uri is taken",
+    )
+
+
+def download_all(store: ObjectStore, copies: Iterable[Copy], on_bytes: OnBytes) -> None:
+    """Fetch the objects, up to 16 at once, each into place as a whole. A file that an earlier attempt has finished stays.
+
+    The first failure stops the others and is raised: `UserError` or `ServiceFault`.
+    """
+
+    def fetch(copy: Copy, on_bytes: OnBytes) -> None:
+        if _already_there(copy):
+            on_bytes(copy.source.size)
+            return
+        write_whole(copy.target, lambda partial: _fetch_whole(store, copy.source, partial, on_bytes))
+
+    _side_by_side(fetch, copies, on_bytes)
+
+
+def _single_object(store: ObjectStore, key: str) -> list[tuple[StoredObject, str]]:
+    found = store.stat(key) if key else None
+    return [(found, key.rpartition("/")[2])] if found else []
+
+
+def _objects_of_folder(store: ObjectStore, key: str) -> list[tuple[StoredObject, str]]:
+    """The objects below the key with their names from there on; markers of folders are left out."""
+    prefix = f"{key}/" if key else ""
+    return [(entry, entry.key.removeprefix(prefix)) for entry in store.list(prefix) if not entry.key.endswith("/")]
+
+
+def _aim(
+    store: ObjectStore, found: list[tuple[StoredObject, str]], local_path: str, root: Path, into_folder: bool
+) -> list[Copy]:
+    folder = inside(root, local_path, "localPath")
+    copies = []
+    for source, name in found:
+        if not _is_safe(name):
+            raise UserError(
+                f"the key {store.url(source.key)!r} cannot become a file name below {local_path or './'!r}",
+                hint="rename the object: no `..`, `//` or control characters",
+            )
+        target = inside(root, str(folder.relative_to(root.resolve()) / name), "localPath") if into_folder else folder
+        copies.append(Copy(source, target))
+    return copies
+
+
+def inside(root: Path, path: str, field: str) -> Path:
+    """The path below `root`, symbolic links followed.
+
+    Raises:
+        UserError: it would leave `root`; `field` is what the user calls this path.
+    """
+    if any(ord(character) < 32 or ord(character) == 127 for character in path):
+        raise UserError(f"{field} {path!r} holds control characters", hint="write a plain path")
+    resolved = (root / path).resolve()
+    if path.startswith("/") or not resolved.is_relative_to(root.resolve()):
+        raise UserError(
+            f"{field} {path!r} leaves the repository", hint="write a path relative to the repository's root"
+        )
+    return resolved
+
+
+def _is_safe(name: str) -> bool:
+    return all(part not in ("", ".", "..") for part in name.split("/")) and name.isprintable()
+
+
+def _already_there(copy: Copy) -> bool:
+    """Whether size and time are the object's own, which `_fetch_whole` has given to the file."""
+    try:
+        facts = copy.target.lstat()
+    except OSError:
+        return False
+    return facts.st_size == copy.source.size and facts.st_mtime == copy.source.modified
+
+
+def _fetch_whole(store: ObjectStore, source: StoredObject, partial: Path, on_bytes: OnBytes) -> None:
+    store.download(source.key, partial, on_bytes)
+    size = partial.stat().st_size
+    if size != source.size:
+        raise ServiceFault(
+            f"{store.url(source.key)} came with {size} bytes, {source.size} were announced",
+            hint="the object was changed meanwhile, or the connection broke off",
+        )
+    os.utime(partial, (source.modified, source.modified))
+
+
+def _side_by_side(work: Callable[[Copy, OnBytes], None], copies: Iterable[Copy], on_bytes: OnBytes) -> None:
+    """Each worker takes the next copy when it is free, so no queue grows; a failure or a signal stops all."""
+    waiting = iter(copies)
+    taking = threading.Lock()
+    stop = threading.Event()
+
+    def count(moved: int) -> None:
+        if stop.is_set():
+            raise _Stopped
+        on_bytes(moved)
+
+    def worker() -> None:
+        while not stop.is_set():
+            with taking:
+                copy = next(waiting, None)
+            if copy is None:
+                return
+            try:
+                work(copy, count)
+            except BaseException:
+                stop.set()
+                raise
+
+    with ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="copy") as pool:
+        try:
+            running = [pool.submit(worker) for _ in range(WORKERS)]
+            errors = [error for future in running if (error := future.exception()) is not None]
+        finally:
+            stop.set()
+    if errors:
+        raise next((error for error in errors if not isinstance(error, _Stopped)), errors[0])
