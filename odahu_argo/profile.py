@@ -57,9 +57,9 @@ class GpuPool(Pool):
 class Pools(Strict):
     """Where steps run.
 
-    `other_steps` decides where checkout, downloads and packaging of a GPU training run. `with_training` keeps all steps on
-    the GPU pool: the workspace volume is made in a zone where the training can run, at the price of a GPU node that is up
-    during the download. `on_cpu` is cheaper, and right where volumes can be attached in every zone.
+    `other_steps` decides where checkout, downloads and packaging of a GPU training run. `with_training` keeps all
+    steps on the GPU pool: the workspace volume is made in a zone where the training can run, at the price of a GPU node
+    that is up during the download. `on_cpu` is cheaper, and right where volumes can be attached in every zone.
     """
 
     cpu: Pool = Pool()
@@ -86,7 +86,7 @@ class Timeouts(Strict):
 
 
 class Retries(Strict):
-    """How often a step is tried again after a fault (a lost node, a server that is down); never after a user's mistake."""
+    """How often a step is tried again after a fault, such as a lost node; a user's mistake is never tried again."""
 
     transfer: Count = "3"
     train: Count = "1"
@@ -108,7 +108,11 @@ class Tracking(Strict):
 
 
 class Profile(Strict):
-    """All settings; every one has a default, so an empty file, or none, is a profile."""
+    """All settings; every one has a default, so an empty file, or none, is a profile.
+
+    `restrict_executor` gives Argo's own containers the restricted security context as well; a controller that runs pods
+    without its init container (an option since Argo 4.1) needs it off.
+    """
 
     namespace: str | None = None
     service_account: str = "odahu-argo-training"
@@ -130,6 +134,7 @@ class Profile(Strict):
     keep: Keep = Keep()
     tracking: Tracking = Tracking()
     archive_logs: bool = True
+    restrict_executor: bool = True
     user_id: int = Field(default=1000, ge=1)
 
     def with_external(self, names: tuple[str, ...]) -> Profile:

@@ -1,0 +1,65 @@
+"""The command tree, and the one place where an error becomes an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from odahu_argo import __version__
+from odahu_argo.cli import render
+from odahu_argo.cli.compile import compile_command, plan_command
+from odahu_argo.cli.local import app as local_app
+from odahu_argo.errors import OdahuArgoError
+
+DEBUG_VARIABLE = "ODAHU_ARGO_DEBUG"
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="odahu-argo",
+    help="ODAHU-flow's ModelTraining manifests on Argo Workflows: compile, run, report.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("plan")(plan_command)
+app.command("compile")(compile_command)
+app.add_typer(local_app, name="local")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        render.out(f"odahu-argo {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line and end the process with the exit code of docs/cli.md."""
+    try:
+        app()
+    except OdahuArgoError as error:
+        render.error(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        render.note("interrupted")
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:
+        if os.environ.get(DEBUG_VARIABLE):
+            raise
+        render.note(f"error: unexpected {type(error).__name__}: {error}")
+        render.note(f"  hint: this is a fault of odahu-argo; {DEBUG_VARIABLE}=1 shows where it happened")
+        sys.exit(1)

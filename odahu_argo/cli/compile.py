@@ -1,0 +1,114 @@
+"""`odahu-argo compile` and `odahu-argo plan`: offline, and without mlflow, kubernetes, hera or a cloud's SDK."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from odahu_argo.cli import render
+from odahu_argo.cli.options import ExternalConnections, Files, Folders, ProfileFile, TrainingId, read
+
+
+class Format(StrEnum):
+    """The text that a workflow is written as."""
+
+    YAML = "yaml"
+    JSON = "json"
+
+
+class Picture(StrEnum):
+    """How `plan` shows itself."""
+
+    TEXT = "text"
+    MERMAID = "mermaid"
+
+
+def compile_command(
+    file: Files = None,
+    manifest_dir: Folders = None,
+    training_id: TrainingId = None,
+    profile: ProfileFile = None,
+    external_connection: ExternalConnections = None,
+    output: Annotated[Format, typer.Option("--output", "-o", help="The form of what is written.")] = Format.YAML,
+    output_dir: Annotated[
+        Path | None,
+        typer.Option("--output-dir", help="A folder to write <training id>.<yaml|json> into, else standard output."),
+    ] = None,
+    validate: Annotated[
+        bool, typer.Option("--validate", help="Hold the result against hera-workflows' models of Argo.")
+    ] = False,
+) -> None:
+    """Write the Argo Workflow of each training. Needs no cluster and no credentials.
+
+    Example: odahu-argo compile -f training.yaml -f connections.yaml | kubectl create -f -
+    """
+    from odahu_argo.compile import emit
+    from odahu_argo.compile.workflow import compile_workflow
+    from odahu_argo.manifest.resolve import resolve
+    from odahu_argo.plan.build import build_plans
+
+    manifests, settings = read(file, manifest_dir, profile, external_connection)
+    plans = build_plans(resolve(manifests, settings, training_id), settings)
+    workflows = {plan.training_id: compile_workflow(plan) for plan in plans}
+    if validate:
+        _require_valid(list(workflows.values()))
+    to_text = emit.to_json if output is Format.JSON else emit.to_yaml
+    if output_dir is None:
+        render.out(to_text(workflows.values()))
+    else:
+        _write(workflows, output_dir, output, to_text)
+
+
+def plan_command(
+    file: Files = None,
+    manifest_dir: Folders = None,
+    training_id: TrainingId = None,
+    profile: ProfileFile = None,
+    external_connection: ExternalConnections = None,
+    output: Annotated[Picture, typer.Option("--output", "-o", help="Words and a drawing, or Mermaid.")] = Picture.TEXT,
+) -> None:
+    """Say in plain words what would happen, and draw the DAG. Needs no cluster and no credentials.
+
+    Example: odahu-argo plan -f training.yaml -f connections.yaml
+    """
+    from odahu_argo.manifest.resolve import resolve
+    from odahu_argo.plan.build import build_plans
+    from odahu_argo.plan.explain import explain, mermaid
+
+    manifests, settings = read(file, manifest_dir, profile, external_connection)
+    plans = build_plans(resolve(manifests, settings, training_id), settings)
+    picture = mermaid if output is Picture.MERMAID else explain
+    render.out("\n".join(picture(plan) for plan in plans))
+
+
+def _require_valid(workflows: list[dict[str, Any]]) -> None:
+    from odahu_argo.compile.argo_schema import refused_fields
+    from odahu_argo.errors import UserError
+
+    problems = [problem for workflow in workflows for problem in refused_fields(workflow)]
+    if problems:
+        raise UserError(problems)
+
+
+def _write(
+    workflows: dict[str, dict[str, Any]], folder: Path, output: Format, to_text: Callable[[list[dict[str, Any]]], str]
+) -> None:
+    """Every file whole or not at all: each is written beside its name first."""
+    from odahu_argo.errors import Problem, UserError, Where
+
+    texts = {folder / f"{training_id}.{output}": to_text([workflow]) for training_id, workflow in workflows.items()}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, text in texts.items():
+            partial = path.with_name(f".{path.name}.partial")
+            partial.write_text(text, encoding="utf-8")
+            partial.replace(path)
+            render.note(f"wrote {path}")
+    except OSError as error:
+        raise UserError(
+            Problem(f"cannot be written: {error.strerror}", Where(error.filename or str(folder)))
+        ) from error

@@ -1,0 +1,56 @@
+"""Options that several commands share, and the plans that they lead to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from odahu_argo.cli import render
+
+if TYPE_CHECKING:
+    from odahu_argo.manifest.load import Manifests
+    from odahu_argo.profile import Profile
+
+Files = Annotated[
+    list[Path] | None,
+    typer.Option("--file", "-f", "--manifest-file", help="A manifest file, or - for standard input. Repeatable."),
+]
+Folders = Annotated[
+    list[Path] | None,
+    typer.Option("--manifest-dir", "-d", help="A folder; every .yaml, .yml and .json below it is read. Repeatable."),
+]
+TrainingId = Annotated[
+    str | None,
+    typer.Option("--id", "--train-id", help="The training to take, where the manifests hold several."),
+]
+ProfileFile = Annotated[
+    Path | None,
+    typer.Option("--profile", envvar="ODAHU_ARGO_PROFILE", help="The site's settings, a YAML file (docs/profile.md)."),
+]
+ExternalConnections = Annotated[
+    list[str] | None,
+    typer.Option("--external-connection", metavar="NAME", help="A connection that lives on the cluster. Repeatable."),
+]
+
+
+def read(
+    files: list[Path] | None, folders: list[Path] | None, profile: Path | None, external: list[str] | None
+) -> tuple[Manifests, Profile]:
+    """The manifests and the profile that the options name. Documents of other kinds are passed over with a note.
+
+    Raises:
+        UserError: nothing is named, or what is named cannot be used.
+    """
+    from odahu_argo.errors import UserError
+    from odahu_argo.manifest.load import load
+    from odahu_argo.profile import load as load_profile
+
+    if not files and not folders:
+        raise UserError("no manifest is named", "name a file by -f FILE (- is standard input) or a folder by -d DIR")
+    settings = load_profile(profile).with_external(tuple(external or ()))
+    manifests = load([*(files or ()), *(folders or ())])
+    for skipped in manifests.skipped:
+        render.note(f"note: {skipped.where()}: a {skipped.value['kind']} is passed over")
+    return manifests, settings

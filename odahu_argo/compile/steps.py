@@ -1,0 +1,124 @@
+"""One step of the plan to one Argo template: a container that runs `python -m odahu_argo.steps <kind>`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from odahu_argo import contract, naming
+from odahu_argo.compile.escape import inert_json
+from odahu_argo.errors import UserError
+from odahu_argo.plan.model import Amounts, Plan, Retry, Step
+
+Object = dict[str, Any]
+
+RETRIED_FAULTS = (
+    "lastRetry.status == 'Error' or asInt(lastRetry.exitCode) in [3, 143]"
+    " or lastRetry.message matches 'low on resource|node shutdown|[Ee]vict|[Pp]reempt'"
+)
+"""What is tried again: faults of Argo or the node (`Error`), a fault that the step reports (3), a pod asked to leave (143,
+a drained node), a pod evicted. A user's mistake (2), a program that ran out of memory (137) and a time-out are not."""
+
+LARGEST_SPECIFICATION = 120_000
+"""Bytes. Linux takes 128 KiB in one environment variable, its name included."""
+
+CONTAINER_SECURITY: Object = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+}
+
+
+def template(step: Step, plan: Plan) -> Object:
+    """The template of one step, named like the step.
+
+    Raises:
+        UserError: the step's specification is too large for an environment variable.
+    """
+    body: Object = {
+        "name": step.name,
+        "metadata": {
+            "labels": {naming.STEP_LABEL: naming.shorten(step.name)},
+            "annotations": {"workflows.argoproj.io/progress": "0/100"},
+        },
+        "activeDeadlineSeconds": str(step.timeout),
+    }
+    if step.pending_timeout is not None:
+        body["pendingTimeout"] = f"{step.pending_timeout}s"
+    if step.placement.node_selector:
+        body["nodeSelector"] = dict(step.placement.node_selector)
+    if step.placement.tolerations:
+        body["tolerations"] = [dict(toleration) for toleration in step.placement.tolerations]
+    body["retryStrategy"] = retry_strategy(step.retry)
+    if step.results:
+        body["outputs"] = {"parameters": [_output(result) for result in step.results]}
+    if step.connection is not None:
+        body["volumes"] = [_connection_volume(step.connection)]
+    body["container"] = container(step, plan)
+    return body
+
+
+def container(step: Step, plan: Plan) -> Object:
+    """The container: an argv list without a shell, the specification in one variable, only the Secrets it needs."""
+    mounts: list[Object] = [{"name": naming.WORKSPACE_CLAIM, "mountPath": contract.WORKSPACE}]
+    if step.connection is not None:
+        folder = f"{contract.CONNECTIONS}/{step.connection}"
+        mounts.append({"name": naming.connection_volume(step.connection), "mountPath": folder, "readOnly": True})
+    body: Object = {
+        "image": step.image,
+        "command": ["python", "-m", contract.MODULE, step.kind],
+        "env": _environment(step, plan),
+        "resources": _resources(step, plan.profile.pools.gpu.resource_name),
+        "securityContext": CONTAINER_SECURITY,
+        "volumeMounts": mounts,
+    }
+    secret = plan.profile.tracking.credentials_secret
+    if secret and step.uses_tracking:
+        body["envFrom"] = [{"secretRef": {"name": secret}}]
+    return body
+
+
+def retry_strategy(retry: Retry) -> Object:
+    """Retries of faults alone, each wait twice as long as the one before (https://argo-workflows.readthedocs.io, Retries)."""
+    return {
+        "limit": str(retry.limit),
+        "retryPolicy": "Always",
+        "expression": RETRIED_FAULTS,
+        "backoff": {"duration": f"{retry.first_wait}s", "factor": "2"},
+    }
+
+
+def _output(result: str) -> Object:
+    path = f"{contract.WORKSPACE}/results/{result}"
+    return {"name": result, "globalName": result, "valueFrom": {"path": path}}
+
+
+def _connection_volume(connection: str) -> Object:
+    return {
+        "name": naming.connection_volume(connection),
+        "secret": {"secretName": naming.connection_secret(connection), "defaultMode": 0o440},
+    }
+
+
+def _environment(step: Step, plan: Plan) -> list[Object]:
+    specification = inert_json(contract.spec_to_json(step.spec))
+    if len(specification.encode()) > LARGEST_SPECIFICATION:
+        message = f"step {step.name} of {plan.training_id} is described by {len(specification.encode())} bytes"
+        raise UserError(f"{message}; {LARGEST_SPECIFICATION} are allowed", "keep large values in a data connection")
+    environment = {
+        contract.STEP_VARIABLE: specification,
+        "HOME": f"{contract.WORKSPACE}/home",
+    }
+    if plan.profile.tracking.uri and step.uses_tracking:
+        environment["MLFLOW_TRACKING_URI"] = plan.profile.tracking.uri
+    return [{"name": name, "value": value} for name, value in environment.items()]
+
+
+def _resources(step: Step, gpu_resource: str) -> Object:
+    limits = _amounts(step.limits)
+    if step.limits.gpus:
+        limits[gpu_resource] = str(step.limits.gpus)
+    return {"limits": limits, "requests": _amounts(step.requests)}
+
+
+def _amounts(amounts: Amounts) -> dict[str, str]:
+    named = {"cpu": amounts.cpu, "memory": amounts.memory}
+    return {name: amount for name, amount in named.items() if amount}

@@ -1,0 +1,57 @@
+"""A real Kubernetes API with Argo's CRDs takes every golden: server-side dry run, unknown fields refused.
+
+Needs `KUBECONFIG`. Without one these tests are skipped; where `ODAHU_ARGO_REQUIRE` names `cluster`, as in CI, they fail.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+from kubernetes import client, config
+
+from tests.conftest import Example
+
+pytestmark = pytest.mark.cluster
+
+
+@pytest.fixture(scope="session")
+def api() -> Iterator[client.ApiClient]:
+    if not os.environ.get("KUBECONFIG"):
+        message = "no cluster: KUBECONFIG is not set"
+        if "cluster" in os.environ.get("ODAHU_ARGO_REQUIRE", ""):
+            pytest.fail(message)
+        pytest.skip(message)
+    config.load_kube_config()
+    with client.ApiClient() as api:
+        yield api
+
+
+def dry_run(api: client.ApiClient, workflow: dict[str, Any]) -> dict[str, Any]:
+    body = copy.deepcopy(workflow)
+    body["metadata"]["namespace"] = "default"
+    return client.CustomObjectsApi(api).create_namespaced_custom_object(
+        "argoproj.io", "v1alpha1", "default", "workflows", body, dry_run="All", field_validation="Strict"
+    )
+
+
+def golden(example: Example) -> dict[str, Any]:
+    return yaml.safe_load((example.folder / "golden" / "workflow.yaml").read_text(encoding="utf-8"))
+
+
+def test_the_api_takes_the_workflow_and_keeps_every_field(api: client.ApiClient, example: Example) -> None:
+    workflow = golden(example)
+    assert dry_run(api, workflow)["spec"] == workflow["spec"]
+
+
+def test_the_api_refuses_a_field_that_argo_does_not_know(api: client.ApiClient, example: Example) -> None:
+    workflow = golden(example)
+    workflow["spec"]["templates"][1]["retryStrategies"] = {}
+    with pytest.raises(client.ApiException) as refusal:
+        dry_run(api, workflow)
+    assert "retryStrategies" in json.loads(refusal.value.body)["message"]

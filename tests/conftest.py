@@ -1,0 +1,43 @@
+"""What all tests share: where the examples are, and how goldens are brought up to date."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = ROOT / "examples"
+
+
+@dataclass(frozen=True)
+class Example:
+    """A folder under examples/, given to the command line as its README does."""
+
+    folder: Path
+
+    @property
+    def arguments(self) -> list[str]:
+        manifests = sorted(p for p in self.folder.glob("*.yaml") if p.name != "profile.yaml")
+        arguments = [part for manifest in manifests for part in ("-f", str(manifest))]
+        profile = self.folder / "profile.yaml"
+        return [*arguments, "--profile", str(profile)] if profile.exists() else arguments
+
+
+def examples() -> list[Example]:
+    return [Example(folder) for folder in sorted(EXAMPLES.iterdir()) if (folder / "training.yaml").exists()]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-goldens", action="store_true", help="Write what is compiled now as the golden files.")
+
+
+@pytest.fixture(params=examples(), ids=lambda example: example.folder.name)
+def example(request: pytest.FixtureRequest) -> Example:
+    return request.param
+
+
+@pytest.fixture(autouse=True)
+def _no_profile_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ODAHU_ARGO_PROFILE", raising=False)

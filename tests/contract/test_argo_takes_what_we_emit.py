@@ -1,0 +1,66 @@
+"""Every golden is held against hera-workflows' models and Argo 4.1.2's own JSON schema, made to refuse unknown fields."""
+
+from __future__ import annotations
+
+import copy
+import json
+from functools import cache
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from odahu_argo.compile.argo_schema import NEWER_THAN_HERA, refused_fields
+from tests.commands import odahu_argo
+from tests.conftest import ROOT, Example
+
+SCHEMA = ROOT / "tests" / "data" / "argo-4.1.2-workflow.schema.json"
+
+
+@cache
+def strict_schema() -> dict[str, Any]:
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    for definition in schema["definitions"].values():
+        if "properties" in definition:
+            definition["additionalProperties"] = False
+    return schema
+
+
+def golden(example: Example) -> dict[str, Any]:
+    return yaml.safe_load((example.folder / "golden" / "workflow.yaml").read_text(encoding="utf-8"))
+
+
+def test_argos_schema_takes_the_workflow(example: Example) -> None:
+    jsonschema.validate(golden(example), strict_schema())
+
+
+def test_heras_models_take_the_workflow(example: Example) -> None:
+    assert refused_fields(golden(example)) == []
+
+
+@pytest.mark.parametrize("field", ["retryStrategies", "activeDeadline"])
+def test_a_field_that_argo_does_not_know_is_found_by_both(example: Example, field: str) -> None:
+    workflow = copy.deepcopy(golden(example))
+    workflow["spec"]["templates"][1][field] = "1"
+    assert [problem.where.field for problem in refused_fields(workflow)] == [f"spec.templates[1].{field}"]
+    with pytest.raises(jsonschema.ValidationError, match=field):
+        jsonschema.validate(workflow, strict_schema())
+
+
+def test_a_value_of_the_wrong_type_is_told_with_its_field(example: Example) -> None:
+    workflow = copy.deepcopy(golden(example))
+    workflow["spec"]["templates"][1]["container"]["command"] = "python"
+    [problem] = refused_fields(workflow)
+    assert problem.where.field == "spec.templates[1].container.command"
+
+
+def test_what_is_excused_from_heras_models_is_known_to_argo() -> None:
+    template = strict_schema()["definitions"]["io.argoproj.workflow.v1alpha1.Template"]["properties"]
+    assert set(template) >= NEWER_THAN_HERA
+
+
+def test_compile_validate_takes_every_example(example: Example) -> None:
+    ran = odahu_argo("compile", "--validate", *example.arguments, cwd=ROOT)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out == (example.folder / "golden" / "workflow.yaml").read_text(encoding="utf-8")

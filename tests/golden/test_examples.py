@@ -1,0 +1,45 @@
+"""Each example gives the bytes of its golden files. After a wanted change: `pytest tests/golden --update-goldens`."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+import pytest
+
+from tests.commands import odahu_argo
+from tests.conftest import ROOT, Example
+
+GOLDENS = {
+    "workflow.yaml": ["compile"],
+    "workflow.json": ["compile", "-o", "json"],
+    "plan.txt": ["plan"],
+    "dag.mmd": ["plan", "-o", "mermaid"],
+}
+
+
+@pytest.mark.parametrize("name", GOLDENS)
+def test_an_example_gives_its_golden_file(example: Example, name: str, request: pytest.FixtureRequest) -> None:
+    ran = odahu_argo(*GOLDENS[name], *example.arguments, cwd=ROOT)
+    assert ran.code == 0, ran.err
+    golden = example.folder / "golden" / name
+    if request.config.getoption("--update-goldens"):
+        golden.parent.mkdir(exist_ok=True)
+        golden.write_text(ran.out, encoding="utf-8")
+    assert ran.out == golden.read_text(encoding="utf-8"), difference(golden, ran.out)
+
+
+def test_the_folder_of_an_example_compiles_as_its_files_do(example: Example, tmp_path: Path) -> None:
+    profile = [a for a in example.arguments if a.endswith("profile.yaml")]
+    manifests = [p for p in example.folder.glob("*.yaml") if p.name != "profile.yaml"]
+    for manifest in manifests:
+        (tmp_path / manifest.name).write_bytes(manifest.read_bytes())
+    options = ["--profile", *profile] if profile else []
+    ran = odahu_argo("compile", "-d", tmp_path, *options)
+    assert ran.code == 0, ran.err
+    assert ran.out == (example.folder / "golden" / "workflow.yaml").read_text(encoding="utf-8")
+
+
+def difference(golden: Path, now: str) -> str:
+    lines = difflib.unified_diff(golden.read_text(encoding="utf-8").splitlines(), now.splitlines(), str(golden), "now")
+    return "\n".join(lines)
