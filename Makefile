@@ -1,0 +1,45 @@
+# Everything a developer does, each by one command. `make help` lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+UV := uv==0.13.9
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint format goldens constraints clean
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: .venv/installed ## make .venv with odahu-argo and all its tools in it
+
+# uv installs in seconds what takes pip minutes; pip is there for a network where uv finds no registry.
+.venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -q --disable-pip-version-check "$(UV)" && $(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[dev]' \
+		|| $(BIN)/pip install -q -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: install ## train the wine example on this machine, from its manifest to the zip in an S3 bucket
+	$(BIN)/python examples/demo.py
+
+test: install ## run the tests
+	$(BIN)/python -m pytest -n 2 $(TESTS)
+
+lint: install ## check format, lint rules, types and the direction of imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+goldens: install ## write what the examples compile to now as their golden files
+	$(BIN)/python -m pytest -q tests/golden --update-goldens
+
+constraints: install ## resolve all dependencies anew and pin them
+	$(BIN)/uv pip compile -q pyproject.toml --all-extras --universal --upgrade --python-version 3.11 --no-annotate --no-header -o constraints.txt
+
+clean: ## remove what was built, the environment included
+	rm -rf .venv build dist
