@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from odahu_argo.errors import UserError
+from odahu_argo.storage.paths import has_control_characters
 
 _SCP_LIKE = re.compile(r"(?:(?P<user>[A-Za-z0-9_.-]+)@)?(?P<host>[A-Za-z0-9_.-]+):(?P<path>[^:].*)")
 _TRANSPORTS = ("https", "http", "ssh", "file")
@@ -34,7 +35,7 @@ def parse_git_uri(uri: str) -> GitUri:
     uri = uri.strip()
     if not uri:
         raise UserError("the git connection has no URI", hint=f"set its field `uri`: {_FORMS}")
-    if uri.startswith("-") or any(ord(character) < 32 or ord(character) == 127 for character in uri):
+    if uri.startswith("-") or has_control_characters(uri):
         raise UserError("the git connection's URI begins with `-` or holds control characters", hint=f"write {_FORMS}")
     if uri.startswith("/"):
         return GitUri(address=uri, transport="file")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from urllib.parse import unquote, urlsplit
 
 from odahu_argo.errors import UserError
+from odahu_argo.storage.paths import has_control_characters
 from odahu_argo.storage.store import ObjectStore
 
 Opened = tuple[ObjectStore, str]
@@ -54,7 +55,7 @@ def _uri(fields: Mapping[str, str]) -> str:
     uri = fields.get("uri", "").strip()
     if not uri:
         raise UserError("the connection has no URI", hint="set its field `uri`, as in s3://bucket/path")
-    if any(ord(character) < 32 for character in uri):
+    if has_control_characters(uri):
         raise UserError("the connection's URI holds control characters", hint="write its field `uri` anew")
     return uri
 

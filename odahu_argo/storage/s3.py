@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from odahu_argo.errors import UserError
+from odahu_argo.storage.disk import disk_errors
 from odahu_argo.storage.s3_errors import s3_errors
 from odahu_argo.storage.store import OnBytes, StoredObject
 
@@ -65,7 +66,7 @@ class S3Store:
 
     def upload(self, source: Path, key: str, on_bytes: OnBytes) -> None:
         """Send the file, large ones in several parts at once."""
-        with s3_errors("upload", self.url(key), self.where), source.open("rb") as reader:
+        with disk_errors(source), s3_errors("upload", self.url(key), self.where), source.open("rb") as reader:
             self.client.upload_fileobj(reader, self.bucket, key, Callback=on_bytes, Config=_transfer())
 
 
@@ -106,7 +107,7 @@ def _client(fields: Mapping[str, str]) -> Any:
 
 
 def _assuming(session: Any, role: str, region: str, endpoint: str | None) -> Any:
-    """A session with the role's credentials, renewed before they expire. Other servers answer STS at their own endpoint."""
+    """A session with the role's credentials, renewed before they expire; other servers than Amazon's answer STS too."""
     import boto3
     import botocore.session
     from botocore.credentials import (
@@ -116,7 +117,7 @@ def _assuming(session: Any, role: str, region: str, endpoint: str | None) -> Any
         DeferredRefreshableCredentials,
     )
 
-    def sts_client(*_: Any, **credentials: Any) -> Any:
+    def sts_client(service: str, **credentials: Any) -> Any:
         return session.client(
             "sts",
             region_name=region,

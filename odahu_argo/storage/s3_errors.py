@@ -57,7 +57,7 @@ def _from_answer(what: str, response: Mapping[str, Any]) -> OdahuArgoError:
     if status >= 500 or code in _BUSY_CODES:
         return ServiceFault(f"{what}: the server answered {status} {code}", hint="try again later")
     return UserError(
-        f"{what}: the server refused it, {status} {code}", hint=_CREDENTIALS_HINT + ", endpoint and region"
+        f"{what}: the server refused it ({status} {code})", hint=_CREDENTIALS_HINT + ", endpoint and region"
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from odahu_argo.errors import ServiceFault, UserError
 from odahu_argo.storage.disk import write_whole
+from odahu_argo.storage.paths import has_control_characters, inside
 from odahu_argo.storage.store import ObjectStore, OnBytes, StoredObject
 
 WORKERS = 16
@@ -24,16 +25,16 @@ class Copy:
     target: Path
 
 
-class _Stopped(Exception):  # noqa: N818  # not an error: another copy has failed, or the step was told to stop
-    """Ends a copy that is under way."""
+class _Stopped(Exception):
+    """Ends a copy that is under way, because another has failed or the step was told to stop."""
 
 
 def plan_copies(store: ObjectStore, remote_path: str, local_path: str, root: Path) -> list[Copy]:
     """What to copy from `remote_path`, a path from the bucket's root, to `local_path`, a path inside `root`.
 
-    One object becomes the file `local_path`, or keeps its name where `local_path` is a folder, which ends in `/`. A remote
-    folder (objects whose keys continue with `/`) needs a local folder. Where both exist the object wins, unless
-    `remote_path` ends in `/`.
+    One object becomes the file `local_path`, or keeps its name where `local_path` is a folder, which ends in `/`. A
+    remote folder (objects whose keys continue with `/`) needs a local folder. Where both exist the object wins,
+    unless `remote_path` ends in `/`.
 
     Raises:
         UserError: nothing is there, a remote folder would become a file, or a key or path would leave `root`.
@@ -61,7 +62,7 @@ def plan_copies(store: ObjectStore, remote_path: str, local_path: str, root: Pat
 
 
 def download_all(store: ObjectStore, copies: Iterable[Copy], on_bytes: OnBytes) -> None:
-    """Fetch the objects, up to 16 at once, each into place as a whole. A file that an earlier attempt has finished stays.
+    """Fetch the objects, up to 16 at once, each into place as a whole; what an earlier attempt finished stays.
 
     The first failure stops the others and is raised: `UserError` or `ServiceFault`.
     """
@@ -102,24 +103,8 @@ def _aim(
     return copies
 
 
-def inside(root: Path, path: str, field: str) -> Path:
-    """The path below `root`, symbolic links followed.
-
-    Raises:
-        UserError: it would leave `root`; `field` is what the user calls this path.
-    """
-    if any(ord(character) < 32 or ord(character) == 127 for character in path):
-        raise UserError(f"{field} {path!r} holds control characters", hint="write a plain path")
-    resolved = (root / path).resolve()
-    if path.startswith("/") or not resolved.is_relative_to(root.resolve()):
-        raise UserError(
-            f"{field} {path!r} leaves the repository", hint="write a path relative to the repository's root"
-        )
-    return resolved
-
-
 def _is_safe(name: str) -> bool:
-    return all(part not in ("", ".", "..") for part in name.split("/")) and name.isprintable()
+    return all(part not in ("", ".", "..") for part in name.split("/")) and not has_control_characters(name)
 
 
 def _already_there(copy: Copy) -> bool:
@@ -128,7 +113,7 @@ def _already_there(copy: Copy) -> bool:
         facts = copy.target.lstat()
     except OSError:
         return False
-    return facts.st_size == copy.source.size and facts.st_mtime == copy.source.modified
+    return facts.st_size == copy.source.size and abs(facts.st_mtime - copy.source.modified) < 0.001
 
 
 def _fetch_whole(store: ObjectStore, source: StoredObject, partial: Path, on_bytes: OnBytes) -> None:

@@ -1,0 +1,50 @@
+"""A folder as a zip that is the same, byte for byte, whenever the content is the same."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from pathlib import Path
+
+from odahu_argo.errors import UserError
+from odahu_argo.storage.disk import disk_errors
+
+_OLDEST_TIME = (1980, 1, 1, 0, 0, 0)
+_FILE_MODE = 0o100644
+_UNIX = 3
+_LEVEL = 6
+
+
+def write_zip(folder: Path, target: Path) -> None:
+    """Write all files below `folder`, in the order of their names, with one fixed time and mode.
+
+    A symbolic link is stored as the file it leads to.
+
+    Raises:
+        UserError: a link leads out of the folder, or nowhere.
+        ServiceFault: the disk is full or failing.
+    """
+    files = sorted((path.relative_to(folder).as_posix(), path) for path in folder.rglob("*") if not _is_folder(path))
+    with disk_errors(target), zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as archive:
+        for name, path in files:
+            _require_inside(folder, path, name)
+            entry = zipfile.ZipInfo(name, _OLDEST_TIME)
+            entry.create_system = _UNIX
+            entry.external_attr = _FILE_MODE << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.file_size = path.stat().st_size
+            with path.open("rb") as source, archive.open(entry, "w") as sink:
+                shutil.copyfileobj(source, sink, 1024 * 1024)
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
+def _require_inside(folder: Path, path: Path, name: str) -> None:
+    resolved = path.resolve()
+    if not resolved.is_relative_to(folder.resolve()) or not resolved.is_file():
+        raise UserError(
+            f"{name} of the model is a symbolic link that leads to no file of the model",
+            hint="log the file itself instead of a link",
+        )

@@ -1,0 +1,97 @@
+"""The step `package`: the trained model as ODAHU's zip, sent to the output connection."""
+
+from __future__ import annotations
+
+import shutil
+import time
+import uuid
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from odahu_argo.artifact_name import render
+from odahu_argo.contract import ARTIFACT_NAME, RUN_ID, PackageSpec, Room
+from odahu_argo.errors import UserError
+from odahu_argo.steps.archive import write_zip
+from odahu_argo.steps.connection import read_connection
+from odahu_argo.steps.log import log
+from odahu_argo.steps.model_binary import MODEL_FOLDER, Identity, complete
+from odahu_argo.steps.progress import Percentage, human_size
+from odahu_argo.steps.surroundings import environment
+from odahu_argo.steps.tracking import RunModel, connect, models_of, tracking_errors
+from odahu_argo.storage.disk import disk_errors
+from odahu_argo.storage.opening import open_store
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_say = partial(log, "package")
+
+
+def run(spec: PackageSpec, room: Room) -> None:
+    """Fetch the run's model and samples, lay them out, zip, upload; the name is recorded before the upload.
+
+    A further attempt uploads under the name that the first has drawn, so that there is one object in the end.
+
+    Raises:
+        UserError: there is no run or not one usable model, a sample is no table, or the output connection is wrong.
+        ServiceFault: tracking server, object store, network or disk failed.
+    """
+    run_id = room.read_result(RUN_ID)
+    if run_id is None:
+        raise UserError(
+            "there is no MLflow run to package", hint="the step train must run first, in the same workspace"
+        )
+    store, path = open_store(read_connection(room, spec.connection))
+
+    folder = room.workspace / "package"
+    with disk_errors(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+    client = connect()
+    model = _only_model(client, run_id)
+    _say(f"fetching model {model.name!r} of run {run_id}")
+    _fetch(model, folder / "content" / MODEL_FOLDER)
+    complete(folder / "content", Identity(spec.model_name, spec.model_version, spec.toolchain, run_id))
+
+    name = _artifact_name(spec, room)
+    archive = folder / "model.zip"
+    write_zip(folder / "content", archive)
+    size = archive.stat().st_size
+    key = "/".join(part for part in (path.strip("/"), name) if part)
+    _say(f"uploading {human_size(size)} to {store.url(key)}")
+    started = time.monotonic()
+    store.upload(archive, key, Percentage(size, _say))
+    _say(f"done: {store.url(key)}, {size} bytes, {time.monotonic() - started:.1f} s")
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _only_model(client: MlflowClient, run_id: str) -> RunModel:
+    with tracking_errors(f"find run {run_id}"):
+        found = client.get_run(run_id)
+    models = models_of(client, found)
+    if len(models) != 1:
+        listed = ", ".join(model.name for model in models) or "none"
+        raise UserError(f"run {run_id} must have exactly one model; it has {len(models)}: {listed}")
+    return models[0]
+
+
+def _fetch(model: RunModel, target: Path) -> None:
+    import mlflow.artifacts
+
+    landing = target.parent.parent / "fetched"
+    landing.mkdir()
+    target.parent.mkdir()
+    quiet = {"MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
+    with environment(quiet), tracking_errors(f"fetch {model.uri}"), disk_errors(target):
+        fetched = Path(mlflow.artifacts.download_artifacts(artifact_uri=model.uri, dst_path=str(landing)))
+        fetched.rename(target)
+
+
+def _artifact_name(spec: PackageSpec, room: Room) -> str:
+    earlier = room.read_result(ARTIFACT_NAME)
+    if earlier is not None:
+        return earlier
+    name = render(spec.artifact_name_template, spec.model_name, spec.model_version, str(uuid.uuid4()))
+    room.write_result(ARTIFACT_NAME, name)
+    return name

@@ -1,0 +1,28 @@
+"""Paths that a user wrote, kept inside the folder they count from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from odahu_argo.errors import UserError
+
+
+def inside(root: Path, path: str, field: str) -> Path:
+    """The path below `root`, absolute, symbolic links followed.
+
+    Raises:
+        UserError: it would leave `root`; `field` is what the user calls this path.
+    """
+    if has_control_characters(path):
+        raise UserError(f"{field} {path!r} holds control characters", hint="write a plain path")
+    resolved = (root / path).resolve()
+    if path.startswith("/") or not resolved.is_relative_to(root.resolve()):
+        raise UserError(
+            f"{field} {path!r} leaves the repository", hint="write a path inside the repository, without `..`"
+        )
+    return resolved
+
+
+def has_control_characters(text: str) -> bool:
+    """Whether a line break, a NUL or their like is among the characters."""
+    return any(ord(character) < 32 or ord(character) == 127 for character in text)
