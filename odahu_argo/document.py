@@ -7,6 +7,8 @@ neither deep nesting nor aliases of aliases (a "YAML bomb") can exhaust memory.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +21,7 @@ Path = tuple[str | int, ...]
 
 MOST_VALUES = 100_000
 DEEPEST_NESTING = 64
+_SURROGATES = re.compile(r"(?<!\\)((?:\\\\)*)((?:\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})+)")
 _NULLS = {"", "~", "null", "Null", "NULL"}
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -49,13 +52,22 @@ def parse(text: str, file: str) -> list[Document]:
         UserError: a syntax error, a key that stands twice, a key that is not text, or more nesting or aliases than allowed.
     """
     try:
-        return [document for document in _documents(text, file) if document.value is not None]
+        return [found for found in _documents(_without_surrogates(text), file) if found.value is not None]
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else None
-        raise UserError(Problem(f"not valid YAML: {error.problem}", Where(file, line))) from error
+        began = f" {error.context} that begins on line {error.context_mark.line + 1}" if error.context_mark else ""
+        raise UserError(
+            Problem(f"not valid YAML: {error.problem}{began}", Where(file, mark.line + 1 if mark else None))
+        ) from error
     except yaml.YAMLError as error:
         raise UserError(Problem(f"not valid YAML: {error}", Where(file))) from error
+
+
+def _without_surrogates(text: str) -> str:
+    """JSON writes a character such as an emoji as two escapes (RFC 8259, section 7), which YAML does not know."""
+    if text.lstrip()[:1] not in ("{", "["):
+        return text
+    return _SURROGATES.sub(lambda found: found[1] + json.loads(f'"{found[2]}"'), text)
 
 
 @dataclass(slots=True)

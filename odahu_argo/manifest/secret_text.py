@@ -1,0 +1,34 @@
+"""The value behind `password`, `keyID`, `keySecret` or `publicKey`, which ODAHU-flow took as plain text before 1.3 and as base64 since."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class SecretText:
+    """The plain value, kept out of `repr`, and whether the manifest held it as base64."""
+
+    plain: str = field(repr=False)
+    was_encoded: bool
+
+
+def read_secret(written: str) -> SecretText:
+    """A value that decodes strictly as base64 to printable text was encoded; any other is plain.
+
+    Line breaks and spaces, which `base64` and YAML put into long values, do not count. Strictly means the whole alphabet and
+    padding of RFC 4648. Printable text is UTF-8 without control characters other than tab and line break: that tells an AWS key,
+    whose letters are all in base64's alphabet, from an encoded one, because it decodes to bytes that are no text.
+    """
+    decoded = _decoded("".join(written.split()))
+    return SecretText(written, was_encoded=False) if decoded is None else SecretText(decoded, was_encoded=True)
+
+
+def _decoded(packed: str) -> str | None:
+    try:
+        text = base64.b64decode(packed, validate=True).decode("utf-8")
+    except (binascii.Error, ValueError):
+        return None
+    return text if text and all(character.isprintable() or character in "\t\r\n" for character in text) else None

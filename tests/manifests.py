@@ -1,0 +1,53 @@
+"""A small training and its connections as text, to be changed by a test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from odahu_argo import build_plans, load, resolve
+from odahu_argo.plan.model import Plan
+from odahu_argo.profile import Profile
+
+CONNECTIONS = """\
+kind: Connection
+id: code
+spec: {type: git, uri: https://git.example.org/ml/code.git, reference: develop}
+---
+kind: Connection
+id: wine-data
+spec: {type: s3, uri: s3://wine/data/}
+"""
+
+
+def training(**spec: Any) -> dict[str, Any]:
+    """A ModelTraining; keyword arguments replace fields of its spec, None takes a field away."""
+    fields: dict[str, Any] = {
+        "model": {"name": "wine", "version": "1.0"},
+        "toolchain": "mlflow",
+        "vcsName": "code",
+        "data": [{"connName": "wine-data", "localPath": "data/"}],
+        **spec,
+    }
+    return {"kind": "ModelTraining", "id": "wine", "spec": {k: v for k, v in fields.items() if v is not None}}
+
+
+def write(folder: Path, *documents: dict[str, Any], connections: str = CONNECTIONS) -> Path:
+    """The documents and connections as one file."""
+    file = folder / "manifests.yaml"
+    file.write_text(yaml.safe_dump_all(documents, sort_keys=False) + "---\n" + connections, encoding="utf-8")
+    return file
+
+
+def plan(folder: Path, profile: Profile | None = None, **spec: Any) -> Plan:
+    """The plan of that training."""
+    settings = profile or Profile()
+    [planned] = build_plans(resolve(load([write(folder, training(**spec))]), settings), settings)
+    return planned
+
+
+def problems(error: BaseException) -> list[str]:
+    """The problems of an error as `field: message` lines, without the file."""
+    return [f"{each.where.field}: {each.message}" for each in error.problems]  # type: ignore[attr-defined]

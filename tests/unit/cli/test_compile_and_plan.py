@@ -1,0 +1,137 @@
+"""`compile` and `plan` as a user has them: processes with output, exit codes and files."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.commands import odahu_argo
+from tests.conftest import ROOT, Example
+from tests.manifests import training, write
+
+OFFLINE = """\
+import socket, sys
+def refuse(*_args, **_kw): raise OSError("no network in this test")
+socket.socket.connect = refuse
+socket.getaddrinfo = refuse
+sys.argv[0] = "odahu-argo"
+from odahu_argo.cli.app import app
+app(standalone_mode=False)
+heavy = {"mlflow", "kubernetes", "hera", "boto3", "botocore", "google", "azure", "pandas", "numpy", "sklearn", "requests"}
+sys.exit(str(sorted(heavy & set(sys.modules)) or ""))
+"""
+
+
+@pytest.mark.parametrize("command", ["compile", "plan"])
+def test_no_network_is_touched_and_nothing_heavy_is_imported(example: Example, command: str) -> None:
+    process = [sys.executable, "-c", OFFLINE, command, *example.arguments]
+    ended = subprocess.run(process, capture_output=True, text=True, cwd=ROOT, env={"HOME": "/nonexistent"})
+    assert ended.stderr.strip() == ""
+    assert "download-" in ended.stdout
+
+
+def test_several_trainings_become_several_documents(tmp_path: Path) -> None:
+    file = write(tmp_path, training(), {**training(), "id": "other"})
+    ran = odahu_argo("compile", "-f", file)
+    assert [document["metadata"]["name"] for document in yaml.safe_load_all(ran.out)] == ["wine-1", "other-1"]
+    as_json = odahu_argo("compile", "-f", file, "-o", "json")
+    assert [item["metadata"]["name"] for item in json.loads(as_json.out)["items"]] == ["wine-1", "other-1"]
+    one = odahu_argo("compile", "-f", file, "--id", "other")
+    assert yaml.safe_load(one.out)["metadata"]["name"] == "other-1"
+
+
+def test_manifests_are_read_from_standard_input(tmp_path: Path) -> None:
+    text = write(tmp_path, training()).read_text()
+    assert odahu_argo("compile", "-f", "-", stdin=text).out == odahu_argo("compile", "-d", tmp_path).out
+
+
+def test_a_folder_is_written_a_file_for_each_training(tmp_path: Path) -> None:
+    file = write(tmp_path, training(), {**training(), "id": "other"})
+    ran = odahu_argo("compile", "-f", file, "--output-dir", tmp_path / "out", "-o", "json")
+    assert (ran.code, ran.out) == (0, "")
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["other.json", "wine.json"]
+    assert json.loads((tmp_path / "out" / "wine.json").read_text())["metadata"]["name"] == "wine-1"
+
+
+def test_one_broken_training_leaves_nothing_written(tmp_path: Path) -> None:
+    file = write(tmp_path, training(), {**training(workDir="/x"), "id": "other"})
+    ran = odahu_argo("compile", "-f", file, "--output-dir", tmp_path / "out")
+    assert (ran.code, ran.out) == (2, "")
+    assert not (tmp_path / "out").exists()
+    assert f"error: {file}:" in ran.err
+    assert "hint: write a path relative to the repository's root" in ran.err
+
+
+@pytest.mark.parametrize("command", [["compile"], ["plan"], ["compile", "-f", "no.yaml"], ["compile", "--nope"]])
+def test_a_mistake_on_the_command_line_ends_with_2(command: list[str], tmp_path: Path) -> None:
+    ran = odahu_argo(*command, cwd=tmp_path)
+    assert (ran.code, ran.out) == (2, "")
+    assert "Traceback" not in ran.err
+
+
+def test_a_connection_that_lives_on_the_cluster_is_named_on_the_command_line(tmp_path: Path) -> None:
+    file = write(tmp_path, training(vcsName="elsewhere"))
+    refused = odahu_argo("compile", "-f", file)
+    assert refused.code == 2
+    assert "--external-connection elsewhere" in refused.err
+    taken = odahu_argo("compile", "-f", file, "--external-connection", "elsewhere")
+    assert taken.code == 0
+    assert "connection-elsewhere" in taken.out
+
+
+def test_the_profile_is_named_by_option_or_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = write(tmp_path, training())
+    profile = tmp_path / "profile.txt"
+    profile.write_text("namespace: ml\n")
+    by_option = odahu_argo("compile", "-f", file, "--profile", profile)
+    monkeypatch.setenv("ODAHU_ARGO_PROFILE", str(profile))
+    by_environment = odahu_argo("compile", "-f", file)
+    assert yaml.safe_load(by_option.out)["metadata"]["namespace"] == "ml"
+    assert by_environment.out == by_option.out
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("nodes: {}\n", ":1: nodes: there is no field 'nodes'"),
+        ("pools:\n  gpu:\n    pending_timeout: soon\n", ":3: pools.gpu.pending_timeout: 'soon' is not a duration"),
+        ("pools: {other_steps: somewhere}\n", ":1: pools.other_steps: Input should be 'with_training' or 'on_cpu'"),
+        ("a: 1\n---\nb: 2\n", ":3: a profile is one document"),
+    ],
+)
+def test_a_mistake_in_the_profile_is_told_with_its_line(tmp_path: Path, text: str, told: str) -> None:
+    profile = tmp_path / "profile.txt"
+    profile.write_text(text)
+    ran = odahu_argo("compile", "-f", write(tmp_path, training()), "--profile", profile)
+    assert ran.code == 2
+    assert f"error: {profile}{told}" in ran.err
+
+
+def test_a_reader_that_stops_early_is_no_error(example: Example) -> None:
+    command = [sys.executable, "-m", "odahu_argo", "compile", *example.arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+
+
+def test_kinds_of_others_are_passed_over_with_a_note(tmp_path: Path) -> None:
+    file = write(tmp_path, training(), {"kind": "ModelPackaging", "id": "p", "spec": {}})
+    ran = odahu_argo("compile", "-f", file)
+    assert ran.code == 0
+    assert f"note: {file}:" in ran.err
+    assert "a ModelPackaging is passed over" in ran.err
+
+
+def test_the_version_and_help_are_there() -> None:
+    assert odahu_argo("--version").out.startswith("odahu-argo ")
+    for command in ([], ["plan"], ["compile"], ["local", "train", "run"]):
+        ran = odahu_argo(*command, "--help")
+        assert ran.code == 0
+        assert "Usage:" in ran.out

@@ -1,0 +1,180 @@
+"""What an operator looks for in a compiled workflow, and what must never be in one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from odahu_argo import Profile, build_plans, compile_workflow, load, resolve
+from odahu_argo.compile.emit import to_yaml
+from odahu_argo.errors import UserError
+from odahu_argo.profile import GpuPool, Pool, Pools, Tracking, Workspace
+from tests.manifests import plan, training, write
+
+GPU = {"limits": {"gpu": "2"}}
+POOLS = Pools(
+    cpu=Pool(node_selector={"pool": "cpu"}),
+    gpu=GpuPool(
+        resource_name="amd.com/gpu",
+        node_selector={"pool": "gpu"},
+        tolerations=({"key": "dedicated", "operator": "Exists"},),
+        pending_timeout="10m",
+    ),
+    other_steps="on_cpu",
+)
+
+
+def templates(workflow: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {template["name"]: template for template in workflow["spec"]["templates"] if "container" in template}
+
+
+def test_the_training_alone_asks_for_gpus_on_the_gpu_pool_with_a_limit_on_waiting(tmp_path: Path) -> None:
+    found = templates(compile_workflow(plan(tmp_path, Profile(pools=POOLS), resources=GPU)))
+    train = found.pop("train")
+    assert train["container"]["resources"]["limits"]["amd.com/gpu"] == "2"
+    assert "amd.com/gpu" not in train["container"]["resources"]["requests"]
+    assert (train["nodeSelector"], train["pendingTimeout"]) == ({"pool": "gpu"}, "600s")
+    assert train["tolerations"] == [{"key": "dedicated", "operator": "Exists"}]
+    for other in found.values():
+        assert "amd.com/gpu" not in json.dumps(other)
+        assert other["nodeSelector"] == {"pool": "cpu"}
+        assert "pendingTimeout" not in other
+        assert "tolerations" not in other
+
+
+def test_each_secret_is_mounted_only_where_it_is_used(tmp_path: Path) -> None:
+    found = templates(compile_workflow(plan(tmp_path)))
+    mounted = {name: [v["secret"]["secretName"] for v in t.get("volumes", [])] for name, t in found.items()}
+    assert mounted == {
+        "checkout": ["connection-code"],
+        "download-wine-data": ["connection-wine-data"],
+        "train": [],
+        "package": ["connection-models-output"],
+    }
+
+
+def test_every_pod_fits_the_restricted_security_standard(tmp_path: Path) -> None:
+    workflow = compile_workflow(plan(tmp_path))
+    pod = workflow["spec"]["securityContext"]
+    assert pod["runAsNonRoot"] is True
+    assert pod["runAsUser"] > 0
+    assert pod["seccompProfile"] == {"type": "RuntimeDefault"}
+    patch = json.loads(workflow["spec"]["podSpecPatch"])
+    own = [template["container"] for template in templates(workflow).values()]
+    for container in [*own, *patch["initContainers"], *patch["containers"]]:
+        context = container["securityContext"]
+        assert context == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+
+
+def test_a_fault_is_tried_again_and_a_mistake_is_not(tmp_path: Path) -> None:
+    for template in templates(compile_workflow(plan(tmp_path))).values():
+        retry = template["retryStrategy"]
+        assert retry["retryPolicy"] == "Always"
+        assert "lastRetry.status == 'Error'" in retry["expression"]
+        assert "[3, 143]" in retry["expression"]
+        assert int(retry["limit"]) > 0
+
+
+def test_the_workflow_cleans_up_and_ends_in_bounded_time(tmp_path: Path) -> None:
+    spec = compile_workflow(plan(tmp_path))["spec"]
+    assert spec["volumeClaimGC"] == {"strategy": "OnWorkflowSuccess"}
+    assert spec["podGC"] == {"strategy": "OnWorkflowCompletion", "deleteDelayDuration": "604800s"}
+    assert spec["ttlStrategy"] == {"secondsAfterCompletion": 30 * 86400}
+    assert spec["activeDeadlineSeconds"] == 7 * 86400
+    assert spec["archiveLogs"] is True
+    assert spec["synchronization"] == {"mutexes": [{"name": "training-wine"}]}
+    bounds = {name: t["activeDeadlineSeconds"] for name, t in templates({"spec": spec}).items()}
+    assert bounds == {"checkout": "1800", "download-wine-data": "43200", "train": "259200", "package": "10800"}
+
+
+def test_the_workflow_can_be_found_by_odahus_words(tmp_path: Path) -> None:
+    metadata = compile_workflow(plan(tmp_path, Profile(namespace="ml")))["metadata"]
+    assert (metadata["name"], metadata["namespace"]) == ("wine-1", "ml")
+    assert metadata["labels"] == {
+        "app.kubernetes.io/managed-by": "odahu-argo",
+        "odahu.org/training-id": "wine",
+        "odahu.org/model-name": "wine",
+        "odahu.org/model-version": "1.0",
+        "odahu.org/toolchain": "mlflow",
+    }
+    assert metadata["annotations"]["workflows.argoproj.io/title"] == "Train wine 1.0"
+
+
+def test_results_become_output_parameters_with_global_names(tmp_path: Path) -> None:
+    found = templates(compile_workflow(plan(tmp_path)))
+    outputs = [p for t in found.values() for p in t.get("outputs", {}).get("parameters", [])]
+    assert {p["globalName"]: p["valueFrom"]["path"] for p in outputs} == {
+        "commit-id": "/workspace/results/commit-id",
+        "run-id": "/workspace/results/run-id",
+        "artifact-name": "/workspace/results/artifact-name",
+    }
+
+
+def test_the_workspace_is_as_the_profile_says(tmp_path: Path) -> None:
+    profile = Profile(workspace=Workspace(size="50Gi", storage_class="fast", access_mode="ReadWriteMany"))
+    [claim] = compile_workflow(plan(tmp_path, profile))["spec"]["volumeClaimTemplates"]
+    assert claim["spec"] == {
+        "accessModes": ["ReadWriteMany"],
+        "storageClassName": "fast",
+        "resources": {"requests": {"storage": "50Gi"}},
+    }
+
+
+def test_only_steps_that_speak_to_mlflow_get_its_address_and_credentials(tmp_path: Path) -> None:
+    profile = Profile(tracking=Tracking(uri="http://mlflow:5000", credentials_secret="mlflow"))
+    with_tracking = [
+        name
+        for name, template in templates(compile_workflow(plan(tmp_path, profile))).items()
+        if {"name": "MLFLOW_TRACKING_URI", "value": "http://mlflow:5000"} in template["container"]["env"]
+        and template["container"]["envFrom"] == [{"secretRef": {"name": "mlflow"}}]
+    ]
+    assert with_tracking == ["train", "package"]
+
+
+CANARIES = {
+    "password": "canary-password",
+    "keyID": "canary-key-id",
+    "keySecret": "canary-key-secret",
+    "username": "user",
+    "publicKey": "canary-public-key",
+    "role": "canary-role",
+}
+
+
+def test_no_secret_of_a_connection_reaches_the_workflow(tmp_path: Path) -> None:
+    connections = "---\n".join(
+        json.dumps({"kind": "Connection", "id": name, "spec": {"type": kind, "uri": "s3://x/y", **CANARIES}}) + "\n"
+        for name, kind in {"code": "git", "wine-data": "s3", "models-output": "s3"}.items()
+    )
+    manifests = load([write(tmp_path, training(), connections=connections)])
+    [planned] = build_plans(resolve(manifests, Profile()), Profile())
+    text = to_yaml([compile_workflow(planned)])
+    assert "connection-models-output" in text
+    assert "canary" not in text
+    assert "canary" not in repr(planned)
+
+
+def test_no_text_of_the_user_can_be_read_as_argos_syntax(tmp_path: Path) -> None:
+    hostile = "{{workflow.name}} {{=1+1}} $(PATH)"
+    workflow = compile_workflow(
+        plan(
+            tmp_path,
+            workDir=hostile,
+            entrypoint=hostile,
+            reference=hostile,
+            hyperParameters={hostile: hostile},
+            envs=[{"name": "A", "value": hostile}],
+            data=[{"connName": "wine-data", "localPath": hostile, "remotePath": hostile}],
+        )
+    )
+    text = to_yaml([workflow])
+    assert "{{" not in text
+    assert "$(" not in text
+
+
+def test_a_specification_that_no_environment_variable_can_hold_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="120000 are allowed"):
+        compile_workflow(plan(tmp_path, hyperParameters={"a": "x" * 130_000}))

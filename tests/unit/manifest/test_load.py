@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from odahu_argo import load
+from odahu_argo.errors import UserError
+from odahu_argo.manifest.models import ModelTraining
+from tests.manifests import problems, training, write
+
+
+def the_training(folder: Path, **spec: object) -> ModelTraining:
+    [written] = load([write(folder, training(**spec))]).trainings
+    return written.manifest
+
+
+def test_odahus_fields_are_read(tmp_path: Path) -> None:
+    spec = the_training(
+        tmp_path,
+        entrypoint="fit",
+        workDir="mlflow/wine",
+        reference="v1",
+        hyperParameters={"alpha": "1.0"},
+        envs=[{"name": "A", "value": "b"}],
+        image="registry.example.org/x:1",
+        resources={"limits": {"cpu": "2", "memory": "1Gi", "gpu": "1"}, "requests": {"cpu": "500m"}},
+    ).spec
+    assert (spec.entrypoint, spec.work_dir, spec.reference, spec.vcs_name) == ("fit", "mlflow/wine", "v1", "code")
+    assert spec.hyper_parameters == {"alpha": "1.0"}
+    assert (spec.envs[0].name, spec.envs[0].value) == ("A", "b")
+    assert (spec.resources.limits.gpu, spec.resources.requests.cpu) == ("1", "500m")
+
+
+def test_what_is_not_said_has_odahus_default(tmp_path: Path) -> None:
+    spec = the_training(tmp_path).spec
+    assert spec.model.artifact_name_template == "{{ .Name }}-{{ .Version }}-{{ .RandomUUID }}.zip"
+    assert (spec.work_dir, spec.entrypoint, spec.image, spec.reference) == ("./", "main", None, "")
+
+
+def test_an_export_with_its_status_is_read(tmp_path: Path) -> None:
+    exported = training()
+    artifact = {"runId": "0123", "artifactName": "wine-1.0.zip", "commitID": "d3d6e8ed"}
+    exported |= {"createdAt": "2020-01-01T00:00:00Z", "status": {"state": "succeeded", "artifacts": [artifact]}}
+    [written] = load([write(tmp_path, exported)]).trainings
+    assert written.manifest.status is not None
+    assert written.manifest.status.artifacts[0].commit_id == "d3d6e8ed"
+
+
+def test_values_reach_the_model_as_they_were_written(tmp_path: Path) -> None:
+    file = tmp_path / "t.yaml"
+    file.write_text(
+        "kind: ModelTraining\nid: wine\nspec:\n  model: {name: wine, version: 1.10}\n  toolchain: mlflow\n"
+        '  vcsName: code\n  hyperParameters: {a: 1.0, b: yes, c: , d: 1e-3, e: "x\\ny"}\n'
+    )
+    [written] = load([file]).trainings
+    assert written.manifest.spec.model.version == "1.10"
+    assert written.manifest.spec.hyper_parameters == {"a": "1.0", "b": "yes", "c": "", "d": "1e-3", "e": "x\ny"}
+
+
+def test_a_folder_is_read_whole_and_other_kinds_are_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    write(tmp_path / "deep", training())
+    (tmp_path / "deployment.yml").write_text("kind: ModelDeployment\nid: x\nspec: {}\n")
+    (tmp_path / "argo.json").write_text('{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x"}}')
+    (tmp_path / "notes.txt").write_text("{not: yaml")
+    manifests = load([tmp_path])
+    assert [written.manifest.id for written in manifests.trainings] == ["wine"]
+    assert [written.manifest.id for written in manifests.connections] == ["code", "wine-data"]
+    assert sorted(document.value["kind"] for document in manifests.skipped) == ["ModelDeployment", "Secret"]
+
+
+@pytest.mark.parametrize("training_id", ["", "Wine", "-wine", "wine-", "wi_ne", "w" * 64, "wine\n", "{{x}}"])
+def test_an_id_that_odahu_would_refuse_is_refused(tmp_path: Path, training_id: str) -> None:
+    with pytest.raises(UserError) as error:
+        load([write(tmp_path, {**training(), "id": training_id})])
+    assert [p.where.field for p in error.value.problems] == ["id"]
+
+
+@pytest.mark.parametrize("training_id", ["w", "0", "wine-2", "w" * 63])
+def test_an_id_that_odahu_would_take_is_taken(tmp_path: Path, training_id: str) -> None:
+    [written] = load([write(tmp_path, {**training(), "id": training_id})]).trainings
+    assert written.manifest.id == training_id
+
+
+def test_all_mistakes_of_all_documents_are_told_at_once(tmp_path: Path) -> None:
+    broken = training(hyperparameters={"a": "1"}, model={"name": "wi ne"}, resources={"limits": {"cpu": "4GB"}})
+    with pytest.raises(UserError) as error:
+        load([write(tmp_path, broken, {"kind": "ModelTrainig", "id": "x"}, {"kind": "Connection", "id": "c"})])
+    told = problems(error.value)
+    assert len(told) == 6
+    assert "spec.hyperparameters: there is no field 'hyperparameters'" in told
+    assert "spec.model.version: is missing" in told
+    assert any(line.startswith("spec.model.name: 'wi ne' is not a valid Kubernetes label") for line in told)
+    assert any(line.startswith("spec.resources.limits.cpu: '4GB' is not a quantity") for line in told)
+    assert "kind: 'ModelTrainig' is not a kind that odahu-argo knows" in told
+    assert "spec: is missing" in told
+
+
+def test_a_misspelt_field_gets_the_nearest_right_name(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as error:
+        load([write(tmp_path, training(workdir="x", data=[{"conName": "wine-data", "localPath": "x"}]))])
+    hints = {problem.where.field: problem.hint for problem in error.value.problems}
+    assert hints["spec.workdir"] == "did you mean workDir?"
+    assert hints["spec.data[0].conName"] == "did you mean connName?"
+
+
+def test_an_id_given_twice_names_both_places(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as error:
+        load([write(tmp_path, training(), training())])
+    [problem] = error.value.problems
+    assert problem.where.line != 1
+    assert f"the other is at {tmp_path / 'manifests.yaml'}:1" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\xff\xfe\x00", "is not UTF-8 text"),
+        (b"- a\n- b\n", "a manifest is a mapping with kind, id and spec"),
+        (b"id: x\n", "has no kind"),
+        (b"a: 'x", "not valid YAML"),
+    ],
+)
+def test_a_file_that_is_no_manifest_is_told_so(tmp_path: Path, content: bytes, message: str) -> None:
+    file = tmp_path / "x.yaml"
+    file.write_bytes(content)
+    with pytest.raises(UserError) as error:
+        load([file])
+    [problem] = error.value.problems
+    assert message in problem.message
+    assert problem.where.file == str(file)
+
+
+def test_a_missing_file_and_an_empty_folder_are_told(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError) as error:
+        load([tmp_path / "no.yaml", tmp_path / "empty"])
+    assert [problem.message for problem in error.value.problems] == [
+        "there is no such file or folder",
+        "the folder holds no .yaml, .yml or .json file",
+    ]
+
+
+def test_a_secret_shows_in_no_repr(tmp_path: Path) -> None:
+    secrets = "password: canary-1, keyID: canary-2, keySecret: canary-3"
+    connection = f"kind: Connection\nid: c\nspec: {{type: s3, uri: s3://b, {secrets}}}\n"
+    manifests = load([write(tmp_path, training(), connections=connection)])
+    assert "s3://b" in repr(manifests.connections[0].manifest)
+    assert "canary" not in repr(manifests.connections[0].manifest)
+    assert "canary" not in manifests.connections[0].manifest.model_dump_json()
