@@ -7,13 +7,23 @@ the same profile compile to the same bytes everywhere (docs/architecture.md).
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from odahu_argo import __version__, document
 from odahu_argo.errors import Problem, UserError, Where
+from odahu_argo.naming import ID_PATTERN
 from odahu_argo.validation import Count, Duration, Quantity, Strict, validate
+
+
+def _name(text: str) -> str:
+    if not ID_PATTERN.fullmatch(text):
+        raise ValueError(f"{text!r} is not a Kubernetes name: 1 to 63 lowercase letters, digits and '-'")
+    return text
+
+
+Name = Annotated[str, AfterValidator(_name)]
 
 
 class Resources(Strict):
@@ -114,8 +124,8 @@ class Profile(Strict):
     without its init container (an option since Argo 4.1) needs it off.
     """
 
-    namespace: str | None = None
-    service_account: str = "odahu-argo-training"
+    namespace: Name | None = None
+    service_account: Name = "odahu-argo-training"
     runner_image: str = f"odahu-argo-runner:{__version__}"
     image_pull_secrets: tuple[str, ...] = ()
     output_connection: str = "models-output"

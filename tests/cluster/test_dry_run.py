@@ -7,29 +7,15 @@ from __future__ import annotations
 
 import copy
 import json
-import os
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import yaml
-from kubernetes import client, config
+from kubernetes import client
 
 from tests.conftest import Example
 
 pytestmark = pytest.mark.cluster
-
-
-@pytest.fixture(scope="session")
-def api() -> Iterator[client.ApiClient]:
-    if not os.environ.get("KUBECONFIG"):
-        message = "no cluster: KUBECONFIG is not set"
-        if "cluster" in os.environ.get("ODAHU_ARGO_REQUIRE", ""):
-            pytest.fail(message)
-        pytest.skip(message)
-    config.load_kube_config()
-    with client.ApiClient() as api:
-        yield api
 
 
 def dry_run(api: client.ApiClient, workflow: dict[str, Any]) -> dict[str, Any]:
