@@ -96,9 +96,11 @@ def _ssh(folder: Path, uri: GitUri, fields: Mapping[str, str]) -> list[str]:
         _write_private(path, key.replace("\r\n", "\n").strip() + "\n")
         command += ["-i", str(path), "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none"]
     host_key = fields.get("publicKey", "").strip()
-    if not host_key or uri.transport != "ssh":
-        return [*command, "-o", "StrictHostKeyChecking=accept-new"]
     known_hosts = folder / "known_hosts"
+    if not host_key or uri.transport != "ssh":
+        # New keys go into the first file, so trust that nobody has checked ends with this step.
+        files = f"{known_hosts} ~/.ssh/known_hosts ~/.ssh/known_hosts2"
+        return [*command, "-o", f"UserKnownHostsFile={files}", "-o", "StrictHostKeyChecking=accept-new"]
     _write_private(
         known_hosts, "".join(f"{_known_host(line, uri)}\n" for line in host_key.splitlines() if line.strip())
     )

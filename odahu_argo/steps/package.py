@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _say = partial(log, "package")
+_REGISTRY_NOTE = "registered_model_meta"
+"""Written by MLflow into what it downloads; not part of the model."""
 
 
 def run(spec: PackageSpec, room: Room) -> None:
@@ -85,6 +87,7 @@ def _fetch(model: RunModel, target: Path) -> None:
     quiet = {"MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
     with environment(quiet), tracking_errors(f"fetch {model.uri}"), disk_errors(target):
         fetched = Path(mlflow.artifacts.download_artifacts(artifact_uri=model.uri, dst_path=str(landing)))
+        (fetched / _REGISTRY_NOTE).unlink(missing_ok=True)
         fetched.rename(target)
 
 

@@ -97,7 +97,7 @@ def _client(fields: Mapping[str, str]) -> Any:
     config = Config(
         connect_timeout=10,
         read_timeout=60,
-        retries={"max_attempts": 5, "mode": "standard"},
+        retries={"max_attempts": 4, "mode": "standard"},
         max_pool_connections=_CONNECTIONS,
         s3={"addressing_style": "path"} if endpoint else None,
         request_checksum_calculation="when_required" if endpoint else None,

@@ -1,0 +1,191 @@
+"""Git repositories to clone from: on disk, over https with a password, over ssh with a key."""
+
+from __future__ import annotations
+
+import base64
+import getpass
+import os
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import trustme
+
+from tests.servers.programs import free_port, require_program, stop, wait_until_open
+
+USERNAME, PASSWORD = "ada@example.org", "p:ss/w@rd%40 '$(x)"
+_AUTHOR = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org", "-c", "protocol.file.allow=always")
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """Run git as the author of the test's repositories."""
+    command = ["git", "-C", str(folder), *_AUTHOR, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A repository with a branch `develop` ahead of `main`, tags on the first commit, and a pull request."""
+
+    folder: Path
+    first: str
+    main: str
+    develop: str
+    pull: str
+    forgotten: str
+    """A commit in the middle of the history of `develop`, at the tip of nothing."""
+
+
+def commit(folder: Path, text: str, file: str = "file.txt") -> str:
+    (folder / file).write_text(text)
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", text)
+    return git(folder, "rev-parse", "HEAD")
+
+
+@pytest.fixture(scope="session")
+def origin(tmp_path_factory: pytest.TempPathFactory) -> Origin:
+    folder = tmp_path_factory.mktemp("git") / "origin"
+    folder.mkdir()
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    first = commit(folder, "first")
+    git(folder, "tag", "v1-light")
+    git(folder, "tag", "--annotate", "--message", "one", "v1")
+    main = commit(folder, "main")
+    git(folder, "checkout", "--quiet", "-b", "feature/wine-2")
+    git(folder, "checkout", "--quiet", "-b", "develop")
+    forgotten = commit(folder, "forgotten")
+    develop = commit(folder, "develop")
+    git(folder, "checkout", "--quiet", "--detach", "main")
+    pull = commit(folder, "pull request")
+    git(folder, "update-ref", "refs/pull/7/head", pull)
+    git(folder, "checkout", "--quiet", "main")
+    return Origin(folder, first, main, develop, pull, forgotten)
+
+
+@dataclass(frozen=True)
+class HttpsRemote:
+    uri: str
+    authority: Path
+    """The certificate that vouches for the server, for GIT_SSL_CAINFO."""
+
+
+class _GitOverHttp(BaseHTTPRequestHandler):
+    """Runs `git http-backend`, git's own server side, for whoever knows the password."""
+
+    protocol_version = "HTTP/1.1"
+    root: Path
+
+    def do_GET(self) -> None:
+        self._answer(b"")
+
+    def do_POST(self) -> None:
+        self._answer(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        pass
+
+    def _answer(self, body: bytes) -> None:
+        known = base64.b64encode(f"{USERNAME}:{PASSWORD}".encode()).decode()
+        if self.path.startswith("/down/"):
+            self.send_error(503)
+        elif self.headers.get("Authorization") != f"Basic {known}":
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="git"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        else:
+            self._run_backend(body)
+
+    def _run_backend(self, body: bytes) -> None:
+        path, _, query = self.path.partition("?")
+        environment = {
+            "PATH": os.environ["PATH"],
+            "GIT_PROJECT_ROOT": str(self.root),
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": "safe.directory",
+            "GIT_CONFIG_VALUE_0": "*",
+            "PATH_INFO": path,
+            "QUERY_STRING": query,
+            "REQUEST_METHOD": self.command,
+            "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+            "CONTENT_LENGTH": str(len(body)),
+            "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
+            "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
+            "REMOTE_USER": "ada",
+        }
+        done = subprocess.run(["git", "http-backend"], input=body, env=environment, capture_output=True, check=False)
+        head, _, content = done.stdout.partition(b"\r\n\r\n")
+        headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
+        self.send_response(int(headers.pop("Status", "200").split()[0]))
+        for name, value in {**headers, "Content-Length": str(len(content))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+
+@pytest.fixture(scope="session")
+def https_remote(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpsRemote]:
+    """The origin over https on the loopback."""
+    require_program("git-http-backend")
+    authority = trustme.CA()
+    file = tmp_path_factory.mktemp("tls") / "authority.pem"
+    authority.cert_pem.write_to_path(str(file))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    handler = type("Handler", (_GitOverHttp,), {"root": origin.folder.parent})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        yield HttpsRemote(f"https://localhost:{server.server_port}/origin/.git", file)
+        server.shutdown()
+        serving.join()
+
+
+@dataclass(frozen=True)
+class SshRemote:
+    uri: str
+    private_key: str
+    host_key: str
+    """The server's public key without its host name: `ssh-ed25519 AAAA…`."""
+
+
+@pytest.fixture(scope="session")
+def ssh_remote(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshRemote]:
+    """The origin over ssh, by a real sshd on the loopback that knows one user key."""
+    sshd = require_program("sshd")
+    folder = tmp_path_factory.mktemp("ssh")
+    for name in ("host", "user"):
+        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(folder / name)]
+        subprocess.run(command, check=True)
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(exist_ok=True)
+    port = free_port()
+    settings = {
+        "Port": port,
+        "ListenAddress": "127.0.0.1",
+        "HostKey": folder / "host",
+        "AuthorizedKeysFile": folder / "user.pub",
+        "PidFile": "none",
+        "StrictModes": "no",
+        "UsePAM": "no",
+        "PasswordAuthentication": "no",
+        "PermitRootLogin": "prohibit-password",
+    }
+    (folder / "config").write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen([sshd, "-D", "-e", "-f", str(folder / "config")], stderr=log)
+        try:
+            wait_until_open(port, server)
+            host_key = (folder / "host.pub").read_text().strip()
+            uri = f"ssh://{getpass.getuser()}@127.0.0.1:{port}{origin.folder}"
+            yield SshRemote(uri, (folder / "user").read_text(), host_key)
+        finally:
+            stop(server)

@@ -1,0 +1,91 @@
+"""A real S3 server (moto) on the loopback, one for each test process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import pytest
+
+from tests.servers.programs import free_port, stop, wait_until_open
+
+KEY_ID, KEY_SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+
+
+@dataclass(frozen=True)
+class Bucket:
+    endpoint: str
+    name: str
+
+    @property
+    def client(self) -> Any:
+        return client("s3", self.endpoint)
+
+    def fields(self, path: str = "", **more: str) -> dict[str, str]:
+        """A connection's fields for this bucket."""
+        uri = f"s3://{self.name}/{path}" if path else f"s3://{self.name}"
+        keys = {"keyID": KEY_ID, "keySecret": KEY_SECRET, "region": "eu-central-1"}
+        return {"type": "s3", "uri": uri, "endpoint": self.endpoint, **keys, **more}
+
+    def put(self, **objects: bytes) -> None:
+        self.put_all(objects)
+
+    def put_all(self, objects: dict[str, bytes]) -> None:
+        for key, content in objects.items():
+            self.client.put_object(Bucket=self.name, Key=key, Body=content)
+
+    def get(self, key: str) -> bytes:
+        return self.client.get_object(Bucket=self.name, Key=key)["Body"].read()
+
+    def keys(self) -> list[str]:
+        return [entry["Key"] for entry in self.client.list_objects_v2(Bucket=self.name).get("Contents", [])]
+
+
+def client(service: str, endpoint: str, key_id: str = KEY_ID, secret: str = KEY_SECRET) -> Any:
+    return boto3.client(
+        service,
+        endpoint_url=endpoint,
+        region_name="eu-central-1",
+        aws_access_key_id=key_id,
+        aws_secret_access_key=secret,
+    )
+
+
+@contextmanager
+def running_s3(**environment: str) -> Iterator[str]:
+    """The endpoint of a server that ends with the block."""
+    port = free_port()
+    server = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        env={**os.environ, **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_until_open(port, server)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        stop(server)
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    with running_s3() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def bucket(s3_endpoint: str) -> Bucket:
+    """A new, empty bucket."""
+    name = f"bucket-{uuid.uuid4().hex[:12]}"
+    client("s3", s3_endpoint).create_bucket(
+        Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+    )
+    return Bucket(s3_endpoint, name)

@@ -1,0 +1,86 @@
+"""A step's room on this machine, and the step run in it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from odahu_argo import contract
+from odahu_argo.contract import Room, StepSpec, spec_to_json
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A step's process after its end."""
+
+    code: int
+    log: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Workplace:
+    room: Room
+
+    @property
+    def repository(self) -> Path:
+        return self.room.repository
+
+    def connect(self, name: str, fields: Mapping[str, str]) -> None:
+        """Lay a connection out as its Secret would."""
+        folder = self.room.connections / name
+        folder.mkdir(parents=True)
+        for field, value in fields.items():
+            (folder / field).write_text(value)
+
+    def run(self, spec: StepSpec) -> None:
+        """Run the step in this process."""
+        import_module(f"odahu_argo.steps.{spec.kind}").run(spec, self.room)
+
+    def run_process(self, spec: StepSpec, **environment: str) -> Ended:
+        """Run the step as a pod would."""
+        ended = subprocess.run(
+            self.command(spec), env=self.environment(spec) | environment, capture_output=True, text=True
+        )
+        message = self.room.message.read_text() if self.room.message.is_file() else ""
+        return Ended(ended.returncode, ended.stdout + ended.stderr, message)
+
+    def command(self, spec: StepSpec) -> list[str]:
+        return [sys.executable, "-m", contract.MODULE, spec.kind]
+
+    def environment(self, spec: StepSpec) -> dict[str, str]:
+        return {
+            **os.environ,
+            contract.STEP_VARIABLE: spec_to_json(spec),
+            contract.WORKSPACE_VARIABLE: str(self.room.workspace),
+            contract.CONNECTIONS_VARIABLE: str(self.room.connections),
+            contract.MESSAGE_VARIABLE: str(self.room.message),
+        }
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workplace:
+    """An empty room; git and boto see no settings of this machine's user."""
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in (
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_PROFILE",
+        "AWS_REGION",
+        "AWS_DEFAULT_REGION",
+        "SSH_AUTH_SOCK",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    workspace = tmp_path / "workspace"
+    workspace.mkdir()
+    return Workplace(Room(workspace, tmp_path / "connections", tmp_path / "message"))

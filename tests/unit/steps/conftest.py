@@ -1,0 +1,7 @@
+"""Servers and rooms that the tests of the steps use."""
+
+from tests.servers.git import https_remote, origin, ssh_remote
+from tests.servers.s3 import bucket, s3_endpoint
+from tests.servers.workplace import workplace
+
+__all__ = ["bucket", "https_remote", "origin", "s3_endpoint", "ssh_remote", "workplace"]

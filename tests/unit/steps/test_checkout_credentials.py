@@ -1,0 +1,160 @@
+"""Passwords and keys: used where they are needed, seen nowhere else."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from odahu_argo.contract import CheckoutSpec
+from odahu_argo.errors import ServiceFault, UserError
+from odahu_argo.steps.git_access import git_access
+from odahu_argo.steps.git_uri import parse_git_uri
+from tests.servers.git import PASSWORD, USERNAME, HttpsRemote, Origin, SshRemote
+from tests.servers.workplace import Workplace
+
+SPEC = CheckoutSpec(connection="code")
+
+
+@pytest.fixture
+def trusting(https_remote: HttpsRemote, monkeypatch: pytest.MonkeyPatch) -> HttpsRemote:
+    monkeypatch.setenv("GIT_SSL_CAINFO", str(https_remote.authority))
+    return https_remote
+
+
+def test_https_with_a_password_that_is_full_of_special_characters(
+    workplace: Workplace, origin: Origin, trusting: HttpsRemote
+) -> None:
+    workplace.connect("code", {"uri": trusting.uri, "username": USERNAME, "password": PASSWORD})
+    workplace.run(SPEC)
+    assert workplace.room.read_result("commit-id") == origin.main
+
+
+def test_a_commit_within_the_history_is_found_over_https(
+    workplace: Workplace, origin: Origin, trusting: HttpsRemote
+) -> None:
+    workplace.connect("code", {"uri": trusting.uri, "username": USERNAME, "password": PASSWORD})
+    workplace.run(CheckoutSpec("code", origin.forgotten[:9]))
+    assert workplace.room.read_result("commit-id") == origin.forgotten
+
+
+def test_a_password_within_the_uri_works_and_stays_out_of_the_log_and_the_checkout(
+    workplace: Workplace, trusting: HttpsRemote, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from urllib.parse import quote
+
+    user = f"{quote(USERNAME, safe='')}:{quote(PASSWORD, safe='')}"
+    workplace.connect("code", {"uri": trusting.uri.replace("https://", f"https://{user}@")})
+    workplace.run(SPEC)
+    shown = "".join(capfd.readouterr()) + (workplace.repository / ".git/config").read_text()
+    assert PASSWORD not in shown
+    assert quote(PASSWORD, safe="") not in shown
+
+
+@pytest.mark.parametrize("fields", [{"username": USERNAME, "password": "wr0ng-secret"}, {}])
+def test_a_wrong_or_missing_password_is_the_users_mistake_and_is_not_shown(
+    workplace: Workplace, trusting: HttpsRemote, fields: dict[str, str]
+) -> None:
+    workplace.connect("code", {"uri": trusting.uri, **fields})
+    with pytest.raises(UserError, match="access is refused") as raised:
+        workplace.run(SPEC)
+    assert "wr0ng-secret" not in str(raised.value)
+
+
+def test_a_repository_that_the_server_does_not_have_is_the_users_mistake(
+    workplace: Workplace, trusting: HttpsRemote
+) -> None:
+    uri = trusting.uri.replace("/origin/", "/nothing/")
+    workplace.connect("code", {"uri": uri, "username": USERNAME, "password": PASSWORD})
+    with pytest.raises(UserError, match="no such repository"):
+        workplace.run(SPEC)
+
+
+def test_a_failing_server_is_worth_another_try(workplace: Workplace, trusting: HttpsRemote) -> None:
+    workplace.connect("code", {"uri": trusting.uri.replace("/origin/", "/down/")})
+    with pytest.raises(ServiceFault, match="503"):
+        workplace.run(SPEC)
+
+
+def test_a_certificate_that_is_not_trusted_is_the_users_to_mend(
+    workplace: Workplace, https_remote: HttpsRemote
+) -> None:
+    workplace.connect("code", {"uri": https_remote.uri, "username": USERNAME, "password": PASSWORD})
+    with pytest.raises(UserError, match="certificate is not trusted"):
+        workplace.run(SPEC)
+
+
+def test_no_process_sees_the_password_in_its_arguments_and_files_are_private_and_removed() -> None:
+    uri = parse_git_uri("https://host/repository")
+    with git_access(uri, {"username": "u", "password": "s3cret"}) as access:
+        helper = next(value for value in access.environment.values() if value.startswith("store --file="))
+        path = Path(helper.removeprefix("store --file="))
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+        assert not [name for name, value in access.environment.items() if "s3cret" in value]
+    assert not path.parent.exists()
+
+
+def test_ssh_with_a_key_and_the_servers_host_key(workplace: Workplace, origin: Origin, ssh_remote: SshRemote) -> None:
+    fields = {"uri": ssh_remote.uri, "keySecret": ssh_remote.private_key, "publicKey": ssh_remote.host_key}
+    workplace.connect("code", fields)
+    workplace.run(SPEC)
+    assert workplace.room.read_result("commit-id") == origin.main
+
+
+def test_the_host_key_may_be_a_whole_line_of_known_hosts(
+    workplace: Workplace, origin: Origin, ssh_remote: SshRemote
+) -> None:
+    place = ssh_remote.uri.partition("@")[2].partition("/")[0]
+    line = "[{}]:{} {}".format(*place.split(":"), ssh_remote.host_key)
+    workplace.connect("code", {"uri": ssh_remote.uri, "keySecret": ssh_remote.private_key, "publicKey": line})
+    workplace.run(SPEC)
+    assert workplace.room.read_result("commit-id") == origin.main
+
+
+def test_an_unknown_host_is_taken_with_a_warning(
+    workplace: Workplace, ssh_remote: SshRemote, capfd: pytest.CaptureFixture[str]
+) -> None:
+    workplace.connect("code", {"uri": ssh_remote.uri, "keySecret": ssh_remote.private_key.replace("\n", "\r\n")})
+    workplace.run(SPEC)
+    assert "warning: the server's host key was not known" in capfd.readouterr().out
+
+
+def new_key(folder: Path) -> Path:
+    key = folder / "other"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    return key
+
+
+def test_a_server_with_another_host_key_is_refused(workplace: Workplace, ssh_remote: SshRemote, tmp_path: Path) -> None:
+    other = new_key(tmp_path).with_suffix(".pub").read_text()
+    fields = {"uri": ssh_remote.uri, "keySecret": ssh_remote.private_key, "publicKey": other}
+    workplace.connect("code", fields)
+    with pytest.raises(UserError, match="another host key"):
+        workplace.run(SPEC)
+
+
+@pytest.mark.skipif(os.environ.get("SSH_AUTH_SOCK") is not None, reason="an agent could have the key")
+def test_a_key_that_the_server_does_not_know_is_refused_and_not_shown(
+    workplace: Workplace, ssh_remote: SshRemote, tmp_path: Path
+) -> None:
+    key = new_key(tmp_path).read_text()
+    fields = {"uri": ssh_remote.uri, "keySecret": key, "publicKey": ssh_remote.host_key}
+    workplace.connect("code", fields)
+    with pytest.raises(UserError, match="access is refused") as raised:
+        workplace.run(SPEC)
+    assert key.splitlines()[1] not in str(raised.value)
+
+
+def test_a_user_key_given_as_host_key_is_told(workplace: Workplace, ssh_remote: SshRemote) -> None:
+    workplace.connect("code", {"uri": ssh_remote.uri, "publicKey": "-----BEGIN OPENSSH PRIVATE KEY-----"})
+    with pytest.raises(UserError, match="no host key"):
+        workplace.run(SPEC)
+
+
+def test_the_short_form_of_an_ssh_address_is_understood() -> None:
+    uri = parse_git_uri("git@github.com:odahu/odahu-examples.git")
+    assert (uri.transport, uri.host, uri.username) == ("ssh", "github.com", "git")
