@@ -1,0 +1,195 @@
+"""Where the objects of a bucket come to lie in the repository: ODAHU's rules of remotePath and localPath."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from odahu_argo.contract import DownloadSpec
+from odahu_argo.errors import ServiceFault, UserError
+from tests.servers.programs import free_port
+from tests.servers.s3 import Bucket
+from tests.servers.workplace import Workplace
+
+OBJECTS = {
+    "data/wine": b"the object",
+    "data/wine/red.csv": b"red",
+    "data/wine/deep/white.csv": b"white",
+    "data/wine2/other.csv": b"other",
+    "data/beer/": b"",
+    "data/beer/ale.csv": b"ale",
+    "top.csv": b"top",
+}
+
+
+@pytest.fixture
+def data(bucket: Bucket) -> Bucket:
+    bucket.put_all(OBJECTS)
+    return bucket
+
+
+def download(workplace: Workplace, fields: dict[str, str], local: str, remote: str = "") -> dict[str, bytes]:
+    """Every file of the repository after the download, by its path."""
+    workplace.repository.mkdir(exist_ok=True)
+    if not (workplace.room.connections / "data").exists():
+        workplace.connect("data", fields)
+    workplace.run(DownloadSpec("data", local, remote))
+    return {
+        path.relative_to(workplace.repository).as_posix(): path.read_bytes()
+        for path in workplace.repository.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "remote", "local", "files"),
+    [
+        ("data/beer", "", "in/", {"in/ale.csv": b"ale"}),
+        ("data/beer/", "", "in/", {"in/ale.csv": b"ale"}),
+        ("data/beer", "data/wine/deep", "in/", {"in/white.csv": b"white"}),
+        ("data/beer", "/data/wine/deep/", "in/", {"in/white.csv": b"white"}),
+        ("data/beer", "top.csv", "in/", {"in/top.csv": b"top"}),
+        ("", "top.csv", "in/new.csv", {"in/new.csv": b"top"}),
+        ("top.csv", "", "new.csv", {"new.csv": b"top"}),
+        ("", "/top.csv", "./", {"top.csv": b"top"}),
+        ("", "top.csv/", "in/", {"in/top.csv": b"top"}),
+        ("", "data/wine", "in/", {"in/wine": b"the object"}),
+        ("", "data/wine", "in", {"in": b"the object"}),
+        ("", "data/wine/", "in/", {"in/red.csv": b"red", "in/deep/white.csv": b"white"}),
+        ("", "data/wine2", "./a/../in/", {"in/other.csv": b"other"}),
+    ],
+)
+def test_objects_come_to_lie_where_odahu_put_them(
+    workplace: Workplace, data: Bucket, path: str, remote: str, local: str, files: dict[str, bytes]
+) -> None:
+    assert download(workplace, data.fields(path), local, remote) == files
+
+
+def test_a_whole_bucket_can_be_copied(workplace: Workplace, bucket: Bucket) -> None:
+    bucket.put_all({"a.csv": b"a", "b/c.csv": b"c"})
+    assert download(workplace, bucket.fields(), "./") == {"a.csv": b"a", "b/c.csv": b"c"}
+
+
+def test_a_remote_folder_needs_a_local_folder(workplace: Workplace, data: Bucket) -> None:
+    with pytest.raises(UserError, match=r"points to a file, but .* is a folder") as raised:
+        download(workplace, data.fields(), "in", "data/beer")
+    assert "'in/'" in str(raised.value)
+
+
+@pytest.mark.parametrize("remote", ["nothing.csv", "data/win", "data/beer/ale.csv/more", "nothing/"])
+def test_nothing_there_is_the_users_mistake(workplace: Workplace, data: Bucket, remote: str) -> None:
+    with pytest.raises(UserError, match=f"there is nothing at s3://{data.name}/{remote.strip('/')}"):
+        download(workplace, data.fields(), "in/", remote)
+
+
+@pytest.mark.parametrize("local", ["../outside/", "/etc/", "in/../../x", "in\n/"])
+def test_a_local_path_must_stay_in_the_repository(workplace: Workplace, data: Bucket, local: str) -> None:
+    with pytest.raises(UserError, match="localPath"):
+        download(workplace, data.fields(), local, "data/beer")
+
+
+def test_a_link_in_the_repository_does_not_lead_the_data_out(
+    workplace: Workplace, data: Bucket, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    workplace.repository.mkdir()
+    (workplace.repository / "in").mkdir()
+    (workplace.repository / "in" / "deep").symlink_to(outside)
+    with pytest.raises(UserError, match="leaves the repository"):
+        download(workplace, data.fields(), "in/", "data/wine/")
+    assert not list(outside.iterdir())
+
+
+@pytest.mark.parametrize("key", ["bad/../../evil.csv", "bad//evil.csv", "bad/ev\til.csv", "bad/./evil.csv"])
+def test_a_key_that_would_leave_the_folder_is_refused_before_anything_is_copied(
+    workplace: Workplace, data: Bucket, key: str
+) -> None:
+    data.client.put_object(Bucket=data.name, Key=key, Body=b"x")
+    data.client.put_object(Bucket=data.name, Key="bad/fine.csv", Body=b"x")
+    with pytest.raises(UserError, match="cannot become a file name"):
+        download(workplace, data.fields(), "in/", "bad/")
+    assert not (workplace.repository / "in").exists()
+
+
+def test_an_object_and_a_folder_of_one_name_are_told(workplace: Workplace, data: Bucket) -> None:
+    with pytest.raises(UserError, match="a file and a folder would have the same name"):
+        download(workplace, data.fields(), "in/", "data/")
+
+
+def test_many_objects_come_complete(workplace: Workplace, bucket: Bucket) -> None:
+    objects = {f"many/{number % 7}/{number}.bin": os.urandom(number * 10) for number in range(150)}
+    bucket.put_all(objects)
+    found = download(workplace, bucket.fields("many"), "many/")
+    assert found == objects
+
+
+def test_an_object_of_several_parts_comes_complete(workplace: Workplace, bucket: Bucket) -> None:
+    content = os.urandom(20_000_000)
+    bucket.put_all({"large.bin": content})
+    assert download(workplace, bucket.fields("large.bin"), "in/") == {"in/large.bin": content}
+
+
+def test_a_second_attempt_fetches_only_what_is_missing(workplace: Workplace, data: Bucket) -> None:
+    download(workplace, data.fields("data/wine/"), "in/")
+    finished = workplace.repository / "in/red.csv"
+    inode = finished.stat().st_ino
+    (workplace.repository / "in/deep/white.csv").unlink()
+    (workplace.repository / "in/deep/.white.csv.partial").write_text("whi")
+    files = download(workplace, data.fields(), "in/")
+    assert files == {"in/red.csv": b"red", "in/deep/white.csv": b"white"}
+    assert finished.stat().st_ino == inode
+
+
+def test_a_file_of_the_repository_is_replaced_even_if_it_has_the_same_size(workplace: Workplace, data: Bucket) -> None:
+    workplace.repository.mkdir()
+    (workplace.repository / "top.csv").write_bytes(b"old")
+    assert download(workplace, data.fields(), "./", "top.csv") == {"top.csv": b"top"}
+
+
+def test_the_progress_file_and_the_log_tell_how_much_came(
+    workplace: Workplace,
+    data: Bucket,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("ARGO_PROGRESS_FILE", str(tmp_path / "progress"))
+    download(workplace, data.fields("data/wine/"), "in/")
+    assert (tmp_path / "progress").read_text() == "100/100"
+    log = capsys.readouterr().out
+    assert "download: 2 files, 8 B" in log
+    assert "download: done: 2 files, 8 bytes, " in log
+
+
+def test_data_can_come_from_a_folder_of_this_machine(workplace: Workplace, tmp_path: Path) -> None:
+    (tmp_path / "store/data").mkdir(parents=True)
+    (tmp_path / "store/data/x.csv").write_bytes(b"x")
+    fields = {"type": "file", "uri": (tmp_path / "store").as_uri()}
+    assert download(workplace, fields, "in/", "data") == {"in/x.csv": b"x"}
+
+
+def test_a_server_that_is_not_there_is_worth_another_try(workplace: Workplace, data: Bucket) -> None:
+    fields = {**data.fields(), "endpoint": f"http://127.0.0.1:{free_port()}"}
+    with pytest.raises(ServiceFault, match="cannot be reached") as raised:
+        download(workplace, fields, "in/", "data")
+    assert fields["keySecret"] not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"type": "gcs", "uri": "gs://bucket"}, "not supported yet"),
+        ({"type": "git", "uri": "x"}, "no object store"),
+        ({"type": "s3", "uri": "bucket/path"}, "names no S3 bucket"),
+        ({"type": "s3", "uri": ""}, "has no URI"),
+        ({"type": "s3", "uri": "s3://b", "keyID": "x"}, "keyID but no keySecret"),
+        ({"type": "s3", "uri": "s3://Not A Bucket!"}, "Not A Bucket"),
+        ({"type": "file", "uri": "file:///nothing/at/all"}, "there is no folder"),
+    ],
+)
+def test_a_connection_that_cannot_be_used_is_told(workplace: Workplace, fields: dict[str, str], words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        download(workplace, fields, "in/", "data")

@@ -1,0 +1,149 @@
+"""What S3 servers answer when something is wrong, told so that a user can mend it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from odahu_argo.errors import ServiceFault, UserError
+from odahu_argo.storage.disk import disk_errors
+from odahu_argo.storage.opening import open_store
+from tests.servers.s3 import Bucket, client, running_s3
+from tests.servers.workplace import Workplace
+
+pytestmark = pytest.mark.usefixtures("workplace")
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """A server that checks keys, and a user who may only read one bucket."""
+
+    endpoint: str
+    key_id: str
+    secret: str
+
+    def fields(self, **more: str) -> dict[str, str]:
+        own = {"type": "s3", "uri": "s3://readable/a.csv", "region": "us-east-1", "endpoint": self.endpoint}
+        return {**own, "keyID": self.key_id, "keySecret": self.secret, **more}
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[Guarded]:
+    with running_s3(INITIAL_NO_AUTH_ACTION_COUNT="5") as endpoint:
+        s3, iam = client("s3", endpoint), client("iam", endpoint)
+        s3.create_bucket(Bucket="readable", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+        s3.put_object(Bucket="readable", Key="a.csv", Body=b"content")
+        iam.create_user(UserName="ada")
+        allowed = {"Effect": "Allow", "Action": ["s3:GetObject", "s3:ListBucket"], "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": allowed})
+        iam.put_user_policy(UserName="ada", PolicyName="read", PolicyDocument=policy)
+        key = iam.create_access_key(UserName="ada")["AccessKey"]
+        yield Guarded(endpoint, key["AccessKeyId"], key["SecretAccessKey"])
+
+
+def fetch(fields: dict[str, str], target: Path) -> bytes:
+    store, key = open_store(fields)
+    store.download(key, target, lambda moved: None)
+    return target.read_bytes()
+
+
+def test_the_right_keys_open_the_bucket(guarded: Guarded, tmp_path: Path) -> None:
+    assert fetch(guarded.fields(), tmp_path / "a") == b"content"
+
+
+def test_without_keys_the_identity_of_the_machine_is_used(
+    guarded: Guarded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", guarded.key_id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", guarded.secret)
+    assert fetch(guarded.fields(keyID="", keySecret=""), tmp_path / "a") == b"content"
+
+
+def test_without_keys_and_identity_it_is_the_users_mistake(guarded: Guarded, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="there are no credentials"):
+        fetch(guarded.fields(keyID="", keySecret=""), tmp_path / "a")
+
+
+def test_an_unknown_key_is_the_users_mistake(guarded: Guarded) -> None:
+    store, _ = open_store(guarded.fields(keyID="AKIANOTTHERE00000000"))
+    with pytest.raises(UserError, match="the access key is not known"):
+        list(store.list(""))
+
+
+def test_a_wrong_secret_is_the_users_mistake_and_is_not_shown(guarded: Guarded) -> None:
+    store, _ = open_store(guarded.fields(keySecret="not-the-secret"))
+    with pytest.raises(UserError, match="the secret key does not belong to the access key") as raised:
+        list(store.list(""))
+    assert "not-the-secret" not in str(raised.value)
+
+
+def test_a_missing_right_is_the_users_mistake(guarded: Guarded, tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("new")
+    store, _ = open_store(guarded.fields())
+    with pytest.raises(UserError, match=r"cannot upload s3://readable/a\.csv: access is denied"):
+        store.upload(tmp_path / "a", "a.csv", lambda moved: None)
+
+
+def test_a_missing_bucket_is_the_users_mistake(bucket: Bucket) -> None:
+    store, _ = open_store({**bucket.fields(), "uri": "s3://nowhere-at-all"})
+    assert store.stat("a") is None
+    with pytest.raises(UserError, match="there is no such bucket"):
+        list(store.list(""))
+
+
+def test_a_missing_object_is_the_users_mistake(bucket: Bucket, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="there is no such object"):
+        fetch(bucket.fields("missing.csv"), tmp_path / "a")
+
+
+def test_a_role_is_taken_on(bucket: Bucket, tmp_path: Path) -> None:
+    bucket.put_all({"a.csv": b"content"})
+    fields = bucket.fields("a.csv", role="arn:aws:iam::123456789012:role/reader")
+    assert fetch(fields, tmp_path / "a") == b"content"
+
+
+def test_an_upload_replaces_the_object_and_counts_its_bytes(bucket: Bucket, tmp_path: Path) -> None:
+    content = os.urandom(9_000_000)
+    (tmp_path / "model.zip").write_bytes(content)
+    bucket.put_all({"models/model.zip": b"old"})
+    store, _ = open_store(bucket.fields())
+    moved: list[int] = []
+    store.upload(tmp_path / "model.zip", "models/model.zip", moved.append)
+    assert bucket.get("models/model.zip") == content
+    assert sum(moved) == len(content)
+
+
+class _Failing(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_error(503)
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        pass
+
+
+def test_a_failing_server_is_worth_another_try() -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Failing) as server:
+        serving = Thread(target=server.serve_forever)
+        serving.start()
+        keys = {"keyID": "k", "keySecret": "s", "region": "us-east-1"}
+        store, _ = open_store(
+            {"type": "s3", "uri": "s3://b", "endpoint": f"http://127.0.0.1:{server.server_port}", **keys}
+        )
+        with pytest.raises(ServiceFault, match="the server answered 503"):
+            list(store.list(""))
+        server.shutdown()
+        serving.join()
+
+
+def test_a_full_disk_is_told_as_such(bucket: Bucket, workplace: Workplace) -> None:
+    bucket.put_all({"a.csv": b"content"})
+    store, key = open_store(bucket.fields("a.csv"))
+    with pytest.raises(ServiceFault, match="the disk is full"), disk_errors(Path("/dev/full")):
+        store.download(key, Path("/dev/full"), lambda moved: None)
