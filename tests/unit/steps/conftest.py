@@ -1,7 +1,19 @@
 """Servers and rooms that the tests of the steps use."""
 
 from tests.servers.git import https_remote, origin, ssh_remote
+from tests.servers.mlflow_project import project, tracking, tracking_store, trained
 from tests.servers.s3 import bucket, s3_endpoint
 from tests.servers.workplace import workplace
 
-__all__ = ["bucket", "https_remote", "origin", "s3_endpoint", "ssh_remote", "workplace"]
+__all__ = [
+    "bucket",
+    "https_remote",
+    "origin",
+    "project",
+    "s3_endpoint",
+    "ssh_remote",
+    "tracking",
+    "tracking_store",
+    "trained",
+    "workplace",
+]

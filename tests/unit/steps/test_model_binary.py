@@ -1,0 +1,91 @@
+"""A model that ODAHU could not serve is refused before it is zipped, and zips depend on nothing but the content."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import zipfile
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from odahu_argo.errors import UserError
+from odahu_argo.steps.archive import write_zip
+from odahu_argo.steps.model_binary import Identity, complete
+
+IDENTITY = Identity("wine", "1.0", "mlflow", "a-run")
+MLMODEL = "mlflow_version: 2.0.1\nflavors: {python_function: {env: conda.yaml}}\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """What was fetched for a model of MLflow 1, with one sample."""
+    model = tmp_path / "content" / "odahuflow_model"
+    model.mkdir(parents=True)
+    (model / "MLmodel").write_text(MLMODEL)
+    (model / "conda.yaml").write_text("dependencies: []\n")
+    pd.DataFrame({"acid": [1.0]}).to_pickle(model / "head_input.pkl")
+    return tmp_path / "content"
+
+
+def test_a_model_of_an_older_mlflow_is_taken(folder: Path) -> None:
+    complete(folder, IDENTITY)
+    assert "version: 2.0.1" in (folder / "odahuflow.project.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("mlmodel", "words"),
+    [
+        ("flavors: {crate: {version: 1}}", "lacks the flavor python_function"),
+        ("flavors:", "lacks the flavor python_function"),
+        ("flavors: [", "no readable MLmodel"),
+        ("flavors: {python_function: {}}", "without its conda environment"),
+        ("flavors: {python_function: {env: {conda: other.yaml}}}", "without its conda environment"),
+    ],
+)
+def test_a_model_that_cannot_be_served_is_refused(folder: Path, mlmodel: str, words: str) -> None:
+    (folder / "odahuflow_model" / "MLmodel").write_text(mlmodel)
+    with pytest.raises(UserError, match=words):
+        complete(folder, IDENTITY)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"no pickle", "cannot be read"), (b"", "cannot be read"), (pickle.dumps({"a": 1}), "holds a dict, no table")],
+)
+@pytest.mark.parametrize("sample", ["head_input.pkl", "head_output.pkl"])
+def test_a_sample_must_be_a_readable_table(folder: Path, sample: str, content: bytes, words: str) -> None:
+    (folder / "odahuflow_model" / sample).write_bytes(content)
+    with pytest.raises(UserError, match=f"{sample} {words}"):
+        complete(folder, IDENTITY)
+
+
+def test_times_modes_and_the_order_of_creation_do_not_change_the_zip(tmp_path: Path) -> None:
+    for name, order in (("one", "abc"), ("two", "cab")):
+        (tmp_path / name / "sub").mkdir(parents=True)
+        for letter in order:
+            (tmp_path / name / "sub" / letter).write_text(letter)
+    (tmp_path / "two/sub/a").chmod(0o755)
+    os.utime(tmp_path / "two/sub/b", (0, 0))
+    for name in ("one", "two"):
+        write_zip(tmp_path / name, tmp_path / f"{name}.zip")
+    assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+
+
+def test_a_link_within_the_model_becomes_the_file(tmp_path: Path) -> None:
+    (tmp_path / "content").mkdir()
+    (tmp_path / "content/a").write_text("a")
+    (tmp_path / "content/b").symlink_to("a")
+    write_zip(tmp_path / "content", tmp_path / "x.zip")
+    with zipfile.ZipFile(tmp_path / "x.zip") as archive:
+        assert archive.read("b") == b"a"
+
+
+@pytest.mark.parametrize("target", ["/etc/passwd", "../secret", "nowhere", "/etc"])
+def test_a_link_out_of_the_model_is_refused(tmp_path: Path, target: str) -> None:
+    (tmp_path / "secret").write_text("s")
+    (tmp_path / "content").mkdir()
+    (tmp_path / "content/b").symlink_to(target)
+    with pytest.raises(UserError, match="symbolic link"):
+        write_zip(tmp_path / "content", tmp_path / "x.zip")

@@ -1,0 +1,158 @@
+"""The zip that comes out of a training, as the one who opens it finds it."""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import sys
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from odahu_argo.errors import ServiceFault, UserError
+from tests.servers.mlflow_project import PACKAGE, Tracking, Trained
+from tests.servers.programs import free_port
+from tests.servers.s3 import Bucket
+from tests.servers.workplace import Workplace
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own, of SQLAlchemy 2.1
+
+
+@pytest.fixture
+def after_training(workplace: Workplace, trained: Trained, tracking: Tracking) -> Workplace:
+    """A room in which the step train has just ended."""
+    workplace.room.write_result("run-id", trained.run.info.run_id)
+    return workplace
+
+
+@pytest.fixture(scope="session")
+def artifact(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The zip of the training, made by a process as in a pod."""
+    folder = tmp_path_factory.mktemp("artifact")
+    workplace = Workplace(replace(trained.workplace.room, connections=folder / "connections"))
+    workplace.connect("out", {"type": "file", "uri": (folder / "store").as_uri()})
+    ended = workplace.run_process(PACKAGE, **trained.tracking.variables)
+    if ended.code != 0:
+        raise RuntimeError(ended.log)
+    (found,) = (folder / "store").iterdir()
+    return found
+
+
+@pytest.fixture
+def unpacked(artifact: Path, tmp_path: Path) -> Path:
+    with zipfile.ZipFile(artifact) as archive:
+        archive.extractall(tmp_path / "unpacked")
+    return tmp_path / "unpacked"
+
+
+def test_the_binary_describes_itself_as_odahu_did(unpacked: Path, trained: Trained) -> None:
+    import mlflow
+
+    assert yaml.safe_load((unpacked / "odahuflow.project.yaml").read_text()) == {
+        "odahuflowVersion": "1.0",
+        "binaries": {"type": "python", "dependencies": "conda", "conda_path": "odahuflow_model/conda.yaml"},
+        "model": {"name": "wine", "version": "1.0", "workDir": "odahuflow_model", "entrypoint": "entrypoint"},
+        "toolchain": {"name": "mlflow", "version": mlflow.__version__},
+        "output": {"run_id": trained.run.info.run_id},
+    }
+
+
+def test_the_model_lies_there_with_its_samples_and_entry_point(unpacked: Path) -> None:
+    names = {path.name for path in (unpacked / "odahuflow_model").iterdir()}
+    assert {"MLmodel", "conda.yaml", "entrypoint.py", "head_input.pkl", "head_output.pkl"} <= names
+
+
+CALL = """
+import json, sys
+import entrypoint
+form = entrypoint.init()
+matrix, columns = entrypoint.predict_on_matrix([[2.0, 1.5], [1.0, 0.5]], ["sugar", "acid"])
+alone = [name for name in sys.modules if name.startswith("odahu")]
+print(json.dumps([form, matrix.tolist(), columns, entrypoint.info(), alone]))
+"""
+
+
+def test_the_model_can_be_called_without_odahu_argo(unpacked: Path) -> None:
+    called = subprocess.run(
+        [sys.executable, "-c", CALL], cwd=unpacked / "odahuflow_model", capture_output=True, text=True, check=True
+    )
+    form, matrix, columns, (inputs, outputs), alone = yaml.safe_load(called.stdout)
+    assert (form, matrix, columns, alone) == ("matrix", [[6.0], [6.0]], ["quality"], [])
+    assert inputs == [
+        {"name": "acid", "type": "number", "example": 0, "required": True},
+        {"name": "sugar", "type": "integer", "example": 0, "required": True},
+    ]
+    assert outputs == [{"name": "quality", "type": "integer", "example": 0, "required": True}]
+
+
+def test_the_name_comes_from_the_template_with_a_random_uuid(artifact: Path, trained: Trained) -> None:
+    assert re.fullmatch(r"wine-1\.0-[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\.zip", artifact.name)
+    assert trained.workplace.room.read_result("artifact-name") == artifact.name
+
+
+def test_the_zip_goes_below_the_path_of_the_output_connection(
+    after_training: Workplace, bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARGO_PROGRESS_FILE", str(tmp_path / "progress"))
+    after_training.connect("out", bucket.fields("team/models/"))
+    after_training.run(replace(PACKAGE, artifact_name_template="{{ .Name }}.zip"))
+    assert bucket.keys() == ["team/models/wine.zip"]
+    assert (tmp_path / "progress").read_text() == "100/100"
+
+
+def test_the_same_model_gives_the_same_bytes(after_training: Workplace, bucket: Bucket, artifact: Path) -> None:
+    after_training.connect("out", bucket.fields())
+    after_training.run(PACKAGE)
+    (key,) = bucket.keys()
+    assert bucket.get(key) == artifact.read_bytes()
+
+
+def test_a_further_attempt_uploads_under_the_name_that_the_first_has_drawn(
+    after_training: Workplace, bucket: Bucket
+) -> None:
+    after_training.connect("out", {**bucket.fields(), "endpoint": f"http://127.0.0.1:{free_port()}"})
+    with pytest.raises(ServiceFault, match="cannot upload"):
+        after_training.run(PACKAGE)
+    name = after_training.room.read_result("artifact-name")
+    (after_training.room.connections / "out" / "endpoint").write_text(bucket.endpoint)
+    after_training.run(PACKAGE)
+    assert bucket.keys() == [name]
+
+
+def test_a_missing_bucket_is_the_users_mistake(after_training: Workplace, bucket: Bucket) -> None:
+    after_training.connect("out", {**bucket.fields(), "uri": "s3://nowhere-at-all/x"})
+    with pytest.raises(UserError, match="there is no such bucket"):
+        after_training.run(PACKAGE)
+
+
+def test_without_a_training_there_is_nothing_to_package(workplace: Workplace, tracking: Tracking) -> None:
+    with pytest.raises(UserError, match="the step train must run first"):
+        workplace.run(PACKAGE)
+
+
+def test_a_run_without_a_model_is_told(after_training: Workplace, trained: Trained, tmp_path: Path) -> None:
+    empty = trained.tracking.client.create_run(trained.run.info.experiment_id).info.run_id
+    after_training.room.write_result("run-id", empty)
+    after_training.connect("out", {"type": "file", "uri": tmp_path.as_uri()})
+    with pytest.raises(UserError, match=f"run {empty} must have exactly one model; it has 0"):
+        after_training.run(PACKAGE)
+
+
+def test_a_run_that_the_server_does_not_know_is_told(after_training: Workplace, tmp_path: Path) -> None:
+    after_training.room.write_result("run-id", "0" * 32)
+    after_training.connect("out", {"type": "file", "uri": tmp_path.as_uri()})
+    with pytest.raises(UserError, match="cannot find run 000"):
+        after_training.run(PACKAGE)
+
+
+def test_zips_are_compressed_and_hold_plain_files(artifact: Path) -> None:
+    with zipfile.ZipFile(io.BytesIO(artifact.read_bytes())) as archive:
+        entries = archive.infolist()
+    assert [entry.filename for entry in entries] == sorted(entry.filename for entry in entries)
+    assert {(entry.date_time, entry.external_attr >> 16, entry.compress_type) for entry in entries} == {
+        ((1980, 1, 1, 0, 0, 0), 0o100644, zipfile.ZIP_DEFLATED)
+    }

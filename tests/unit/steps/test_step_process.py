@@ -1,0 +1,109 @@
+"""A step as a pod runs it: exit code, termination message, log, and its end on a signal."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import psutil
+
+from odahu_argo.contract import CheckoutSpec, DownloadSpec
+from tests.servers.git import Origin
+from tests.servers.mlflow_project import Tracking, entry_point
+from tests.servers.programs import free_port
+from tests.servers.workplace import Workplace
+
+
+def test_a_step_that_went_well_exits_with_0_and_leaves_no_message(workplace: Workplace, origin: Origin) -> None:
+    workplace.connect("code", {"uri": origin.folder.as_uri()})
+    ended = workplace.run_process(CheckoutSpec("code"))
+    assert (ended.code, ended.message) == (0, "")
+
+
+def test_a_users_mistake_exits_with_2_and_its_reason_and_hint_are_the_message(
+    workplace: Workplace, origin: Origin
+) -> None:
+    workplace.connect("code", {"uri": origin.folder.as_uri()})
+    ended = workplace.run_process(CheckoutSpec("code", "nowhere"))
+    assert ended.code == 2
+    assert ended.message.startswith("the repository has no branch, tag or commit 'nowhere'\n  hint: nearest")
+    assert ended.log.splitlines()[-2:] == [
+        "checkout: failed: the repository has no branch, tag or commit 'nowhere'",
+        "checkout:   hint: nearest branches and tags: develop, feature/wine-2, main, v1, v1-light",
+    ]
+
+
+def test_a_fault_exits_with_3(workplace: Workplace) -> None:
+    workplace.connect("code", {"uri": f"https://127.0.0.1:{free_port()}/x"})
+    assert workplace.run_process(CheckoutSpec("code")).code == 3
+
+
+def test_a_missing_connection_is_told_by_name(workplace: Workplace) -> None:
+    ended = workplace.run_process(DownloadSpec("wine-data", "in/"))
+    assert ended.code == 2
+    assert "the Secret of connection 'wine-data' must exist" in ended.message
+
+
+def test_a_message_that_cannot_be_written_does_not_hide_the_error(workplace: Workplace) -> None:
+    workplace.room.message.mkdir()
+    ended = workplace.run_process(CheckoutSpec("code"))
+    assert ended.code == 2
+    assert "connection 'code' is not here" in ended.log
+
+
+def test_a_long_reason_is_cut_to_what_kubernetes_keeps(workplace: Workplace) -> None:
+    ended = workplace.run_process(DownloadSpec("x" * 1500, "in/"))
+    assert len(ended.message.encode()) == 2000
+
+
+def test_a_missing_or_foreign_specification_is_told(workplace: Workplace) -> None:
+    for text in ("", "{", '{"unknown": 1}', "{}"):
+        ended = workplace.run_process(CheckoutSpec("code"), ODAHU_ARGO_STEP=text)
+        assert ended.code == 2, text
+        assert "ODAHU_ARGO_STEP" in ended.message
+
+
+def test_an_unknown_step_is_told() -> None:
+    command = [sys.executable, "-m", "odahu_argo.steps", "bake"]
+    ended = subprocess.run(command, capture_output=True, text=True, env={"ODAHU_ARGO_MESSAGE": "/nowhere/x"})
+    assert ended.returncode == 2
+    assert "checkout|download|train|package" in ended.stdout
+
+
+def test_a_checkout_imports_neither_mlflow_nor_boto(workplace: Workplace, origin: Origin) -> None:
+    workplace.connect("code", {"uri": origin.folder.as_uri()})
+    ended = workplace.run_process(CheckoutSpec("code"), PYTHONPROFILEIMPORTTIME="1")
+    imported = [line.rpartition("|")[2].strip() for line in ended.log.splitlines() if line.startswith("import time:")]
+    assert "odahu_argo.steps.git" in imported
+    assert not {"mlflow", "boto3", "pandas", "yaml", "pydantic"} & set(imported)
+
+
+def test_sigterm_ends_the_training_program_and_the_step_and_marks_the_run(
+    project: Workplace, tracking: Tracking, tmp_path: Path
+) -> None:
+    spec = entry_point("sleep", pid=str(tmp_path / "pid"))
+    step = subprocess.Popen(
+        project.command(spec),
+        env=project.environment(spec),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    until = time.monotonic() + 60
+    while not (tmp_path / "pid").is_file() or not (tmp_path / "pid").read_text().strip():
+        assert time.monotonic() < until and step.poll() is None
+        time.sleep(0.1)
+    sleeping = psutil.Process(int((tmp_path / "pid").read_text()))
+    step.send_signal(signal.SIGTERM)
+    log, _ = step.communicate(timeout=60)
+    assert step.returncode == 143
+    assert "sleeping" in log
+    assert log.splitlines()[-1] == "train: stopped by SIGTERM"
+    assert not sleeping.is_running() or sleeping.status() == psutil.STATUS_ZOMBIE
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # MLflow's own, of SQLAlchemy 2.1
+        assert tracking.client.get_run(project.room.read_result("run-id")).info.status == "KILLED"

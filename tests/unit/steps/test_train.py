@@ -1,0 +1,219 @@
+"""A training's MLflow run: what it shows when it went well, and what is said when it cannot."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from odahu_argo.errors import ServiceFault, UserError
+from tests.servers.mlflow_project import COMMIT, SPEC, Tracking, Trained, entry_point
+from tests.servers.programs import free_port
+from tests.servers.workplace import Workplace
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own, of SQLAlchemy 2.1
+
+
+def test_the_run_is_finished_and_tagged(trained: Trained) -> None:
+    run = trained.run
+    tags = {"training_id", "model_name", "model_version", "commit", "mlflow.source.git.commit", "mlflow.runName"}
+    assert run.info.status == "FINISHED"
+    assert {name: run.data.tags[name] for name in tags} == {
+        "training_id": "wine-training",
+        "model_name": "wine",
+        "model_version": "1.0",
+        "commit": COMMIT,
+        "mlflow.source.git.commit": COMMIT,
+        "mlflow.runName": "wine-training",
+    }
+
+
+def test_the_experiment_is_named_like_the_model_and_keeps_artifacts_where_the_contract_says(trained: Trained) -> None:
+    experiment = trained.tracking.client.get_experiment(trained.run.info.experiment_id)
+    assert experiment.name == "wine"
+    assert experiment.artifact_location == trained.tracking.artifacts.as_uri()
+
+
+def test_hyperparameters_and_defaults_are_parameters_of_the_run(trained: Trained) -> None:
+    expected = {"data": "project/data.csv", "alpha": "0.5", "note": "two words; $(touch x)"}
+    assert trained.run.data.params == expected
+
+
+def test_the_programs_output_is_in_the_log_with_the_trainings_environment(trained: Trained) -> None:
+    assert "greeting: hello\n" in trained.log
+    assert "note: two words; $(touch x)\n" in trained.log
+
+
+def test_python_in_the_project_is_the_python_of_the_step(trained: Trained) -> None:
+    assert f"python: {sys.executable}\n" in trained.log
+
+
+def test_the_log_ends_with_the_metrics_and_the_run(trained: Trained) -> None:
+    run_id = trained.run.info.run_id
+    ending = [line for line in trained.log.splitlines() if line.startswith("train: ")][-2:]
+    assert ending == ["train: metrics: mean=6", f"train: done: run {run_id} has logged model 'model'"]
+
+
+def test_nothing_is_left_in_the_process_that_ran_the_step(project: Workplace, tracking: Tracking) -> None:
+    before = dict(os.environ), Path.cwd()
+    with pytest.raises(UserError):
+        project.run(replace(entry_point("fail"), environment={"GREETING": "hello"}))
+    assert (dict(os.environ), Path.cwd()) == before
+
+
+@pytest.mark.parametrize(
+    ("spec", "words", "hint"),
+    [
+        (entry_point("mian"), "no entry point 'mian'", "did you mean 'main'? entry points of this project: main, "),
+        (entry_point("main"), "needs a value for 'data'", "parameters of this project: data, alpha, note"),
+        (entry_point("main", data="x", alhpa="1"), "has no parameter 'alhpa'", "did you mean 'alpha'?"),
+        (entry_point("main", data="no/such.csv"), "no such file", "seen from the repository's root"),
+        (entry_point("other.py"), "there is no script 'other.py'", "entry points of this project"),
+        (replace(SPEC, work_dir="nowhere"), "names no folder", "check workDir"),
+        (replace(SPEC, work_dir="./"), "no MLproject file", "workDir must name"),
+        (replace(SPEC, work_dir="../"), "workDir '../' leaves the repository", "inside the repository"),
+        (replace(SPEC, environment_manager="docker"), "environment manager 'docker'", "local, virtualenv, conda"),
+        (replace(SPEC, trainer="other"), "trainer 'other' is not supported", "mlflow"),
+    ],
+)
+def test_a_training_that_cannot_run_is_told_with_what_there_is(
+    project: Workplace, tracking: Tracking, spec: object, words: str, hint: str
+) -> None:
+    with pytest.raises(UserError) as raised:
+        project.run(spec)
+    assert words in str(raised.value)
+    assert hint in str(raised.value)
+
+
+@pytest.mark.parametrize("text", ["entry_points: [", "just text", "entry_points: {main: 3}", "docker_env: {image: x}"])
+def test_an_mlproject_that_cannot_be_used_is_told(project: Workplace, tracking: Tracking, text: str) -> None:
+    (project.repository / "project/MLproject").write_text(text)
+    with pytest.raises(UserError, match="the MLproject in"):
+        project.run(SPEC)
+
+
+def status_of_run(project: Workplace, tracking: Tracking) -> str:
+    return tracking.client.get_run(project.room.read_result("run-id")).info.status
+
+
+def test_a_program_that_fails_is_told_with_its_exit_status(project: Workplace, tracking: Tracking) -> None:
+    with pytest.raises(UserError, match="ended with exit status 7"):
+        project.run(entry_point("fail"))
+    assert status_of_run(project, tracking) == "FAILED"
+
+
+def test_a_program_that_is_killed_points_to_memory(project: Workplace, tracking: Tracking) -> None:
+    with pytest.raises(UserError, match=r"resources\.limits\.memory"):
+        project.run(entry_point("killed"))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("model-never", "logged 0 models;"), ("model-twice", "logged 2 models: model, second;")],
+)
+def test_exactly_one_model_is_wanted(project: Workplace, tracking: Tracking, name: str, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        project.run(entry_point(name))
+
+
+def test_a_script_may_be_the_entry_point(project: Workplace, tracking: Tracking) -> None:
+    (project.repository / "project/tool.sh").write_text('echo "$@" > got; exit 3\n')
+    with pytest.raises(UserError, match="exit status 3"):
+        project.run(entry_point("tool.sh", any="value"))
+    assert (project.repository / "project/got").read_text() == "--any value\n"
+
+
+def test_a_further_attempt_ends_the_run_that_an_earlier_one_left_behind(project: Workplace, tracking: Tracking) -> None:
+    client = tracking.client
+    lost = client.create_run(client.create_experiment("lost-" + project.room.workspace.parent.name)).info.run_id
+    project.room.write_result("run-id", lost)
+    with pytest.raises(UserError):
+        project.run(entry_point("fail"))
+    assert client.get_run(lost).info.status == "FAILED"
+
+
+def test_a_deleted_experiment_is_told(project: Workplace, tracking: Tracking) -> None:
+    name = "deleted-" + project.room.workspace.parent.name
+    tracking.client.delete_experiment(tracking.client.create_experiment(name))
+    with pytest.raises(UserError, match="was deleted") as raised:
+        project.run(replace(SPEC, model_name=name))
+    assert "mlflow experiments restore" in str(raised.value)
+
+
+def test_a_tracking_server_that_cannot_be_reached_is_worth_another_try(
+    project: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://ada:s3cret@127.0.0.1:{free_port()}")
+    with pytest.raises(ServiceFault, match="cannot reach the tracking server") as raised:
+        project.run(SPEC)
+    assert "s3cret" not in str(raised.value)
+
+
+def test_without_a_tracking_server_nothing_is_trained(project: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with pytest.raises(UserError, match="MLFLOW_TRACKING_URI is not set"):
+        project.run(SPEC)
+
+
+FAKE_CONDA = """\
+#!/bin/sh
+# A fake: it writes down how it was called, and "activates" by putting one folder first on PATH.
+echo "$@" >> {folder}/calls
+case "$1" in
+  env) exit ${{FAKE_CONDA_UPDATE:-0}} ;;
+  run) shift 3; PATH={folder}/env:$PATH CONDA_DEFAULT_ENV=cache exec "$@" ;;
+esac
+"""
+
+
+@pytest.fixture
+def fake_conda(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A fake conda first on PATH, with an environment whose `python` writes its own name down."""
+    folder = tmp_path / "conda"
+    (folder / "env").mkdir(parents=True)
+    programs = {
+        "conda": FAKE_CONDA.format(folder=folder),
+        "env/python": f'#!/bin/sh\necho "$CONDA_DEFAULT_ENV" >> {folder}/python\nexec {sys.executable} "$@"\n',
+    }
+    for name, text in programs.items():
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+    monkeypatch.delenv("CONDA_EXE", raising=False)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    monkeypatch.setenv("ODAHU_CONDA_ENV_NAME", "cache")
+    return folder
+
+
+def test_the_conda_environment_of_the_image_is_updated_and_used__with_a_fake_conda(
+    project: Workplace, tracking: Tracking, fake_conda: Path
+) -> None:
+    conda_file = project.repository / "project/conda.yaml"
+    conda_file.write_text("dependencies: []\n")
+    with pytest.raises(UserError, match="exit status 7"):
+        project.run(entry_point("fail"))
+    calls = (fake_conda / "calls").read_text().splitlines()
+    assert calls[0] == f"env update --name cache --file {conda_file}"
+    assert (fake_conda / "python").read_text() == "cache\ncache\n"
+
+
+def test_a_conda_environment_that_cannot_be_updated_is_worth_another_try__with_a_fake_conda(
+    project: Workplace, tracking: Tracking, fake_conda: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project.repository / "project/conda.yaml").write_text("dependencies: []\n")
+    monkeypatch.setenv("FAKE_CONDA_UPDATE", "1")
+    with pytest.raises(ServiceFault, match="could not be updated"):
+        project.run(entry_point("fail"))
+    assert status_of_run(project, tracking) == "FAILED"
+
+
+def test_without_conda_the_name_of_its_environment_is_a_mistake(
+    project: Workplace, tracking: Tracking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CONDA_EXE", raising=False)
+    monkeypatch.setenv("ODAHU_CONDA_ENV_NAME", "cache")
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    with pytest.raises(UserError, match="no program conda"):
+        project.run(entry_point("fail"))
