@@ -1,4 +1,4 @@
-"""The value behind `password`, `keyID`, `keySecret` or `publicKey`, which ODAHU-flow took as plain text before 1.3 and as base64 since."""
+"""What `password`, `keyID`, `keySecret` and `publicKey` mean: ODAHU-flow took plain text before 1.3, base64 since."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class SecretText:
 def read_secret(written: str) -> SecretText:
     """A value that decodes strictly as base64 to printable text was encoded; any other is plain.
 
-    Line breaks and spaces, which `base64` and YAML put into long values, do not count. Strictly means the whole alphabet and
-    padding of RFC 4648. Printable text is UTF-8 without control characters other than tab and line break: that tells an AWS key,
-    whose letters are all in base64's alphabet, from an encoded one, because it decodes to bytes that are no text.
+    Strictly means the alphabet and padding of RFC 4648; line breaks and spaces, which `base64` and YAML put into long values,
+    do not count. Printable text is UTF-8 without control characters other than tab and line break. That tells an AWS key,
+    which has only letters of base64's alphabet, from an encoded one: it decodes to bytes that are no text.
     """
     decoded = _decoded("".join(written.split()))
     return SecretText(written, was_encoded=False) if decoded is None else SecretText(decoded, was_encoded=True)

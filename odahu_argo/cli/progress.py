@@ -1,0 +1,120 @@
+"""How a run looks while it goes: a live table on a terminal, plain lines in a pipe. Both go to standard error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from time import monotonic
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from odahu_argo.cli import render
+from odahu_argo.local.events import (
+    Event,
+    Listener,
+    StepEnded,
+    StepKept,
+    StepLine,
+    StepProgress,
+    StepRetried,
+    StepStarted,
+)
+from odahu_argo.local.records import StepState
+
+_LOOKS: dict[StepState, tuple[str, str]] = {
+    "waiting": ("·", "dim"),
+    "running": ("▸", "cyan"),
+    "succeeded": ("✔", "green"),
+    "failed": ("✘", "red"),
+    "stopped": ("■", "yellow"),
+    "skipped": ("-", "dim"),
+    "unknown": ("?", "yellow"),
+}
+
+
+@contextmanager
+def show(steps: Sequence[str]) -> Iterator[Listener]:
+    """A listener that shows the run of the steps of these names while the context lasts."""
+    if not sys.stderr.isatty():
+        yield tell_plainly
+        return
+    console = Console(stderr=True)
+    rows = _Rows(steps, console)
+    with Live(get_renderable=rows.table, console=console, refresh_per_second=4):
+        yield rows.tell
+
+
+def tell_plainly(event: Event) -> None:
+    """One line for each event; the states of a progress bar are left out."""
+    match event:
+        case StepKept(step):
+            render.note(f"{step}  succeeded in the earlier run")
+        case StepStarted(step, 1):
+            render.note(f"{step}  running")
+        case StepStarted(step, attempt):
+            render.note(f"{step}  running, attempt {attempt}")
+        case StepLine(step, text):
+            render.note(f"{step} | {_without_kind(step, text)}")
+        case StepRetried(step, message, wait):
+            render.note(f"{step}  had a fault: {message}\n{step}  is tried again in {wait:g} s")
+        case StepEnded(step, state, seconds):
+            render.note(f"{step}  {state}  {seconds:.1f} s")
+
+
+class _Rows:
+    """The table: what is known of each step by now."""
+
+    def __init__(self, steps: Sequence[str], console: Console) -> None:
+        self._console = console
+        self._states: dict[str, StepState] = {step: "waiting" for step in steps}
+        self._percent: dict[str, int] = {}
+        self._started: dict[str, float] = {}
+        self._seconds: dict[str, float] = {}
+        self._width = max(len(step) for step in steps)
+
+    def tell(self, event: Event) -> None:
+        match event:
+            case StepKept(step):
+                self._states[step] = "succeeded"
+            case StepStarted(step):
+                self._states[step] = "running"
+                self._started.setdefault(step, monotonic())
+                self._percent.pop(step, None)
+            case StepProgress(step, percent):
+                self._percent[step] = percent
+            case StepLine(step, text):
+                self._print(step, Text(_without_kind(step, text)))
+            case StepRetried(step, message, wait):
+                self._print(step, Text(f"fault: {message}; trying again in {wait:g} s", "yellow"))
+            case StepEnded(step, state, seconds, message):
+                self._states[step] = state
+                self._seconds[step] = seconds
+                if state == "failed":
+                    self._print(step, Text(message, "red"))
+
+    def table(self) -> RenderableType:
+        grid = Table.grid(padding=(0, 2))
+        for justify in ("left", "left", "right", "right"):
+            grid.add_column(justify=justify)
+        for step, state in list(self._states.items()):
+            symbol, style = _LOOKS[state]
+            percent = f"{self._percent[step]} %" if step in self._percent and state == "running" else ""
+            grid.add_row(Text(f"{symbol} {step}", style), Text(state, style), percent, self._elapsed(step))
+        return grid
+
+    def _elapsed(self, step: str) -> str:
+        if step in self._seconds:
+            return f"{self._seconds[step]:.1f} s"
+        return f"{monotonic() - self._started[step]:.0f} s" if step in self._started else ""
+
+    def _print(self, step: str, text: Text) -> None:
+        self._console.print(Text.assemble((f"{step.ljust(self._width)} | ", "dim"), text), soft_wrap=True)
+
+
+def _without_kind(step: str, text: str) -> str:
+    """Steps begin their own lines with their kind, which the step's name before it says already."""
+    return text.removeprefix(f"{step.partition('-')[0]}: ")

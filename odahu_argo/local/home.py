@@ -1,0 +1,71 @@
+"""Where the local engine keeps things: one folder, `$ODAHU_ARGO_HOME` or else `~/.odahu-argo`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+HOME_VARIABLE = "ODAHU_ARGO_HOME"
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The files of one training: what its steps share, and a log for each step."""
+
+    root: Path
+
+    @property
+    def workspace(self) -> Path:
+        """The folder that a pod would find at /workspace."""
+        return self.root / "workspace"
+
+    @property
+    def logs(self) -> Path:
+        """The folder of the logs."""
+        return self.root / "logs"
+
+    def log(self, step: str) -> Path:
+        """What the step printed, over all its attempts."""
+        return self.logs / f"{step}.log"
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The places below `root`, an absolute folder that need not exist yet."""
+
+    root: Path
+
+    @classmethod
+    def from_environment(cls) -> Home:
+        """The home that the environment names, else `~/.odahu-argo`."""
+        return cls(Path(os.environ.get(HOME_VARIABLE) or Path.home() / ".odahu-argo").expanduser().absolute())
+
+    @property
+    def trainings(self) -> Path:
+        """The store of trainings, an SQLite file."""
+        return self.root / "trainings.db"
+
+    @property
+    def tracking_uri(self) -> str:
+        """The MLflow tracking store, an SQLite file."""
+        return f"sqlite:///{self.root / 'mlflow.db'}"
+
+    @property
+    def mlflow_artifacts(self) -> Path:
+        """Where MLflow's experiments keep their artifacts."""
+        return self.root / "mlflow-artifacts"
+
+    @property
+    def artifacts(self) -> Path:
+        """Where trained models go when nothing else is said."""
+        return self.root / "artifacts"
+
+    @property
+    def locks(self) -> Path:
+        """One lock file for each training that was ever run here."""
+        return self.root / "locks"
+
+    def run(self, training_id: str) -> RunFolder:
+        """The files of one training."""
+        return RunFolder(self.root / "runs" / training_id)

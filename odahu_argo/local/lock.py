@@ -1,0 +1,93 @@
+"""One run of a training at a time on this machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from odahu_argo.errors import UserError
+from odahu_argo.local.home import Home
+from odahu_argo.local.records import Training
+from odahu_argo.local.store import Store
+
+_PATIENCE = 1.0
+"""Seconds. `is_held` takes a free lock for a moment; that moment must not refuse a run."""
+
+
+@contextmanager
+def training_lock(home: Home, training_id: str) -> Iterator[None]:
+    """Hold the training; the operating system lets go of it when this process ends, however it ends.
+
+    Raises:
+        UserError: another process holds it.
+    """
+    from filelock import FileLock, Timeout
+
+    home.locks.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(home.locks / f"{training_id}.lock")
+    try:
+        lock.acquire(timeout=_PATIENCE, poll_interval=0.05)
+    except Timeout:
+        raise UserError(
+            f"training {training_id!r} is running already, in process {_holder(home, training_id)}",
+            hint="wait for it, or stop that process",
+        ) from None
+    try:
+        _pid_file(home, training_id).write_text(str(os.getpid()), encoding="ascii")
+        yield
+    finally:
+        lock.release()
+
+
+def is_held(home: Home, training_id: str) -> bool:
+    """Whether a process is running the training now."""
+    from filelock import FileLock, Timeout
+
+    file = home.locks / f"{training_id}.lock"
+    if not file.exists():
+        return False
+    try:
+        with FileLock(file, timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
+def read_training(home: Home, training_id: str) -> Training:
+    """The training; its state is `unknown` where the process that ran it is gone without leaving a result.
+
+    Raises:
+        UserError: no such training was run here.
+    """
+    found = Store(home.trainings).get(training_id)
+    if found is None:
+        raise UserError(
+            f"no training {training_id!r} was run on this machine",
+            hint="odahu-argo local train list shows those that were",
+        )
+    return _as_it_is(home, found)
+
+
+def read_trainings(home: Home) -> list[Training]:
+    """Every training, the newest first, with states as in `read_training`."""
+    return [_as_it_is(home, training) for training in Store(home.trainings).all()]
+
+
+def _as_it_is(home: Home, training: Training) -> Training:
+    if not training.is_live or is_held(home, training.id):
+        return training
+    latest = Store(home.trainings).get(training.id) or training
+    return latest.lost() if latest.is_live else latest
+
+
+def _pid_file(home: Home, training_id: str) -> Path:
+    return home.locks / f"{training_id}.pid"
+
+
+def _holder(home: Home, training_id: str) -> str:
+    try:
+        return _pid_file(home, training_id).read_text(encoding="ascii")
+    except OSError:
+        return "(not known)"

@@ -1,0 +1,144 @@
+"""The trainings of this machine in one SQLite file, which several processes may read and write at once."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import astuple, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from odahu_argo.errors import ServiceFault, UserError
+from odahu_argo.local.records import StepRecord, Training
+
+VERSION = 1
+_BUSY = 30.0
+"""Seconds to wait for another process that is writing."""
+_TABLES = """
+CREATE TABLE training (
+    id TEXT PRIMARY KEY, model_name TEXT NOT NULL, model_version TEXT NOT NULL, toolchain TEXT NOT NULL,
+    state TEXT NOT NULL, created TEXT NOT NULL, updated TEXT NOT NULL, digest TEXT NOT NULL, output TEXT NOT NULL,
+    reason TEXT NOT NULL, exit_code INTEGER, run_id TEXT NOT NULL, artifact_name TEXT NOT NULL,
+    commit_id TEXT NOT NULL
+) STRICT;
+CREATE TABLE step (
+    training TEXT NOT NULL REFERENCES training (id) ON DELETE CASCADE, position INTEGER NOT NULL, name TEXT NOT NULL,
+    state TEXT NOT NULL, exit_code INTEGER, message TEXT NOT NULL, started TEXT NOT NULL, finished TEXT NOT NULL,
+    PRIMARY KEY (training, name)
+) STRICT;
+"""
+_TRAINING = tuple(field.name for field in fields(Training) if field.name != "steps")
+_STEP = tuple(field.name for field in fields(StepRecord))
+
+
+def now() -> str:
+    """The time in UTC, to the millisecond, as ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The store in `file`, made when first opened. Every method is one transaction.
+
+    Raises (each method):
+        UserError: a newer odahu-argo has written the file, or it is no store.
+        ServiceFault: the disk failed, or another process holds the file for more than half a minute.
+    """
+
+    file: Path
+
+    def replace(self, training: Training) -> None:
+        """Put the training with its steps in the place of what was there under its id."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM training WHERE id = ?", (training.id,))
+            values = [getattr(training, name) for name in _TRAINING]
+            db.execute(f"INSERT INTO training ({', '.join(_TRAINING)}) VALUES ({_marks(_TRAINING)})", values)
+            columns = ("training", "position", *_STEP)
+            rows = [(training.id, position, *astuple(step)) for position, step in enumerate(training.steps)]
+            db.executemany(f"INSERT INTO step ({', '.join(columns)}) VALUES ({_marks(columns)})", rows)
+
+    def update(self, training_id: str, **changes: str | int | None) -> None:
+        """Change fields of a training; its time of update becomes now."""
+        changes["updated"] = now()
+        with self._transaction() as db:
+            db.execute(f"UPDATE training SET {_assignments(changes)} WHERE id = ?", (*changes.values(), training_id))
+
+    def update_step(self, training_id: str, name: str, **changes: str | int | None) -> None:
+        """Change fields of a step; the training's time of update becomes now."""
+        with self._transaction() as db:
+            where = (*changes.values(), training_id, name)
+            db.execute(f"UPDATE step SET {_assignments(changes)} WHERE training = ? AND name = ?", where)
+            db.execute("UPDATE training SET updated = ? WHERE id = ?", (now(), training_id))
+
+    def remove(self, training_id: str) -> None:
+        """Forget a training; nothing happens where there is none."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM training WHERE id = ?", (training_id,))
+
+    def get(self, training_id: str) -> Training | None:
+        """The training as it was last written."""
+        return next(iter(self._read("WHERE id = ?", training_id)), None)
+
+    def all(self) -> list[Training]:
+        """Every training as it was last written, the newest first."""
+        return self._read("ORDER BY created DESC, id")
+
+    def _read(self, which: str, *values: str) -> list[Training]:
+        if not self.file.exists():
+            return []
+        with self._transaction() as db:
+            found = db.execute(f"SELECT {', '.join(_TRAINING)} FROM training {which}", values).fetchall()
+            return [_training(db, row) for row in found]
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        try:
+            self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with closing(sqlite3.connect(self.file, timeout=_BUSY, isolation_level=None)) as db:
+                db.execute("PRAGMA journal_mode = WAL")
+                db.execute("PRAGMA foreign_keys = ON")
+                db.execute("BEGIN IMMEDIATE")
+                try:
+                    _prepare(db, self.file)
+                    yield db
+                except BaseException:
+                    db.execute("ROLLBACK")
+                    raise
+                db.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            raise ServiceFault(f"the store {self.file} cannot be read or written: {error}") from error
+        except sqlite3.DatabaseError as error:
+            raise UserError(
+                f"{self.file} is not a store of trainings: {error}", hint="move the file away; a new one is made"
+            ) from error
+        except OSError as error:
+            raise ServiceFault(f"{error.filename} cannot be written: {error.strerror}") from error
+
+
+def _prepare(db: sqlite3.Connection, file: Path) -> None:
+    [version] = db.execute("PRAGMA user_version").fetchone()
+    if version > VERSION:
+        raise UserError(
+            f"{file} was written by a newer odahu-argo (its format is {version}, ours is {VERSION})",
+            hint="upgrade odahu-argo, or set ODAHU_ARGO_HOME to another folder",
+        )
+    if version == 0:
+        for statement in _TABLES.split(";"):
+            db.execute(statement)
+        db.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _training(db: sqlite3.Connection, row: tuple[Any, ...]) -> Training:
+    query = f"SELECT {', '.join(_STEP)} FROM step WHERE training = ? ORDER BY position"
+    steps = tuple(StepRecord(*step) for step in db.execute(query, (row[0],)))
+    return Training(**dict(zip(_TRAINING, row, strict=True)), steps=steps)
+
+
+def _marks(columns: tuple[str, ...]) -> str:
+    return ", ".join("?" * len(columns))
+
+
+def _assignments(changes: dict[str, str | int | None]) -> str:
+    return ", ".join(f"{name} = ?" for name in changes)
