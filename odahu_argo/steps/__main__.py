@@ -49,8 +49,9 @@ def _run(kind: str, room: Room) -> None:
 
 
 def _failed(kind: str, reason: str, exit_code: int, room: Room) -> int:
+    shortened = reason.encode("utf-8", "replace")[:LONGEST_MESSAGE].decode("utf-8", "ignore")
     with suppress(OSError):
-        room.message.write_bytes(reason.encode("utf-8", "replace")[:LONGEST_MESSAGE])
+        room.message.write_text(shortened, encoding="utf-8")
     log(kind, f"{'failed' if exit_code == EXIT_USER_ERROR else 'fault'}: {reason}")
     return exit_code
 

@@ -100,7 +100,7 @@ def _commit_in_history(git: Git, target: Target) -> str | None:
 
 
 def _commit_id(git: Git, name: str) -> str | None:
-    done = git.attempt("rev-parse", "--quiet", "--verify", "--end-of-options", f"{name}^{{commit}}")
+    done = git.attempt("rev-parse", "--quiet", "--verify", f"{name}^{{commit}}")
     return done.stdout.strip() if done.returncode == 0 else None
 
 

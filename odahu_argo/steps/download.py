@@ -9,7 +9,7 @@ from odahu_argo.contract import DownloadSpec, Room
 from odahu_argo.errors import UserError
 from odahu_argo.steps.connection import read_connection
 from odahu_argo.steps.log import log
-from odahu_argo.steps.progress import Percentage, human_size
+from odahu_argo.steps.progress import Percentage, human_size, report
 from odahu_argo.storage.opening import open_store
 from odahu_argo.storage.transfer import download_all, plan_copies
 
@@ -35,6 +35,7 @@ def run(spec: DownloadSpec, room: Room) -> None:
 
     started = time.monotonic()
     download_all(store, copies, Percentage(size, _say))
+    report(100)
     _say(f"done: {_files(len(copies))}, {size} bytes, {time.monotonic() - started:.1f} s")
 
 

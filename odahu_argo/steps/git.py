@@ -91,9 +91,10 @@ class Git:
         Raises:
             UserError: there is no git on this machine.
         """
+        settings = [part for name, value in self.access.settings for part in ("-c", f"{name}={value}")]
         try:
             return subprocess.run(
-                ["git", "-C", str(self.folder), *arguments],
+                ["git", "-C", str(self.folder), *settings, *arguments],
                 env=dict(self.access.environment),
                 input=stdin,
                 stdin=subprocess.DEVNULL if stdin is None else None,

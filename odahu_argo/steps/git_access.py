@@ -18,14 +18,17 @@ from odahu_argo.steps.git_uri import GitUri
 _KEY_TYPES = ("ssh-", "ecdsa-", "sk-")
 _ANY_USER = "git"
 """User name where only a token is given; GitHub, GitLab and Bitbucket then look at the token alone."""
+_DISTURBING = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_TRACE", "GIT_CURL_VERBOSE")
+"""Variables that would turn git to another repository, or make it print headers with passwords."""
 _PATIENCE = {"http.lowSpeedLimit": "1000", "http.lowSpeedTime": "60"}
 """Bytes per second, and for how many seconds, below which git gives up a transfer."""
 
 
 @dataclass(frozen=True, slots=True)
 class GitAccess:
-    """What git needs to reach the remote; `secrets` must not be shown."""
+    """What git needs to reach the remote: settings for its command line, which hold no secret, and its environment."""
 
+    settings: tuple[tuple[str, str], ...]
     environment: Mapping[str, str] = field(repr=False)
     secrets: tuple[str, ...] = field(repr=False)
 
@@ -51,12 +54,9 @@ def git_access(uri: GitUri, fields: Mapping[str, str]) -> Iterator[GitAccess]:
         settings = {"core.hooksPath": os.devnull, "advice.detachedHead": "false", **_PATIENCE, **_lfs_settings()}
         helpers: list[str] = []
         if password and uri.transport in ("http", "https"):
-            helpers = [
-                "",
-                _credential_store(folder, uri, fields.get("username") or uri.username or _ANY_USER, password),
-            ]
-        environment = dict(os.environ)
-        environment.update(_configuration([*settings.items(), *(("credential.helper", value) for value in helpers)]))
+            username = fields.get("username") or uri.username or _ANY_USER
+            helpers = ["", _credential_store(folder, uri, username, password)]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(_DISTURBING)}
         environment.update(
             LC_ALL="C",
             GIT_TERMINAL_PROMPT="0",
@@ -65,17 +65,12 @@ def git_access(uri: GitUri, fields: Mapping[str, str]) -> Iterator[GitAccess]:
             GIT_ALLOW_PROTOCOL="https:http:ssh" + (":file" if uri.transport == "file" else ""),
             GIT_SSH_COMMAND=shlex.join(_ssh(folder, uri, fields)),
         )
-        for variable in (
-            "GIT_DIR",
-            "GIT_WORK_TREE",
-            "GIT_INDEX_FILE",
-            "GIT_TRACE",
-            "GIT_TRACE_CURL",
-            "GIT_CURL_VERBOSE",
-        ):
-            environment.pop(variable, None)
         secrets = {secret for secret in (password, quote(password, safe=""), fields.get("keySecret", "")) if secret}
-        yield GitAccess(environment, tuple(sorted(secrets, key=len, reverse=True)))
+        yield GitAccess(
+            settings=(*settings.items(), *(("credential.helper", helper) for helper in helpers)),
+            environment=environment,
+            secrets=tuple(sorted(secrets, key=len, reverse=True)),
+        )
 
 
 def _credential_store(folder: Path, uri: GitUri, username: str, password: str) -> str:
@@ -132,16 +127,6 @@ def _lfs_settings() -> dict[str, str]:
         "filter.lfs.process": "git-lfs filter-process",
         "filter.lfs.required": "true",
     }
-
-
-def _configuration(settings: list[tuple[str, str]]) -> dict[str, str]:
-    """Settings for this run of git alone, which submodules see too; they go after the ones the caller's environment has."""
-    first = int(os.environ.get("GIT_CONFIG_COUNT") or 0)
-    variables = {"GIT_CONFIG_COUNT": str(first + len(settings))}
-    for number, (key, value) in enumerate(settings, start=first):
-        variables[f"GIT_CONFIG_KEY_{number}"] = key
-        variables[f"GIT_CONFIG_VALUE_{number}"] = value
-    return variables
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -21,6 +21,7 @@ from odahu_argo.steps.surroundings import environment
 from odahu_argo.steps.tracking import RunModel, connect, models_of, tracking_errors
 from odahu_argo.storage.disk import disk_errors
 from odahu_argo.storage.opening import open_store
+from odahu_argo.storage.s3_errors import s3_errors
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -85,7 +86,7 @@ def _fetch(model: RunModel, target: Path) -> None:
     landing.mkdir()
     target.parent.mkdir()
     quiet = {"MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
-    with environment(quiet), tracking_errors(f"fetch {model.uri}"), disk_errors(target):
+    with environment(quiet), disk_errors(target), s3_errors("fetch", model.uri), tracking_errors(f"fetch {model.uri}"):
         fetched = Path(mlflow.artifacts.download_artifacts(artifact_uri=model.uri, dst_path=str(landing)))
         (fetched / _REGISTRY_NOTE).unlink(missing_ok=True)
         fetched.rename(target)

@@ -89,8 +89,6 @@ def _create_run(
         tags |= {"commit": commit, "mlflow.source.git.commit": commit}
     with tracking_errors("create a run"):
         created = client.create_run(experiment, tags=tags, run_name=spec.training_id)
-        for name, value in entry_point.parameters.items():
-            client.log_param(created.info.run_id, name, value)
     return str(created.info.run_id)
 
 
@@ -98,6 +96,7 @@ def _run_program(client: MlflowClient, spec: TrainSpec, entry_point: EntryPoint,
     """Run it to its end; the run is then FINISHED, FAILED, or KILLED when this step is told to stop."""
     outcome = "KILLED"
     try:
+        _log_parameters(client, run_id, entry_point)
         with environment(_program_environment(spec, entry_point)):
             process = start(entry_point, spec.hyper_parameters, spec.environment_manager, experiment, run_id)
         status = process.wait()
@@ -111,6 +110,13 @@ def _run_program(client: MlflowClient, spec: TrainSpec, entry_point: EntryPoint,
         with suppress(OdahuArgoError), tracking_errors("end the run"):
             if client.get_run(run_id).info.status == "RUNNING":
                 client.set_terminated(run_id, outcome)
+
+
+def _log_parameters(client: MlflowClient, run_id: str, entry_point: EntryPoint) -> None:
+    from mlflow.entities import Param
+
+    with tracking_errors("log the hyperparameters"):
+        client.log_batch(run_id, params=[Param(name, value) for name, value in entry_point.parameters.items()])
 
 
 def _program_environment(spec: TrainSpec, entry_point: EntryPoint) -> Mapping[str, str]:

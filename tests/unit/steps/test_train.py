@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from odahu_argo.errors import ServiceFault, UserError
+from odahu_argo.steps.tracking import connect, experiment_id, models_of
 from tests.servers.mlflow_project import COMMIT, SPEC, Tracking, Trained, entry_point
 from tests.servers.programs import free_port
 from tests.servers.workplace import Workplace
@@ -217,3 +220,21 @@ def test_without_conda_the_name_of_its_environment_is_a_mistake(
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     with pytest.raises(UserError, match="no program conda"):
         project.run(entry_point("fail"))
+
+
+def test_two_trainings_may_open_the_same_new_experiment_at_the_same_time(
+    workplace: Workplace, tracking: Tracking
+) -> None:
+    name = "race-" + workplace.room.workspace.parent.name
+    client = connect()
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        found = set(pool.map(lambda _: experiment_id(client, name, None), range(8)))
+    assert len(found) == 1
+
+
+def test_a_run_of_mlflow_2_names_its_models_in_a_tag(tracking: Tracking) -> None:
+    client = tracking.client
+    history = [{"artifact_path": "model"}, {"artifact_path": "model"}, {"artifact_path": "other"}]
+    run = client.create_run("0", tags={"mlflow.log-model.history": json.dumps(history)})
+    client.set_terminated(run.info.run_id)
+    assert [model.name for model in models_of(client, run)] == ["model", "other"]
