@@ -23,15 +23,25 @@ _MISTAKES = (
         "publicKey of the connection must be the git server's line of known_hosts",
     ),
     (
-        r"authentication failed|could not read (username|password)|invalid (username|credentials)"
-        r"|permission denied|access denied|error: 40[13]\b",
-        "access is refused",
-        _CREDENTIALS,
-    ),
-    (
-        r"load key|invalid format|error in libcrypto",
+        r"load key .*: |error in libcrypto",
         "the private key cannot be read",
         "keySecret must be an OpenSSH or PEM private key without a passphrase",
+    ),
+    (
+        r"dubious ownership",
+        "the repository belongs to another user of this machine",
+        "tell git that you trust it: git config --global --add safe.directory FOLDER",
+    ),
+    (
+        r"did not contain [0-9a-f]{40}|not our ref|unadvertised object",
+        "the commit is not on the server; it may have been rewritten, or never been pushed",
+        "push the commit, or name another reference",
+    ),
+    (
+        r"authentication failed|could not read (username|password)|invalid (username|credentials)"
+        r"|permission denied \(|permission denied, please|access denied|error: 40[13]\b",
+        "access is refused",
+        _CREDENTIALS,
     ),
     (
         r"certificate (problem|verif)|certificate verification failed|self.signed certificate",

@@ -18,7 +18,7 @@ from odahu_argo.steps.log import log
 from odahu_argo.steps.model_binary import MODEL_FOLDER, Identity, complete
 from odahu_argo.steps.progress import Percentage, human_size
 from odahu_argo.steps.surroundings import environment
-from odahu_argo.steps.tracking import RunModel, connect, models_of, tracking_errors
+from odahu_argo.steps.tracking import RunModel, connect, models_of, tracking_errors, without_credentials
 from odahu_argo.storage.disk import disk_errors
 from odahu_argo.storage.opening import open_store
 from odahu_argo.storage.s3_errors import s3_errors
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _say = partial(log, "package")
-_REGISTRY_NOTE = "registered_model_meta"
-"""Written by MLflow into what it downloads; not part of the model."""
 
 
 def run(spec: PackageSpec, room: Room) -> None:
@@ -80,16 +78,22 @@ def _only_model(client: MlflowClient, run_id: str) -> RunModel:
 
 
 def _fetch(model: RunModel, target: Path) -> None:
+    """Put the model's files and what was logged beside them into one folder."""
     import mlflow.artifacts
 
-    landing = target.parent.parent / "fetched"
-    landing.mkdir()
-    target.parent.mkdir()
     quiet = {"MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
-    with environment(quiet), disk_errors(target), s3_errors("fetch", model.uri), tracking_errors(f"fetch {model.uri}"):
-        fetched = Path(mlflow.artifacts.download_artifacts(artifact_uri=model.uri, dst_path=str(landing)))
-        (fetched / _REGISTRY_NOTE).unlink(missing_ok=True)
-        fetched.rename(target)
+    landing = target.parent.parent / "fetched"
+    target.mkdir(parents=True)
+    with environment(quiet), disk_errors(target):
+        for place in model.places:
+            shown = without_credentials(place)
+            with s3_errors("fetch", shown), tracking_errors(f"fetch {shown}"):
+                if not mlflow.artifacts.list_artifacts(artifact_uri=place):
+                    continue
+                landing.mkdir()
+                fetched = mlflow.artifacts.download_artifacts(artifact_uri=place, dst_path=str(landing))
+            shutil.copytree(fetched, target, copy_function=shutil.move, dirs_exist_ok=True)
+            shutil.rmtree(landing)
 
 
 def _artifact_name(spec: PackageSpec, room: Room) -> str:

@@ -26,10 +26,13 @@ _FIRST_CONTACT_RETRIES = "2"
 
 @dataclass(frozen=True, slots=True)
 class RunModel:
-    """A model that a run has logged: its name there, and the address that gives it with what else was logged below it."""
+    """A model that a run has logged, and the places that hold its files; in case of doubt the last place is right.
+
+    MLflow's own address for both, `runs:/<run>/<name>`, hides it when one of them cannot be fetched.
+    """
 
     name: str
-    uri: str
+    places: tuple[str, ...]
 
 
 def connect() -> MlflowClient:
@@ -114,15 +117,22 @@ def experiment_id(client: MlflowClient, name: str, artifact_location: str | None
 
 
 def models_of(client: MlflowClient, run: Run) -> list[RunModel]:
-    """The models that the run has logged with `log_model`, by name; each once.
+    """The models that the run has logged with `log_model`, by name; of several under one name the latest.
 
     Raises:
         UserError, ServiceFault: the server refused us or failed.
     """
+    artifacts = run.info.artifact_uri
     with tracking_errors("read the run's models"):
         ids = {output.model_id for output in (run.outputs.model_outputs if run.outputs else [])}
-        names = [client.get_logged_model(model_id).name for model_id in sorted(ids)] or _older_models(run.data.tags)
-    return [RunModel(name, f"runs:/{run.info.run_id}/{name}") for name in sorted(names)]
+        logged = [client.get_logged_model(model_id) for model_id in ids]
+    latest = {
+        model.name: RunModel(model.name, (f"{artifacts}/{model.name}", model.artifact_location))
+        for model in sorted(logged, key=lambda model: model.creation_timestamp)
+        if str(model.status) != "FAILED"
+    }
+    older = {name: RunModel(name, (f"{artifacts}/{name}",)) for name in _older_models(run.data.tags)}
+    return [model for _, model in sorted((latest or older).items())]
 
 
 def _older_models(tags: Mapping[str, str]) -> list[str]:

@@ -24,6 +24,7 @@ entry_points:
       note: {type: string, default: plain}
     command: "python train.py {data} {alpha} {note}"
   model-twice: {command: "python train.py data.csv 0.5 twice"}
+  model-again: {command: "python train.py data.csv 0.5 again"}
   model-never: {command: "python train.py data.csv 0.5 never"}
   fail: {command: "python -c 'import sys; sys.exit(7)'"}
   killed: {command: "kill -9 $$"}
@@ -63,6 +64,8 @@ with mlflow.start_run():
         log("model")
     if note == "twice":
         log("second")
+    if note == "again":
+        log("model")
     table[["acid", "sugar"]].head(2).to_pickle("head_input.pkl")
     table[["quality"]].head(2).to_pickle("head_output.pkl")
     mlflow.log_artifact("head_input.pkl", "model")

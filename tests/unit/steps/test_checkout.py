@@ -166,6 +166,20 @@ def test_submodules_come_along(workplace: Workplace, origin: Origin, tmp_path: P
     assert (workplace.repository / "parts/inner/file.txt").read_text() == "main"
 
 
+def test_a_submodule_whose_commit_was_never_pushed_is_the_users_mistake(
+    workplace: Workplace, origin: Origin, tmp_path: Path
+) -> None:
+    outer = tmp_path / "outer"
+    outer.mkdir()
+    git(outer, "init", "--quiet")
+    git(outer, "submodule", "--quiet", "add", origin.folder.as_uri(), "inner")
+    commit(outer / "inner", "only here")
+    commit(outer, "outer")
+    workplace.connect("code", {"uri": outer.as_uri()})
+    with pytest.raises(UserError, match="never been pushed"):
+        workplace.run(SPEC)
+
+
 def repository_in_lfs(folder: Path) -> Path:
     require_program("git-lfs")
     work, bare = folder / "lfs-work", folder / "lfs.git"

@@ -149,6 +149,15 @@ def test_a_key_that_the_server_does_not_know_is_refused_and_not_shown(
     assert key.splitlines()[1] not in str(raised.value)
 
 
+def test_a_key_that_is_none_is_told_and_not_shown(workplace: Workplace, ssh_remote: SshRemote) -> None:
+    key = "-----BEGIN OPENSSH PRIVATE KEY-----\nbm90IGEga2V5\n-----END OPENSSH PRIVATE KEY-----"
+    fields = {"uri": ssh_remote.uri, "keySecret": key, "publicKey": ssh_remote.host_key}
+    workplace.connect("code", fields)
+    with pytest.raises(UserError, match="the private key cannot be read") as raised:
+        workplace.run(SPEC)
+    assert "bm90IGEga2V5" not in str(raised.value)
+
+
 def test_a_user_key_given_as_host_key_is_told(workplace: Workplace, ssh_remote: SshRemote) -> None:
     workplace.connect("code", {"uri": ssh_remote.uri, "publicKey": "-----BEGIN OPENSSH PRIVATE KEY-----"})
     with pytest.raises(UserError, match="no host key"):

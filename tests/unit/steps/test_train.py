@@ -122,6 +122,17 @@ def test_exactly_one_model_is_wanted(project: Workplace, tracking: Tracking, nam
         project.run(entry_point(name))
 
 
+def test_of_a_model_logged_again_under_its_name_the_last_one_counts(project: Workplace, tracking: Tracking) -> None:
+    project.run(entry_point("model-again"))
+    run = tracking.client.get_run(project.room.read_result("run-id"))
+    (model,) = models_of(tracking.client, run)
+    first, last = sorted(
+        (tracking.client.get_logged_model(output.model_id) for output in run.outputs.model_outputs),
+        key=lambda logged: logged.creation_timestamp,
+    )
+    assert model.places[-1] == last.artifact_location != first.artifact_location
+
+
 def test_a_script_may_be_the_entry_point(project: Workplace, tracking: Tracking) -> None:
     (project.repository / "project/tool.sh").write_text('echo "$@" > got; exit 3\n')
     with pytest.raises(UserError, match="exit status 3"):
