@@ -18,7 +18,7 @@ WORKSPACE = Path(os.environ["ODAHU_ARGO_WORKSPACE"])
 
 
 def trace(what: str) -> None:
-    with open(os.environ["FAKE_TRACE"], "a") as stream:
+    with Path(os.environ["FAKE_TRACE"]).open("a") as stream:
         stream.write(f"{what} {name} {time.time()}\n")
 
 
@@ -31,7 +31,8 @@ def do(verb: str, rest: str) -> None:
     elif verb == "progress":
         Path(os.environ["ARGO_PROGRESS_FILE"]).write_text(rest)
     elif verb == "grandchild":
-        code = f"import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', {SLEEP!r}, {rest!r}], start_new_session=True)"
+        start = f"subprocess.Popen([sys.executable, '-c', {SLEEP!r}, {rest!r}], start_new_session=True)"
+        code = f"import subprocess, sys; p = {start}"
         subprocess.run([sys.executable, "-c", code], check=True)
     elif verb == "show":
         folder = Path(os.environ["ODAHU_ARGO_CONNECTIONS"])
