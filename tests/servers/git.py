@@ -160,10 +160,10 @@ class SshRemote:
 @pytest.fixture(scope="session")
 def ssh_remote(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshRemote]:
     """The origin over ssh, by a real sshd on the loopback that knows one user key."""
-    sshd = require_program("sshd")
+    sshd, keygen = require_program("sshd"), require_program("ssh-keygen")
     folder = tmp_path_factory.mktemp("ssh")
     for name in ("host", "user"):
-        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(folder / name)]
+        command = [keygen, "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(folder / name)]
         subprocess.run(command, check=True)
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)

@@ -13,7 +13,9 @@ import pytest
 
 def require_program(name: str) -> str:
     """Its path; where it is missing the test is skipped, but fails where the environment says CI."""
-    path = shutil.which(name, path=os.environ.get("PATH", os.defpath) + ":/usr/sbin:/usr/lib/git-core")
+    path = shutil.which(
+        name, path=os.environ.get("PATH", os.defpath) + ":/usr/sbin:/usr/lib/git-core:/usr/libexec/git-core"
+    )
     if path is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(f"there is no program {name}")
     return path

@@ -74,6 +74,12 @@ def test_the_history_is_left_out_where_the_server_can_do_so(workplace: Workplace
     assert git(workplace.repository, "rev-list", "--count", "HEAD") == "1"
 
 
+def test_a_plain_path_is_an_address_too(workplace: Workplace, origin: Origin) -> None:
+    workplace.connect("code", {"uri": str(origin.folder)})
+    workplace.run(SPEC)
+    assert workplace.room.read_result("commit-id") == origin.main
+
+
 def test_what_an_earlier_attempt_left_is_removed(workplace: Workplace, origin: Origin) -> None:
     (workplace.repository / ".git").mkdir(parents=True)
     (workplace.repository / "half.txt").write_text("half")

@@ -7,7 +7,10 @@ import subprocess
 import sys
 import time
 import warnings
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import psutil
 
@@ -107,3 +110,45 @@ def test_sigterm_ends_the_training_program_and_the_step_and_marks_the_run(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # MLflow's own, of SQLAlchemy 2.1
         assert tracking.client.get_run(project.room.read_result("run-id")).info.status == "KILLED"
+
+
+class _Slow(BaseHTTPRequestHandler):
+    """An S3 object of 5 MB that takes minutes to come."""
+
+    def do_HEAD(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "5000000")
+        self.send_header("Last-Modified", "Mon, 01 Jan 2024 00:00:00 GMT")
+        self.send_header("ETag", '"etag"')
+        self.end_headers()
+
+    def do_GET(self) -> None:
+        self.do_HEAD()
+        with suppress(OSError):
+            for _ in range(500):
+                self.wfile.write(b"x" * 10_000)
+                time.sleep(0.1)
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        pass
+
+
+def test_sigterm_ends_a_download_at_once_and_leaves_no_part_of_a_file(workplace: Workplace) -> None:
+    workplace.repository.mkdir()
+    spec = DownloadSpec("data", "in/")
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Slow) as server:
+        serving = Thread(target=server.serve_forever)
+        serving.start()
+        keys = {"keyID": "k", "keySecret": "s", "endpoint": f"http://127.0.0.1:{server.server_port}"}
+        workplace.connect("data", {"type": "s3", "uri": "s3://bucket/large.bin", **keys})
+        step = subprocess.Popen(workplace.command(spec), env=workplace.environment(spec), stdout=subprocess.DEVNULL)
+        partial = workplace.repository / "in/.large.bin.partial"
+        until = time.monotonic() + 30
+        while not partial.is_file():
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        step.send_signal(signal.SIGTERM)
+        assert step.wait(timeout=15) == 143
+        server.shutdown()
+        serving.join()
+    assert list((workplace.repository / "in").iterdir()) == []
