@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import monotonic
 
 from rich.console import Console, RenderableType
@@ -40,7 +40,7 @@ _LOOKS: dict[StepState, tuple[str, str]] = {
 def show(steps: Sequence[str]) -> Iterator[Listener]:
     """A listener that shows the run of the steps of these names while the context lasts."""
     if not sys.stderr.isatty():
-        yield tell_plainly
+        yield _tell_if_anyone_listens
         return
     console = Console(stderr=True)
     rows = _Rows(steps, console)
@@ -63,6 +63,12 @@ def tell_plainly(event: Event) -> None:
             render.note(f"{step}  had a fault: {message}\n{step}  is tried again in {wait:g} s")
         case StepEnded(step, state, seconds):
             render.note(f"{step}  {state}  {seconds:.1f} s")
+
+
+def _tell_if_anyone_listens(event: Event) -> None:
+    """A reader that has gone away, as `head` does, is no reason to end a training."""
+    with suppress(BrokenPipeError):
+        tell_plainly(event)
 
 
 class _Rows:

@@ -72,6 +72,8 @@ def attempt(step: Step, connection: StepConnection | None, number: int, around: 
 
             if number > 1:
                 on_line(f"attempt {number}")
+            if connection and connection.decoded:
+                on_line(f"connection {connection.id}: {', '.join(connection.decoded)} read as base64")
             environment = _environment(step, lay_out(connection, private), private, around)
             ended = run_process(
                 Command(

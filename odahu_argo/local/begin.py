@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from dataclasses import replace
 
 from odahu_argo.contract import WORKSPACE_VARIABLE, spec_to_json
 from odahu_argo.errors import ServiceFault, UserError
 from odahu_argo.local.connections import remove_lost_folders
+from odahu_argo.local.folders import remove_folder
 from odahu_argo.local.home import Home
 from odahu_argo.local.process_tree import end_tree
 from odahu_argo.local.records import StepRecord, Training
@@ -25,11 +25,9 @@ def fresh(plan: Plan, home: Home, output: str) -> Training:
     """
     folder = home.run(plan.training_id)
     try:
-        home.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if folder.root.exists():
-            shutil.rmtree(folder.root)
-        for each in (folder.workspace, folder.logs, home.mlflow_artifacts):
-            each.mkdir(parents=True, exist_ok=True)
+        remove_folder(folder.root)
+        for each in (folder.workspace, folder.logs):
+            each.mkdir(parents=True)
     except OSError as error:
         raise ServiceFault(f"{error.filename} cannot be written: {error.strerror}") from error
     time = now()

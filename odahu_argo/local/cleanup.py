@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from odahu_argo.errors import ServiceFault, UserError
 from odahu_argo.local.begin import clear_remains
+from odahu_argo.local.folders import remove_folder
 from odahu_argo.local.home import Home
 from odahu_argo.local.lock import is_held, read_training, read_trainings, training_lock
 from odahu_argo.local.records import Training
@@ -49,8 +49,7 @@ def remove(home: Home, training_id: str) -> Removed:
         clear_remains(home, training_id)
         size = _size(folder)
         try:
-            if folder.exists():
-                shutil.rmtree(folder)
+            remove_folder(folder)
         except OSError as error:
             raise ServiceFault(f"{error.filename} cannot be removed: {error.strerror}") from error
         Store(home.trainings).remove(training_id)

@@ -24,11 +24,15 @@ _SHORTEST_HIDDEN = 4
 
 @dataclass(frozen=True, slots=True)
 class StepConnection:
-    """The one connection of a step: its id, its fields by ODAHU's names, and those of their values that are secret."""
+    """The one connection of a step: its id and its fields by ODAHU's names.
+
+    `secrets` are those of their values that nobody may see, `decoded` the fields that the manifest held as base64.
+    """
 
     id: str
     fields: Mapping[str, str] = field(repr=False)
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    decoded: tuple[str, ...] = ()
 
     def hide_secrets(self, text: str) -> str:
         """The text with every secret value in it, or line of one, replaced by `***`."""
@@ -107,22 +111,22 @@ def lay_out(connection: StepConnection | None, folder: Path) -> Path:
 
 def _plain(connection: Connection) -> StepConnection:
     spec = connection.spec
-    hidden = {
-        "password": read_secret(spec.password.get_secret_value()).plain,
-        "keyID": read_secret(spec.key_id.get_secret_value()).plain,
-        "keySecret": read_secret(spec.key_secret.get_secret_value()).plain,
+    written = {
+        "password": spec.password.get_secret_value(),
+        "keyID": spec.key_id.get_secret_value(),
+        "keySecret": spec.key_secret.get_secret_value(),
+        "publicKey": spec.public_key,
     }
-    fields = {**_open_fields(spec), **hidden, "publicKey": read_secret(spec.public_key).plain}
-    secrets = (
-        hidden["password"],
-        hidden["keySecret"],
-        spec.password.get_secret_value(),
-        spec.key_secret.get_secret_value(),
-    )
+    read = {name: read_secret(value) for name, value in written.items()}
+    fields = {**_open_fields(spec), **{name: secret.plain for name, secret in read.items()}}
+    secrets = [value for name in ("password", "keySecret") for value in (written[name], read[name].plain)]
+    secrets.append(urlsplit(spec.uri).password or "")
+    lines = {line.strip() for secret in secrets for line in secret.splitlines()}
     return StepConnection(
         connection.id,
         {name: value for name, value in fields.items() if value},
-        frozenset(line.strip() for secret in secrets for line in secret.splitlines() if _is_worth_hiding(line.strip())),
+        frozenset(line for line in lines if _is_worth_hiding(line)),
+        tuple(name for name, secret in read.items() if secret.was_encoded),
     )
 
 

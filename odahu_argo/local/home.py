@@ -47,9 +47,19 @@ class Home:
         return self.root / "trainings.db"
 
     @property
+    def tracking_file(self) -> Path:
+        """MLflow's database, an SQLite file."""
+        return self.root / "mlflow.db"
+
+    @property
+    def tracking_version(self) -> Path:
+        """The version of MLflow that has prepared its database."""
+        return self.root / "mlflow.version"
+
+    @property
     def tracking_uri(self) -> str:
-        """The MLflow tracking store, an SQLite file."""
-        return f"sqlite:///{self.root / 'mlflow.db'}"
+        """MLflow's database, as MLflow names it."""
+        return f"sqlite:///{self.tracking_file}"
 
     @property
     def mlflow_artifacts(self) -> Path:

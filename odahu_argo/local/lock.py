@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from odahu_argo.errors import UserError
-from odahu_argo.local.home import Home
+from odahu_argo.local.home import HOME_VARIABLE, Home
 from odahu_argo.local.records import Training
 from odahu_argo.local.store import Store
 
@@ -21,11 +21,11 @@ def training_lock(home: Home, training_id: str) -> Iterator[None]:
     """Hold the training; the operating system lets go of it when this process ends, however it ends.
 
     Raises:
-        UserError: another process holds it.
+        UserError: another process holds it, or the home cannot be written.
     """
     from filelock import FileLock, Timeout
 
-    home.locks.mkdir(parents=True, exist_ok=True)
+    _make_folder(home)
     lock = FileLock(home.locks / f"{training_id}.lock")
     try:
         lock.acquire(timeout=_PATIENCE, poll_interval=0.05)
@@ -80,6 +80,16 @@ def _as_it_is(home: Home, training: Training) -> Training:
         return training
     latest = Store(home.trainings).get(training.id) or training
     return latest.lost() if latest.is_live else latest
+
+
+def _make_folder(home: Home) -> None:
+    try:
+        home.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        home.locks.mkdir(exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"{error.filename} cannot be made: {error.strerror}", hint=f"set {HOME_VARIABLE} to a folder of yours"
+        ) from error
 
 
 def _pid_file(home: Home, training_id: str) -> Path:

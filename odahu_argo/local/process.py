@@ -76,7 +76,8 @@ def run_process(command: Command, watch: Watch) -> Ended:
             why = _wait(process, output, watch, time.monotonic() + command.timeout)
         finally:
             mark = (command.mark, command.environment[command.mark])
-            end_tree(process.pid, mark, watch.hurry.is_set)
+            # Once waited for, the number may be another process's.
+            end_tree(process.pid if process.returncode is None else None, mark, watch.hurry.is_set)
             process.wait()
         output.drain()
     if why != "itself":

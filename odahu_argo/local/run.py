@@ -18,6 +18,7 @@ from odahu_argo.local.home import Home
 from odahu_argo.local.lock import training_lock
 from odahu_argo.local.records import Training
 from odahu_argo.local.store import Store, now
+from odahu_argo.local.tracking import prepare_tracking
 from odahu_argo.manifest.models import Connection
 from odahu_argo.plan.model import Plan, Step
 
@@ -46,11 +47,12 @@ def run(
 
     Raises:
         UserError: a connection is not on this machine, the training is running already, or it cannot be resumed.
-        ServiceFault: the disk failed before the first step.
+        ServiceFault: the disk or MLflow's database failed before the first step.
     """
     by_step = step_connections(plan, connections, home.artifacts, output_dir)
     with training_lock(home, plan.training_id):
         clear_remains(home, plan.training_id)
+        prepare_tracking(home)
         begin = resumed if resume else fresh
         training = begin(plan, home, output_address(plan, by_step))
         Store(home.trainings).replace(training)

@@ -34,7 +34,7 @@ class Desk:
 
     @property
     def home(self) -> Path:
-        return self.folder / "engine"
+        return self.folder / "ada's ü home"
 
     def manifests(self, **spec: Any) -> Path:
         training = {
@@ -69,8 +69,9 @@ def desk(workplace: Workplace, bucket: Bucket, tmp_path: Path, monkeypatch: pyte
     git(repository, "init", "--quiet", "--initial-branch=main")
     git(repository, "add", "--all")
     git(repository, "commit", "--quiet", "--message", "the project")
-    monkeypatch.setenv("ODAHU_ARGO_HOME", str(tmp_path / "engine"))
-    return Desk(tmp_path, git(repository, "rev-parse", "HEAD"), bucket)
+    desk = Desk(tmp_path, git(repository, "rev-parse", "HEAD"), bucket)
+    monkeypatch.setenv("ODAHU_ARGO_HOME", str(desk.home))
+    return desk
 
 
 def test_a_training_that_lacked_its_data_is_resumed_to_a_zip_in_a_folder(desk: Desk) -> None:
@@ -121,3 +122,18 @@ def test_ctrl_c_ends_the_training_program_and_all_it_has_started(desk: Desk) -> 
     assert not psutil.pid_exists(int(number.read_text()))
     shown = json.loads(odahu_argo("local", "train", "get", "--id", "wine", "-o", "json").out)
     assert (shown["status"]["state"], shown["status"]["reason"]) == ("failed", "interrupted by the user")
+
+
+def test_two_trainings_may_begin_at_once_where_mlflow_was_never_used(desk: Desk) -> None:
+    desk.bucket.put_all({"data/data.csv": b"acid,sugar,quality\n1,2,5\n2,3,6\n"})
+    first = desk.manifests()
+    second = first.with_name("second.yaml")
+    second.write_text(first.read_text().replace("id: wine\n", "id: second\n"))
+    assert "id: second" in second.read_text()
+    command = [sys.executable, "-m", "odahu_argo", "local", "train", "run", "-f"]
+    processes = [
+        subprocess.Popen([*command, str(file)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for file in (first, second)
+    ]
+    said = [process.communicate(timeout=120)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], said

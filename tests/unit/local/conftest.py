@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -100,4 +101,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     monkeypatch.setenv("ODAHU_ARGO_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("FAKE_TRACE", str(tmp_path / "trace"))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(FAKE), str(Path.cwd())]))
-    return Bench(tmp_path, monkeypatch)
+    bench = Bench(tmp_path, monkeypatch)
+    bench.home.root.mkdir()
+    bench.home.tracking_version.write_text(version("mlflow"))
+    return bench

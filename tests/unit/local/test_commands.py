@@ -68,7 +68,16 @@ def test_an_unusable_manifest_ends_with_2_before_anything_is_run(bench: Bench) -
     code, _, err = ended(bench.command("run", "--id", "other", "-f", bench.manifest()))
     assert (code, bench.began()) == (2, [])
     assert "hold no ModelTraining 'other'" in err
-    assert not bench.home.root.exists()
+    assert not bench.home.trainings.exists()
+
+
+def test_a_training_goes_on_when_nobody_reads_what_it_tells(bench: Bench) -> None:
+    bench.steps_do(checkout=["sleep 1"], train=["write x\n"] * 50)
+    with bench.command("run", "-f", bench.manifest()) as process:
+        assert process.stderr
+        assert process.stderr.readline().startswith("note: ")
+        process.stderr.close()
+        assert process.wait(60) == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -121,7 +130,10 @@ def test_logs_are_shown_for_all_steps_or_one_and_followed_to_the_end(bench: Benc
     assert followed == "epoch 1\nepoch 2\n"
     ended(process)
     _, out, _ = ended(bench.command("logs", "--id", "wine"))
-    assert out == "checkout | cloned\ntrain | epoch 1\ntrain | epoch 2\n"
+    assert (
+        out
+        == "checkout | cloned\ndownload-b | connection b: keySecret read as base64\ntrain | epoch 1\ntrain | epoch 2\n"
+    )
     code, _, err = ended(bench.command("logs", "--id", "wine", "--step", "trian"))
     assert code == 2
     assert "did you mean train?" in err

@@ -149,6 +149,25 @@ def test_connections_that_live_on_the_cluster_cannot_be_used_here(bench: Bench) 
     ]
 
 
+def test_a_value_read_as_base64_is_said_in_the_log(bench: Bench) -> None:
+    bench.run()
+    assert bench.home.run("wine").log("download-b").read_text() == "connection b: keySecret read as base64\n"
+    assert bench.home.run("wine").log("download-a").read_text() == ""
+
+
+def test_folders_that_the_training_made_read_only_are_cleared_too(bench: Bench) -> None:
+    bench.run()
+    outside, locked = bench.folder / "outside", bench.home.run("wine").workspace / "locked"
+    outside.mkdir(mode=0o500)
+    (locked / "inner").mkdir(parents=True)
+    (locked / "link").symlink_to(outside)
+    (locked / "inner").chmod(0o500)
+    locked.chmod(0o500)
+    bench.run()
+    assert not locked.exists()
+    assert outside.stat().st_mode & 0o777 == 0o500
+
+
 def test_the_trained_model_goes_to_the_output_connection_unless_a_folder_is_named(bench: Bench) -> None:
     models = CONNECTIONS + "---\nkind: Connection\nid: models\nspec: {type: s3, uri: s3://models/path?token=canary}\n"
     bench.steps_do(package=["show"])

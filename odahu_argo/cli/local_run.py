@@ -1,0 +1,136 @@
+"""`odahu-argo local train run`."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from importlib.util import find_spec
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from odahu_argo.cli import render
+from odahu_argo.cli.options import ExternalConnections, Files, Folders, ProfileFile, TrainingId, read
+
+if TYPE_CHECKING:
+    from odahu_argo.local.home import Home
+    from odahu_argo.local.records import Training
+    from odahu_argo.manifest.resolve import ResolvedTraining
+    from odahu_argo.plan.model import Plan
+
+EXIT_INTERRUPTED = 130
+_PACKAGES = ("boto3", "filelock", "mlflow", "psutil")
+
+
+class RunForm(StrEnum):
+    """How `run` tells its result."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def run_command(
+    training_id: TrainingId = None,
+    file: Files = None,
+    manifest_dir: Folders = None,
+    profile: ProfileFile = None,
+    external_connection: ExternalConnections = None,
+    output_dir: Annotated[
+        Path | None,
+        typer.Option("--output-dir", help="A folder for the trained model; it wins over the output connection."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the earlier run: steps that succeeded are not run again.")
+    ] = False,
+    output: Annotated[RunForm, typer.Option("--output", "-o", help="The form of the result.")] = RunForm.TEXT,
+) -> None:
+    """Run a training's steps as processes of this machine, with MLflow in a local SQLite store.
+
+    Ends with 0 when it succeeded, 4 when it failed, 2 when it could not begin, 130 when it was interrupted.
+
+    Example: odahu-argo local train run --id wine -d manifests/
+    """
+    from odahu_argo.cli.progress import show
+    from odahu_argo.local.home import Home
+    from odahu_argo.local.run import run
+    from odahu_argo.local.summary import for_the_cluster
+
+    require_packages()
+    resolved, plan = _plan(training_id, file, manifest_dir, profile, external_connection)
+    home = Home.from_environment()
+    render.note(for_the_cluster(plan))
+    try:
+        with _signals_interrupt(), show([step.name for step in plan.steps]) as listener:
+            ended = run(plan, resolved.connections, home, output_dir=output_dir, resume=resume, listener=listener)
+    except KeyboardInterrupt:
+        render.note(f"interrupted; training {plan.training_id!r} is recorded as failed, --resume goes on with it")
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    _report(ended, home, output)
+
+
+def require_packages() -> None:
+    """See that the local engine's packages are installed.
+
+    Raises:
+        UserError: some are not.
+    """
+    from odahu_argo.errors import UserError
+
+    missing = [name for name in _PACKAGES if find_spec(name) is None]
+    if missing:
+        raise UserError(
+            f"training on this machine needs packages that are not installed: {', '.join(missing)}",
+            hint="pip install 'odahu-argo[runner]'",
+        )
+
+
+def _plan(
+    training_id: str | None,
+    files: list[Path] | None,
+    folders: list[Path] | None,
+    profile: Path | None,
+    external: list[str] | None,
+) -> tuple[ResolvedTraining, Plan]:
+    from odahu_argo.errors import UserError
+    from odahu_argo.manifest.resolve import resolve
+    from odahu_argo.plan.build import build_plans
+
+    manifests, settings = read(files, folders, profile, external)
+    ids = [written.manifest.id for written in manifests.trainings]
+    if training_id is None and len(ids) > 1:
+        raise UserError(f"the given files hold {len(ids)} trainings", hint=f"choose one by --id: {', '.join(ids)}")
+    [resolved] = resolve(manifests, settings, training_id)
+    [plan] = build_plans([resolved], settings)
+    return resolved, plan
+
+
+def _report(training: Training, home: Home, output: RunForm) -> None:
+    from odahu_argo.errors import TrainingFailed
+    from odahu_argo.local.odahu_form import odahu_form
+    from odahu_argo.local.summary import failure, summary
+
+    if output is RunForm.JSON:
+        render.as_json(odahu_form(training, home))
+    else:
+        render.out(summary(training, home))
+    if training.state != "succeeded":
+        raise TrainingFailed(failure(training, home))
+
+
+@contextmanager
+def _signals_interrupt() -> Iterator[None]:
+    """SIGTERM and SIGHUP interrupt as Ctrl-C does, so that no process of the training is left behind."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
