@@ -82,7 +82,10 @@ class TrainSpec:
 
 @dataclass(frozen=True, slots=True)
 class PackageSpec:
-    """Zip the trained model, name it by `artifact_name_template` and upload it to `connection`."""
+    """Zip the trained model, name it by `artifact_name_template` and upload it to `connection`.
+
+    `environment` is the training's own: it may say where MLflow is and how to get in.
+    """
 
     kind: ClassVar[str] = "package"
     training_id: str
@@ -91,6 +94,7 @@ class PackageSpec:
     toolchain: str
     artifact_name_template: str
     connection: str
+    environment: dict[str, str] = field(default_factory=dict)
 
 
 StepSpec = CheckoutSpec | DownloadSpec | TrainSpec | PackageSpec

@@ -100,7 +100,7 @@ class Retries(Strict):
 
     transfer: Count = "3"
     train: Count = "1"
-    first_wait: Duration = "30s"
+    first_wait: Duration = "10s"
 
 
 class Keep(Strict):

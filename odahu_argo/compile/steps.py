@@ -1,4 +1,4 @@
-"""One step of the plan to one Argo template: a container that runs `python -m odahu_argo.steps <kind>`."""
+"""One step of the plan to Argo's templates: a container that runs `python -m odahu_argo.steps <kind>`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from odahu_argo.plan.model import Amounts, Plan, Retry, Step
 
 Object = dict[str, Any]
 
+LOST = "lastRetry.status == 'Error'"
+"""A fault of Argo or a pod that is gone with its node: the status that Argo gives to what is not the container's doing."""
+
 RETRIED_FAULTS = (
-    "lastRetry.status == 'Error' or asInt(lastRetry.exitCode) in [3, 143]"
-    " or lastRetry.message matches 'low on resource|node shutdown|[Ee]vict|[Pp]reempt'"
+    f"{LOST} or not (lastRetry.message matches 'deadline') and (asInt(lastRetry.exitCode) in [3, 143]"
+    " or lastRetry.message matches 'low on resource|node shutdown|[Ee]vict|[Pp]reempt')"
 )
-"""What is tried again: faults of Argo or the node (`Error`), a fault that the step reports (3), a pod asked to leave (143,
-a drained node), a pod evicted. A user's mistake (2), a program that ran out of memory (137) and a time-out are not."""
+"""Also a fault that the step reports (3), a pod asked to leave (143: a drained node) and a pod evicted. A user's mistake (2),
+a program that ran out of memory (137) and a time-out are not tried again."""
 
 LARGEST_SPECIFICATION = 120_000
 """Bytes. Linux takes 128 KiB in one environment variable, its name included."""
@@ -27,27 +30,41 @@ CONTAINER_SECURITY: Object = {
 }
 
 
-def template(step: Step, plan: Plan) -> Object:
-    """The template of one step, named like the step.
+def templates(step: Step, plan: Plan) -> list[Object]:
+    """What carries out one step: a template named like the step and, where the wait for a node is bounded, a second one.
+
+    Argo 4.1 does not look at `pendingTimeout` in a template with a `retryStrategy`. There the step is a DAG of one task, which
+    has the retries, around the container, which has the limit on waiting. A DAG knows no exit code: only a lost pod is retried.
 
     Raises:
         UserError: the step's specification is too large for an environment variable.
     """
+    if step.pending_timeout is None:
+        return [{"name": step.name, "retryStrategy": retry_strategy(step.retry, RETRIED_FAULTS), **_pod(step, plan)}]
+    attempt = f"{step.name}-attempt"
+    return [
+        {
+            "name": step.name,
+            "retryStrategy": retry_strategy(step.retry, LOST),
+            "dag": {"tasks": [{"name": "attempt", "template": attempt}]},
+        },
+        {"name": attempt, "pendingTimeout": f"{step.pending_timeout}s", **_pod(step, plan)},
+    ]
+
+
+def _pod(step: Step, plan: Plan) -> Object:
+    """All of a template but its name, retries and limit on waiting."""
     body: Object = {
-        "name": step.name,
         "metadata": {
             "labels": {naming.STEP_LABEL: naming.shorten(step.name)},
             "annotations": {"workflows.argoproj.io/progress": "0/100"},
         },
         "activeDeadlineSeconds": str(step.timeout),
     }
-    if step.pending_timeout is not None:
-        body["pendingTimeout"] = f"{step.pending_timeout}s"
     if step.placement.node_selector:
         body["nodeSelector"] = dict(step.placement.node_selector)
     if step.placement.tolerations:
         body["tolerations"] = [dict(toleration) for toleration in step.placement.tolerations]
-    body["retryStrategy"] = retry_strategy(step.retry)
     if step.results:
         body["outputs"] = {"parameters": [_output(result) for result in step.results]}
     if step.connection is not None:
@@ -76,12 +93,12 @@ def container(step: Step, plan: Plan) -> Object:
     return body
 
 
-def retry_strategy(retry: Retry) -> Object:
-    """Retries of faults alone, each wait twice as long as the one before (https://argo-workflows.readthedocs.io, Retries)."""
+def retry_strategy(retry: Retry, expression: str) -> Object:
+    """Retries while `expression` holds, each wait twice as long (https://argo-workflows.readthedocs.io/en/latest/retries/)."""
     return {
         "limit": str(retry.limit),
         "retryPolicy": "Always",
-        "expression": RETRIED_FAULTS,
+        "expression": expression,
         "backoff": {"duration": f"{retry.first_wait}s", "factor": "2"},
     }
 

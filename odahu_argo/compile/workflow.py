@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from odahu_argo import naming, quantity
-from odahu_argo.compile.steps import CONTAINER_SECURITY, template
+from odahu_argo.compile.steps import CONTAINER_SECURITY, templates
 from odahu_argo.plan.model import Plan
 
 Object = dict[str, Any]
@@ -78,7 +78,7 @@ def _spec(plan: Plan) -> Object:
         **_executor_security(plan),
         "volumeClaimTemplates": [_workspace_claim(plan)],
         "volumeClaimGC": {"strategy": "OnWorkflowSuccess"},
-        "templates": [_dag(plan), *(template(step, plan) for step in plan.steps)],
+        "templates": [_dag(plan), *(template for step in plan.steps for template in templates(step, plan))],
     }
 
 

@@ -88,7 +88,7 @@ def _train(resolved: ResolvedTraining, profile: Profile, needs: tuple[str, ...])
             work_dir=spec.work_dir,
             entry_point=spec.entrypoint,
             hyper_parameters=dict(spec.hyper_parameters),
-            environment={**toolchain.additional_environments, **{env.name: env.value for env in spec.envs}},
+            environment=_environment(resolved),
             environment_manager=profile.environment_manager,
             trainer=checks.trainer(toolchain.entrypoint) or toolchain.entrypoint,
         ),
@@ -113,9 +113,16 @@ def _package(resolved: ResolvedTraining, profile: Profile) -> Step:
         toolchain=resolved.toolchain.id,
         artifact_name_template=model.artifact_name_template,
         connection=resolved.output_connection,
+        environment=_environment(resolved),
     )
     results = (contract.ARTIFACT_NAME,)
     return _light_step("package", spec, ("train",), resolved, profile, profile.timeouts.package, results)
+
+
+def _environment(resolved: ResolvedTraining) -> dict[str, str]:
+    """The toolchain's variables, and the training's own, which win."""
+    own = {env.name: env.value for env in resolved.training.spec.envs}
+    return {**resolved.toolchain.spec.additional_environments, **own}
 
 
 def _light_step(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from odahu_argo import naming
+from odahu_argo import naming, quantity
 from odahu_argo.contract import CheckoutSpec, DownloadSpec, PackageSpec, TrainSpec
 from odahu_argo.plan.model import Amounts, ConnectionUse, Plan, Step
 
@@ -129,4 +129,11 @@ def _operation(plan: Plan) -> Iterator[str]:
     yield f"Workspace: a volume of {profile.workspace.size}, removed after success, kept after a failure."
     retries = f"{profile.retries.transfer} times (train: {profile.retries.train})"
     yield f"Tried again: after a fault of a node or server, {retries}; after a mistake, never."
+    yield f"Logs: kept {duration(quantity.seconds(profile.keep.pods))} with the pods{_archive(plan)}."
     yield f"On the cluster there must be: the Secrets {secrets}; the service account {profile.service_account}."
+
+
+def _archive(plan: Plan) -> str:
+    return (
+        ", and in Argo's artifact repository (archive_logs), which must be set up" if plan.profile.archive_logs else ""
+    )

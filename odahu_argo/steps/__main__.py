@@ -16,10 +16,13 @@ from odahu_argo.steps.processes import Terminated, terminate_on_signal
 LONGEST_MESSAGE = 2000
 """Bytes; Kubernetes keeps 4096 for all containers of a pod together."""
 EXIT_UNEXPECTED = 1
+UMASK = 0o022
+"""Argo's executor starts programs with umask 0, under which every file could be written by everyone."""
 
 
 def main(arguments: list[str]) -> int:
     """Run the step and return its exit code: 0, 2 a user's mistake, 3 a fault worth a retry, 1 our own, 143 stopped."""
+    os.umask(UMASK)
     room = Room.from_environment()
     kind = arguments[0] if len(arguments) == 1 else ""
     terminate_on_signal()

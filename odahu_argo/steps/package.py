@@ -49,10 +49,10 @@ def run(spec: PackageSpec, room: Room) -> None:
     with disk_errors(folder):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-    client = connect()
-    model = _only_model(client, run_id)
-    _say(f"fetching model {model.name!r} of run {run_id}")
-    _fetch(model, folder / "content" / MODEL_FOLDER)
+    with environment(spec.environment):
+        model = _only_model(connect(), run_id)
+        _say(f"fetching model {model.name!r} of run {run_id}")
+        _fetch(model, folder / "content" / MODEL_FOLDER)
     complete(folder / "content", Identity(spec.model_name, spec.model_version, spec.toolchain, run_id))
 
     name = _artifact_name(spec, room)

@@ -33,7 +33,7 @@ def templates(workflow: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def test_the_training_alone_asks_for_gpus_on_the_gpu_pool_with_a_limit_on_waiting(tmp_path: Path) -> None:
     found = templates(compile_workflow(plan(tmp_path, Profile(pools=POOLS), resources=GPU)))
-    train = found.pop("train")
+    train = found.pop("train-attempt")
     assert train["container"]["resources"]["limits"]["amd.com/gpu"] == "2"
     assert "amd.com/gpu" not in train["container"]["resources"]["requests"]
     assert (train["nodeSelector"], train["pendingTimeout"]) == ({"pool": "gpu"}, "600s")
@@ -73,9 +73,22 @@ def test_a_fault_is_tried_again_and_a_mistake_is_not(tmp_path: Path) -> None:
     for template in templates(compile_workflow(plan(tmp_path))).values():
         retry = template["retryStrategy"]
         assert retry["retryPolicy"] == "Always"
-        assert "lastRetry.status == 'Error'" in retry["expression"]
+        assert retry["expression"].startswith(
+            "lastRetry.status == 'Error' or not (lastRetry.message matches 'deadline')"
+        )
         assert "[3, 143]" in retry["expression"]
         assert int(retry["limit"]) > 0
+
+
+def test_the_limit_on_waiting_stands_where_argo_heeds_it_beneath_the_retries(tmp_path: Path) -> None:
+    workflow = compile_workflow(plan(tmp_path, resources=GPU))
+    train = next(template for template in workflow["spec"]["templates"] if template["name"] == "train")
+    assert train["dag"]["tasks"] == [{"name": "attempt", "template": "train-attempt"}]
+    assert train["retryStrategy"]["expression"] == "lastRetry.status == 'Error'"
+    attempt = templates(workflow)["train-attempt"]
+    assert attempt["pendingTimeout"] == "1800s"
+    assert "retryStrategy" not in attempt
+    assert attempt["metadata"]["labels"] == {"odahu.org/step": "train"}
 
 
 def test_the_workflow_cleans_up_and_ends_in_bounded_time(tmp_path: Path) -> None:

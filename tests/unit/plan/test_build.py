@@ -77,6 +77,9 @@ def test_the_users_environment_wins_over_the_toolchains(tmp_path: Path) -> None:
     assert isinstance(spec, TrainSpec)
     assert spec.environment == {"A": "user", "B": "tool"}
     assert spec.trainer == "mlflow"
+    packaging = planned.step("package").spec
+    assert isinstance(packaging, PackageSpec)
+    assert packaging.environment == spec.environment
 
 
 def test_resources_come_from_the_profile_where_the_training_is_silent(tmp_path: Path) -> None:
