@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from time import monotonic
@@ -25,6 +27,8 @@ from odahu_argo.local.events import (
 )
 from odahu_argo.local.records import StepState
 
+_PAINT_EVERY = 0.1
+"""Seconds."""
 _LOOKS: dict[StepState, tuple[str, str]] = {
     "waiting": ("·", "dim"),
     "running": ("▸", "cyan"),
@@ -42,10 +46,14 @@ def show(steps: Sequence[str]) -> Iterator[Listener]:
     if not sys.stderr.isatty():
         yield _tell_if_anyone_listens
         return
-    console = Console(stderr=True)
-    rows = _Rows(steps, console)
-    with Live(get_renderable=rows.table, console=console, refresh_per_second=4):
+    rows = _Rows(steps)
+    painter = threading.Thread(target=rows.paint, name="progress")
+    painter.start()
+    try:
         yield rows.tell
+    finally:
+        rows.is_over.set()
+        painter.join()
 
 
 def tell_plainly(event: Event) -> None:
@@ -72,15 +80,32 @@ def _tell_if_anyone_listens(event: Event) -> None:
 
 
 class _Rows:
-    """The table: what is known of each step by now."""
+    """The table, and the lines that are still to be printed above it.
 
-    def __init__(self, steps: Sequence[str], console: Console) -> None:
-        self._console = console
+    Steps only leave word here; one thread paints, ten times a second, so that a training that prints much need not wait.
+    """
+
+    def __init__(self, steps: Sequence[str]) -> None:
+        self.is_over = threading.Event()
+        self._lines: deque[Text] = deque()
         self._states: dict[str, StepState] = {step: "waiting" for step in steps}
         self._percent: dict[str, int] = {}
         self._started: dict[str, float] = {}
         self._seconds: dict[str, float] = {}
         self._width = max(len(step) for step in steps)
+
+    def paint(self) -> None:
+        console = Console(stderr=True)
+        with Live(get_renderable=self._table, console=console, auto_refresh=False) as live:
+            while not self.is_over.wait(_PAINT_EVERY):
+                self._print_lines(console)
+                live.refresh()
+            self._print_lines(console)
+            live.refresh()
+
+    def _print_lines(self, console: Console) -> None:
+        if lines := [self._lines.popleft() for _ in range(len(self._lines))]:
+            console.print(Text("\n").join(lines), soft_wrap=True)
 
     def tell(self, event: Event) -> None:
         match event:
@@ -93,16 +118,16 @@ class _Rows:
             case StepProgress(step, percent):
                 self._percent[step] = percent
             case StepLine(step, text):
-                self._print(step, Text(_without_kind(step, text)))
+                self._say(step, Text(_without_kind(step, text)))
             case StepRetried(step, message, wait):
-                self._print(step, Text(f"fault: {message}; trying again in {wait:g} s", "yellow"))
+                self._say(step, Text(f"fault: {message}; trying again in {wait:g} s", "yellow"))
             case StepEnded(step, state, seconds, message):
                 self._states[step] = state
                 self._seconds[step] = seconds
                 if state == "failed":
-                    self._print(step, Text(message, "red"))
+                    self._say(step, Text(message, "red"))
 
-    def table(self) -> RenderableType:
+    def _table(self) -> RenderableType:
         grid = Table.grid(padding=(0, 2))
         for justify in ("left", "left", "right", "right"):
             grid.add_column(justify=justify)
@@ -117,8 +142,8 @@ class _Rows:
             return f"{self._seconds[step]:.1f} s"
         return f"{monotonic() - self._started[step]:.0f} s" if step in self._started else ""
 
-    def _print(self, step: str, text: Text) -> None:
-        self._console.print(Text.assemble((f"{step.ljust(self._width)} | ", "dim"), text), soft_wrap=True)
+    def _say(self, step: str, text: Text) -> None:
+        self._lines.append(Text.assemble((f"{step.ljust(self._width)} | ", "dim"), text))
 
 
 def _without_kind(step: str, text: str) -> str:

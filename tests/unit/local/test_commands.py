@@ -98,6 +98,21 @@ def test_an_interrupt_leaves_no_process_alive_and_the_training_failed(bench: Ben
     assert [step["state"] for step in status["local"]["steps"]][-2:] == ["stopped", "skipped"]
 
 
+def test_a_second_interrupt_kills_without_waiting(bench: Bench) -> None:
+    name = f"grandchild-{bench.folder}"
+    bench.steps_do(train=[f"grandchild {name}", "sleep 60"])
+    process = bench.command("run", "-f", bench.manifest())
+    until(lambda: processes_named(name))
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.7)
+    process.send_signal(signal.SIGINT)
+    assert ended(process)[0] == 130
+    assert time.monotonic() - began < 4
+    assert processes_named(name) == []
+    assert '"state": "failed"' in ended(bench.command("get", "--id", "wine", "-o", "json"))[1]
+
+
 def test_an_engine_that_was_killed_leaves_the_state_unknown_and_can_be_resumed(bench: Bench) -> None:
     name = f"grandchild-{bench.folder}"
     bench.steps_do(train=["show", f"grandchild {name}", "sleep 60"])
