@@ -35,8 +35,8 @@ format: install ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-goldens: install ## write what the examples compile to now as their golden files
-	$(BIN)/python -m pytest -q tests/golden --update-goldens
+goldens: install ## write what examples compile to now as their goldens, and the command line's reference
+	$(BIN)/python -m pytest -q tests/golden tests/docs --update-goldens
 
 constraints: install ## resolve all dependencies anew and pin them
 	$(BIN)/uv pip compile -q pyproject.toml --all-extras --universal --upgrade --python-version 3.11 --no-annotate --no-header -o constraints.txt

@@ -1,0 +1,122 @@
+"""Documentation held against the program: README commands are run, every setting, field, option and exit code is told."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+import yaml
+from pydantic import BaseModel
+
+from odahu_argo import errors
+from odahu_argo.cli.app import app
+from odahu_argo.document import parse
+from odahu_argo.manifest.models import Connection, ModelTraining, ToolchainIntegration
+from odahu_argo.profile import Profile
+from odahu_argo.validation import validate
+from tests.conftest import EXAMPLES, ROOT
+
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md")), *sorted(EXAMPLES.glob("*/README.md"))]
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def shown_commands() -> list[str]:
+    lines = [line for page in PAGES for block in blocks(page, "console") for line in block.splitlines()]
+    return [line.removeprefix("$ ") for line in lines if line.startswith("$ .venv/bin/odahu-argo ")]
+
+
+def test_there_are_commands_to_run() -> None:
+    assert len(shown_commands()) >= 5
+
+
+@pytest.mark.parametrize("command", shown_commands())
+def test_a_command_of_the_docs_works(command: str, tmp_path: Path) -> None:
+    arguments = [str(tmp_path) if a == "build/workflows" else a for a in shlex.split(command)[1:]]
+    process = [sys.executable, "-m", "odahu_argo", *arguments]
+    ended = subprocess.run(process, cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout or list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_link_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?://)([^)#]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_the_profile_that_is_printed_is_the_default() -> None:
+    [text] = blocks(DOCS / "profile.md", "yaml")
+    [document] = parse(text, "profile.md")
+    profile, problems = validate(Profile, document)
+    assert problems == []
+    assert profile == Profile()
+    assert keys(yaml.safe_load(text)) == keys(Profile().model_dump())
+
+
+def keys(value: object) -> object:
+    """The setting names, as deep as they are the profile's own (selectors, tolerations and amounts are the user's)."""
+    if not isinstance(value, dict):
+        return None
+    own = {"limits", "requests", "node_selector", "tolerations"}
+    return {k: None if k in own else keys(v) for k, v in value.items()}
+
+
+@pytest.mark.parametrize("manifest", [ModelTraining, Connection, ToolchainIntegration])
+def test_every_field_of_a_manifest_is_told(manifest: type[BaseModel]) -> None:
+    page = (DOCS / "manifests.md").read_text(encoding="utf-8")
+    spec = manifest.model_fields["spec"].annotation
+    assert isinstance(spec, type)
+    assert issubclass(spec, BaseModel)
+    names = {field.alias or name for model in (manifest, spec) for name, field in model.model_fields.items()}
+    missing = {name for name in names - {"kind", "spec"} if not re.search(rf"`(spec\.)?{name}[`.\[]", page)}
+    assert missing == set()
+
+
+GENERATED = "<!-- What follows is written by `make goldens`. -->\n"
+
+
+def test_the_command_line_reference_is_what_help_says(request: pytest.FixtureRequest) -> None:
+    page = DOCS / "cli.md"
+    by_hand = page.read_text(encoding="utf-8").partition(GENERATED)[0]
+    expected = by_hand + GENERATED + "".join(sections(typer.main.get_command(app), ()))
+    if request.config.getoption("--update-goldens"):
+        page.write_text(expected, encoding="utf-8")
+    assert page.read_text(encoding="utf-8") == expected
+
+
+def sections(command: Any, path: tuple[str, ...]) -> Iterator[str]:
+    """A section of Markdown for each command below this one."""
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from sections(inner, (*path, name))
+    if hasattr(command, "commands"):
+        return
+    purpose, _, example = inspect.cleandoc(command.help).partition("Example: ")
+    yield f"\n## {' '.join(path)}\n\n{purpose.strip()}\n\n```sh\n{example.strip()}\n```\n\n| option | |\n|---|---|\n"
+    for parameter in command.params:
+        names = ", ".join(f"`{name}`" for name in [*parameter.opts, *parameter.secondary_opts])
+        default = parameter.default if isinstance(parameter.default, str) else None
+        told = parameter.help + (f" Default: `{default}`." if default else "")
+        yield f"| {names} | {told.replace('|', chr(92) + '|')} |\n"
+
+
+def test_every_exit_code_is_told() -> None:
+    page = (DOCS / "cli.md").read_text(encoding="utf-8")
+    known = [errors.OdahuArgoError, *errors.OdahuArgoError.__subclasses__()]
+    for code in {0, 130, *(error.exit_code for error in known)}:
+        assert re.search(rf"^\| {code} \|", page, re.MULTILINE), code
+
+
+def test_the_changelog_is_there_for_this_version() -> None:
+    assert "## Unreleased" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
