@@ -33,8 +33,9 @@ CONTAINER_SECURITY: Object = {
 def templates(step: Step, plan: Plan) -> list[Object]:
     """What carries out one step: a template named like the step and, where the wait for a node is bounded, a second one.
 
-    Argo 4.1 does not look at `pendingTimeout` in a template with a `retryStrategy`. There the step is a DAG of one task, which
-    has the retries, around the container, which has the limit on waiting. A DAG knows no exit code: only a lost pod is retried.
+    Argo 4.1 does not look at `pendingTimeout` in a template with a `retryStrategy`. There the step is a DAG of one task,
+    which has the retries, around the container, which has the limit on waiting. A DAG knows no exit code, so only a lost pod
+    is tried again.
 
     Raises:
         UserError: the step's specification is too large for an environment variable.
