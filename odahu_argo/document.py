@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import yaml
@@ -22,17 +22,22 @@ Path = tuple[str | int, ...]
 MOST_VALUES = 100_000
 DEEPEST_NESTING = 64
 _SURROGATES = re.compile(r"(?<!\\)((?:\\\\)*)((?:\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})+)")
+_UNQUOTED_TEMPLATE = re.compile(r"(?P<key>\s*artifactNameTemplate:\s+)(?P<value>\{\{.*?)(?P<rest>\s+#.*|\s*)")
 _NULLS = {"", "~", "null", "Null", "NULL"}
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One document of a file: its `value` (dict, list, str or None) and the line, from 1, of each field by its path."""
+    """One document of a file: its `value` (dict, list, str or None) and the line, from 1, of each field by its path.
+
+    `warnings` tell what is no YAML and was understood all the same.
+    """
 
     value: Any
     file: str
     lines: Mapping[Path, int]
+    warnings: tuple[Problem, ...] = ()
 
     def where(self, path: Path = ()) -> Where:
         """The place of a field; for a field that is not there, the line of the nearest one above it."""
@@ -48,19 +53,52 @@ def field_name(path: Path) -> str:
 def parse(text: str, file: str) -> list[Document]:
     """The documents of a file that are not empty.
 
+    ODAHU prints `artifactNameTemplate: {{ .Name }}-{{ .Version }}.zip` in its documentation, which is no YAML. Where a file cannot be
+    read as it is, such lines are read as if they had their quotes, with a warning.
+
     Raises:
         UserError: a syntax error, a key that stands twice, a key that is not text, or more nesting or aliases than allowed.
     """
+    text = _without_surrogates(text)
+    quoted, warnings = _quote_templates(text, file)
     try:
-        return [found for found in _documents(_without_surrogates(text), file) if found.value is not None]
+        return _parse(text, file)
+    except UserError:
+        if not warnings:
+            raise
+    documents = _parse(quoted, file)
+    return [replace(found, warnings=_of_document(warnings, found, documents)) for found in documents]
+
+
+def _parse(text: str, file: str) -> list[Document]:
+    try:
+        return [found for found in _documents(text, file) if found.value is not None]
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         began = f" {error.context} that begins on line {error.context_mark.line + 1}" if error.context_mark else ""
-        raise UserError(
-            Problem(f"not valid YAML: {error.problem}{began}", Where(file, mark.line + 1 if mark else None))
-        ) from error
+        place = Where(file, mark.line + 1 if mark else None)
+        raise UserError(Problem(f"not valid YAML: {error.problem}{began}", place)) from error
     except yaml.YAMLError as error:
         raise UserError(Problem(f"not valid YAML: {error}", Where(file))) from error
+
+
+def _quote_templates(text: str, file: str) -> tuple[str, list[Problem]]:
+    """The text with each artifactNameTemplate that begins with `{{` put in quotes, and a warning for each."""
+    lines, warnings = text.splitlines(keepends=True), []
+    for index, line in enumerate(lines):
+        if found := _UNQUOTED_TEMPLATE.fullmatch(line.rstrip("\r\n")):
+            value = "'" + found["value"].replace("'", "''") + "'"
+            lines[index] = found["key"] + value + found["rest"] + line[len(line.rstrip("\r\n")) :]
+            message = f"a value that begins with {{{{ needs quotes; read as {found['key'].strip()} {value}"
+            warnings.append(Problem(message, Where(file, index + 1), "write it so"))
+    return "".join(lines), warnings
+
+
+def _of_document(warnings: list[Problem], document: Document, documents: list[Document]) -> tuple[Problem, ...]:
+    """The warnings whose line lies between the beginning of this document and that of the next."""
+    begin = document.lines[()]
+    ends = [other.lines[()] for other in documents if other.lines[()] > begin]
+    return tuple(w for w in warnings if w.where.line and begin <= w.where.line < min(ends, default=w.where.line + 1))
 
 
 def _without_surrogates(text: str) -> str:

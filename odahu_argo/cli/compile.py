@@ -48,11 +48,10 @@ def compile_command(
     """
     from odahu_argo.compile import emit
     from odahu_argo.compile.workflow import compile_workflow
-    from odahu_argo.manifest.resolve import resolve
-    from odahu_argo.plan.build import build_plans
+    from odahu_argo.plan.build import plan_trainings
 
     manifests, settings = read(file, manifest_dir, profile, external_connection)
-    plans = build_plans(resolve(manifests, settings, training_id), settings)
+    plans = plan_trainings(manifests, settings, training_id)
     workflows = {plan.training_id: compile_workflow(plan) for plan in plans}
     if validate:
         _require_valid(list(workflows.values()))
@@ -75,12 +74,11 @@ def plan_command(
 
     Example: odahu-argo plan -f training.yaml -f connections.yaml
     """
-    from odahu_argo.manifest.resolve import resolve
-    from odahu_argo.plan.build import build_plans
+    from odahu_argo.plan.build import plan_trainings
     from odahu_argo.plan.explain import explain, mermaid
 
     manifests, settings = read(file, manifest_dir, profile, external_connection)
-    plans = build_plans(resolve(manifests, settings, training_id), settings)
+    plans = plan_trainings(manifests, settings, training_id)
     picture = mermaid if output is Picture.MERMAID else explain
     render.out("\n".join(picture(plan) for plan in plans))
 

@@ -19,7 +19,7 @@ from odahu_argo.cli.options import ExternalConnections, Files, Folders, ProfileF
 if TYPE_CHECKING:
     from odahu_argo.local.home import Home
     from odahu_argo.local.records import Training
-    from odahu_argo.manifest.resolve import ResolvedTraining
+    from odahu_argo.manifest.models import Connection
     from odahu_argo.plan.model import Plan
 
 EXIT_INTERRUPTED = 130
@@ -60,12 +60,12 @@ def run_command(
     from odahu_argo.local.summary import for_the_cluster
 
     require_packages()
-    resolved, plan = _plan(training_id, file, manifest_dir, profile, external_connection)
+    connections, plan = _plan(training_id, file, manifest_dir, profile, external_connection)
     home = Home.from_environment()
     render.note(for_the_cluster(plan))
     try:
         with _signals_interrupt(), show([step.name for step in plan.steps]) as listener:
-            ended = run(plan, resolved.connections, home, output_dir=output_dir, resume=resume, listener=listener)
+            ended = run(plan, connections, home, output_dir=output_dir, resume=resume, listener=listener)
     except KeyboardInterrupt:
         render.note(f"interrupted; training {plan.training_id!r} is recorded as failed, --resume goes on with it")
         raise typer.Exit(EXIT_INTERRUPTED) from None
@@ -94,18 +94,16 @@ def _plan(
     folders: list[Path] | None,
     profile: Path | None,
     external: list[str] | None,
-) -> tuple[ResolvedTraining, Plan]:
+) -> tuple[dict[str, Connection], Plan]:
     from odahu_argo.errors import UserError
-    from odahu_argo.manifest.resolve import resolve
-    from odahu_argo.plan.build import build_plans
+    from odahu_argo.plan.build import plan_trainings
 
     manifests, settings = read(files, folders, profile, external)
-    ids = [written.manifest.id for written in manifests.trainings]
-    if training_id is None and len(ids) > 1:
-        raise UserError(f"the given files hold {len(ids)} trainings", hint=f"choose one by --id: {', '.join(ids)}")
-    [resolved] = resolve(manifests, settings, training_id)
-    [plan] = build_plans([resolved], settings)
-    return resolved, plan
+    plans = plan_trainings(manifests, settings, training_id)
+    if len(plans) > 1:
+        ids = ", ".join(plan.training_id for plan in plans)
+        raise UserError(f"the given files hold {len(plans)} trainings", hint=f"choose one by --id: {ids}")
+    return {written.manifest.id: written.manifest for written in manifests.connections}, plans[0]
 
 
 def _report(training: Training, home: Home, output: RunForm) -> None:

@@ -41,16 +41,18 @@ def read(
     """The manifests and the profile that the options name. Documents of other kinds are passed over with a note.
 
     Raises:
-        UserError: nothing is named, or what is named cannot be used.
+        UserError: nothing is named, or the profile cannot be used. Problems of manifests stay with the manifests.
     """
     from odahu_argo.errors import UserError
-    from odahu_argo.manifest.load import load
+    from odahu_argo.manifest.load import gather
     from odahu_argo.profile import load as load_profile
 
     if not files and not folders:
         raise UserError("no manifest is named", "name a file by -f FILE (- is standard input) or a folder by -d DIR")
     settings = load_profile(profile).with_external(tuple(external or ()))
-    manifests = load([*(files or ()), *(folders or ())])
+    manifests = gather([*(files or ()), *(folders or ())])
+    for warning in manifests.warnings:
+        render.note(f"warning: {warning}")
     for skipped in manifests.skipped:
         render.note(f"note: {skipped.where()}: a {skipped.value['kind']} is passed over")
     return manifests, settings

@@ -42,7 +42,7 @@ class StepConnection:
 
 
 def step_connections(
-    plan: Plan, connections: Mapping[str, Connection | None], artifacts: Path, output_dir: Path | None
+    plan: Plan, connections: Mapping[str, Connection], artifacts: Path, output_dir: Path | None
 ) -> dict[str, StepConnection]:
     """The connection of each step that has one, by the step's name.
 

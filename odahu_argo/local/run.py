@@ -31,7 +31,7 @@ EXIT_INTERRUPTED = 130
 
 def run(
     plan: Plan,
-    connections: Mapping[str, Connection | None],
+    connections: Mapping[str, Connection],
     home: Home,
     *,
     output_dir: Path | None = None,

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from odahu_argo import document
 from odahu_argo.document import Document
@@ -47,12 +47,24 @@ class Written(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Manifests:
-    """What was found, in the order given; `skipped` are documents of kinds that odahu-argo has no use for."""
+    """What was found, in the order given.
+
+    `skipped` are documents of kinds that odahu-argo has no use for, `problems` what is wrong with those that it has,
+    and `refused` the kind and id of manifests that are there and cannot be read.
+    """
 
     trainings: tuple[Written[ModelTraining], ...] = ()
     connections: tuple[Written[Connection], ...] = ()
     toolchains: tuple[Written[ToolchainIntegration], ...] = ()
     skipped: tuple[Document, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    refused: frozenset[tuple[str, str]] = frozenset()
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What was understood although it is not quite right."""
+        documents = [each.document for kind in (self.trainings, self.connections, self.toolchains) for each in kind]
+        return tuple(warning for document in documents for warning in document.warnings)
 
 
 def load(sources: Iterable[Path]) -> Manifests:
@@ -62,23 +74,34 @@ def load(sources: Iterable[Path]) -> Manifests:
         UserError: with every problem of every document: unreadable file, bad YAML, unknown kind or field, wrong type, an id
             given twice.
     """
+    manifests = gather(sources)
+    if manifests.problems:
+        raise UserError(manifests.problems)
+    return manifests
+
+
+def gather(sources: Iterable[Path]) -> Manifests:
+    """The same, with the problems kept beside what could be read, so that they can be told with those found later."""
     problems: list[Problem] = []
     written: list[Written[Manifest]] = []
     skipped: list[Document] = []
+    refused: set[tuple[str, str]] = set()
     for file in _files(sources, problems):
         for found in _parse(file, problems):
             if _is_for_others(found):
                 skipped.append(found)
             elif (manifest := _manifest(found, problems)) is not None:
                 written.append(Written(manifest, found))
+            elif isinstance(found.value, dict):
+                refused.add((_kind(found.value) or "", str(found.value.get("id"))))
     problems += _repeated_ids(written)
-    if problems:
-        raise UserError(problems)
     return Manifests(
         trainings=_of_kind(written, ModelTraining),
         connections=_of_kind(written, Connection),
         toolchains=_of_kind(written, ToolchainIntegration),
         skipped=tuple(skipped),
+        problems=tuple(problems),
+        refused=frozenset(refused),
     )
 
 
@@ -132,7 +155,7 @@ def _manifest(found: Document, problems: list[Problem]) -> Manifest | None:
     if not isinstance(found.value, dict):
         problems.append(Problem("a manifest is a mapping with kind, id and spec", found.where()))
         return None
-    kind = found.value.get("kind")
+    kind = _kind(found.value)
     if kind not in KINDS:
         message = "has no kind" if kind is None else f"{kind!r} is not a kind that odahu-argo knows"
         problems.append(Problem(message, found.where(("kind",)), nearest(str(kind), list(KINDS))))
@@ -140,6 +163,14 @@ def _manifest(found: Document, problems: list[Problem]) -> Manifest | None:
     manifest, found_problems = validate(KINDS[kind], found)
     problems += found_problems
     return manifest
+
+
+def _kind(value: dict[str, Any]) -> str | None:
+    """The kind that is written, or that only a connection can have: ODAHU's documentation prints connections without one."""
+    kind, spec = value.get("kind"), value.get("spec")
+    if kind is None and isinstance(spec, dict) and isinstance(spec.get("type"), str):
+        return "Connection"
+    return kind if isinstance(kind, str) else None
 
 
 def _repeated_ids(written: list[Written[Manifest]]) -> Iterator[Problem]:

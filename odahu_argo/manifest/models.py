@@ -21,7 +21,14 @@ _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-:/@]*")
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
+def _filled_in(text: str) -> str:
+    if text.startswith("<") and text.endswith(">"):
+        raise ValueError(f"{text!r} is a placeholder of the documentation; put your own value in its place")
+    return text
+
+
 def _id(text: str) -> str:
+    _filled_in(text)
     if not ID_PATTERN.fullmatch(text):
         raise ValueError(
             f"{text!r} is not a valid id: 1 to 63 lowercase letters, digits and '-', a letter or digit at both ends"

@@ -36,47 +36,63 @@ def resolve(manifests: Manifests, profile: Profile, training_id: str | None = No
         UserError: there is no training, or none of that id; with every connection or toolchain that is missing or of the
             wrong type.
     """
-    problems: list[Problem] = []
-    resolved = [_resolve(written, manifests, profile, problems) for written in _chosen(manifests, training_id)]
+    resolved, problems = look_up(manifests, profile, training_id)
     if problems:
         raise UserError(problems)
-    return tuple(each for each in resolved if each is not None)
+    return tuple(resolved)
 
 
-def _chosen(manifests: Manifests, training_id: str | None) -> tuple[Written[ModelTraining], ...]:
+def look_up(
+    manifests: Manifests, profile: Profile, training_id: str | None
+) -> tuple[list[ResolvedTraining], list[Problem]]:
+    """The trainings of which all that they name was found, and the problems of the others."""
+    chosen, problems = _chosen(manifests, training_id)
+    resolved = []
+    for written in chosen:
+        mistakes = list(_mistakes(written, manifests, profile))
+        problems += mistakes
+        if not mistakes:
+            resolved.append(_resolved(written, manifests, profile))
+    return resolved, problems
+
+
+def _chosen(manifests: Manifests, training_id: str | None) -> tuple[list[Written[ModelTraining]], list[Problem]]:
+    chosen = [written for written in manifests.trainings if training_id in (None, written.manifest.id)]
+    if chosen or any(kind == "ModelTraining" for kind, _ in manifests.refused):
+        return chosen, []
     if training_id is None:
-        if not manifests.trainings:
-            raise UserError("the given files hold no ModelTraining", "name a file or folder with one, by -f or -d")
-        return manifests.trainings
-    chosen = tuple(written for written in manifests.trainings if written.manifest.id == training_id)
-    if not chosen:
-        hint = nearest(training_id, [written.manifest.id for written in manifests.trainings])
-        raise UserError(f"the given files hold no ModelTraining {training_id!r}", hint)
-    return chosen
+        hint = "name a file or folder with one, by -f or -d"
+        return [], [Problem("the given files hold no ModelTraining", hint=hint)]
+    hint = nearest(training_id, [written.manifest.id for written in manifests.trainings])
+    return [], [Problem(f"the given files hold no ModelTraining {training_id!r}", hint=hint)]
 
 
-def _resolve(
-    written: Written[ModelTraining], manifests: Manifests, profile: Profile, problems: list[Problem]
-) -> ResolvedTraining | None:
+def _toolchains(manifests: Manifests) -> dict[str, ToolchainIntegration]:
+    return BUILT_IN_TOOLCHAINS | {each.manifest.id: each.manifest for each in manifests.toolchains}
+
+
+def _output(training: ModelTraining, profile: Profile) -> str:
+    return training.spec.output_connection or profile.output_connection
+
+
+def _resolved(written: Written[ModelTraining], manifests: Manifests, profile: Profile) -> ResolvedTraining:
     known = {each.manifest.id: each.manifest for each in manifests.connections}
-    spec = written.manifest.spec
-    output = spec.output_connection or profile.output_connection
-    mistakes = list(_connection_mistakes(written, output, known, profile))
-    toolchains = BUILT_IN_TOOLCHAINS | {each.manifest.id: each.manifest for each in manifests.toolchains}
-    if spec.toolchain not in toolchains:
-        message = f"there is no toolchain {spec.toolchain!r}"
-        hint = f"{nearest(spec.toolchain, sorted(toolchains))}; give its ToolchainIntegration by -f"
-        mistakes.append(Problem(message, written.document.where(("spec", "toolchain")), hint))
-    problems += mistakes
-    if mistakes:
-        return None
+    output = _output(written.manifest, profile)
     return ResolvedTraining(
         training=written.manifest,
         document=written.document,
-        toolchain=toolchains[spec.toolchain],
+        toolchain=_toolchains(manifests)[written.manifest.spec.toolchain],
         connections={name: known.get(name) for _, name, _ in _references(written.manifest, output)},
         output_connection=output,
     )
+
+
+def _mistakes(written: Written[ModelTraining], manifests: Manifests, profile: Profile) -> Iterator[Problem]:
+    yield from _connection_mistakes(written, manifests, profile)
+    name, toolchains = written.manifest.spec.toolchain, _toolchains(manifests)
+    if name not in toolchains and ("ToolchainIntegration", name) not in manifests.refused:
+        hint = f"{nearest(name, sorted(toolchains))}; give its ToolchainIntegration by -f"
+        yield Problem(f"there is no toolchain {name!r}", written.document.where(("spec", "toolchain")), hint)
 
 
 def _references(training: ModelTraining, output: str) -> Iterator[tuple[Path, str, tuple[str, ...]]]:
@@ -87,10 +103,11 @@ def _references(training: ModelTraining, output: str) -> Iterator[tuple[Path, st
     yield ("spec", "outputConnection"), output, STORE_TYPES
 
 
-def _connection_mistakes(
-    written: Written[ModelTraining], output: str, known: Mapping[str, Connection], profile: Profile
-) -> Iterator[Problem]:
-    for path, name, types in _references(written.manifest, output):
+def _connection_mistakes(written: Written[ModelTraining], manifests: Manifests, profile: Profile) -> Iterator[Problem]:
+    known = {each.manifest.id: each.manifest for each in manifests.connections}
+    for path, name, types in _references(written.manifest, _output(written.manifest, profile)):
+        if ("Connection", name) in manifests.refused:
+            continue
         where = written.document.where(path)
         if name in known and known[name].spec.type not in types:
             allowed = " or ".join(types)

@@ -7,10 +7,24 @@ from collections.abc import Iterable
 from odahu_argo import artifact_name, contract, naming, quantity
 from odahu_argo.contract import CheckoutSpec, DownloadSpec, PackageSpec, StepSpec, TrainSpec
 from odahu_argo.errors import UserError
-from odahu_argo.manifest.resolve import ResolvedTraining
+from odahu_argo.manifest.load import Manifests
+from odahu_argo.manifest.resolve import ResolvedTraining, look_up
 from odahu_argo.plan import checks, resources
 from odahu_argo.plan.model import ConnectionUse, Plan, Retry, Step
 from odahu_argo.profile import Profile
+
+
+def plan_trainings(manifests: Manifests, profile: Profile, training_id: str | None = None) -> list[Plan]:
+    """A plan for each training among the manifests, or for the one called `training_id`.
+
+    Raises:
+        UserError: with every problem at once: of the documents, of what trainings name, and of what they ask for.
+    """
+    resolved, problems = look_up(manifests, profile, training_id)
+    problems = [*manifests.problems, *problems, *(m for each in resolved for m in checks.mistakes(each, profile))]
+    if problems:
+        raise UserError(problems)
+    return [build_plan(each, profile) for each in resolved]
 
 
 def build_plans(trainings: Iterable[ResolvedTraining], profile: Profile) -> list[Plan]:

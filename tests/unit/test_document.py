@@ -71,6 +71,20 @@ def test_a_mistake_is_told_with_its_line(text: str, line: int, message: str) -> 
     assert message in problem.message
 
 
+def test_an_unquoted_template_is_understood_with_a_warning_that_shows_the_quotes() -> None:
+    text = "a: 1\n---\nmodel:\n  artifactNameTemplate: {{ .Name }}-{{ .Version }}.zip  # as printed\n  name: x\n"
+    first, second = document.parse(text, "x.yaml")
+    assert second.value == {"model": {"artifactNameTemplate": "{{ .Name }}-{{ .Version }}.zip", "name": "x"}}
+    assert first.warnings == ()
+    [warning] = second.warnings
+    assert warning.where.line == 4
+    assert "artifactNameTemplate: '{{ .Name }}-{{ .Version }}.zip'" in warning.message
+
+
+def test_text_that_only_looks_like_an_unquoted_template_stays_as_it_is() -> None:
+    assert value("a: |\n  artifactNameTemplate: {{ .Name }}\n") == {"a": "artifactNameTemplate: {{ .Name }}\n"}
+
+
 def test_a_yaml_bomb_is_refused() -> None:
     levels = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
     with pytest.raises(UserError, match="more than 100000 values"):

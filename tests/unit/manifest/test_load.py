@@ -97,6 +97,22 @@ def test_all_mistakes_of_all_documents_are_told_at_once(tmp_path: Path) -> None:
     assert "spec: is missing" in told
 
 
+def test_a_connection_without_a_kind_is_known_by_its_type(tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text("id: wine-data\nspec: {type: s3, uri: s3://wine/data}\n")
+    [written] = load([file]).connections
+    assert written.manifest.id == "wine-data"
+
+
+def test_a_placeholder_of_the_documentation_is_told_so(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as error:
+        load([write(tmp_path, training(vcsName="<git-connection>"))])
+    [problem] = error.value.problems
+    assert (
+        problem.message == "'<git-connection>' is a placeholder of the documentation; put your own value in its place"
+    )
+
+
 def test_a_misspelt_field_gets_the_nearest_right_name(tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
         load([write(tmp_path, training(workdir="x", data=[{"conName": "wine-data", "localPath": "x"}]))])

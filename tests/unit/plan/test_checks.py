@@ -76,3 +76,20 @@ def test_the_mistakes_of_several_fields_come_together(tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
         plan(tmp_path, workDir="/x", **data("../x"))
     assert len(problems(error.value)) == 2
+
+
+def test_documents_references_and_checks_are_told_in_one_go(tmp_path: Path) -> None:
+    from odahu_argo.manifest.load import gather
+    from odahu_argo.plan.build import plan_trainings
+    from odahu_argo.profile import Profile
+    from tests.manifests import training, write
+
+    unreadable = {**training(), "id": "Unreadable"}
+    lost = {**training(vcsName="lost"), "id": "lost"}
+    outside = {**training(workDir="/x"), "id": "outside"}
+    broken_connection = {"kind": "Connection", "id": "broken", "spec": {"type": "s4", "uri": "s3://x"}}
+    uses_it = {**training(data=[{"connName": "broken", "localPath": "x"}]), "id": "uses-it"}
+    file = write(tmp_path, unreadable, lost, outside, broken_connection, uses_it)
+    with pytest.raises(UserError) as error:
+        plan_trainings(gather([file]), Profile())
+    assert [line.split(":")[0] for line in problems(error.value)] == ["id", "spec.type", "spec.vcsName", "spec.workDir"]
