@@ -53,8 +53,8 @@ def field_name(path: Path) -> str:
 def parse(text: str, file: str) -> list[Document]:
     """The documents of a file that are not empty.
 
-    ODAHU prints `artifactNameTemplate: {{ .Name }}-{{ .Version }}.zip` in its documentation, which is no YAML. Where a file cannot be
-    read as it is, such lines are read as if they had their quotes, with a warning.
+    ODAHU's documentation prints artifactNameTemplate without the quotes that YAML needs. Where a file cannot be read as it is,
+    such lines are read as if they had them, with a warning.
 
     Raises:
         UserError: a syntax error, a key that stands twice, a key that is not text, or more nesting or aliases than allowed.

@@ -12,6 +12,7 @@ from odahu_argo import document
 from odahu_argo.document import Document
 from odahu_argo.errors import Problem, UserError, Where
 from odahu_argo.manifest.models import Connection, Manifest, ModelTraining, ToolchainIntegration
+from odahu_argo.manifest.spelling import contradictions
 from odahu_argo.validation import nearest, validate
 
 T = TypeVar("T", bound=Manifest)
@@ -49,8 +50,8 @@ class Written(Generic[T]):
 class Manifests:
     """What was found, in the order given.
 
-    `skipped` are documents of kinds that odahu-argo has no use for, `problems` what is wrong with those that it has,
-    and `refused` the kind and id of manifests that are there and cannot be read.
+    `skipped` are documents of kinds that odahu-argo has no use for, `warnings` what was understood although it is not quite
+    right, `problems` what is wrong, and `refused` the kind and id of manifests that are there and cannot be used.
     """
 
     trainings: tuple[Written[ModelTraining], ...] = ()
@@ -59,12 +60,7 @@ class Manifests:
     skipped: tuple[Document, ...] = ()
     problems: tuple[Problem, ...] = ()
     refused: frozenset[tuple[str, str]] = frozenset()
-
-    @property
-    def warnings(self) -> tuple[Problem, ...]:
-        """What was understood although it is not quite right."""
-        documents = [each.document for kind in (self.trainings, self.connections, self.toolchains) for each in kind]
-        return tuple(warning for document in documents for warning in document.warnings)
+    warnings: tuple[Problem, ...] = ()
 
 
 def load(sources: Iterable[Path]) -> Manifests:
@@ -100,6 +96,7 @@ def gather(sources: Iterable[Path]) -> Manifests:
         connections=_of_kind(written, Connection),
         toolchains=_of_kind(written, ToolchainIntegration),
         skipped=tuple(skipped),
+        warnings=tuple(warning for each in written for warning in _warnings(each)),
         problems=tuple(problems),
         refused=frozenset(refused),
     )
@@ -161,8 +158,17 @@ def _manifest(found: Document, problems: list[Problem]) -> Manifest | None:
         problems.append(Problem(message, found.where(("kind",)), nearest(str(kind), list(KINDS))))
         return None
     manifest, found_problems = validate(KINDS[kind], found)
+    if isinstance(manifest, ModelTraining):
+        found_problems += contradictions(manifest, found)
     problems += found_problems
-    return manifest
+    return None if found_problems else manifest
+
+
+def _warnings(written: Written[Manifest]) -> Iterator[Problem]:
+    yield from written.document.warnings
+    if isinstance(written.manifest, ModelTraining) and written.manifest.spec.args:
+        message = "args has no effect: ODAHU-flow never passed it to MLflow"
+        yield Problem(message, written.document.where(("spec", "args")), "use hyperParameters")
 
 
 def _kind(value: dict[str, Any]) -> str | None:

@@ -1,5 +1,6 @@
-"""ModelTraining, Connection and ToolchainIntegration as ODAHU-flow 1.0 to 1.4 wrote them.
+"""ModelTraining, Connection and ToolchainIntegration as ODAHU-flow wrote them, 1.0 to 1.6.
 
+Where the older and the newer versions spell one thing in two ways, the model has both and a property that says what is meant.
 Fields carry ODAHU's names (odahu-flow's API reference). A `status` that an export of the old API holds is read and has no
 effect. This module knows single documents; what they say of each other is for `resolve`.
 """
@@ -87,11 +88,41 @@ class ModelIdentity(_Manifest):
 
 
 class DataBinding(_Manifest):
-    """Data to have in place before training: from `conn_name` to `local_path`, relative to the repository's root."""
+    """Data to have in place before training, at `local_path` from the repository's root.
 
-    conn_name: Id
+    The connection is `conn_name` up to 1.4, `connection` since.
+    """
+
+    conn_name: Id | None = None
+    connection: Id | None = None
     local_path: Text
     remote_path: Text = ""
+
+    @property
+    def source(self) -> str:
+        """The connection, however it was spelt."""
+        return self.conn_name or self.connection or ""
+
+
+class VersionControl(_Manifest):
+    """Code in git. An empty one, which exports of the API hold, says nothing."""
+
+    connection: Id | None = None
+    reference: Text = ""
+
+
+class ObjectStorage(_Manifest):
+    """Code in a bucket: the files below `path`, from the bucket's root; empty means the path of the connection's URI."""
+
+    connection: Id | None = None
+    path: Text = ""
+
+
+class AlgorithmSource(_Manifest):
+    """Where the code is, since 1.5: one of the two."""
+
+    vcs: VersionControl = VersionControl()
+    object_storage: ObjectStorage = ObjectStorage()
 
 
 class EnvironmentVariable(_Manifest):
@@ -111,8 +142,9 @@ class ModelTrainingSpec(_Manifest):
 
     model: ModelIdentity
     toolchain: Label
-    vcs_name: Id
+    vcs_name: Id | None = None
     reference: Text = ""
+    algorithm_source: AlgorithmSource = AlgorithmSource()
     work_dir: Text = "./"
     entrypoint: Text = "main"
     hyper_parameters: dict[str, Text] = {}
@@ -121,8 +153,18 @@ class ModelTrainingSpec(_Manifest):
     resources: Requirements = Requirements()
     image: Image | None = None
     output_connection: Id | None = None
+    node_selector: dict[str, str] = {}
+    args: tuple[Text, ...] = ()
 
     _keep_empty_values = field_validator("hyper_parameters", mode="before")(_empty_texts)
+
+    @property
+    def code(self) -> VersionControl | ObjectStorage:
+        """Where the code is, however it was spelt."""
+        if self.vcs_name:
+            return VersionControl(connection=self.vcs_name, reference=self.reference)
+        stored = self.algorithm_source.object_storage
+        return stored if stored.connection else self.algorithm_source.vcs
 
 
 class TrainingArtifact(_Manifest):
@@ -166,7 +208,7 @@ class ConnectionSpec(_Manifest):
     """Where something is kept and how to get in. `endpoint` is ours: the URL of a server that speaks the same protocol."""
 
     type: Literal["s3", "gcs", "azureblob", "git", "docker", "ecr"]
-    uri: Text
+    uri: Annotated[Text, AfterValidator(_filled_in)]
     region: Text = ""
     username: Text = ""
     password: SecretStr = SecretStr("")

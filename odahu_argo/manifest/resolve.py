@@ -97,9 +97,17 @@ def _mistakes(written: Written[ModelTraining], manifests: Manifests, profile: Pr
 
 def _references(training: ModelTraining, output: str) -> Iterator[tuple[Path, str, tuple[str, ...]]]:
     """Each connection that a training names: the field, the connection's id, and the types that can stand there."""
-    yield ("spec", "vcsName"), training.spec.vcs_name, ("git",)
-    for index, binding in enumerate(training.spec.data):
-        yield ("spec", "data", index, "connName"), binding.conn_name, STORE_TYPES
+    spec = training.spec
+    if spec.vcs_name:
+        yield ("spec", "vcsName"), spec.vcs_name, ("git",)
+    elif spec.algorithm_source.object_storage.connection:
+        path: Path = ("spec", "algorithmSource", "objectStorage", "connection")
+        yield path, spec.algorithm_source.object_storage.connection, STORE_TYPES
+    else:
+        yield ("spec", "algorithmSource", "vcs", "connection"), spec.code.connection or "", ("git",)
+    for index, binding in enumerate(spec.data):
+        field = "connName" if binding.conn_name else "connection"
+        yield ("spec", "data", index, field), binding.source, STORE_TYPES
     yield ("spec", "outputConnection"), output, STORE_TYPES
 
 

@@ -8,6 +8,7 @@ from odahu_argo import artifact_name, contract, naming, quantity
 from odahu_argo.contract import CheckoutSpec, DownloadSpec, PackageSpec, StepSpec, TrainSpec
 from odahu_argo.errors import UserError
 from odahu_argo.manifest.load import Manifests
+from odahu_argo.manifest.models import ObjectStorage
 from odahu_argo.manifest.resolve import ResolvedTraining, look_up
 from odahu_argo.plan import checks, resources
 from odahu_argo.plan.model import ConnectionUse, Plan, Retry, Step
@@ -67,20 +68,26 @@ def build_plan(resolved: ResolvedTraining, profile: Profile) -> Plan:
 
 
 def _checkout(resolved: ResolvedTraining, profile: Profile) -> Step:
-    spec = resolved.training.spec
-    connection = resolved.connections[spec.vcs_name]
-    reference = spec.reference or (connection.spec.reference if connection else "")
-    step = CheckoutSpec(connection=spec.vcs_name, reference=reference)
-    return _light_step("checkout", step, (), resolved, profile, profile.timeouts.checkout, (contract.COMMIT_ID,))
+    """The step that brings the code: from git, or from a bucket."""
+    code = resolved.training.spec.code
+    name = code.connection or ""
+    results: tuple[str, ...] = ()
+    if isinstance(code, ObjectStorage):
+        step: StepSpec = DownloadSpec(connection=name, local_path="./", remote_path=code.path)
+    else:
+        connection = resolved.connections[name]
+        step = CheckoutSpec(name, code.reference or (connection.spec.reference if connection else ""))
+        results = (contract.COMMIT_ID,)
+    return _light_step("checkout", step, (), resolved, profile, profile.timeouts.checkout, results)
 
 
 def _downloads(resolved: ResolvedTraining, profile: Profile) -> list[Step]:
     bindings = resolved.training.spec.data
-    names = naming.download_steps([binding.conn_name for binding in bindings])
+    names = naming.download_steps([binding.source for binding in bindings])
     return [
         _light_step(
             name,
-            DownloadSpec(binding.conn_name, binding.local_path, binding.remote_path),
+            DownloadSpec(binding.source, binding.local_path, binding.remote_path),
             ("checkout",),
             resolved,
             profile,

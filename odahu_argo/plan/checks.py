@@ -9,6 +9,7 @@ from odahu_argo import artifact_name, quantity
 from odahu_argo.document import Path
 from odahu_argo.errors import Problem, UserError
 from odahu_argo.manifest.resolve import ResolvedTraining
+from odahu_argo.plan import resources
 from odahu_argo.profile import Profile
 
 TRAINERS = {"mlflow": "mlflow", "odahuflow-mlflow-runner": "mlflow"}
@@ -22,6 +23,7 @@ def mistakes(resolved: ResolvedTraining, profile: Profile) -> Iterator[Problem]:
     yield from _repetitions(resolved)
     yield from _amounts(resolved, profile)
     yield from _toolchain(resolved)
+    yield from _node_selector(resolved, profile)
 
 
 def trainer(entrypoint: str) -> str | None:
@@ -48,10 +50,16 @@ def _paths(resolved: ResolvedTraining) -> Iterator[Problem]:
             yield Problem(message, resolved.document.where(path), "write a path relative to the repository's root")
         elif posixpath.normpath(value).split("/")[0] == ".git":
             yield Problem(f"{value!r} is git's own folder", resolved.document.where(path))
-    for index, binding in enumerate(spec.data):
-        where = resolved.document.where(("spec", "data", index, "remotePath"))
-        if ".." in binding.remote_path.split("/"):
-            yield Problem(f"{binding.remote_path!r} leaves the bucket", where, "write the path from the bucket's root")
+    remote: list[tuple[Path, str]] = [(("spec", "algorithmSource", "objectStorage", "path"), _code_path(resolved))]
+    remote += [(("spec", "data", index, "remotePath"), binding.remote_path) for index, binding in enumerate(spec.data)]
+    for path, value in remote:
+        if ".." in value.split("/"):
+            hint = "write the path from the bucket's root"
+            yield Problem(f"{value!r} leaves the bucket", resolved.document.where(path), hint)
+
+
+def _code_path(resolved: ResolvedTraining) -> str:
+    return resolved.training.spec.algorithm_source.object_storage.path
 
 
 def _repetitions(resolved: ResolvedTraining) -> Iterator[Problem]:
@@ -61,10 +69,9 @@ def _repetitions(resolved: ResolvedTraining) -> Iterator[Problem]:
         if name in names[:index]:
             where = resolved.document.where(("spec", "envs", index, "name"))
             yield Problem(f"the environment variable {name!r} is set twice", where, "remove one")
-    targets = [posixpath.normpath(b.local_path) for b in spec.data if not b.local_path.endswith("/")]
-    files = [(i, posixpath.normpath(b.local_path)) for i, b in enumerate(spec.data) if not b.local_path.endswith("/")]
-    for position, (index, target) in enumerate(files):
-        if target in targets[:position]:
+    files = {i: posixpath.normpath(b.local_path) for i, b in enumerate(spec.data) if not b.local_path.endswith("/")}
+    for index, target in files.items():
+        if any(target == other and earlier < index for earlier, other in files.items()):
             where = resolved.document.where(("spec", "data", index, "localPath"))
             yield Problem(f"two downloads write {target!r}", where, "give each its own localPath")
 
@@ -89,3 +96,13 @@ def _toolchain(resolved: ResolvedTraining) -> Iterator[Problem]:
             f"the toolchain {resolved.toolchain.id!r} trains with {spec.entrypoint!r}, which odahu-argo does not know"
         )
         yield Problem(message, resolved.document.where(("spec", "toolchain")), f"known: {', '.join(TRAINERS)}")
+
+
+def _node_selector(resolved: ResolvedTraining, profile: Profile) -> Iterator[Problem]:
+    """ODAHU took the selector of one of the site's node pools and no other."""
+    wanted = dict(resolved.training.spec.node_selector)
+    pool = profile.pools.gpu if resources.gpus(resolved.training.spec.resources) else profile.pools.cpu
+    if wanted and wanted != pool.node_selector:
+        message = f"no node pool of the profile has the selector {wanted}"
+        hint = f"leave nodeSelector out; this training would run on nodes with {pool.node_selector or 'any labels'}"
+        yield Problem(message, resolved.document.where(("spec", "nodeSelector")), hint)
