@@ -55,13 +55,15 @@ class CheckoutSpec:
 class DownloadSpec:
     """Copy from the object store `connection` to `local_path`, a path in the repository.
 
-    A `remote_path` that is not empty replaces the path of the connection's URI.
+    A `remote_path` that is not empty replaces the path of the connection's URI. With `is_code` it is the code itself that
+    comes from the store: the repository is then what was copied, without a commit.
     """
 
     kind: ClassVar[str] = "download"
     connection: str
     local_path: str
     remote_path: str = ""
+    is_code: bool = False
 
 
 @dataclass(frozen=True, slots=True)

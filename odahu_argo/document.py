@@ -53,8 +53,8 @@ def field_name(path: Path) -> str:
 def parse(text: str, file: str) -> list[Document]:
     """The documents of a file that are not empty.
 
-    ODAHU's documentation prints artifactNameTemplate without the quotes that YAML needs. Where a file cannot be read as it is,
-    such lines are read as if they had them, with a warning.
+    ODAHU's documentation prints artifactNameTemplate without the quotes that YAML needs. Where a file cannot be read as it
+    is, such lines are read as if they had them, with a warning.
 
     Raises:
         UserError: a syntax error, a key that stands twice, a key that is not text, or more nesting or aliases than allowed.
@@ -77,9 +77,15 @@ def _parse(text: str, file: str) -> list[Document]:
         mark = error.problem_mark or error.context_mark
         began = f" {error.context} that begins on line {error.context_mark.line + 1}" if error.context_mark else ""
         place = Where(file, mark.line + 1 if mark else None)
-        raise UserError(Problem(f"not valid YAML: {error.problem}{began}", place)) from error
+        hint = "indent by spaces; YAML takes no tabs" if "\t" in _indentation(text, place.line) else None
+        raise UserError(Problem(f"not valid YAML: {error.problem}{began}", place, hint)) from error
     except yaml.YAMLError as error:
         raise UserError(Problem(f"not valid YAML: {error}", Where(file))) from error
+
+
+def _indentation(text: str, line: int | None) -> str:
+    found = text.splitlines()[line - 1] if line and line <= len(text.splitlines()) else ""
+    return found[: len(found) - len(found.lstrip())]
 
 
 def _quote_templates(text: str, file: str) -> tuple[str, list[Problem]]:

@@ -63,7 +63,8 @@ def validate(model: type[M], document: Document) -> tuple[M | None, list[Problem
     try:
         return model.model_validate(document.value), []
     except ValidationError as error:
-        return None, [_problem(model, document, detail) for detail in error.errors(include_url=False)]
+        problems = [_problem(model, document, detail) for detail in error.errors(include_url=False)]
+        return None, sorted(problems, key=lambda problem: problem.where.line or 0)
 
 
 def nearest(word: str, known: list[str]) -> str:
@@ -72,7 +73,7 @@ def nearest(word: str, known: list[str]) -> str:
     if not close:
         lowered = {name.lower(): name for name in known}
         close = [lowered[match] for match in difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)]
-    return f"did you mean {close[0]}?" if close else f"known here: {', '.join(known) or 'nothing'}"
+    return f"did you mean {close[0]}?" if close else f"known here: {', '.join(known) or 'nothing'}."
 
 
 def _problem(model: type[BaseModel], document: Document, detail: ErrorDetails) -> Problem:
@@ -85,6 +86,8 @@ def _problem(model: type[BaseModel], document: Document, detail: ErrorDetails) -
         return Problem("is missing", document.where(path), f"give {path[-1]!r} a value")
     if kind in _SHAPES:
         return Problem(f"must be {_SHAPES[kind]}", document.where(path))
+    if kind == "literal_error":
+        return Problem(f"must be {detail['ctx']['expected']}", document.where(path))
     return Problem(detail["msg"].removeprefix("Value error, "), document.where(path))
 
 

@@ -44,22 +44,25 @@ def compile_command(
 ) -> None:
     """Write the Argo Workflow of each training. Needs no cluster and no credentials.
 
+    With -o json mistakes are told as JSON too, on standard error.
+
     Example: odahu-argo compile -f training.yaml -f connections.yaml | kubectl create -f -
     """
     from odahu_argo.compile import emit
     from odahu_argo.compile.workflow import compile_workflow
     from odahu_argo.plan.build import plan_trainings
 
-    manifests, settings = read(file, manifest_dir, profile, external_connection)
-    plans = plan_trainings(manifests, settings, training_id)
-    workflows = {plan.training_id: compile_workflow(plan) for plan in plans}
-    if validate:
-        _require_valid(list(workflows.values()))
-    to_text = emit.to_json if output is Format.JSON else emit.to_yaml
-    if output_dir is None:
-        render.out(to_text(workflows.values()))
-    else:
-        _write(workflows, output_dir, output, to_text)
+    with render.errors_as_json(output is Format.JSON):
+        manifests, settings = read(file, manifest_dir, profile, external_connection)
+        plans = plan_trainings(manifests, settings, training_id)
+        workflows = {plan.training_id: compile_workflow(plan) for plan in plans}
+        if validate:
+            _require_valid(list(workflows.values()))
+        to_text = emit.to_json if output is Format.JSON else emit.to_yaml
+        if output_dir is None:
+            render.out(to_text(workflows.values()))
+        else:
+            _write(workflows, output_dir, output, to_text)
 
 
 def plan_command(

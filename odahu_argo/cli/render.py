@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
+
+import typer
 
 from odahu_argo.errors import OdahuArgoError
 
@@ -24,6 +28,19 @@ def error(problem: OdahuArgoError) -> None:
     """Every problem of an error, one below the other."""
     for each in problem.problems:
         note(f"error: {each}")
+
+
+@contextmanager
+def errors_as_json(wanted: bool) -> Iterator[None]:
+    """Within, where it is wanted, an error ends the command with its problems as one JSON object on standard error."""
+    try:
+        yield
+    except OdahuArgoError as problem:
+        if not wanted:
+            raise
+        problems = [{**asdict(each.where), "message": each.message, "hint": each.hint} for each in problem.problems]
+        note(json.dumps({"problems": problems}, indent=2, ensure_ascii=False))
+        raise typer.Exit(problem.exit_code) from problem
 
 
 def as_json(value: Any) -> None:

@@ -58,7 +58,7 @@ def look_up(
 
 def _chosen(manifests: Manifests, training_id: str | None) -> tuple[list[Written[ModelTraining]], list[Problem]]:
     chosen = [written for written in manifests.trainings if training_id in (None, written.manifest.id)]
-    if chosen or any(kind == "ModelTraining" for kind, _ in manifests.refused):
+    if chosen or manifests.problems:
         return chosen, []
     if training_id is None:
         hint = "name a file or folder with one, by -f or -d"
@@ -91,7 +91,7 @@ def _mistakes(written: Written[ModelTraining], manifests: Manifests, profile: Pr
     yield from _connection_mistakes(written, manifests, profile)
     name, toolchains = written.manifest.spec.toolchain, _toolchains(manifests)
     if name not in toolchains and ("ToolchainIntegration", name) not in manifests.refused:
-        hint = f"{nearest(name, sorted(toolchains))}; give its ToolchainIntegration by -f"
+        hint = f"{nearest(name, sorted(toolchains))} Otherwise give its ToolchainIntegration by -f"
         yield Problem(f"there is no toolchain {name!r}", written.document.where(("spec", "toolchain")), hint)
 
 
@@ -123,6 +123,6 @@ def _connection_mistakes(written: Written[ModelTraining], manifests: Manifests, 
                 f"the connection {name!r} is of type {known[name].spec.type}; {allowed} is needed here", where
             )
         elif name not in known and name not in profile.external_connections:
-            close = f"{nearest(name, sorted(known))}; " if known else ""
+            close = f"{nearest(name, sorted(known))} Otherwise " if known else ""
             hint = f"{close}give its manifest by -f, or, if it lives on the cluster, add --external-connection {name}"
             yield Problem(f"there is no connection {name!r} among the given manifests", where, hint)

@@ -73,7 +73,7 @@ def _checkout(resolved: ResolvedTraining, profile: Profile) -> Step:
     name = code.connection or ""
     results: tuple[str, ...] = ()
     if isinstance(code, ObjectStorage):
-        step: StepSpec = DownloadSpec(connection=name, local_path="./", remote_path=code.path)
+        step: StepSpec = DownloadSpec(name, "./", code.path, is_code=True)
     else:
         connection = resolved.connections[name]
         step = CheckoutSpec(name, code.reference or (connection.spec.reference if connection else ""))

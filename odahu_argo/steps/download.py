@@ -25,6 +25,8 @@ def run(spec: DownloadSpec, room: Room) -> None:
     """
     store, path = open_store(read_connection(room, spec.connection))
     remote_path = spec.remote_path or path
+    if spec.is_code:
+        room.repository.mkdir(parents=True, exist_ok=True)
     if not room.repository.is_dir():
         raise UserError(f"there is no repository in {room.repository}", hint="the step checkout must run first")
 

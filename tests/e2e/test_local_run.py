@@ -145,3 +145,16 @@ def test_two_trainings_may_begin_at_once_where_mlflow_was_never_used(desk: Desk)
     ]
     said = [process.communicate(timeout=120)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], said
+
+
+def test_code_from_a_bucket_trains_as_code_from_git_does(desk: Desk) -> None:
+    project = desk.folder / "repository" / "project"
+    desk.bucket.put_all({f"code/project/{file.name}": file.read_bytes() for file in project.iterdir()})
+    desk.bucket.put_all({"data/data.csv": b"acid,sugar,quality\n1.5,2,5\n2.5,3,6\n0.5,1,7\n"})
+    source = {"objectStorage": {"connection": "wine-data", "path": "code"}}
+    manifests = desk.manifests(algorithmSource=source, vcsName=None)
+    ran = odahu_argo("local", "train", "run", "-f", manifests, "--output-dir", desk.folder / "models", "-o", "json")
+    assert ran.code == 0, ran.err
+    [artifact] = json.loads(ran.out)["status"]["artifacts"]
+    assert artifact["commitID"] == ""
+    assert (desk.folder / "models" / artifact["artifactName"]).is_file()

@@ -17,7 +17,8 @@ def require_program(name: str) -> str:
         name, path=os.environ.get("PATH", os.defpath) + ":/usr/sbin:/usr/lib/git-core:/usr/libexec/git-core"
     )
     if path is None:
-        (pytest.fail if name in os.environ.get("ODAHU_ARGO_REQUIRE", "").split(",") else pytest.skip)(f"there is no program {name}")
+        is_required = name in os.environ.get("ODAHU_ARGO_REQUIRE", "").split(",")
+        (pytest.fail if is_required else pytest.skip)(f"there is no program {name}")
     return path
 
 

@@ -100,7 +100,7 @@ def test_the_profile_is_named_by_option_or_environment(tmp_path: Path, monkeypat
     [
         ("nodes: {}\n", ":1: nodes: there is no field 'nodes'"),
         ("pools:\n  gpu:\n    pending_timeout: soon\n", ":3: pools.gpu.pending_timeout: 'soon' is not a duration"),
-        ("pools: {other_steps: somewhere}\n", ":1: pools.other_steps: Input should be 'with_training' or 'on_cpu'"),
+        ("pools: {other_steps: somewhere}\n", ":1: pools.other_steps: must be 'with_training' or 'on_cpu'"),
         ("a: 1\n---\nb: 2\n", ":3: a profile is one document"),
     ],
 )

@@ -26,7 +26,7 @@ def test_code_in_git_is_spelt_either_way(tmp_path: Path) -> None:
 
 def test_code_from_a_bucket_takes_the_place_of_the_checkout(tmp_path: Path) -> None:
     checkout = plan(tmp_path, vcsName=None, algorithmSource=STORED).step("checkout")
-    assert checkout.spec == DownloadSpec("wine-data", "./", "code/wine/")
+    assert checkout.spec == DownloadSpec("wine-data", "./", "code/wine/", is_code=True)
     assert checkout.results == ()
 
 
