@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
 from urllib.parse import unquote, urlsplit
 
 from odahu_argo.errors import UserError
@@ -15,16 +16,12 @@ Opened = tuple[ObjectStore, str]
 def open_store(fields: Mapping[str, str]) -> Opened:
     """The store that a connection names, and the path of its URI within the bucket (empty for the bucket's root).
 
-    Nothing is sent over the network yet.
+    Nothing is sent to the store yet; without a key the machine may be asked for its identity.
 
     Raises:
         UserError: the type is no object store, or its fields are not usable.
     """
     kind = fields.get("type", "")
-    if kind in _LATER:
-        raise UserError(
-            f"object stores of type {kind} are not supported yet", hint="use a connection of type s3 for now"
-        )
     if kind not in _OPENERS:
         raise UserError(
             f"a connection of type {kind or '(none)'!r} is no object store",
@@ -36,10 +33,24 @@ def open_store(fields: Mapping[str, str]) -> Opened:
 def _open_s3(fields: Mapping[str, str]) -> Opened:
     from odahu_argo.storage.s3 import S3Store
 
-    uri = urlsplit(_uri(fields))
-    if uri.scheme not in ("s3", "s3a", "s3n") or not uri.netloc:
-        raise UserError(f"the URI {_shown(fields)} names no S3 bucket", hint="write it as s3://bucket/path")
-    return S3Store.connect(uri.netloc, fields), uri.path.lstrip("/")
+    bucket, path = _bucket(fields, ("s3", "s3a", "s3n"), "S3", "s3://bucket/path")
+    return S3Store.connect(bucket, fields), path
+
+
+def _open_gcs(fields: Mapping[str, str]) -> Opened:
+    from odahu_argo.storage.gcs import GcsStore
+
+    bucket, path = _bucket(fields, ("gs", "gsc"), "Google Cloud Storage", "gs://bucket/path")
+    return GcsStore.connect(bucket, fields), path
+
+
+def _open_azure(fields: Mapping[str, str]) -> Opened:
+    from odahu_argo.storage.azure import AzureStore
+    from odahu_argo.storage.azure_address import read_address
+
+    _uri(fields)
+    address = read_address(fields, _shown(fields))
+    return AzureStore.connect(address), address.path
 
 
 def _open_files(fields: Mapping[str, str]) -> Opened:
@@ -49,6 +60,17 @@ def _open_files(fields: Mapping[str, str]) -> Opened:
     if uri.scheme != "file" or uri.netloc not in ("", "localhost") or not uri.path.startswith("/"):
         raise UserError(f"the URI {_shown(fields)} names no local folder", hint="write it as file:///absolute/folder")
     return FileStore.at(unquote(uri.path)), ""
+
+
+def _bucket(fields: Mapping[str, str], schemes: Collection[str], service: str, form: str) -> tuple[str, str]:
+    """Bucket and path; keys are not percent-encoded in such a URI, so a path may hold `?`, `#` and `%`."""
+    scheme, _, rest = _uri(fields).partition("://")
+    bucket, _, path = rest.partition("/")
+    if scheme not in schemes or not bucket or "@" in bucket:
+        kind = _KINDS.get(scheme)
+        other = f", or set type to {kind} for {scheme}://" if kind and scheme not in schemes else ""
+        raise UserError(f"the URI {_shown(fields)} names no {service} bucket", hint=f"write it as {form}{other}")
+    return bucket, path.lstrip("/")
 
 
 def _uri(fields: Mapping[str, str]) -> str:
@@ -61,10 +83,27 @@ def _uri(fields: Mapping[str, str]) -> str:
 
 
 def _shown(fields: Mapping[str, str]) -> str:
-    """The URI for a message: without user name and password, should someone have put them there."""
+    """The URI for a message: without user name, password and signature, should someone have put them there."""
     scheme, separator, rest = _uri(fields).partition("://")
-    return repr(scheme + separator + rest.rpartition("@")[2])
+    place = re.split(r"[?#]", rest, maxsplit=1)[0]
+    container, _, _ = place.partition("@")
+    if "@" in place and not (_KINDS.get(scheme) == "azureblob" and re.fullmatch(r"[\w$-]+", container)):
+        place = place.rpartition("@")[2]
+    elif "@" in rest.removeprefix(place):
+        place = "..."
+    return repr(scheme + separator + place)
 
 
-_OPENERS: dict[str, Callable[[Mapping[str, str]], Opened]] = {"s3": _open_s3, "file": _open_files}
-_LATER = ("gcs", "azureblob")
+_OPENERS: dict[str, Callable[[Mapping[str, str]], Opened]] = {
+    "s3": _open_s3,
+    "gcs": _open_gcs,
+    "azureblob": _open_azure,
+    "file": _open_files,
+}
+_KINDS = {
+    **dict.fromkeys(("s3", "s3a", "s3n"), "s3"),
+    **dict.fromkeys(("gs", "gsc"), "gcs"),
+    **dict.fromkeys(("abfs", "abfss", "wasb", "wasbs"), "azureblob"),
+    "file": "file",
+}
+"""The type of connection for each scheme that tells it."""

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from odahu_argo.errors import OdahuArgoError, ServiceFault, UserError
+from odahu_argo.storage.answers import AGAIN, Dialect, unreachable, untrusted
 
 _CREDENTIALS_HINT = "check keyID, keySecret and role of the connection"
-_USER_CODES = {
+_MEANINGS = {
     "NoSuchBucket": ("there is no such bucket", "check the bucket in the connection's uri"),
     "NoSuchKey": ("there is no such object", "check remotePath and the connection's uri"),
     "404": ("there is no such object or bucket", "check remotePath and the connection's uri"),
@@ -26,7 +27,11 @@ _USER_CODES = {
     "InvalidBucketName": ("this is no valid bucket name", "check the bucket in the connection's uri"),
     "RequestTimeTooSkewed": ("this machine's clock is wrong", "set the clock"),
 }
-_BUSY_CODES = ("SlowDown", "Throttling", "ThrottlingException", "RequestTimeout", "RequestLimitExceeded", "429")
+_DIALECT = Dialect(
+    _MEANINGS,
+    busy=("SlowDown", "Throttling", "ThrottlingException", "RequestTimeout", "RequestLimitExceeded", "429"),
+    remedy=_CREDENTIALS_HINT + ", endpoint and region",
+)
 
 
 @contextmanager
@@ -48,23 +53,14 @@ def s3_errors(action: str, url: str, where: str = "") -> Iterator[None]:
 
 
 def _from_answer(what: str, response: Mapping[str, Any]) -> OdahuArgoError:
-    """What the server answered; its own words only where we have none, for they may repeat parts of the request."""
     code = str(response.get("Error", {}).get("Code", "unknown"))
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    if code in _USER_CODES:
-        reason, hint = _USER_CODES[code]
-        return UserError(f"{what}: {reason} ({code})", hint=hint)
-    if status >= 500 or code in _BUSY_CODES:
-        return ServiceFault(f"{what}: the server answered {status} {code}", hint="try again later")
-    return UserError(
-        f"{what}: the server refused it ({status} {code})", hint=_CREDENTIALS_HINT + ", endpoint and region"
-    )
+    return _DIALECT.refusal(what, status, code)
 
 
 def _from_library(what: str, where: str, error: Exception) -> OdahuArgoError:
     from botocore import exceptions
 
-    at = f" at {where}" if where else ""
     match error:
         case exceptions.NoCredentialsError() | exceptions.PartialCredentialsError():
             return UserError(
@@ -72,18 +68,12 @@ def _from_library(what: str, where: str, error: Exception) -> OdahuArgoError:
                 hint="give the connection keyID and keySecret, or run with a service account that has an identity",
             )
         case exceptions.SSLError():
-            return UserError(
-                f"{what}: the server{at} has a certificate that is not trusted",
-                hint="check the endpoint, or name the authority's file in AWS_CA_BUNDLE",
-            )
+            return untrusted(what, where, "AWS_CA_BUNDLE")
         case exceptions.ParamValidationError() | exceptions.InvalidRegionError() | exceptions.ConfigNotFound():
             return UserError(f"{what}: {error}", hint="check uri, region and endpoint of the connection")
         case exceptions.ProfileNotFound() | exceptions.InvalidConfigError():
             return UserError(f"{what}: {error}", hint="check this machine's AWS settings")
         case exceptions.HTTPClientError() | exceptions.ConnectionError():
-            return ServiceFault(
-                f"{what}: the server{at} cannot be reached or broke off ({type(error).__name__})",
-                hint="check endpoint and region of the connection, and the network",
-            )
+            return unreachable(what, where, error, "check endpoint and region of the connection, and the network")
         case _:
-            return ServiceFault(f"{what}: {type(error).__name__}", hint="try again later")
+            return ServiceFault(f"{what}: {type(error).__name__}", hint=AGAIN)

@@ -181,7 +181,7 @@ def test_a_server_that_is_not_there_is_worth_another_try(workplace: Workplace, d
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"type": "gcs", "uri": "gs://bucket"}, "not supported yet"),
+        ({"type": "gcs", "uri": "s3://bucket"}, "names no Google Cloud Storage bucket"),
         ({"type": "git", "uri": "x"}, "no object store"),
         ({"type": "s3", "uri": "bucket/path"}, "names no S3 bucket"),
         ({"type": "s3", "uri": ""}, "has no URI"),

@@ -1,0 +1,51 @@
+"""What a store's refusal means to a user: a mistake to mend, or a fault worth another try. Shared by all stores."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from odahu_argo.errors import OdahuArgoError, ServiceFault, UserError
+
+AGAIN = "try again later"
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """The codes of one kind of store: what they mean and how to mend it, and which of them say that it is busy.
+
+    `remedy` is the advice for a refusal with a code that is not listed.
+    """
+
+    meanings: Mapping[str, tuple[str, str]]
+    busy: Collection[str]
+    remedy: str
+
+    def refusal(self, what: str, status: int, code: str) -> OdahuArgoError:
+        """The error for an answer with this HTTP status and code.
+
+        The server's own words are left out, for they may repeat parts of the request.
+        """
+        if code in self.meanings:
+            reason, hint = self.meanings[code]
+            return UserError(f"{what}: {reason} ({code})", hint=hint)
+        if status >= 500 or code in self.busy:
+            return ServiceFault(f"{what}: the server answered {status} {code}", hint=AGAIN)
+        return UserError(f"{what}: the server refused it ({status} {code})", hint=self.remedy)
+
+
+def unreachable(what: str, where: str, error: Exception, hint: str) -> ServiceFault:
+    """The error for a server that does not answer, or stops in the middle."""
+    return ServiceFault(f"{what}: the server{_at(where)} cannot be reached or broke off ({type(error).__name__})", hint)
+
+
+def untrusted(what: str, where: str, variable: str) -> UserError:
+    """The error for a certificate that is not trusted; `variable` names the file of trusted authorities."""
+    return UserError(
+        f"{what}: the server{_at(where)} has a certificate that is not trusted",
+        hint=f"check the endpoint, or name the authority's file in {variable}",
+    )
+
+
+def _at(where: str) -> str:
+    return f" at {where}" if where else ""

@@ -1,0 +1,157 @@
+"""Google Cloud Storage, by google-cloud-storage."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from odahu_argo.errors import UserError
+from odahu_argo.storage.counting import CountedReader, CountedWriter
+from odahu_argo.storage.disk import disk_errors
+from odahu_argo.storage.gcs_errors import gcs_errors
+from odahu_argo.storage.store import OnBytes, StoredObject
+
+PATIENCE = 30.0
+"""Seconds without one byte after which a request is given up."""
+_TIMEOUTS = (10, 60)
+_CONNECTIONS = 32
+_UPLOAD_CHUNK = 8 * 1024 * 1024
+_SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"
+_KEY_HINT = "paste the whole JSON key file of the service account, as Google's console hands it out"
+
+
+@dataclass(frozen=True, slots=True)
+class GcsStore:
+    """One bucket, seen with one identity."""
+
+    bucket: str
+    client: Any = field(repr=False)
+    where: str
+
+    @classmethod
+    def connect(cls, bucket: str, fields: Mapping[str, str]) -> GcsStore:
+        """The bucket by a connection's fields.
+
+        `keySecret` is the JSON key of a service account; without it the machine's own identity is used. `endpoint` is
+        the URL of another server than Google's, which is spoken to anonymously where there is no key. `region` and
+        `role` are not needed, as with ODAHU.
+        """
+        with gcs_errors("prepare the connection to", f"gs://{bucket}"):
+            return cls(bucket, _client(fields), fields.get("endpoint") or "Google Cloud Storage")
+
+    def url(self, key: str) -> str:
+        """The object as a `gs://` address."""
+        return f"gs://{self.bucket}/{key}"
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        """All objects below the prefix, a page of 1000 at a time."""
+        wanted = "items(name,size,updated),nextPageToken"
+        with gcs_errors("list", self.url(prefix), self.where):
+            for blob in self.client.list_blobs(
+                self.bucket, prefix=prefix, page_size=1000, fields=wanted, timeout=_TIMEOUTS, retry=_retry()
+            ):
+                yield StoredObject(blob.name, blob.size, blob.updated.timestamp())
+
+    def stat(self, key: str) -> StoredObject | None:
+        """The object of exactly this key; None also when the bucket is missing, which `list` then tells."""
+        with gcs_errors("look at", self.url(key), self.where):
+            blob = self._bucket().get_blob(key, timeout=_TIMEOUTS, retry=_retry()) if _can_be_asked_for(key) else None
+            return StoredObject(key, blob.size, blob.updated.timestamp()) if blob else None
+
+    def download(self, key: str, target: Path, on_bytes: OnBytes) -> None:
+        """Fetch the object as it is stored, compressed or not; a broken transfer goes on where it stopped.
+
+        The SDK compares its CRC32C.
+        """
+        with gcs_errors("download", self.url(key), self.where), target.open("wb") as writer:
+            counted = CountedWriter(writer, on_bytes)
+            retry = _retry(lambda: counted.moved_at)
+            self._bucket().blob(key).download_to_file(counted, raw_download=True, timeout=_TIMEOUTS, retry=retry)
+
+    def upload(self, source: Path, key: str, on_bytes: OnBytes) -> None:
+        """Send the file, a large one in chunks; Google shows the object when it has the last of them."""
+        size = source.stat().st_size
+        with disk_errors(source), gcs_errors("upload", self.url(key), self.where), source.open("rb") as reader:
+            blob = self._bucket().blob(key, chunk_size=_UPLOAD_CHUNK)
+            blob.upload_from_file(CountedReader(reader, on_bytes), size=size, timeout=_TIMEOUTS, retry=_retry())
+
+    def _bucket(self) -> Any:
+        return self.client.bucket(self.bucket)
+
+
+def _retry(moved_at: Callable[[], float] | None = None) -> Any:
+    """Tries again for `PATIENCE` seconds: since the request began, or since `moved_at` where a download may be long."""
+    from google.api_core.retry import Retry
+
+    began = time.monotonic()
+
+    def worth_it(error: Exception) -> bool:
+        since = moved_at() if moved_at else began
+        return _may_pass(error) and time.monotonic() - since < PATIENCE
+
+    return Retry(predicate=worth_it, initial=0.5, maximum=8, multiplier=2, timeout=None)
+
+
+def _may_pass(error: Exception) -> bool:
+    from google.api_core.exceptions import GoogleAPICallError
+    from google.auth.exceptions import TransportError
+    from google.cloud.storage.exceptions import InvalidResponse
+    from requests import ConnectionError as NotConnected
+    from requests import Timeout
+    from requests.exceptions import ChunkedEncodingError
+    from urllib3.exceptions import HTTPError
+
+    match error:
+        case GoogleAPICallError():
+            return error.code in (408, 429, 500, 502, 503, 504)
+        case InvalidResponse():
+            return error.response.status_code in (408, 429, 500, 502, 503, 504)
+        case _:
+            passing = (ConnectionError, NotConnected, Timeout, ChunkedEncodingError, HTTPError, TransportError)
+            return isinstance(error, passing)
+
+
+def _can_be_asked_for(key: str) -> bool:
+    """The two names that every HTTP library takes for a step in a path; no file could have them either."""
+    return key not in (".", "..")
+
+
+def _client(fields: Mapping[str, str]) -> Any:
+    import google.auth
+    from google.auth.credentials import AnonymousCredentials
+    from google.auth.transport.requests import AuthorizedSession
+    from google.cloud.storage import Client
+    from requests.adapters import HTTPAdapter
+
+    endpoint, key = fields.get("endpoint") or None, fields.get("keySecret") or None
+    if key:
+        credentials = _service_account(key)
+    elif endpoint:
+        credentials = AnonymousCredentials()
+    else:
+        credentials, _ = google.auth.default(scopes=[_SCOPE])
+    session = AuthorizedSession(credentials)
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, HTTPAdapter(pool_maxsize=_CONNECTIONS))
+    options = {"api_endpoint": endpoint} if endpoint else None
+    # A project is asked for only to make buckets, which we never do.
+    return Client(project="none", credentials=credentials, client_options=options, _http=session)
+
+
+def _service_account(key: str) -> Any:
+    from google.oauth2.service_account import Credentials
+
+    try:
+        info = json.loads(key)
+    except ValueError:
+        raise UserError("keySecret is not the JSON key of a service account", hint=_KEY_HINT) from None
+    if not isinstance(info, dict) or info.get("type", "service_account") != "service_account":
+        raise UserError("keySecret is JSON, but not the key of a service account", hint=_KEY_HINT)
+    try:
+        return Credentials.from_service_account_info(info, scopes=[_SCOPE])
+    except (ValueError, TypeError, AttributeError):
+        raise UserError("keySecret is a service account's JSON key with fields missing or damaged", _KEY_HINT) from None

@@ -1,0 +1,72 @@
+"""What Google's libraries raise, in plain words: the user's to mend, or worth another try."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from odahu_argo.errors import OdahuArgoError, ServiceFault, UserError
+from odahu_argo.storage.answers import AGAIN, Dialect, unreachable, untrusted
+
+_NETWORK_HINT = "check endpoint of the connection, and the network"
+_IDENTITY_HINT = "give the connection a keySecret, or run with a service account that has an identity"
+_DIALECT = Dialect(
+    {
+        "400": ("the request was refused as wrong", "check the bucket in the connection's uri"),
+        "401": ("the credentials are not accepted", "check keySecret of the connection"),
+        "403": ("access is denied", "the identity needs storage.objects.list, .get, .create and .delete there"),
+        "404": ("there is no such bucket, or no such object in it", "check remotePath and the connection's uri"),
+    },
+    busy=("408", "429"),
+    remedy="check uri, keySecret and endpoint of the connection",
+)
+
+
+@contextmanager
+def gcs_errors(action: str, url: str, where: str = "") -> Iterator[None]:
+    """Turn what the SDK raises while it does `action` to `url` into `UserError` or `ServiceFault`; secrets stay out."""
+    from google.api_core.exceptions import GoogleAPICallError, RetryError
+    from google.auth.exceptions import GoogleAuthError
+    from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
+    from requests import RequestException
+    from urllib3.exceptions import HTTPError
+
+    try:
+        yield
+    except (GoogleAPICallError, RetryError, InvalidResponse, GoogleAuthError, DataCorruption) as error:
+        raise _plainly(f"cannot {action} {url}", where, error) from error
+    except (RequestException, HTTPError, ConnectionError) as error:
+        raise _plainly(f"cannot {action} {url}", where, error) from error
+
+
+def _plainly(what: str, where: str, error: Exception) -> OdahuArgoError:
+    from google.api_core import exceptions as api
+    from google.auth import exceptions as auth
+    from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
+    from requests import RequestException
+    from requests.exceptions import SSLError
+    from urllib3.exceptions import HTTPError
+
+    match error:
+        case api.RetryError(cause=Exception() as cause):
+            return _plainly(what, where, cause)
+        case api.GoogleAPICallError():
+            return _DIALECT.refusal(what, int(error.code or 0), str(int(error.code or 0)))
+        case InvalidResponse():
+            status = int(error.response.status_code)
+            return _DIALECT.refusal(what, status, str(status))
+        case auth.DefaultCredentialsError():
+            return UserError(f"{what}: there are no credentials", hint=_IDENTITY_HINT)
+        case auth.RefreshError(retryable=False):
+            return UserError(
+                f"{what}: Google does not accept the key or identity",
+                hint="check that keySecret of the connection is a service account's key, neither deleted nor disabled",
+            )
+        case DataCorruption():
+            return ServiceFault(f"{what}: the content came damaged, its checksum is another", hint=AGAIN)
+        case SSLError():
+            return untrusted(what, where, "REQUESTS_CA_BUNDLE")
+        case auth.GoogleAuthError() | RequestException() | HTTPError() | ConnectionError():
+            return unreachable(what, where, error, _NETWORK_HINT)
+        case _:
+            return ServiceFault(f"{what}: {type(error).__name__}", hint=AGAIN)
