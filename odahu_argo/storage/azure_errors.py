@@ -9,7 +9,10 @@ from odahu_argo.errors import OdahuArgoError, ServiceFault, UserError
 from odahu_argo.storage.answers import AGAIN, Dialect, unreachable, untrusted
 
 _KEY_HINT = "check keySecret of the connection: it may be of another account, or expired"
-_RIGHTS_HINT = "the key or identity needs to read, write and list in the container (Storage Blob Data Contributor)"
+_RIGHTS_HINT = (
+    f"{_KEY_HINT}; it must be allowed to read, write and list in the container,"
+    " as an identity with the role Storage Blob Data Contributor is"
+)
 _DIALECT = Dialect(
     {
         "ContainerNotFound": ("there is no such container", "check the container in the connection's uri"),
@@ -20,7 +23,7 @@ _DIALECT = Dialect(
         "InvalidAuthenticationInfo": ("the key or SAS token is not accepted", _KEY_HINT),
         "NoAuthenticationInformation": ("the server wants a key or SAS token", "give the connection a keySecret"),
         "PublicAccessNotPermitted": ("the server wants a key or SAS token", "give the connection a keySecret"),
-        "AuthorizationFailure": ("access is denied", _RIGHTS_HINT + "; a firewall of the account may bar this network"),
+        "AuthorizationFailure": ("access is denied", f"{_RIGHTS_HINT}, and a network that the account lets in"),
         "AuthorizationPermissionMismatch": ("access is denied", _RIGHTS_HINT),
         "AuthorizationResourceTypeMismatch": ("the SAS token is for something else", _RIGHTS_HINT),
         "AuthorizationServiceMismatch": ("the SAS token is for another service", "make one for Blob"),

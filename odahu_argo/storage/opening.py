@@ -66,7 +66,7 @@ def _bucket(fields: Mapping[str, str], schemes: Collection[str], service: str, f
     """Bucket and path; keys are not percent-encoded in such a URI, so a path may hold `?`, `#` and `%`."""
     scheme, _, rest = _uri(fields).partition("://")
     bucket, _, path = rest.partition("/")
-    if scheme not in schemes or not bucket or "@" in bucket:
+    if scheme not in schemes or not re.fullmatch(r"[\w.-]+", bucket):
         kind = _KINDS.get(scheme)
         other = f", or set type to {kind} for {scheme}://" if kind and scheme not in schemes else ""
         raise UserError(f"the URI {_shown(fields)} names no {service} bucket", hint=f"write it as {form}{other}")

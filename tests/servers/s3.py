@@ -34,6 +34,13 @@ class Bucket:
         keys = {"keyID": KEY_ID, "keySecret": KEY_SECRET, "region": "eu-central-1"}
         return {"type": "s3", "uri": uri, "endpoint": self.endpoint, **keys, **more}
 
+    def elsewhere(self) -> dict[str, str]:
+        """The fields of a bucket that does not exist."""
+        return self.fields(uri="s3://not-there")
+
+    def url(self, key: str) -> str:
+        return f"s3://{self.name}/{key}"
+
     def put(self, **objects: bytes) -> None:
         self.put_all(objects)
 

@@ -1,0 +1,81 @@
+"""A real server of Azure Blob Storage (azurite, from npm) on the loopback, one for each test process."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.storage.blob import BlobServiceClient
+
+from tests.servers.programs import free_port, require_program, stop, wait_until_open
+
+ACCOUNT = "devstoreaccount1"
+KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+"""The development key that every azurite has."""
+INSTALLED = Path(__file__).parents[2] / "build/azurite/node_modules/.bin"
+"""Where .ci/run installs it."""
+
+
+@dataclass(frozen=True)
+class Container:
+    endpoint: str
+    name: str
+
+    @property
+    def client(self) -> Any:
+        return BlobServiceClient(self.endpoint, credential=KEY).get_container_client(self.name)
+
+    def fields(self, path: str = "", **more: str) -> dict[str, str]:
+        """A connection's fields for this container."""
+        uri = f"https://{ACCOUNT}.blob.core.windows.net/{self.name}" + (f"/{path}" if path else "")
+        return {"type": "azureblob", "uri": uri, "endpoint": self.endpoint, "keySecret": KEY, **more}
+
+    def elsewhere(self) -> dict[str, str]:
+        """The fields of a container that does not exist."""
+        return self.fields(uri=f"https://{ACCOUNT}.blob.core.windows.net/not-there")
+
+    def url(self, key: str) -> str:
+        return f"{self.endpoint}/{self.name}/{key}"
+
+    def put_all(self, objects: dict[str, bytes]) -> None:
+        with self.client as client, ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda key: client.upload_blob(key, objects[key], overwrite=True), objects))
+
+    def get(self, key: str) -> bytes:
+        with self.client as client:
+            return client.download_blob(key).readall()
+
+
+@pytest.fixture(scope="session")
+def azure_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    program = shutil.which("azurite-blob", path=str(INSTALLED)) or require_program("azurite-blob")
+    port = free_port()
+    folder = tmp_path_factory.mktemp("azurite")
+    # The SDK speaks a newer version of the API than azurite knows.
+    options = ["--silent", "--skipApiVersionCheck", "--disableTelemetry"]
+    server = subprocess.Popen(
+        [program, *options, "--location", str(folder), "--blobPort", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_until_open(port, server)
+        yield f"http://127.0.0.1:{port}/{ACCOUNT}"
+    finally:
+        stop(server)
+
+
+@pytest.fixture
+def container(azure_endpoint: str) -> Container:
+    """A new, empty container."""
+    new = Container(azure_endpoint, f"container-{uuid.uuid4().hex[:12]}")
+    with new.client as client:
+        client.create_container()
+    return new

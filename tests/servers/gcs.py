@@ -1,0 +1,76 @@
+"""A server that speaks as Google Cloud Storage does (gcp-storage-emulator), one for each test process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from google.auth.credentials import AnonymousCredentials
+from google.cloud.storage import Client
+
+from tests.servers.programs import free_port, stop, wait_until_open
+
+
+@dataclass(frozen=True)
+class GcsBucket:
+    endpoint: str
+    name: str
+
+    @property
+    def client(self) -> Any:
+        return Client("test", AnonymousCredentials(), client_options={"api_endpoint": self.endpoint})
+
+    def fields(self, path: str = "", **more: str) -> dict[str, str]:
+        """A connection's fields for this bucket; the emulator asks for no key."""
+        return {"type": "gcs", "uri": self.url(path).rstrip("/"), "endpoint": self.endpoint, **more}
+
+    def elsewhere(self) -> dict[str, str]:
+        """The fields of a bucket that does not exist."""
+        return self.fields(uri="gs://not-there")
+
+    def url(self, key: str) -> str:
+        return f"gs://{self.name}/{key}"
+
+    def put_all(self, objects: dict[str, bytes]) -> None:
+        bucket = self.client.bucket(self.name)
+        for key, content in objects.items():
+            bucket.blob(key).upload_from_string(content)
+        bucket.client.close()
+
+    def get(self, key: str) -> bytes:
+        blob = self.client.bucket(self.name).blob(key)
+        try:
+            return blob.download_as_bytes()
+        finally:
+            blob.client.close()
+
+
+@pytest.fixture(scope="session")
+def gcs_endpoint() -> Iterator[str]:
+    port = free_port()
+    command = [sys.executable, "-m", "gcp_storage_emulator", "start", "--quiet", "--in-memory"]
+    server = subprocess.Popen(
+        [*command, "--host", "127.0.0.1", "--port", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_until_open(port, server)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        stop(server)
+
+
+@pytest.fixture
+def gcs_bucket(gcs_endpoint: str) -> GcsBucket:
+    """A new, empty bucket."""
+    new = GcsBucket(gcs_endpoint, f"bucket-{uuid.uuid4().hex[:12]}")
+    with_client = new.client
+    with_client.create_bucket(new.name)
+    with_client.close()
+    return new

@@ -1,0 +1,194 @@
+"""What holds for every object store alike, against a real server of each protocol."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from odahu_argo.contract import EXIT_USER_ERROR, DownloadSpec
+from odahu_argo.errors import ServiceFault, UserError
+from odahu_argo.storage.opening import open_store
+from tests.servers.line import line_to
+from tests.servers.workplace import Workplace
+from tests.unit.storage.conftest import Box
+
+pytestmark = pytest.mark.usefixtures("workplace")
+
+PROJECT = {"set/good/project.yaml": b"project", "set/good/model/weights": b"weights", "set/good/model/more/x": b"x"}
+WHOLE = {"in/project.yaml": b"project", "in/model/weights": b"weights", "in/model/more/x": b"x"}
+
+
+def moved(_count: int) -> None:
+    pass
+
+
+def download(workplace: Workplace, fields: dict[str, str], local: str, remote: str = "") -> dict[str, bytes]:
+    """Every file of the repository after the download, by its path."""
+    workplace.repository.mkdir(exist_ok=True)
+    if not (workplace.room.connections / "data").exists():
+        workplace.connect("data", fields)
+    workplace.run(DownloadSpec("data", local, remote))
+    return files(workplace)
+
+
+def files(workplace: Workplace) -> dict[str, bytes]:
+    return {
+        path.relative_to(workplace.repository).as_posix(): path.read_bytes()
+        for path in workplace.repository.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize(
+    ("uri", "remote", "local", "expected"),
+    [
+        pytest.param("set/good", "", "in/", WHOLE, id="folder-to-folder"),
+        pytest.param("set/good/", "", "in/", WHOLE, id="folder-with-slash-to-folder"),
+        pytest.param("set/good/project.yaml", "/set/good/", "in/", WHOLE, id="remote-folder-to-folder"),
+        pytest.param("set/good/project.yaml", "set/good", "in/", WHOLE, id="remote-folder-without-slashes"),
+        pytest.param("set/good/project.yaml", "", "in/new", {"in/new": b"project"}, id="file-to-file"),
+        pytest.param("set/good", "/set/good/project.yaml", "in/new", {"in/new": b"project"}, id="remote-file-to-file"),
+        pytest.param("set/good/project.yaml", "", "in/", {"in/project.yaml": b"project"}, id="file-to-folder"),
+        pytest.param(
+            "set", "set/good/project.yaml", "in/", {"in/project.yaml": b"project"}, id="remote-file-to-folder"
+        ),
+        pytest.param("", "set/good/model/more", "./", {"x": b"x"}, id="remote-folder-of-a-whole-bucket"),
+    ],
+)
+def test_paths_mean_what_they_meant_in_odahu(
+    workplace: Workplace, box: Box, uri: str, remote: str, local: str, expected: dict[str, bytes]
+) -> None:
+    box.put_all(PROJECT)
+    assert download(workplace, box.fields(uri), local, remote) == expected
+
+
+def test_a_folder_cannot_become_a_file(workplace: Workplace, box: Box) -> None:
+    box.put_all(PROJECT)
+    with pytest.raises(UserError, match=r"localPath 'in' points to a file, but .*set/good is a folder"):
+        download(workplace, box.fields("set/good"), "in")
+
+
+@pytest.mark.parametrize("remote", ["/set/good/missing.yaml", "/se", "set/good/project.yaml/x", "missing/"])
+def test_nothing_there_is_the_users_mistake(workplace: Workplace, box: Box, remote: str) -> None:
+    box.put_all(PROJECT)
+    with pytest.raises(UserError) as raised:
+        download(workplace, box.fields("set/good"), "in/", remote)
+    assert f"there is nothing at {box.url(remote.strip('/'))}" in str(raised.value)
+    assert not files(workplace)
+
+
+def test_a_missing_object_ends_the_step_with_two(workplace: Workplace, box: Box) -> None:
+    workplace.repository.mkdir()
+    workplace.connect("data", box.fields("missing"))
+    ended = workplace.run_process(DownloadSpec("data", "in/"))
+    assert ended.code == EXIT_USER_ERROR
+    assert ended.message.startswith(f"there is nothing at {box.url('missing')}")
+    assert "Traceback" not in ended.log
+
+
+def test_a_missing_bucket_is_the_users_mistake(workplace: Workplace, box: Box, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"cannot list .*not-there/data/: there is no such (bucket|container)"):
+        download(workplace, box.elsewhere(), "in/", "data")
+    (tmp_path / "a").write_text("a")
+    store, _ = open_store(box.elsewhere())
+    with pytest.raises(UserError, match=r"cannot upload .*not-there/a: there is no such (bucket|container)"):
+        store.upload(tmp_path / "a", "a", moved)
+    with pytest.raises(UserError, match=r"cannot download .*not-there/a: there is no such "):
+        store.download("a", tmp_path / "b", moved)
+
+
+def test_names_of_every_kind_come_and_go(workplace: Workplace, box: Box, tmp_path: Path) -> None:
+    names = ["a b.csv", " ", "München/東京 🍷.csv", "#?%20+&=;.csv", "'\"`$(x).csv", "...", "..a/b..", "~", "é"]
+    store, _ = open_store(box.fields())
+    for name in names:  # no backslash, which Azure takes for a slash
+        (tmp_path / "content").write_text(name)
+        store.upload(tmp_path / "content", f"names/{name}", moved)
+    assert download(workplace, box.fields("names"), "in/") == {f"in/{name}": name.encode() for name in names}
+    assert box.get("names/#?%20+&=;.csv") == b"#?%20+&=;.csv"
+
+
+@pytest.mark.parametrize("remote", ["data/../../etc/passwd", "..", "data/..", "./data", "../other/secret.csv"])
+def test_a_remote_path_of_dots_reaches_nothing_else(workplace: Workplace, box: Box, remote: str) -> None:
+    box.put_all({"data": b"data", "etc/passwd": b"no", "other/secret.csv": b"no"})
+    with pytest.raises(UserError):
+        download(workplace, box.fields(), "in/", remote)
+    assert not files(workplace)
+
+
+def test_a_prefix_of_many_objects_comes_complete(workplace: Workplace, box: Box) -> None:
+    objects = {f"many/{number % 7}/{number}.bin": os.urandom(number) for number in range(300)}
+    box.put_all(objects)
+    assert download(workplace, box.fields("many"), "many/") == objects
+
+
+def test_what_is_there_already_is_kept_or_replaced(workplace: Workplace, box: Box) -> None:
+    box.put_all(PROJECT)
+    download(workplace, box.fields("set/good"), "in/")
+    kept = (workplace.repository / "in/project.yaml").stat().st_ino
+    (workplace.repository / "in/model/weights").write_bytes(b"changed")
+    (workplace.repository / "in/own.txt").write_bytes(b"own")
+    assert download(workplace, box.fields(), "in/") == {**WHOLE, "in/own.txt": b"own"}
+    assert (workplace.repository / "in/project.yaml").stat().st_ino == kept
+
+
+def test_an_upload_replaces_the_object_and_counts_its_bytes(box: Box, tmp_path: Path) -> None:
+    store, path = open_store(box.fields("models/out"))
+    for size in (9_000_000, 0, 5):
+        (tmp_path / "model.zip").write_bytes(content := os.urandom(size))
+        counted: list[int] = []
+        store.upload(tmp_path / "model.zip", f"{path}/model.zip", counted.append)
+        assert box.get("models/out/model.zip") == content
+        assert sum(counted) == size
+        found = store.stat("models/out/model.zip")
+        assert found and found.size == size
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("odahu_argo.storage.gcs.PATIENCE", 0.5)
+    monkeypatch.setattr("odahu_argo.storage.azure.ATTEMPTS_AGAIN", 1)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
+
+
+def test_a_download_goes_on_when_the_server_comes_back(workplace: Workplace, box: Box) -> None:
+    box.put_all({"large.bin": (content := os.urandom(12_000_000))})
+    with line_to(box.endpoint) as (line, endpoint):
+        line.cut_after(7_000_000)
+        assert download(workplace, box.fields("large.bin", endpoint=endpoint), "in/") == {"in/large.bin": content}
+        assert line.cuts == 1
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_download_from_a_server_that_stays_away_leaves_nothing(workplace: Workplace, box: Box) -> None:
+    box.put_all({"large.bin": os.urandom(12_000_000)})
+    with line_to(box.endpoint) as (line, endpoint):
+        line.cut_after(7_000_000, forever=True)
+        with pytest.raises(ServiceFault, match=r"large\.bin: the server at .* cannot be reached or broke off"):
+            download(workplace, box.fields("large.bin", endpoint=endpoint), "in/")
+        assert line.cuts == 1
+    assert not files(workplace)
+
+
+def test_an_upload_goes_on_when_the_server_comes_back(box: Box, tmp_path: Path) -> None:
+    (tmp_path / "model.zip").write_bytes(content := os.urandom(6_000_000))
+    with line_to(box.endpoint) as (line, endpoint):
+        line.cut_after(3_000_000)
+        store, _ = open_store(box.fields(endpoint=endpoint))
+        counted: list[int] = []
+        store.upload(tmp_path / "model.zip", "model.zip", counted.append)
+        assert line.cuts == 1
+    assert box.get("model.zip") == content
+
+
+@pytest.mark.usefixtures("impatient")
+def test_an_upload_to_a_server_that_stays_away_leaves_the_old_object(box: Box, tmp_path: Path) -> None:
+    box.put_all({"model.zip": b"old"})
+    (tmp_path / "model.zip").write_bytes(os.urandom(6_000_000))
+    with line_to(box.endpoint) as (line, endpoint):
+        line.cut_after(3_000_000, forever=True)
+        store, _ = open_store(box.fields(endpoint=endpoint))
+        with pytest.raises(ServiceFault, match=r"cannot upload .*model\.zip: the server at .* cannot be reached"):
+            store.upload(tmp_path / "model.zip", "model.zip", moved)
+    assert box.get("model.zip") == b"old"
