@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +13,7 @@ from typing import Any
 import pytest
 from azure.storage.blob import BlobServiceClient
 
-from tests.servers.programs import free_port, require_program, stop, wait_until_open
+from tests.servers.programs import free_port, require_program, serving
 
 ACCOUNT = "devstoreaccount1"
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
@@ -60,16 +59,8 @@ def azure_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("azurite")
     # The SDK speaks a newer version of the API than azurite knows.
     options = ["--silent", "--skipApiVersionCheck", "--disableTelemetry"]
-    server = subprocess.Popen(
-        [program, *options, "--location", str(folder), "--blobPort", str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        wait_until_open(port, server)
+    with serving(port, program, *options, "--location", str(folder), "--blobPort", str(port)):
         yield f"http://127.0.0.1:{port}/{ACCOUNT}"
-    finally:
-        stop(server)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud.storage import Client
 
-from tests.servers.programs import free_port, stop, wait_until_open
+from tests.servers.programs import free_port, serving
 
 
 @dataclass(frozen=True)
@@ -54,23 +53,15 @@ class GcsBucket:
 def gcs_endpoint() -> Iterator[str]:
     port = free_port()
     command = [sys.executable, "-m", "gcp_storage_emulator", "start", "--quiet", "--in-memory"]
-    server = subprocess.Popen(
-        [*command, "--host", "127.0.0.1", "--port", str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        wait_until_open(port, server)
+    with serving(port, *command, "--host", "127.0.0.1", "--port", str(port)):
         yield f"http://127.0.0.1:{port}"
-    finally:
-        stop(server)
 
 
 @pytest.fixture
 def gcs_bucket(gcs_endpoint: str) -> GcsBucket:
     """A new, empty bucket."""
     new = GcsBucket(gcs_endpoint, f"bucket-{uuid.uuid4().hex[:12]}")
-    with_client = new.client
-    with_client.create_bucket(new.name)
-    with_client.close()
+    client = new.client
+    client.create_bucket(new.name)
+    client.close()
     return new

@@ -7,6 +7,8 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -38,6 +40,19 @@ def wait_until_open(port: int, server: subprocess.Popen[bytes], seconds: float =
                 return
         time.sleep(0.05)
     raise RuntimeError(f"nothing listens on port {port}")
+
+
+@contextmanager
+def serving(port: int, *command: str, **environment: str) -> Iterator[None]:
+    """A server on this port of the loopback, silent, that ends with the block."""
+    server = subprocess.Popen(
+        command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        wait_until_open(port, server)
+        yield
+    finally:
+        stop(server)
 
 
 def stop(server: subprocess.Popen[bytes]) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
@@ -14,7 +12,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.servers.programs import free_port, stop, wait_until_open
+from tests.servers.programs import free_port, serving
 
 KEY_ID, KEY_SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 
@@ -69,17 +67,9 @@ def client(service: str, endpoint: str, key_id: str = KEY_ID, secret: str = KEY_
 def running_s3(**environment: str) -> Iterator[str]:
     """The endpoint of a server that ends with the block."""
     port = free_port()
-    server = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-        env={**os.environ, **environment},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        wait_until_open(port, server)
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    with serving(port, *command, **environment):
         yield f"http://127.0.0.1:{port}"
-    finally:
-        stop(server)
 
 
 @pytest.fixture(scope="session")
