@@ -39,6 +39,17 @@ class Document:
     lines: Mapping[Path, int]
     warnings: tuple[Problem, ...] = ()
 
+    def items(self) -> list[Document]:
+        """The documents that a list of them holds, as exports of ODAHU's API do; any other document alone."""
+        if not (isinstance(self.value, list) and self.value and all(isinstance(item, dict) for item in self.value)):
+            return [self]
+        return [
+            replace(
+                self, value=item, lines={path[1:]: line for path, line in self.lines.items() if path[:1] == (index,)}
+            )
+            for index, item in enumerate(self.value)
+        ]
+
     def where(self, path: Path = ()) -> Where:
         """The place of a field; for a field that is not there, the line of the nearest one above it."""
         known = next(path[:end] for end in range(len(path), -1, -1) if path[:end] in self.lines or end == 0)

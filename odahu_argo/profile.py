@@ -6,15 +6,16 @@ the same profile compile to the same bytes everywhere (docs/architecture.md).
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from odahu_argo import __version__, document
+from odahu_argo import __version__, document, quantity
 from odahu_argo.errors import Problem, UserError, Where
-from odahu_argo.naming import ID_PATTERN
-from odahu_argo.validation import Count, Duration, Quantity, Strict, validate
+from odahu_argo.naming import ID_PATTERN, LABEL_PATTERN
+from odahu_argo.validation import Count, Duration, Image, Quantity, Strict, validate
 
 
 def _name(text: str) -> str:
@@ -23,7 +24,36 @@ def _name(text: str) -> str:
     return text
 
 
+def _label_key(text: str) -> str:
+    if not re.fullmatch(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", text):
+        raise ValueError(f"{text!r} is not a Kubernetes label name, such as node.example.org/pool")
+    return text
+
+
+def _label_value(text: str) -> str:
+    if text and not LABEL_PATTERN.fullmatch(text):
+        raise ValueError(f"{text!r} is not a Kubernetes label value")
+    return text
+
+
+def _volume_size(text: str) -> str:
+    if quantity.amount(text) < SMALLEST_VOLUME:
+        raise ValueError(f"{text} are bytes; write for example {text}Gi")
+    return text
+
+
+def _tracking_uri(text: str) -> str:
+    if text != "databricks" and not re.match(r"(https?|databricks|postgresql|mysql|mssql)(\+\w+)?://.", text):
+        raise ValueError(f"{text!r} is no tracking server that pods can reach, such as http://mlflow.ml.svc:5000")
+    return text
+
+
+SMALLEST_VOLUME = 2**20
 Name = Annotated[str, AfterValidator(_name)]
+LabelKey = Annotated[str, AfterValidator(_label_key)]
+LabelValue = Annotated[str, AfterValidator(_label_value)]
+VolumeSize = Annotated[Quantity, AfterValidator(_volume_size)]
+TrackingUri = Annotated[str, AfterValidator(_tracking_uri)]
 
 
 class Resources(Strict):
@@ -41,46 +71,48 @@ class Requirements(Strict):
     requests: Resources = Resources()
 
 
+class Toleration(Strict):
+    """A taint that pods tolerate, in Kubernetes' own spelling."""
+
+    key: str | None = None
+    operator: Literal["Exists", "Equal"] | None = None
+    value: str | None = None
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+    tolerationSeconds: int | None = None  # Kubernetes' name
+
+
 class Pool(Strict):
-    """A group of nodes: the labels that select them and the taints that their pods tolerate (Kubernetes' own spelling)."""
+    """A group of nodes: the labels that select them and the taints that their pods tolerate."""
 
-    node_selector: dict[str, str] = {}
-    tolerations: tuple[dict[str, str | int], ...] = ()
-
-    @field_validator("tolerations")
-    @classmethod
-    def _seconds_are_numbers(cls, tolerations: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
-        number = "tolerationSeconds"
-        return tuple({k: int(v) if k == number else v for k, v in each.items()} for each in tolerations)
+    node_selector: dict[LabelKey, LabelValue] = {}
+    tolerations: tuple[Toleration, ...] = ()
 
 
 class GpuPool(Pool):
-    """The nodes with GPUs. `pending_timeout` ends a training that waits longer than this for a free one."""
+    """The nodes with GPUs. `pending_timeout` ends a step that waits longer than this for a free one."""
 
-    resource_name: str = "nvidia.com/gpu"
+    resource_name: LabelKey = "nvidia.com/gpu"
     pending_timeout: Duration = "30m"
-    tolerations: tuple[dict[str, str | int], ...] = (
-        {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"},
-    )
+    tolerations: tuple[Toleration, ...] = (Toleration(key="nvidia.com/gpu", operator="Exists", effect="NoSchedule"),)
 
 
 class Pools(Strict):
     """Where steps run.
 
-    `other_steps` decides where checkout, downloads and packaging of a GPU training run. `with_training` keeps all
-    steps on the GPU pool: the workspace volume is made in a zone where the training can run, at the price of a GPU node
-    that is up during the download. `on_cpu` is cheaper, and right where volumes can be attached in every zone.
+    `other_steps` decides where checkout, downloads and packaging of a GPU training run. `on_cpu` is right where volumes
+    can be attached in every zone. `with_training` keeps all steps on the GPU pool: the workspace volume is made in a zone
+    where the training can run, at the price of a GPU node that is up during the download.
     """
 
     cpu: Pool = Pool()
     gpu: GpuPool = GpuPool()
-    other_steps: Literal["with_training", "on_cpu"] = "with_training"
+    other_steps: Literal["on_cpu", "with_training"] = "on_cpu"
 
 
 class Workspace(Strict):
     """The volume that the steps of a training share. `storage_class` empty takes the cluster's default."""
 
-    size: Quantity = "20Gi"
+    size: VolumeSize = "20Gi"
     storage_class: str | None = None
     access_mode: Literal["ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"] = "ReadWriteOnce"
 
@@ -98,8 +130,8 @@ class Timeouts(Strict):
 class Retries(Strict):
     """How often a step is tried again after a fault, such as a lost node; a user's mistake is never tried again."""
 
-    transfer: Count = "3"
-    train: Count = "1"
+    transfer: int = Field(default=3, ge=0, le=100)
+    train: int = Field(default=1, ge=0, le=100)
     first_wait: Duration = "10s"
 
 
@@ -111,10 +143,17 @@ class Keep(Strict):
 
 
 class Tracking(Strict):
-    """The MLflow tracking server. `credentials_secret` names a Secret whose keys become environment variables."""
+    """The MLflow tracking server. `credentials_secret` names a Secret whose keys become environment variables.
 
-    uri: str | None = None
+    Without `uri`, and where the training's own environment names no server, MLflow keeps its records in the workspace.
+    """
+
+    uri: TrackingUri | None = None
     credentials_secret: str | None = None
+
+
+TRAINING_RESOURCES = Requirements(limits=Resources(cpu="2", memory="4Gi"), requests=Resources(cpu="1", memory="2Gi"))
+STEP_RESOURCES = Requirements(limits=Resources(cpu="1", memory="1Gi"), requests=Resources(cpu="250m", memory="512Mi"))
 
 
 class Profile(Strict):
@@ -126,17 +165,14 @@ class Profile(Strict):
 
     namespace: Name | None = None
     service_account: Name = "odahu-argo-training"
-    runner_image: str = f"odahu-argo-runner:{__version__}"
+    runner_image: Image = f"odahu-argo-runner:{__version__}"
     image_pull_secrets: tuple[str, ...] = ()
     output_connection: str = "models-output"
-    external_connections: tuple[str, ...] = ("models-output",)
+    external_connections: tuple[str, ...] = ()
     environment_manager: Literal["local", "virtualenv", "conda"] = "local"
-    training_resources: Requirements = Requirements(
-        limits=Resources(cpu="2", memory="4Gi"), requests=Resources(cpu="1", memory="2Gi")
-    )
-    step_resources: Requirements = Requirements(
-        limits=Resources(cpu="1", memory="1Gi"), requests=Resources(cpu="250m", memory="512Mi")
-    )
+    training_resources: Requirements = TRAINING_RESOURCES
+    step_resources: Requirements = STEP_RESOURCES
+    parallelism: int = Field(default=8, ge=1)
     pools: Pools = Pools()
     workspace: Workspace = Workspace()
     timeouts: Timeouts = Timeouts()
@@ -146,6 +182,30 @@ class Profile(Strict):
     archive_logs: bool = True
     restrict_executor: bool = True
     user_id: int = Field(default=1000, ge=1)
+
+    @field_validator("training_resources", "step_resources", mode="before")
+    @classmethod
+    def _keep_what_is_not_said(cls, given: Any, info: ValidationInfo) -> Any:
+        default = TRAINING_RESOURCES if info.field_name == "training_resources" else STEP_RESOURCES
+        if not isinstance(given, dict) or not all(isinstance(part, dict) for part in given.values()):
+            return given
+        usual = default.model_dump(exclude_none=True)
+        return {part: {**usual.get(part, {}), **given.get(part, {})} for part in {**usual, **given}}
+
+    @field_validator("training_resources", "step_resources")
+    @classmethod
+    def _can_be_had(cls, given: Requirements) -> Requirements:
+        for name in ("cpu", "memory"):
+            limit, request = getattr(given.limits, name), getattr(given.requests, name)
+            if quantity.amount(request) > quantity.amount(limit):
+                raise ValueError(f"the {name} request of {request} is above the limit of {limit}")
+        if given.limits.gpu or given.requests.gpu:
+            raise ValueError("a GPU is for a training to ask for, not for a default")
+        return given
+
+    def is_external(self, connection: str) -> bool:
+        """Whether the connection lives on the cluster: it is listed, or it is where this site's models go."""
+        return connection in (*self.external_connections, self.output_connection)
 
     def with_external(self, names: tuple[str, ...]) -> Profile:
         """The same profile with more connections that live on the cluster."""

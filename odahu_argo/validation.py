@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
@@ -14,6 +15,7 @@ from odahu_argo.errors import Problem
 
 M = TypeVar("M", bound=BaseModel)
 
+_IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-:/@]*")
 _SHAPES = {
     "string_type": "text",
     "dict_type": "a mapping",
@@ -49,13 +51,21 @@ def _count(text: str) -> str:
 
 
 def _duration(text: str) -> str:
-    quantity.seconds(text)
+    if quantity.seconds(text) == 0:
+        raise ValueError("must be longer than nothing")
     return text.strip()
+
+
+def _image(text: str) -> str:
+    if not _IMAGE.fullmatch(text):
+        raise ValueError(f"{text!r} is not a container image, such as registry.example.org/team/image:1.0")
+    return text
 
 
 Quantity = Annotated[str, AfterValidator(_quantity)]
 Count = Annotated[str, AfterValidator(_count)]
 Duration = Annotated[str, AfterValidator(_duration)]
+Image = Annotated[str, AfterValidator(_image)]
 
 
 def validate(model: type[M], document: Document) -> tuple[M | None, list[Problem]]:
@@ -81,6 +91,8 @@ def _problem(model: type[BaseModel], document: Document, detail: ErrorDetails) -
     kind = detail["type"]
     if kind == "extra_forbidden":
         hint = nearest(str(path[-1]), _fields_at(model, path[:-1]))
+        if path == ("metadata",):
+            hint = "ODAHU's manifests have `id` at the top, and no metadata"
         return Problem(f"there is no field {path[-1]!r}", document.where(path), hint)
     if kind == "missing":
         return Problem("is missing", document.where(path), f"give {path[-1]!r} a value")
@@ -88,6 +100,8 @@ def _problem(model: type[BaseModel], document: Document, detail: ErrorDetails) -
         return Problem(f"must be {_SHAPES[kind]}", document.where(path))
     if kind == "literal_error":
         return Problem(f"must be {detail['ctx']['expected']}", document.where(path))
+    if kind in ("less_than_equal", "greater_than_equal"):
+        return Problem(detail["msg"].replace("Input should", "must"), document.where(path))
     return Problem(detail["msg"].removeprefix("Value error, "), document.where(path))
 
 

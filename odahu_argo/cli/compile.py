@@ -38,6 +38,9 @@ def compile_command(
         Path | None,
         typer.Option("--output-dir", help="A folder to write <training id>.<yaml|json> into, else standard output."),
     ] = None,
+    attempt: Annotated[
+        int, typer.Option(min=1, help="The number of this run of the training; it ends the workflow's name.")
+    ] = 1,
     validate: Annotated[
         bool, typer.Option("--validate", help="Hold the result against hera-workflows' models of Argo.")
     ] = False,
@@ -55,7 +58,7 @@ def compile_command(
     with render.errors_as_json(output is Format.JSON):
         manifests, settings = read(file, manifest_dir, profile, external_connection)
         plans = plan_trainings(manifests, settings, training_id)
-        workflows = {plan.training_id: compile_workflow(plan) for plan in plans}
+        workflows = {plan.training_id: compile_workflow(plan, attempt) for plan in plans}
         if validate:
             _require_valid(list(workflows.values()))
         to_text = emit.to_json if output is Format.JSON else emit.to_yaml

@@ -106,16 +106,18 @@ def logs_command(
     Example: odahu-argo local train logs --id wine --step train
     """
     from odahu_argo.local.home import Home
+    from odahu_argo.local.lines import without_kind
     from odahu_argo.local.logs import read_logs
 
     require_packages()
     for name, line in read_logs(Home.from_environment(), training_id, step, follow):
-        render.out(line if step else f"{name} | {line}")
+        render.out(line if step else f"{name} | {without_kind(name, line)}")
 
 
 @train.command("cleanup")
 def cleanup_command(
     training_id: Annotated[str | None, typer.Option("--id", "--train-id", help="Only this training.")] = None,
+    all_of_them: Annotated[bool, typer.Option("--all", help="Every training that is not running.")] = False,
     older_than: Annotated[
         str | None,
         typer.Option("--older-than", metavar="DURATION", help="Only those unchanged for 90s, 30m, 12h, 7d..."),
@@ -125,10 +127,13 @@ def cleanup_command(
 
     Example: odahu-argo local train cleanup --older-than 7d
     """
+    from odahu_argo.errors import UserError
     from odahu_argo.local import cleanup
     from odahu_argo.local.home import Home
 
     require_packages()
+    if not (training_id or older_than or all_of_them):
+        raise UserError("which trainings?", hint="name one by --id, or give --older-than DURATION or --all")
     home = Home.from_environment()
     removed = [
         cleanup.remove(home, training.id)

@@ -54,5 +54,6 @@ def read(
     for warning in manifests.warnings:
         render.note(f"warning: {warning}")
     for skipped in manifests.skipped:
-        render.note(f"note: {skipped.where()}: a {skipped.value['kind']} is passed over")
+        kind = skipped.value.get("kind") if isinstance(skipped.value, dict) else None
+        render.note(f"note: {skipped.where()}: {f'a {kind}' if kind else 'no manifest, it'} is passed over")
     return manifests, settings

@@ -25,6 +25,7 @@ from odahu_argo.local.events import (
     StepRetried,
     StepStarted,
 )
+from odahu_argo.local.lines import without_kind
 from odahu_argo.local.records import StepState
 
 _PAINT_EVERY = 0.1
@@ -66,7 +67,7 @@ def tell_plainly(event: Event) -> None:
         case StepStarted(step, attempt):
             render.note(f"{step}  running, attempt {attempt}")
         case StepLine(step, text):
-            render.note(f"{step} | {_without_kind(step, text)}")
+            render.note(f"{step} | {without_kind(step, text)}")
         case StepRetried(step, message, wait):
             render.note(f"{step}  had a fault: {message}\n{step}  is tried again in {wait:g} s")
         case StepEnded(step, state, seconds):
@@ -118,7 +119,7 @@ class _Rows:
             case StepProgress(step, percent):
                 self._percent[step] = percent
             case StepLine(step, text):
-                self._say(step, Text(_without_kind(step, text)))
+                self._say(step, Text(without_kind(step, text)))
             case StepRetried(step, message, wait):
                 self._say(step, Text(f"fault: {message}; trying again in {wait:g} s", "yellow"))
             case StepEnded(step, state, seconds, message):
@@ -144,8 +145,3 @@ class _Rows:
 
     def _say(self, step: str, text: Text) -> None:
         self._lines.append(Text.assemble((f"{step.ljust(self._width)} | ", "dim"), text))
-
-
-def _without_kind(step: str, text: str) -> str:
-    """Steps begin their own lines with their kind, which the step's name before it says already."""
-    return text.removeprefix(f"{step.partition('-')[0]}: ")

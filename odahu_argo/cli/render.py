@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,12 +12,24 @@ from typing import Any
 
 import typer
 
-from odahu_argo.errors import OdahuArgoError
+from odahu_argo.errors import OdahuArgoError, ServiceFault
 
 
 def out(text: str) -> None:
-    """A result: what a script may read."""
-    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    """A result: what a script may read. A reader that has gone away, as `head` does, is no error.
+
+    Raises:
+        ServiceFault: standard output cannot be written.
+    """
+    try:
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        reason = error.strerror
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise ServiceFault(f"standard output cannot be written: {reason}") from error
 
 
 def note(text: str) -> None:

@@ -124,10 +124,23 @@ def _environment(step: Step, plan: Plan) -> list[Object]:
     environment = {
         contract.STEP_VARIABLE: specification,
         "HOME": f"{contract.WORKSPACE}/home",
+        **(_tracking(plan) if step.uses_tracking else {}),
     }
-    if plan.profile.tracking.uri and step.uses_tracking:
-        environment["MLFLOW_TRACKING_URI"] = plan.profile.tracking.uri
     return [{"name": name, "value": value} for name, value in environment.items()]
+
+
+def _tracking(plan: Plan) -> dict[str, str]:
+    """Where MLflow keeps its records: the site's server, that of the training's environment, else the workspace."""
+    match plan.tracking:
+        case "server":
+            return {contract.TRACKING_VARIABLE: plan.profile.tracking.uri or ""}
+        case "training":
+            return {}
+        case "workspace":
+            return {
+                contract.TRACKING_VARIABLE: f"sqlite:///{contract.WORKSPACE}/mlflow.db",
+                contract.MLFLOW_ARTIFACTS_VARIABLE: f"file://{contract.WORKSPACE}/mlflow-artifacts",
+            }
 
 
 def _resources(step: Step, gpu_resource: str) -> Object:

@@ -7,21 +7,33 @@ from typing import Any
 
 from odahu_argo import naming, quantity
 from odahu_argo.compile.steps import CONTAINER_SECURITY, templates
+from odahu_argo.errors import UserError
 from odahu_argo.plan.model import Plan
 
 Object = dict[str, Any]
 
 API_VERSION = "argoproj.io/v1alpha1"
+LARGEST_WORKFLOW = 2**20
+"""Bytes, a limit of Argo's controller."""
 
 
 def compile_workflow(plan: Plan, attempt: int = 1) -> Object:
-    """The Workflow of a training's n-th attempt. Equal plans give equal objects, in the same order of keys."""
+    """The Workflow of a training's n-th attempt. Equal plans give equal objects, in the same order of keys.
+
+    Raises:
+        UserError: it would be larger than Argo takes.
+    """
     metadata: Object = {"name": naming.workflow_name(plan.training_id, attempt)}
     if plan.profile.namespace:
         metadata["namespace"] = plan.profile.namespace
     metadata["labels"] = labels(plan)
     metadata["annotations"] = _annotations(plan)
-    return {"apiVersion": API_VERSION, "kind": "Workflow", "metadata": metadata, "spec": _spec(plan)}
+    workflow = {"apiVersion": API_VERSION, "kind": "Workflow", "metadata": metadata, "spec": _spec(plan)}
+    size = len(json.dumps(workflow).encode())
+    if size > LARGEST_WORKFLOW:
+        message = f"the workflow of {plan.training_id} would have {size} bytes; Argo takes {LARGEST_WORKFLOW}"
+        raise UserError(message, "let one data connection fetch a whole folder instead of naming each object")
+    return workflow
 
 
 def labels(plan: Plan) -> dict[str, str]:
@@ -57,6 +69,7 @@ def _spec(plan: Plan) -> Object:
         spec["imagePullSecrets"] = [{"name": name} for name in profile.image_pull_secrets]
     return {
         **spec,
+        "parallelism": profile.parallelism,
         "activeDeadlineSeconds": quantity.seconds(profile.timeouts.workflow),
         "ttlStrategy": {"secondsAfterCompletion": quantity.seconds(profile.keep.workflow)},
         "podGC": {
@@ -72,7 +85,9 @@ def _spec(plan: Plan) -> Object:
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": profile.user_id,
+            "runAsGroup": profile.user_id,
             "fsGroup": profile.user_id,
+            "fsGroupChangePolicy": "OnRootMismatch",
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         **_executor_security(plan),

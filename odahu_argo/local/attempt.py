@@ -18,6 +18,7 @@ from odahu_argo.local.events import StepLine, StepProgress
 from odahu_argo.local.home import Home
 from odahu_argo.local.lines import plain
 from odahu_argo.local.process import Command, Watch, run_process
+from odahu_argo.plan.explain import duration
 from odahu_argo.plan.model import Step
 
 
@@ -105,14 +106,6 @@ def percentage(text: str) -> int | None:
     return min(100, 100 * int(done) // int(total))
 
 
-def duration(seconds: int) -> str:
-    """Seconds as people say them: `90 seconds`, `30 minutes`, `12 hours`, `3 days`."""
-    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
-        if seconds >= size and seconds % size == 0:
-            return f"{seconds // size} {unit}{'' if seconds == size else 's'}"
-    return f"{seconds} seconds"
-
-
 def _environment(step: Step, connections: Path, private: Path, around: Surroundings) -> dict[str, str]:
     return {
         **os.environ,
@@ -136,5 +129,5 @@ def _message(file: Path) -> str:
 
 def _unexplained(exit_code: int | None) -> str:
     if exit_code == 137:
-        return "was killed (signal 9), most often for want of memory"
+        return "was killed by signal 9; where nobody did it, the machine was short of memory"
     return f"ended with exit code {exit_code} and left no message"

@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from odahu_argo.errors import UserError
+
 HOME_VARIABLE = "ODAHU_ARGO_HOME"
 
 
@@ -38,8 +40,15 @@ class Home:
 
     @classmethod
     def from_environment(cls) -> Home:
-        """The home that the environment names, else `~/.odahu-argo`."""
-        return cls(Path(os.environ.get(HOME_VARIABLE) or Path.home() / ".odahu-argo").expanduser().absolute())
+        """The home that the environment names, else `~/.odahu-argo`.
+
+        Raises:
+            UserError: its path holds a character that ends a path in the addresses that MLflow makes of it.
+        """
+        root = Path(os.environ.get(HOME_VARIABLE) or Path.home() / ".odahu-argo").expanduser().absolute()
+        if set("?#") & set(str(root)):
+            raise UserError(f"the home {root} has ? or # in its path, which MLflow cannot use", f"set {HOME_VARIABLE}")
+        return cls(root)
 
     @property
     def trainings(self) -> Path:

@@ -65,3 +65,8 @@ class Lines:
         self._bar_at = time.monotonic()
         self._rest = growing
         return [plain(newest)]
+
+
+def without_kind(step: str, text: str) -> str:
+    """Steps begin their own lines with their kind, which the step's name before it says already."""
+    return text.removeprefix(f"{step.partition('-')[0]}: ")

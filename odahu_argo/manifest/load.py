@@ -17,6 +17,15 @@ from odahu_argo.validation import nearest, validate
 
 T = TypeVar("T", bound=Manifest)
 
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A file, and whether it was only found in a folder that was named."""
+
+    path: Path
+    from_folder: bool
+
+
 STANDARD_INPUT = Path("-")
 LARGEST_FILE = 4 * 1024 * 1024
 """Bytes. A manifest has a few thousand; Kubernetes takes no object over one MiB."""
@@ -82,9 +91,9 @@ def gather(sources: Iterable[Path]) -> Manifests:
     written: list[Written[Manifest]] = []
     skipped: list[Document] = []
     refused: set[tuple[str, str]] = set()
-    for file in _files(sources, problems):
-        for found in _parse(file, problems):
-            if _is_for_others(found):
+    for source in _files(sources, problems):
+        for found in _parse(source.path, problems):
+            if _is_for_others(found) or (source.from_folder and _is_no_manifest(found)):
                 skipped.append(found)
             elif (manifest := _manifest(found, problems)) is not None:
                 written.append(Written(manifest, found))
@@ -102,15 +111,26 @@ def gather(sources: Iterable[Path]) -> Manifests:
     )
 
 
-def _files(sources: Iterable[Path], problems: list[Problem]) -> Iterator[Path]:
+def _may_be_a_manifest(within: Path, path: Path) -> bool:
+    is_hidden = any(part.startswith(".") for part in within.parts)
+    return path.suffix in {".yaml", ".yml", ".json"} and not is_hidden and path.is_file()
+
+
+def _files(sources: Iterable[Path], problems: list[Problem]) -> Iterator[_Source]:
+    given: set[Path] = set()
     for source in sources:
-        if source == STANDARD_INPUT or source.is_file():
-            yield source
-        elif source.is_dir():
-            names = sorted(p for p in source.rglob("*") if p.suffix in {".yaml", ".yml", ".json"} and p.is_file())
+        if source.is_dir():
+            names = [path for path in sorted(source.rglob("*")) if _may_be_a_manifest(path.relative_to(source), path)]
             if not names:
                 problems.append(Problem("the folder holds no .yaml, .yml or .json file", Where(str(source))))
-            yield from names
+            for name in names:
+                if name.resolve() not in given:
+                    yield _Source(name, from_folder=True)
+            given.update(name.resolve() for name in names)
+        elif source == STANDARD_INPUT or source.exists():
+            if source.resolve() not in given:
+                yield _Source(source, from_folder=False)
+            given.add(source.resolve())
         else:
             problems.append(Problem("there is no such file or folder", Where(str(source))))
 
@@ -121,7 +141,7 @@ def _parse(file: Path, problems: list[Problem]) -> list[Document]:
         raw = sys.stdin.buffer.read(LARGEST_FILE + 1) if file == STANDARD_INPUT else _read(file)
         if len(raw) > LARGEST_FILE:
             raise UserError(Problem(f"is larger than {LARGEST_FILE // 1024**2} MiB", Where(name)))
-        return document.parse(raw.decode("utf-8-sig"), name)
+        return [each for found in document.parse(raw.decode("utf-8-sig"), name) for each in found.items()]
     except UserError as error:
         problems += error.problems
     except UnicodeDecodeError:
@@ -146,6 +166,11 @@ def _is_for_others(found: Document) -> bool:
     return kind in OTHER_ODAHU_KINDS or (
         isinstance(kind, str) and isinstance(api_version, str) and "metadata" in found.value
     )
+
+
+def _is_no_manifest(found: Document) -> bool:
+    """A project's other files: conda.yaml, a request's JSON and the like."""
+    return not isinstance(found.value, dict) or not ({"kind", "spec"} & found.value.keys())
 
 
 def _manifest(found: Document, problems: list[Problem]) -> Manifest | None:

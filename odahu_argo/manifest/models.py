@@ -10,15 +10,15 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, field_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 from pydantic.alias_generators import to_camel
 
 from odahu_argo import artifact_name
 from odahu_argo.naming import ID_PATTERN, LABEL_PATTERN
 from odahu_argo.profile import Requirements
-from odahu_argo.validation import Strict
+from odahu_argo.uri import FORMS, is_of_type, without_credentials
+from odahu_argo.validation import Image, Strict
 
-_IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-:/@]*")
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -46,16 +46,18 @@ def _label(text: str) -> str:
     return text
 
 
-def _image(text: str) -> str:
-    if not _IMAGE.fullmatch(text):
-        raise ValueError(f"{text!r} is not a container image, such as registry.example.org/team/image:1.0")
-    return text
-
-
 def _environment_name(text: str) -> str:
+    if text.startswith("ODAHU_ARGO_"):
+        raise ValueError(f"{text!r} is a variable of odahu-argo's own")
     if not _ENVIRONMENT_NAME.fullmatch(text):
         raise ValueError(f"{text!r} is not a name for an environment variable: letters, digits and '_', no digit first")
     return text
+
+
+def _reference(text: str) -> str:
+    if text.startswith("-"):
+        raise ValueError(f"{text!r} is no branch, tag or commit")
+    return _without_nul(text)
 
 
 def _without_nul(text: str) -> str:
@@ -70,9 +72,9 @@ def _empty_texts(values: Any) -> Any:
 
 Id = Annotated[str, AfterValidator(_id)]
 Label = Annotated[str, AfterValidator(_label)]
-Image = Annotated[str, AfterValidator(_image)]
 EnvironmentName = Annotated[str, AfterValidator(_environment_name)]
 Text = Annotated[str, AfterValidator(_without_nul)]
+Reference = Annotated[str, AfterValidator(_reference)]
 
 
 class _Manifest(Strict, alias_generator=to_camel):
@@ -108,7 +110,7 @@ class VersionControl(_Manifest):
     """Code in git. An empty one, which exports of the API hold, says nothing."""
 
     connection: Id | None = None
-    reference: Text = ""
+    reference: Reference = ""
 
 
 class ObjectStorage(_Manifest):
@@ -143,7 +145,7 @@ class ModelTrainingSpec(_Manifest):
     model: ModelIdentity
     toolchain: Label
     vcs_name: Id | None = None
-    reference: Text = ""
+    reference: Reference = ""
     algorithm_source: AlgorithmSource = AlgorithmSource()
     work_dir: Text = "./"
     entrypoint: Text = "main"
@@ -167,7 +169,7 @@ class ModelTrainingSpec(_Manifest):
         return stored if stored.connection else self.algorithm_source.vcs
 
 
-class TrainingArtifact(_Manifest):
+class TrainingArtifact(_Manifest, extra="ignore"):
     """What a training left: MLflow's run, the zip's name and the commit that was trained."""
 
     run_id: str = ""
@@ -175,10 +177,10 @@ class TrainingArtifact(_Manifest):
     commit_id: str = Field(default="", alias="commitID")
 
 
-class ModelTrainingStatus(_Manifest):
-    """The outcome in ODAHU's words."""
+class ModelTrainingStatus(_Manifest, extra="ignore"):
+    """The outcome in ODAHU's words, as an export of any of its versions holds it."""
 
-    state: Literal["scheduling", "running", "succeeded", "failed", "unknown", ""] = ""
+    state: str = ""
     artifacts: tuple[TrainingArtifact, ...] = ()
     message: str = ""
     reason: str = ""
@@ -216,11 +218,19 @@ class ConnectionSpec(_Manifest):
     key_secret: SecretStr = SecretStr("")
     role: Text = ""
     public_key: Text = ""
-    reference: Text = ""
+    reference: Reference = ""
     description: Text = ""
     web_ui_link: Text = Field(default="", alias="webUILink")
     vital: bool = False
     endpoint: Text = ""
+
+    @field_validator("uri")
+    @classmethod
+    def _is_of_the_type(cls, uri: str, info: ValidationInfo) -> str:
+        kind = info.data.get("type")
+        if kind and not is_of_type(uri, kind):
+            raise ValueError(f"{without_credentials(uri)!r} is not an address of type {kind}, such as {FORMS[kind]}")
+        return uri
 
 
 class Connection(_Exported):

@@ -122,7 +122,7 @@ def _connection_mistakes(written: Written[ModelTraining], manifests: Manifests, 
             yield Problem(
                 f"the connection {name!r} is of type {known[name].spec.type}; {allowed} is needed here", where
             )
-        elif name not in known and name not in profile.external_connections:
+        elif name not in known and not profile.is_external(name):
             close = f"{nearest(name, sorted(known))} Otherwise " if known else ""
             hint = f"{close}give its manifest by -f, or, if it lives on the cluster, add --external-connection {name}"
             yield Problem(f"there is no connection {name!r} among the given manifests", where, hint)

@@ -13,6 +13,7 @@ from odahu_argo.manifest.resolve import ResolvedTraining, look_up
 from odahu_argo.plan import checks, resources
 from odahu_argo.plan.model import ConnectionUse, Plan, Retry, Step
 from odahu_argo.profile import Profile
+from odahu_argo.uri import without_credentials
 
 
 def plan_trainings(manifests: Manifests, profile: Profile, training_id: str | None = None) -> list[Plan]:
@@ -58,7 +59,7 @@ def build_plan(resolved: ResolvedTraining, profile: Profile) -> Plan:
         ),
         steps=(checkout, *downloads, train, package),
         connections=tuple(
-            ConnectionUse(name, external=False, type=connection.spec.type, uri=connection.spec.uri)
+            ConnectionUse(name, external=False, type=connection.spec.type, uri=without_credentials(connection.spec.uri))
             if connection
             else ConnectionUse(name, external=True)
             for name, connection in resolved.connections.items()
@@ -120,7 +121,7 @@ def _train(resolved: ResolvedTraining, profile: Profile, needs: tuple[str, ...])
         placement=resources.placement(profile.pools, gpu=limits.gpus > 0),
         retry=Retry(int(profile.retries.train), quantity.seconds(profile.retries.first_wait)),
         timeout=quantity.seconds(profile.timeouts.train),
-        pending_timeout=quantity.seconds(profile.pools.gpu.pending_timeout) if limits.gpus else None,
+        pending_timeout=_pending_timeout(profile, on_gpu_pool=limits.gpus > 0),
         results=(contract.RUN_ID,),
     )
 
@@ -169,5 +170,11 @@ def _light_step(
         placement=resources.placement(profile.pools, gpu=on_gpu_pool),
         retry=Retry(int(profile.retries.transfer), quantity.seconds(profile.retries.first_wait)),
         timeout=quantity.seconds(timeout),
+        pending_timeout=_pending_timeout(profile, on_gpu_pool),
         results=results,
     )
+
+
+def _pending_timeout(profile: Profile, on_gpu_pool: bool) -> int | None:
+    """Nodes with GPUs are scarce; whichever step comes first must not wait for one for ever."""
+    return quantity.seconds(profile.pools.gpu.pending_timeout) if on_gpu_pool else None

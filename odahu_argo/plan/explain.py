@@ -9,6 +9,11 @@ from odahu_argo import naming, quantity
 from odahu_argo.contract import CheckoutSpec, DownloadSpec, PackageSpec, TrainSpec
 from odahu_argo.plan.model import Amounts, ConnectionUse, Plan, Step
 
+_TRACKING = {
+    "training": "on the server that the training's environment names",
+    "server": "on the profile's tracking server",
+    "workspace": "in the workspace, gone with it after success (set tracking.uri in the profile to keep them)",
+}
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 
@@ -129,6 +134,7 @@ def _operation(plan: Plan) -> Iterator[str]:
     yield f"Workspace: a volume of {profile.workspace.size}, removed after success, kept after a failure."
     retries = f"{profile.retries.transfer} times (train: {profile.retries.train})"
     yield f"Tried again: after a fault of a node or server, {retries}; after a mistake, never."
+    yield f"MLflow's records: {_TRACKING[plan.tracking]}."
     yield f"Logs: kept {duration(quantity.seconds(profile.keep.pods))} with the pods{_archive(plan)}."
     yield f"On the cluster there must be: the Secrets {secrets}; the service account {profile.service_account}."
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from odahu_argo.contract import StepSpec
+from odahu_argo.contract import TRACKING_VARIABLE, StepSpec, TrainSpec
 from odahu_argo.profile import Profile
 
 
@@ -93,6 +93,17 @@ class Plan:
     steps: tuple[Step, ...]
     connections: tuple[ConnectionUse, ...]
     profile: Profile
+
+    @property
+    def tracking(self) -> Literal["training", "server", "workspace"]:
+        """Who says where MLflow keeps its records: the training's environment, else the profile, else nobody.
+
+        Then it keeps them in the workspace, which is gone after a success; the model is in the zip all the same.
+        """
+        train = self.step("train").spec
+        if isinstance(train, TrainSpec) and TRACKING_VARIABLE in train.environment:
+            return "training"
+        return "server" if self.profile.tracking.uri else "workspace"
 
     def step(self, name: str) -> Step:
         """The step of that name; KeyError where there is none."""

@@ -15,6 +15,7 @@ from odahu_argo.steps.git_reference import Target, check_reference, resolve, unk
 from odahu_argo.steps.git_uri import parse_git_uri
 from odahu_argo.steps.log import log
 from odahu_argo.storage.disk import disk_errors
+from odahu_argo.uri import without_credentials
 
 _say = partial(log, "checkout")
 
@@ -38,7 +39,7 @@ def run(spec: CheckoutSpec, room: Room) -> None:
 
     with git_access(uri, fields) as access:
         git = Git(room.repository, access)
-        _say(f"asking {uri.address} for {reference or 'its default branch'}")
+        _say(f"asking {without_credentials(uri.address)} for {reference or 'its default branch'}")
         refs = _remote_refs(git, uri.address)
         target = resolve(reference, refs)
         git.run("init", "--quiet", doing="create the repository")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from odahu_argo.errors import OdahuArgoError, ServiceFault, UserError
 from odahu_argo.steps.git_access import GitAccess
+from odahu_argo.uri import without_credentials
 
 _CREDENTIALS = "check username and password (or keySecret) of the connection, and its rights in the repository"
 _MISTAKES = (
@@ -118,7 +119,8 @@ class Git:
 
     def error(self, doing: str, done: subprocess.CompletedProcess[str]) -> OdahuArgoError:
         """What the failure means, with git's last words; secrets are left out."""
-        complaint = self.access.redact(done.stderr).strip()
+        complaint = without_credentials(self.access.redact(done.stderr)).strip()
+        doing = without_credentials(doing)
         words = "\n".join(line for line in complaint.splitlines() if line.strip())
         last = "\n    ".join(words.splitlines()[-_LINES_SHOWN:])
         said = f"\n    {last}" if last else f" exit status {done.returncode}"

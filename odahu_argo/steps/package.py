@@ -5,23 +5,26 @@ from __future__ import annotations
 import shutil
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from odahu_argo.artifact_name import render
 from odahu_argo.contract import ARTIFACT_NAME, RUN_ID, PackageSpec, Room
-from odahu_argo.errors import UserError
+from odahu_argo.errors import OdahuArgoError, ServiceFault, UserError
 from odahu_argo.steps.archive import write_zip
 from odahu_argo.steps.connection import read_connection
 from odahu_argo.steps.log import log
 from odahu_argo.steps.model_binary import MODEL_FOLDER, Identity, complete
 from odahu_argo.steps.progress import Percentage, human_size
 from odahu_argo.steps.surroundings import environment
-from odahu_argo.steps.tracking import RunModel, connect, models_of, tracking_errors, without_credentials
+from odahu_argo.steps.tracking import RunModel, connect, models_of, tracking_errors
 from odahu_argo.storage.disk import disk_errors
 from odahu_argo.storage.opening import open_store
 from odahu_argo.storage.s3_errors import s3_errors
+from odahu_argo.uri import without_credentials
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -87,13 +90,26 @@ def _fetch(model: RunModel, target: Path) -> None:
     with environment(quiet), disk_errors(target):
         for place in model.places:
             shown = without_credentials(place)
-            with s3_errors("fetch", shown), tracking_errors(f"fetch {shown}"):
+            with _unknown_store_errors(shown), s3_errors("fetch", shown), tracking_errors(f"fetch {shown}"):
                 if not mlflow.artifacts.list_artifacts(artifact_uri=place):
                     continue
                 landing.mkdir()
                 fetched = mlflow.artifacts.download_artifacts(artifact_uri=place, dst_path=str(landing))
             shutil.copytree(fetched, target, copy_function=shutil.move, dirs_exist_ok=True)
             shutil.rmtree(landing)
+
+
+@contextmanager
+def _unknown_store_errors(place: str) -> Iterator[None]:
+    """MLflow lets through whatever the SDK of its artifact store raises, of which there are a dozen kinds."""
+    try:
+        yield
+    except (OdahuArgoError, OSError):
+        raise
+    except Exception as error:
+        raise ServiceFault(
+            f"cannot fetch {place}: {type(error).__name__}", "check the artifact store of MLflow"
+        ) from error
 
 
 def _artifact_name(spec: PackageSpec, room: Room) -> str:

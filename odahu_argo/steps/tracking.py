@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from odahu_argo.errors import ServiceFault, UserError
 from odahu_argo.steps.surroundings import environment
+from odahu_argo.uri import without_credentials
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -83,11 +83,6 @@ def tracking_errors(doing: str) -> Iterator[None]:
         if status < 500 and status != 429:
             raise UserError(message, hint=f"check {URI_VARIABLE} and the credentials for the MLflow server") from error
         raise ServiceFault(message, hint="check that the MLflow server runs and can be reached from here") from error
-
-
-def without_credentials(text: str) -> str:
-    """The text with user names and passwords taken out of its URLs."""
-    return re.sub(r"(\w://)[^/@\s]+@", r"\1***@", text)
 
 
 def experiment_id(client: MlflowClient, name: str, artifact_location: str | None) -> str:

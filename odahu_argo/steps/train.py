@@ -17,7 +17,7 @@ from odahu_argo.steps.conda import NAME_VARIABLE, activated_environment
 from odahu_argo.steps.log import log
 from odahu_argo.steps.mlproject import ENVIRONMENT_MANAGERS, EntryPoint, read_entry_point, start
 from odahu_argo.steps.surroundings import current_directory, environment
-from odahu_argo.steps.tracking import connect, experiment_id, models_of, quiet_mlflow, tracking_errors
+from odahu_argo.steps.tracking import URI_VARIABLE, connect, experiment_id, models_of, quiet_mlflow, tracking_errors
 from odahu_argo.storage.paths import inside
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def run(spec: TrainSpec, room: Room) -> None:
         entry_point = read_entry_point(work_dir, spec.entry_point, spec.hyper_parameters)
         client = connect()
         _end_earlier_attempt(client, room)
-        experiment = experiment_id(client, spec.model_name, os.environ.get(MLFLOW_ARTIFACTS_VARIABLE) or None)
+        experiment = experiment_id(client, spec.model_name, _artifact_location(spec))
         run_id = _create_run(client, experiment, spec, entry_point, room.read_result(COMMIT_ID))
         room.write_result(RUN_ID, run_id)
         _say(f"run {run_id} of experiment {spec.model_name!r} begins")
@@ -119,6 +119,11 @@ def _log_parameters(client: MlflowClient, run_id: str, entry_point: EntryPoint) 
         client.log_batch(run_id, params=[Param(name, value) for name, value in entry_point.parameters.items()])
 
 
+def _artifact_location(spec: TrainSpec) -> str | None:
+    """Where a new experiment keeps its artifacts; a server that the training itself names decides that alone."""
+    return None if URI_VARIABLE in spec.environment else os.environ.get(MLFLOW_ARTIFACTS_VARIABLE) or None
+
+
 def _program_environment(spec: TrainSpec, entry_point: EntryPoint) -> Mapping[str, str]:
     """`python` in the MLproject is the image's conda environment where it has one, else the Python that runs this step."""
     variables = {"PYTHONUNBUFFERED": "1"}
@@ -151,7 +156,7 @@ def _report(client: MlflowClient, run_id: str) -> None:
         listed = ", ".join(model.name for model in models)
         raise UserError(
             f"the run has logged {len(models)} models{': ' + listed if listed else ''}; exactly one is wanted",
-            hint="call mlflow.<flavor>.log_model(...) once in the program; autologging may log one too",
+            hint="call mlflow.<flavor>.log_model(...) once, within `with mlflow.start_run():`; autologging may log one too",
         )
     metrics = " ".join(f"{name}={value:g}" for name, value in sorted(finished.data.metrics.items()))
     _say(f"metrics: {metrics or 'none'}")

@@ -100,7 +100,7 @@ def test_the_profile_is_named_by_option_or_environment(tmp_path: Path, monkeypat
     [
         ("nodes: {}\n", ":1: nodes: there is no field 'nodes'"),
         ("pools:\n  gpu:\n    pending_timeout: soon\n", ":3: pools.gpu.pending_timeout: 'soon' is not a duration"),
-        ("pools: {other_steps: somewhere}\n", ":1: pools.other_steps: must be 'with_training' or 'on_cpu'"),
+        ("pools: {other_steps: somewhere}\n", ":1: pools.other_steps: must be 'on_cpu' or 'with_training'"),
         ("a: 1\n---\nb: 2\n", ":3: a profile is one document"),
     ],
 )
@@ -135,3 +135,27 @@ def test_the_version_and_help_are_there() -> None:
         ran = odahu_argo(*command, "--help")
         assert ran.code == 0
         assert "Usage:" in ran.out
+
+
+def test_an_output_that_cannot_hold_the_drawing_is_no_fault(example: Example, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
+    command = [sys.executable, "-m", "odahu_argo", "plan", *example.arguments]
+    ended = subprocess.run(command, capture_output=True, cwd=ROOT)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert b"checkout ?" in ended.stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_an_output_that_is_full_is_a_fault_outside(example: Example) -> None:
+    command = [sys.executable, "-m", "odahu_argo", "compile", *example.arguments]
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    assert ended.returncode == 3
+    assert "standard output cannot be written: No space left on device" in ended.stderr
+
+
+def test_setup_needs_to_know_the_namespace() -> None:
+    refused = odahu_argo("setup")
+    assert (refused.code, refused.out) == (2, "")
+    kinds = [document["kind"] for document in yaml.safe_load_all(odahu_argo("setup", "--namespace", "ml").out)]
+    assert kinds == ["ServiceAccount", "Role", "RoleBinding"]

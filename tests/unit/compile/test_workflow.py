@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from odahu_argo import Profile, build_plans, compile_workflow, load, resolve
+from odahu_argo import Profile, build_plans, compile_workflow, explain, load, resolve
 from odahu_argo.compile.emit import to_yaml
 from odahu_argo.errors import UserError
-from odahu_argo.profile import GpuPool, Pool, Pools, Tracking, Workspace
+from odahu_argo.profile import GpuPool, Pool, Pools, Toleration, Tracking, Workspace
 from tests.manifests import plan, training, write
 
 GPU = {"limits": {"gpu": "2"}}
@@ -20,7 +20,7 @@ POOLS = Pools(
     gpu=GpuPool(
         resource_name="amd.com/gpu",
         node_selector={"pool": "gpu"},
-        tolerations=({"key": "dedicated", "operator": "Exists"},),
+        tolerations=(Toleration(key="dedicated", operator="Exists"),),
         pending_timeout="10m",
     ),
     other_steps="on_cpu",
@@ -60,7 +60,7 @@ def test_every_pod_fits_the_restricted_security_standard(tmp_path: Path) -> None
     workflow = compile_workflow(plan(tmp_path))
     pod = workflow["spec"]["securityContext"]
     assert pod["runAsNonRoot"] is True
-    assert pod["runAsUser"] > 0
+    assert pod["runAsUser"] == pod["runAsGroup"] == pod["fsGroup"] == 1000
     assert pod["seccompProfile"] == {"type": "RuntimeDefault"}
     patch = json.loads(workflow["spec"]["podSpecPatch"])
     own = [template["container"] for template in templates(workflow).values()]
@@ -147,6 +147,36 @@ def test_only_steps_that_speak_to_mlflow_get_its_address_and_credentials(tmp_pat
     assert with_tracking == ["train", "package"]
 
 
+def variables(workflow: dict[str, Any], step: str) -> dict[str, str]:
+    return {each["name"]: each["value"] for each in templates(workflow)[step]["container"]["env"]}
+
+
+def test_without_a_tracking_server_mlflow_keeps_its_records_in_the_workspace(tmp_path: Path) -> None:
+    workflow = compile_workflow(plan(tmp_path))
+    for step in ("train", "package"):
+        assert variables(workflow, step)["MLFLOW_TRACKING_URI"] == "sqlite:////workspace/mlflow.db"
+        assert variables(workflow, step)["ODAHU_ARGO_MLFLOW_ARTIFACTS"] == "file:///workspace/mlflow-artifacts"
+
+
+def test_a_tracking_server_that_the_training_names_is_its_own_affair(tmp_path: Path) -> None:
+    own = [{"name": "MLFLOW_TRACKING_URI", "value": "http://own:5000"}]
+    workflow = compile_workflow(plan(tmp_path, Profile(tracking=Tracking(uri="http://site:5000")), envs=own))
+    assert "MLFLOW_TRACKING_URI" not in variables(workflow, "train")
+    assert json.loads(variables(workflow, "train")["ODAHU_ARGO_STEP"])["environment"] == {
+        "MLFLOW_TRACKING_URI": "http://own:5000"
+    }
+
+
+def test_a_further_attempt_has_a_name_of_its_own(tmp_path: Path) -> None:
+    assert compile_workflow(plan(tmp_path), attempt=2)["metadata"]["name"] == "wine-2"
+
+
+def test_a_workflow_that_argo_would_not_take_is_refused(tmp_path: Path) -> None:
+    data = [{"connName": "wine-data", "localPath": f"{number}/"} for number in range(1000)]
+    with pytest.raises(UserError, match="Argo takes 1048576"):
+        compile_workflow(plan(tmp_path, data=data))
+
+
 CANARIES = {
     "password": "canary-password",
     "keyID": "canary-key-id",
@@ -159,8 +189,12 @@ CANARIES = {
 
 def test_no_secret_of_a_connection_reaches_the_workflow(tmp_path: Path) -> None:
     connections = "---\n".join(
-        json.dumps({"kind": "Connection", "id": name, "spec": {"type": kind, "uri": "s3://x/y", **CANARIES}}) + "\n"
-        for name, kind in {"code": "git", "wine-data": "s3", "models-output": "s3"}.items()
+        json.dumps({"kind": "Connection", "id": name, "spec": {"type": kind, "uri": uri, **CANARIES}}) + "\n"
+        for name, kind, uri in [
+            ("code", "git", "https://user:canary-uri@git.example.org/x.git?token=canary-token"),
+            ("wine-data", "azureblob", "https://x.blob.core.windows.net/y?sig=canary-signature"),
+            ("models-output", "s3", "s3://x/y"),
+        ]
     )
     manifests = load([write(tmp_path, training(), connections=connections)])
     [planned] = build_plans(resolve(manifests, Profile()), Profile())
@@ -168,6 +202,7 @@ def test_no_secret_of_a_connection_reaches_the_workflow(tmp_path: Path) -> None:
     assert "connection-models-output" in text
     assert "canary" not in text
     assert "canary" not in repr(planned)
+    assert "canary" not in explain(planned)
 
 
 def test_no_text_of_the_user_can_be_read_as_argos_syntax(tmp_path: Path) -> None:

@@ -174,7 +174,10 @@ def test_cleanup_removes_what_is_old_says_how_much_and_spares_what_runs(bench: B
     (bench.home.run("wine").workspace / "data").write_bytes(b"x" * 5000)
     _, out, _ = ended(bench.command("cleanup", "--older-than", "1h"))
     assert out == "0 removed, 0 bytes freed\n"
-    _, out, _ = ended(bench.command("cleanup"))
+    code, out, err = ended(bench.command("cleanup"))
+    assert (code, out) == (2, "")
+    assert "--older-than DURATION or --all" in err
+    _, out, _ = ended(bench.command("cleanup", "--all"))
     assert re.fullmatch(r"removed wine: 5\d\d\d bytes\n1 removed, 5\d\d\d bytes freed\n", out)
     assert not bench.home.run("wine").root.exists()
     assert ended(bench.command("list", "-o", "json"))[1] == "[]\n"

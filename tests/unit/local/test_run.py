@@ -81,7 +81,7 @@ def test_a_fault_that_stays_ends_the_training_after_the_retries(bench: Bench) ->
 def test_a_step_that_takes_too_long_fails(bench: Bench) -> None:
     bench.steps_do(train=["sleep 60"])
     ended = bench.run(Profile(timeouts=Timeouts(train="1s")))
-    assert (ended.state, ended.reason) == ("failed", "train: took longer than 1 second")
+    assert (ended.state, ended.reason) == ("failed", "train: took longer than 1 s")
 
 
 def test_a_process_that_a_step_leaves_behind_ends_with_the_step(bench: Bench) -> None:

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import json
+import os
+import threading
 from pathlib import Path
 
 import pytest
 
 from odahu_argo import load
 from odahu_argo.errors import UserError
+from odahu_argo.manifest.load import gather
 from odahu_argo.manifest.models import ModelTraining
 from tests.manifests import problems, training, write
 
@@ -41,7 +45,8 @@ def test_what_is_not_said_has_odahus_default(tmp_path: Path) -> None:
 def test_an_export_with_its_status_is_read(tmp_path: Path) -> None:
     exported = training()
     artifact = {"runId": "0123", "artifactName": "wine-1.0.zip", "commitID": "d3d6e8ed"}
-    exported |= {"createdAt": "2020-01-01T00:00:00Z", "status": {"state": "succeeded", "artifacts": [artifact]}}
+    status = {"state": "succeeded", "artifacts": [artifact], "createdAt": "2020-01-01T00:00:00Z", "exitCode": None}
+    exported |= {"createdAt": "2020-01-01T00:00:00Z", "status": status}
     [written] = load([write(tmp_path, exported)]).trainings
     assert written.manifest.status is not None
     assert written.manifest.status.artifacts[0].commit_id == "d3d6e8ed"
@@ -156,6 +161,83 @@ def test_a_missing_file_and_an_empty_folder_are_told(tmp_path: Path) -> None:
         "there is no such file or folder",
         "the folder holds no .yaml, .yml or .json file",
     ]
+
+
+def test_a_list_of_manifests_is_read_as_its_documents(tmp_path: Path) -> None:
+    file = tmp_path / "export.json"
+    file.write_text("[\n" + json.dumps(training()) + ",\n" + json.dumps({**training(workdir="x"), "id": "b"}) + "\n]")
+    manifests = gather([file])
+    assert [written.manifest.id for written in manifests.trainings] == ["wine"]
+    assert [str(problem.where) for problem in manifests.problems] == [f"{file}:3: spec.workdir"]
+
+
+def test_a_projects_other_files_in_a_folder_are_passed_over(tmp_path: Path) -> None:
+    write(tmp_path, training())
+    (tmp_path / "conda.yaml").write_text("name: example\ndependencies: [pip]\n")
+    (tmp_path / "request.json").write_text("[[1, 2]]")
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / ".hidden" / "broken.yaml").write_text("{")
+    manifests = gather([tmp_path])
+    assert (len(manifests.trainings), len(manifests.skipped), manifests.problems) == (1, 2, ())
+    with pytest.raises(UserError, match="has no kind"):
+        load([tmp_path / "conda.yaml"])
+
+
+def test_a_file_named_twice_is_read_once(tmp_path: Path) -> None:
+    file = write(tmp_path, training())
+    assert len(load([file, tmp_path, tmp_path / "." / file.name]).trainings) == 1
+
+
+def test_a_pipe_is_read_as_a_file_is(tmp_path: Path) -> None:
+    file, pipe = write(tmp_path, training()), tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(file.read_bytes()))
+    writer.start()
+    assert [written.manifest.id for written in load([pipe]).trainings] == ["wine"]
+    writer.join()
+
+
+@pytest.mark.parametrize(
+    ("kind", "uri"),
+    [
+        ("git", "ftp://x/y.git"),
+        ("git", "ext::sh -c id"),
+        ("git", "-u./payload"),
+        ("s3", "bucket/path"),
+        ("s3", "s3:///path"),
+        ("gcs", "s3://bucket"),
+        ("azureblob", "s3://bucket"),
+        ("git", "<paste your uri>"),
+    ],
+)
+def test_an_address_of_the_wrong_form_is_refused(tmp_path: Path, kind: str, uri: str) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text(json.dumps({"kind": "Connection", "id": "c", "spec": {"type": kind, "uri": uri}}))
+    with pytest.raises(UserError) as error:
+        load([file])
+    assert [problem.where.field for problem in error.value.problems] == ["spec.uri"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "uri"),
+    [
+        ("git", "git@git.example.org:ml/x.git"),
+        ("git", "ssh://git@git.example.org:2222/x.git"),
+        ("git", "git@host:/absolute/x.git"),
+        ("git", "file:///srv/x.git"),
+        ("git", "https://git.example.org/x.git"),
+        ("s3", "s3://bucket"),
+        ("s3", "s3://bucket/a b/ü"),
+        ("gcs", "gsc://bucket/x"),
+        ("azureblob", "https://a.blob.core.windows.net/c/x"),
+        ("azureblob", "abfss://c@a.dfs.core.windows.net/x"),
+        ("docker", "registry.example.org/team"),
+    ],
+)
+def test_an_address_of_the_right_form_is_taken(tmp_path: Path, kind: str, uri: str) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text(json.dumps({"kind": "Connection", "id": "c", "spec": {"type": kind, "uri": uri}}))
+    assert load([file]).connections[0].manifest.spec.uri == uri
 
 
 def test_a_secret_shows_in_no_repr(tmp_path: Path) -> None:

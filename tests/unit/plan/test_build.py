@@ -104,6 +104,12 @@ def test_only_the_training_holds_gpus(tmp_path: Path, where: str) -> None:
     assert [step.name for step in planned.steps if step.pending_timeout] == ["train"]
 
 
+def test_every_step_on_the_gpu_pool_has_a_limit_on_waiting(tmp_path: Path) -> None:
+    profile = Profile(pools=Pools(other_steps="with_training"))
+    planned = plan(tmp_path, profile, resources={"limits": {"gpu": "1"}})
+    assert {step.pending_timeout for step in planned.steps} == {1800}
+
+
 @pytest.mark.parametrize(("other_steps", "pool"), [("with_training", "gpu"), ("on_cpu", "cpu")])
 def test_the_profile_decides_whether_other_steps_follow_a_gpu_training(
     tmp_path: Path, other_steps: str, pool: str

@@ -1,0 +1,34 @@
+"""Addresses as they may be shown, and the forms that each type of connection takes."""
+
+from __future__ import annotations
+
+import re
+
+FORMS = {
+    "s3": "s3://bucket/path",
+    "gcs": "gs://bucket/path",
+    "azureblob": "https://ACCOUNT.blob.core.windows.net/CONTAINER/path",
+    "git": "https://host/path, ssh://git@host/path, git@host:path or file:///path",
+}
+_PATTERNS = {
+    "s3": r"s3://[^/\s]+(/.*)?",
+    "gcs": r"gsc?://[^/\s]+(/.*)?",
+    "azureblob": r"(https?|abfss?|wasbs?)://[^/\s]+(/.*)?",
+    "git": r"(https?|ssh|file)://[^\s-].*|/.*|([\w.-]+@)?[A-Za-z0-9][\w.-]*:[^:/-].*|([\w.-]+@)[A-Za-z0-9][\w.-]*:/.*",
+}
+
+
+def is_of_type(uri: str, connection_type: str) -> bool:
+    """Whether the URI has a form that this type of connection takes; any has, of a type that names no store or repository."""
+    pattern = _PATTERNS.get(connection_type)
+    return pattern is None or re.fullmatch(pattern, uri.strip()) is not None
+
+
+def without_credentials(text: str) -> str:
+    """The text with passwords, tokens and queries (a SAS token, `?token=...`) taken out of the URLs in it.
+
+    The user of an ssh address stays: `ssh://git@host/path`.
+    """
+    text = re.sub(r"(\w://)[^/@\s:]+:[^/@\s]*@", r"\1***@", text)
+    text = re.sub(r"(https?://)[^/@\s]+@", r"\1***@", text)
+    return re.sub(r"(\w://[^\s?#]*)\?[^\s#'\"]+", r"\1?***", text)
