@@ -187,7 +187,7 @@ def test_cleanup_removes_what_is_old_says_how_much_and_spares_what_runs(bench: B
     until(lambda: len(bench.began()) > 5)
     code, _, err = ended(bench.command("cleanup", "--id", "wine"))
     assert (code, "training 'wine' is running" in err) == (2, True)
-    assert ended(bench.command("cleanup"))[1] == "0 removed, 0 bytes freed\n"
+    assert ended(bench.command("cleanup", "--all"))[1] == "0 removed, 0 bytes freed\n"
     process.send_signal(signal.SIGINT)
     ended(process)
 
