@@ -10,12 +10,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 
 from odahu_argo.errors import Problem, UserError
 from odahu_argo.local.home import Home
 from odahu_argo.manifest.models import Connection, ConnectionSpec
-from odahu_argo.manifest.secret_text import read_secret
+from odahu_argo.manifest.secret_text import SecretText, read_secret
 from odahu_argo.plan.model import Plan
 
 _SHORTEST_HIDDEN = 4
@@ -117,7 +118,7 @@ def _plain(connection: Connection) -> StepConnection:
         "keySecret": spec.key_secret.get_secret_value(),
         "publicKey": spec.public_key,
     }
-    read = {name: read_secret(value) for name, value in written.items()}
+    read = {name: _read(connection.id, name, value, spec.secret_encoding) for name, value in written.items()}
     fields = {**_open_fields(spec), **{name: secret.plain for name, secret in read.items()}}
     secrets = [value for name in ("password", "keySecret") for value in (written[name], read[name].plain)]
     secrets.append(urlsplit(spec.uri).password or "")
@@ -128,6 +129,14 @@ def _plain(connection: Connection) -> StepConnection:
         frozenset(line for line in lines if _is_worth_hiding(line)),
         tuple(name for name, secret in read.items() if secret.was_encoded),
     )
+
+
+def _read(connection: str, name: str, value: str, encoding: Literal["plain", "base64"] | None) -> SecretText:
+    try:
+        return read_secret(value, encoding)
+    except ValueError as error:
+        hint = "correct it, or set secretEncoding: plain"
+        raise UserError(f"connection {connection!r}: its field {name} {error}", hint) from None
 
 
 def _is_worth_hiding(line: str) -> bool:

@@ -207,7 +207,11 @@ class ModelTraining(_Exported):
 
 
 class ConnectionSpec(_Manifest):
-    """Where something is kept and how to get in. `endpoint` is ours: the URL of a server that speaks the same protocol."""
+    """Where something is kept and how to get in.
+
+    Two fields are ours: `endpoint`, the URL of a server that speaks the same protocol, and `secret_encoding`, which says how
+    `password`, `keyID`, `keySecret` and `publicKey` are written where that cannot be told from the values.
+    """
 
     type: Literal["s3", "gcs", "azureblob", "git", "docker", "ecr"]
     uri: Annotated[Text, AfterValidator(_filled_in)]
@@ -223,6 +227,7 @@ class ConnectionSpec(_Manifest):
     web_ui_link: Text = Field(default="", alias="webUILink")
     vital: bool = False
     endpoint: Text = ""
+    secret_encoding: Literal["plain", "base64"] | None = None
 
     @field_validator("uri")
     @classmethod

@@ -48,3 +48,11 @@ def test_every_printable_text_survives_its_encoding(text: str) -> None:
 
 def test_a_secret_does_not_show_when_printed() -> None:
     assert "hunter2" not in repr(read_secret("hunter2"))
+
+
+def test_the_reading_can_be_forced() -> None:
+    assert read_secret("c2VjcmV0", "plain").plain == "c2VjcmV0"
+    assert read_secret("c2VjcmV0", "base64").plain == "secret"
+    assert read_secret("", "base64").plain == ""
+    with pytest.raises(ValueError, match="is not the base64 of any text"):
+        read_secret("not base64!", "base64")
