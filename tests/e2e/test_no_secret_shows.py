@@ -1,0 +1,102 @@
+"""Canaries in every secret field of each type of connection: none is in any output, compiled file, store or run directory."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.commands import odahu_argo
+from tests.servers.git import git
+from tests.servers.programs import free_port
+
+KEY_FILE = "-----BEGIN OPENSSH PRIVATE KEY-----\nCANARYkeyline\n-----END OPENSSH PRIVATE KEY-----\n"
+ACCOUNT = json.dumps({"type": "service_account", "private_key": "CANARYprivatekey", "client_email": "a@b.example"})
+SECRETS = {
+    "s3": {"keyID": "CANARYid", "keySecret": "CANARYsecret"},
+    "gcs": {"keySecret": ACCOUNT},
+    "azureblob": {"keySecret": "CANARYaccountkey0000=="},
+    "git": {"username": "user", "password": "CANARYpassword", "keySecret": KEY_FILE},
+}
+URIS = {
+    "s3": ["s3://bucket/path"],
+    "gcs": ["gs://bucket/path"],
+    "azureblob": ["https://account.blob.core.windows.net/box/path?sv=1&sig=CANARYsignature"],
+    "git": ["https://user:CANARYurl@127.0.0.1:{port}/x.git?token=CANARYtoken", "ssh://git@127.0.0.1:{port}/x.git"],
+}
+CASES = [(kind, uri, encoded) for kind, uris in URIS.items() for uri in uris for encoded in (False, True)]
+
+
+@pytest.mark.parametrize(("kind", "uri", "encoded"), CASES)
+def test_no_canary_is_seen_outside_its_manifest(kind: str, uri: str, encoded: bool, tmp_path: Path) -> None:
+    manifests = write_manifests(tmp_path / "manifests", kind, uri.format(port=free_port()), encoded)
+    profile = tmp_path / "profile.txt"
+    profile.write_text("retries: {transfer: 0}\n")
+    home, out = tmp_path / "home", tmp_path / "compiled"
+    runs = [
+        odahu_argo("plan", "-d", manifests),
+        odahu_argo("compile", "-d", manifests, "--output-dir", out),
+        odahu_argo("compile", "-d", manifests, "-o", "json", "--id", "wine"),
+        odahu_argo("compile", "-d", manifests, "--id", "no-such-training"),
+        odahu_argo(
+            *("local", "train", "run", "--id", "wine", "-d", manifests, "--profile", profile),
+            env={**os.environ, "ODAHU_ARGO_HOME": str(home)},
+        ),
+    ]
+    assert [ran.code for ran in runs] == [0, 0, 0, 2, 4]
+    for ran in runs:
+        assert not canaries_in(ran.out + ran.err)
+    assert not [
+        file for file in files_below(tmp_path, besides=manifests) if canaries_in(file.read_text(errors="replace"))
+    ]
+
+
+def write_manifests(folder: Path, kind: str, uri: str, encoded: bool) -> Path:
+    folder.mkdir()
+    repository = folder.parent / "repository"
+    repository.mkdir()
+    git(repository, "init", "--quiet", "--initial-branch=main")
+    git(repository, "commit", "--quiet", "--allow-empty", "--message", "empty")
+    secrets = SECRETS[kind]
+    if encoded:
+        secrets = {k: v if k == "username" else base64.b64encode(v.encode()).decode() for k, v in secrets.items()}
+    tested = {
+        "type": kind,
+        "uri": uri,
+        "endpoint": f"http://127.0.0.1:{free_port()}/account",
+        "region": "eu",
+        **secrets,
+    }
+    plain = {"type": "git", "uri": repository.as_uri()}
+    data = [] if kind == "git" else [{"connName": "tested", "localPath": "data/"}]
+    training = {
+        "model": {"name": "wine", "version": "1"},
+        "toolchain": "mlflow",
+        "vcsName": "tested" if kind == "git" else "plain",
+        "data": data,
+    }
+    documents = [{"kind": "ModelTraining", "id": "wine", "spec": training}]
+    documents += [
+        {"kind": "Connection", "id": name, "spec": s} for name, s in {"tested": tested, "plain": plain}.items()
+    ]
+    (folder / "all.yaml").write_text(yaml.safe_dump_all(documents))
+    return folder
+
+
+def files_below(folder: Path, besides: Path) -> Iterator[Path]:
+    return (file for file in folder.rglob("*") if file.is_file() and besides not in file.parents)
+
+
+def canaries_in(text: str) -> bool:
+    encoded = [base64.b64encode(v.encode()).decode() for s in SECRETS.values() for k, v in s.items() if k != "username"]
+    return "CANARY" in text or any(value in text for value in encoded)
+
+
+def test_the_search_for_canaries_finds_them() -> None:
+    assert canaries_in("x CANARYid y")
+    assert canaries_in(base64.b64encode(b"CANARYsecret").decode())
