@@ -41,6 +41,14 @@ class Strict(BaseModel):
         return {k: v for k, v in values.items() if v is not None} if isinstance(values, dict) else values
 
 
+class Refused(ValueError):
+    """A value that a model refuses, with the remedy."""
+
+    def __init__(self, message: str, hint: str | None):
+        self.hint = hint
+        super().__init__(message)
+
+
 def _quantity(text: str) -> str:
     quantity.amount(text)
     return text.strip()
@@ -102,7 +110,8 @@ def _problem(model: type[BaseModel], document: Document, detail: ErrorDetails) -
         return Problem(f"must be {detail['ctx']['expected']}", document.where(path))
     if kind in ("less_than_equal", "greater_than_equal"):
         return Problem(detail["msg"].replace("Input should", "must"), document.where(path))
-    return Problem(detail["msg"].removeprefix("Value error, "), document.where(path))
+    remedy = getattr(detail.get("ctx", {}).get("error"), "hint", None)
+    return Problem(detail["msg"].removeprefix("Value error, "), document.where(path), remedy)
 
 
 def _fields_at(model: type[BaseModel], path: Path) -> list[str]:

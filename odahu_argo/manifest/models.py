@@ -14,10 +14,11 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_val
 from pydantic.alias_generators import to_camel
 
 from odahu_argo import artifact_name
+from odahu_argo.errors import UserError
 from odahu_argo.naming import ID_PATTERN, LABEL_PATTERN
 from odahu_argo.profile import Requirements
 from odahu_argo.uri import FORMS, is_of_type, without_credentials
-from odahu_argo.validation import Image, Strict
+from odahu_argo.validation import Image, Refused, Strict
 
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -87,6 +88,16 @@ class ModelIdentity(_Manifest):
     name: Label
     version: Label
     artifact_name_template: Text = artifact_name.DEFAULT_TEMPLATE
+
+    @field_validator("artifact_name_template")
+    @classmethod
+    def _gives_a_file_name(cls, template: str, info: ValidationInfo) -> str:
+        try:
+            artifact_name.check(template, info.data.get("name", "name"), info.data.get("version", "version"))
+        except UserError as error:
+            [problem] = error.problems
+            raise Refused(problem.message, problem.hint) from error
+        return template
 
 
 class DataBinding(_Manifest):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 
-from odahu_argo import artifact_name, quantity
+from odahu_argo import quantity
 from odahu_argo.document import Path
-from odahu_argo.errors import Problem, UserError
+from odahu_argo.errors import Problem
 from odahu_argo.manifest.resolve import ResolvedTraining
 from odahu_argo.plan import resources
 from odahu_argo.profile import Profile
@@ -18,7 +18,6 @@ TRAINERS = {"mlflow": "mlflow", "odahuflow-mlflow-runner": "mlflow"}
 
 def mistakes(resolved: ResolvedTraining, profile: Profile) -> Iterator[Problem]:
     """Every mistake that can be told before anything runs."""
-    yield from _artifact_name(resolved)
     yield from _paths(resolved)
     yield from _repetitions(resolved)
     yield from _amounts(resolved, profile)
@@ -29,15 +28,6 @@ def mistakes(resolved: ResolvedTraining, profile: Profile) -> Iterator[Problem]:
 def trainer(entrypoint: str) -> str | None:
     """Our trainer for a toolchain's entrypoint (ODAHU's registrations give a path in its own image), or None."""
     return TRAINERS.get(posixpath.basename(entrypoint))
-
-
-def _artifact_name(resolved: ResolvedTraining) -> Iterator[Problem]:
-    model = resolved.training.spec.model
-    try:
-        artifact_name.check(model.artifact_name_template, model.name, model.version)
-    except UserError as error:
-        where = resolved.document.where(("spec", "model", "artifactNameTemplate"))
-        yield from (Problem(problem.message, where, problem.hint) for problem in error.problems)
 
 
 def _paths(resolved: ResolvedTraining) -> Iterator[Problem]:
