@@ -6,7 +6,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from time import monotonic
 
 from rich.console import Console, RenderableType
@@ -45,7 +45,7 @@ _LOOKS: dict[StepState, tuple[str, str]] = {
 def show(steps: Sequence[str]) -> Iterator[Listener]:
     """A listener that shows the run of the steps of these names while the context lasts."""
     if not sys.stderr.isatty():
-        yield _tell_if_anyone_listens
+        yield tell_plainly
         return
     rows = _Rows(steps)
     painter = threading.Thread(target=rows.paint, name="progress")
@@ -72,12 +72,6 @@ def tell_plainly(event: Event) -> None:
             render.note(f"{step}  had a fault: {message}\n{step}  is tried again in {wait:g} s")
         case StepEnded(step, state, seconds):
             render.note(f"{step}  {state}  {seconds:.1f} s")
-
-
-def _tell_if_anyone_listens(event: Event) -> None:
-    """A reader that has gone away, as `head` does, is no reason to end a training."""
-    with suppress(BrokenPipeError):
-        tell_plainly(event)
 
 
 class _Rows:

@@ -6,9 +6,9 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TextIO
 
 import typer
 
@@ -22,19 +22,33 @@ def out(text: str) -> None:
         ServiceFault: standard output cannot be written.
     """
     try:
-        sys.stdout.write(text if text.endswith("\n") else text + "\n")
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write(sys.stdout, text)
     except OSError as error:
-        reason = error.strerror
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise ServiceFault(f"standard output cannot be written: {reason}") from error
+        raise ServiceFault(f"standard output cannot be written: {error.strerror}") from error
 
 
 def note(text: str) -> None:
-    """Something worth knowing that is no result."""
-    sys.stderr.write(text + "\n")
+    """Something worth knowing that is no result, said while anyone can hear it."""
+    with suppress(OSError):
+        _write(sys.stderr, text)
+
+
+def _write(stream: TextIO, text: str) -> None:
+    """Write a line now; a stream that fails is closed off, so that nothing is left for it when the process ends."""
+    try:
+        stream.write(text if text.endswith("\n") else text + "\n")
+        stream.flush()
+    except BrokenPipeError:
+        _close_off(stream)
+    except OSError:
+        _close_off(stream)
+        raise
+
+
+def _close_off(stream: TextIO) -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def error(problem: OdahuArgoError) -> None:
