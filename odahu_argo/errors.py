@@ -3,8 +3,7 @@
     OdahuArgoError           1   a fault of the program itself
     ├── UserError            2   a manifest, profile, option or training program is wrong
     ├── ServiceFault         3   a server, network or disk failed; trying again may help
-    ├── TrainingFailed       4   the training ran, and ended as failed
-    └── StateUnknown         5   nobody can say what became of the training
+    └── TrainingFailed       4   the training ran, and ended as failed
 
 An error carries one or more problems. A problem says what is wrong, where, and how to mend it.
 This module knows nothing of manifests, Argo or terminals.
@@ -71,9 +70,3 @@ class TrainingFailed(OdahuArgoError):
     """A training was run and its state is `failed`."""
 
     exit_code = 4
-
-
-class StateUnknown(OdahuArgoError):
-    """The state of a training cannot be found out."""
-
-    exit_code = 5

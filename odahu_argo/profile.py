@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from odahu_argo import __version__, document, quantity
 from odahu_argo.errors import Problem, UserError, Where
 from odahu_argo.naming import ID_PATTERN, LABEL_PATTERN
+from odahu_argo.uri import without_credentials
 from odahu_argo.validation import Count, Duration, Image, Quantity, Strict, validate
 
 
@@ -45,6 +46,8 @@ def _volume_size(text: str) -> str:
 def _tracking_uri(text: str) -> str:
     if text != "databricks" and not re.match(r"(https?|databricks|postgresql|mysql|mssql)(\+\w+)?://.", text):
         raise ValueError(f"{text!r} is no tracking server that pods can reach, such as http://mlflow.ml.svc:5000")
+    if without_credentials(text) != text or "{{" in text or "$" in text:
+        raise ValueError("must hold no credentials and no template; credentials belong in credentials_secret")
     return text
 
 
@@ -187,10 +190,11 @@ class Profile(Strict):
     @classmethod
     def _keep_what_is_not_said(cls, given: Any, info: ValidationInfo) -> Any:
         default = TRAINING_RESOURCES if info.field_name == "training_resources" else STEP_RESOURCES
-        if not isinstance(given, dict) or not all(isinstance(part, dict) for part in given.values()):
+        if not isinstance(given, dict) or not all(isinstance(part, dict | None) for part in given.values()):
             return given
         usual = default.model_dump(exclude_none=True)
-        return {part: {**usual.get(part, {}), **given.get(part, {})} for part in {**usual, **given}}
+        said = {part: {k: v for k, v in (amounts or {}).items() if v is not None} for part, amounts in given.items()}
+        return {part: {**usual.get(part, {}), **said.get(part, {})} for part in {**usual, **said}}
 
     @field_validator("training_resources", "step_resources")
     @classmethod

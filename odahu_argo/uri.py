@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
 FORMS = {
     "s3": "s3://bucket/path",
@@ -21,6 +22,10 @@ _PATTERNS = {
 def is_of_type(uri: str, connection_type: str) -> bool:
     """Whether the URI has a form that this type of connection takes; any has, of a type that names no store or repository."""
     pattern = _PATTERNS.get(connection_type)
+    try:
+        urlsplit(uri)
+    except ValueError:
+        return False
     return pattern is None or re.fullmatch(pattern, uri.strip()) is not None
 
 
@@ -29,6 +34,6 @@ def without_credentials(text: str) -> str:
 
     The user of an ssh address stays: `ssh://git@host/path`.
     """
-    text = re.sub(r"(\w://)[^/@\s:]+:[^/@\s]*@", r"\1***@", text)
+    text = re.sub(r"(\w://)[^/@\s:]*:\S*@", r"\1***@", text)
     text = re.sub(r"(https?://)[^/@\s]+@", r"\1***@", text)
     return re.sub(r"(\w://[^\s?#]*)\?[^\s#'\"]+", r"\1?***", text)

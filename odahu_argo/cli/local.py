@@ -111,7 +111,8 @@ def logs_command(
 
     require_packages()
     for name, line in read_logs(Home.from_environment(), training_id, step, follow):
-        render.out(line if step else f"{name} | {without_kind(name, line)}")
+        if not render.out(line if step else f"{name} | {without_kind(name, line)}"):
+            return
 
 
 @train.command("cleanup")
@@ -135,12 +136,10 @@ def cleanup_command(
     if not (training_id or older_than or all_of_them):
         raise UserError("which trainings?", hint="name one by --id, or give --older-than DURATION or --all")
     home = Home.from_environment()
-    removed = [
-        cleanup.remove(home, training.id)
-        for training in cleanup.removable(home, training_id, _seconds(older_than) if older_than else None)
-    ]
-    for each in removed:
-        render.out(f"removed {each.id}: {each.size} bytes")
+    removed = []
+    for training in cleanup.removable(home, training_id, _seconds(older_than) if older_than else None):
+        removed.append(cleanup.remove(home, training.id))
+        render.out(f"removed {training.id}: {removed[-1].size} bytes")
     render.out(f"{len(removed)} removed, {sum(each.size for each in removed)} bytes freed")
 
 

@@ -57,6 +57,7 @@ def run_command(
     from odahu_argo.cli.progress import show
     from odahu_argo.local.home import Home
     from odahu_argo.local.run import run
+    from odahu_argo.local.store import Store
     from odahu_argo.local.summary import for_the_cluster
 
     require_packages()
@@ -67,7 +68,11 @@ def run_command(
         with _signals_interrupt(), show([step.name for step in plan.steps]) as listener:
             ended = run(plan, connections, home, output_dir=output_dir, resume=resume, listener=listener)
     except KeyboardInterrupt:
-        render.note(f"interrupted; training {plan.training_id!r} is recorded as failed, --resume goes on with it")
+        recorded = Store(home.trainings).get(plan.training_id)
+        if recorded is not None and recorded.state == "failed":
+            render.note(f"interrupted; training {plan.training_id!r} is recorded as failed, --resume goes on with it")
+        else:
+            render.note(f"interrupted before training {plan.training_id!r} began")
         raise typer.Exit(EXIT_INTERRUPTED) from None
     _report(ended, home, output)
 
@@ -121,12 +126,14 @@ def _report(training: Training, home: Home, output: RunForm) -> None:
 
 @contextmanager
 def _signals_interrupt() -> Iterator[None]:
-    """SIGTERM and SIGHUP interrupt as Ctrl-C does, so that no process of the training is left behind."""
+    """SIGTERM and SIGHUP interrupt as Ctrl-C does, so that no process is left behind; what `nohup` ignores stays ignored."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    heeded = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, interrupt) for number in heeded}
     try:
         yield
     finally:

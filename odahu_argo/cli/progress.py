@@ -128,7 +128,8 @@ class _Rows:
             grid.add_column(justify=justify)
         for step, state in list(self._states.items()):
             symbol, style = _LOOKS[state]
-            percent = f"{self._percent[step]} %" if step in self._percent and state == "running" else ""
+            known = self._percent.get(step) if state == "running" else None
+            percent = "" if known is None else f"{known} %"
             grid.add_row(Text(f"{symbol} {step}", style), Text(state, style), percent, self._elapsed(step))
         return grid
 

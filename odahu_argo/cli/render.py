@@ -15,14 +15,14 @@ import typer
 from odahu_argo.errors import OdahuArgoError, ServiceFault
 
 
-def out(text: str) -> None:
-    """A result: what a script may read. A reader that has gone away, as `head` does, is no error.
+def out(text: str) -> bool:
+    """A result: what a script may read. False when its reader has gone away, as `head` does, which is no error.
 
     Raises:
         ServiceFault: standard output cannot be written.
     """
     try:
-        _write(sys.stdout, text)
+        return _write(sys.stdout, text)
     except OSError as error:
         raise ServiceFault(f"standard output cannot be written: {error.strerror}") from error
 
@@ -33,13 +33,15 @@ def note(text: str) -> None:
         _write(sys.stderr, text)
 
 
-def _write(stream: TextIO, text: str) -> None:
+def _write(stream: TextIO, text: str) -> bool:
     """Write a line now; a stream that fails is closed off, so that nothing is left for it when the process ends."""
     try:
         stream.write(text if text.endswith("\n") else text + "\n")
         stream.flush()
+        return True
     except BrokenPipeError:
         _close_off(stream)
+        return False
     except OSError:
         _close_off(stream)
         raise

@@ -42,7 +42,7 @@ def templates(step: Step, plan: Plan) -> list[Object]:
     """
     if step.pending_timeout is None:
         return [{"name": step.name, "retryStrategy": retry_strategy(step.retry, RETRIED_FAULTS), **_pod(step, plan)}]
-    attempt = f"{step.name}-attempt"
+    attempt = f"attempt-{step.name}"
     return [
         {
             "name": step.name,

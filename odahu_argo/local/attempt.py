@@ -88,7 +88,9 @@ def attempt(step: Step, connection: StepConnection | None, number: int, around: 
             )
             message = hide(_message(private / "message"))
     except OSError as error:
-        raise ServiceFault(f"{error.filename} cannot be written: {error.strerror}") from error
+        raise ServiceFault(
+            f"{error.filename or run_folder.log(step.name)} cannot be written: {error.strerror}"
+        ) from error
     if ended.why == "timeout":
         return Outcome("failed", None, f"took longer than {duration(step.timeout)}")
     if ended.why == "stopped":
@@ -114,7 +116,7 @@ def _environment(step: Step, connections: Path, private: Path, around: Surroundi
         contract.CONNECTIONS_VARIABLE: str(connections),
         contract.MESSAGE_VARIABLE: str(private / "message"),
         contract.PROGRESS_VARIABLE: str(private / "progress"),
-        "MLFLOW_TRACKING_URI": around.home.tracking_uri,
+        contract.TRACKING_VARIABLE: around.home.tracking_uri,
         contract.MLFLOW_ARTIFACTS_VARIABLE: around.home.mlflow_artifacts.as_uri(),
         "PYTHONUNBUFFERED": "1",
     }

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
+from odahu_argo.contract import TRACKING_VARIABLE
 from odahu_argo.errors import ServiceFault, UserError
 from odahu_argo.local.home import Home
 
@@ -28,18 +29,24 @@ def prepare_tracking(home: Home) -> None:
     from filelock import FileLock
 
     installed = _installed_version()
-    home.mlflow_artifacts.mkdir(exist_ok=True)
-    with FileLock(home.locks / "mlflow"):
-        if _prepared_version(home) == installed:
-            return
-        if home.tracking_file.exists():
-            _mlflow(home, ("-m", "mlflow", "db", "upgrade", home.tracking_uri))
-        else:
-            partial = home.tracking_file.with_suffix(".partial")
-            partial.unlink(missing_ok=True)
-            _mlflow(home, ("-c", _FIRST_USE, f"sqlite:///{partial}"))
-            partial.replace(home.tracking_file)
-        home.tracking_version.write_text(installed, encoding="utf-8")
+    try:
+        home.mlflow_artifacts.mkdir(exist_ok=True)
+        with FileLock(home.locks / "mlflow"):
+            if _prepared_version(home) != installed:
+                _prepare(home)
+                home.tracking_version.write_text(installed, encoding="utf-8")
+    except OSError as error:
+        raise ServiceFault(f"{error.filename or home.root} cannot be written: {error.strerror}") from error
+
+
+def _prepare(home: Home) -> None:
+    if home.tracking_file.exists():
+        _mlflow(home, ("-m", "mlflow", "db", "upgrade", home.tracking_uri))
+        return
+    partial = home.tracking_file.with_suffix(".partial")
+    partial.unlink(missing_ok=True)
+    _mlflow(home, ("-c", _FIRST_USE, f"sqlite:///{partial}"))
+    partial.replace(home.tracking_file)
 
 
 def _installed_version() -> str:
@@ -60,7 +67,7 @@ def _mlflow(home: Home, arguments: Sequence[str]) -> None:
     ended = subprocess.run(
         (sys.executable, "-P", *arguments),
         cwd=home.mlflow_artifacts,
-        env=os.environ | {"MLFLOW_TRACKING_URI": home.tracking_uri},
+        env=os.environ | {TRACKING_VARIABLE: home.tracking_uri},
         capture_output=True,
         text=True,
         errors="replace",

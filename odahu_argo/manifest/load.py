@@ -27,6 +27,7 @@ class _Source:
 
 
 STANDARD_INPUT = Path("-")
+LONGEST_FILE_NAME = 255
 LARGEST_FILE = 4 * 1024 * 1024
 """Bytes. A manifest has a few thousand; Kubernetes takes no object over one MiB."""
 
@@ -119,7 +120,9 @@ def _may_be_a_manifest(within: Path, path: Path) -> bool:
 def _files(sources: Iterable[Path], problems: list[Problem]) -> Iterator[_Source]:
     given: set[Path] = set()
     for source in sources:
-        if source.is_dir():
+        if len(source.name) > LONGEST_FILE_NAME:
+            problems.append(Problem("there is no such file or folder", Where(f"{source.name[:60]}...")))
+        elif source.is_dir():
             names = [path for path in sorted(source.rglob("*")) if _may_be_a_manifest(path.relative_to(source), path)]
             if not names:
                 problems.append(Problem("the folder holds no .yaml, .yml or .json file", Where(str(source))))

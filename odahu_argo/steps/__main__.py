@@ -8,7 +8,7 @@ import traceback
 from contextlib import suppress
 from importlib import import_module
 
-from odahu_argo.contract import EXIT_OK, EXIT_USER_ERROR, SPECS, STEP_VARIABLE, Room, spec_from_json
+from odahu_argo.contract import EXIT_FAULT, EXIT_OK, EXIT_USER_ERROR, SPECS, STEP_VARIABLE, Room, spec_from_json
 from odahu_argo.errors import OdahuArgoError, UserError
 from odahu_argo.steps.log import log
 from odahu_argo.steps.processes import Terminated, terminate_on_signal
@@ -36,6 +36,8 @@ def main(arguments: list[str]) -> int:
     except Terminated as stopped:
         log(kind, "stopped by SIGTERM")
         return int(str(stopped.code))
+    except OSError as error:
+        return _failed(kind, f"{error.filename or 'a file'}: {error.strerror or error}", EXIT_FAULT, room)
     except Exception as error:
         traceback.print_exc()
         return _failed(kind, f"unexpected {type(error).__name__}: {error}", EXIT_UNEXPECTED, room)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from odahu_argo.contract import TRACKING_VARIABLE
 from odahu_argo.errors import ServiceFault, UserError
 from odahu_argo.steps.surroundings import environment
 from odahu_argo.uri import without_credentials
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-URI_VARIABLE = "MLFLOW_TRACKING_URI"
 _RETRIES_VARIABLE = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 _FIRST_CONTACT_RETRIES = "2"
 """MLflow's own 7 take minutes; the step as a whole is tried again anyway."""
@@ -42,10 +42,10 @@ def connect() -> MlflowClient:
         UserError: no server is named, or it refuses us.
         ServiceFault: it cannot be reached.
     """
-    uri = os.environ.get(URI_VARIABLE, "").strip()
+    uri = os.environ.get(TRACKING_VARIABLE, "").strip()
     if not uri:
         raise UserError(
-            f"{URI_VARIABLE} is not set", hint="the profile or the training's envs must name the MLflow server"
+            f"{TRACKING_VARIABLE} is not set", hint="the profile or the training's envs must name the MLflow server"
         )
     quiet_mlflow()
     from mlflow import MlflowClient
@@ -77,11 +77,11 @@ def tracking_errors(doing: str) -> Iterator[None]:
     except (MlflowException, RequestException) as error:
         failure: Any = error
         status = failure.get_http_status_code() if isinstance(error, MlflowException) else 503
-        message = (
-            f"cannot {doing} at {without_credentials(os.environ.get(URI_VARIABLE, ''))}: {_first_words(str(error))}"
-        )
+        message = f"cannot {doing} at {without_credentials(os.environ.get(TRACKING_VARIABLE, ''))}: {_first_words(str(error))}"
         if status < 500 and status != 429:
-            raise UserError(message, hint=f"check {URI_VARIABLE} and the credentials for the MLflow server") from error
+            raise UserError(
+                message, hint=f"check {TRACKING_VARIABLE} and the credentials for the MLflow server"
+            ) from error
         raise ServiceFault(message, hint="check that the MLflow server runs and can be reached from here") from error
 
 

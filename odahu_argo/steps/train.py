@@ -11,13 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from odahu_argo.contract import COMMIT_ID, MLFLOW_ARTIFACTS_VARIABLE, RUN_ID, Room, TrainSpec
+from odahu_argo.contract import COMMIT_ID, MLFLOW_ARTIFACTS_VARIABLE, RUN_ID, TRACKING_VARIABLE, Room, TrainSpec
 from odahu_argo.errors import OdahuArgoError, UserError
 from odahu_argo.steps.conda import NAME_VARIABLE, activated_environment
 from odahu_argo.steps.log import log
 from odahu_argo.steps.mlproject import ENVIRONMENT_MANAGERS, EntryPoint, read_entry_point, start
 from odahu_argo.steps.surroundings import current_directory, environment
-from odahu_argo.steps.tracking import URI_VARIABLE, connect, experiment_id, models_of, quiet_mlflow, tracking_errors
+from odahu_argo.steps.tracking import connect, experiment_id, models_of, quiet_mlflow, tracking_errors
 from odahu_argo.storage.paths import inside
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _log_parameters(client: MlflowClient, run_id: str, entry_point: EntryPoint) 
 
 def _artifact_location(spec: TrainSpec) -> str | None:
     """Where a new experiment keeps its artifacts; a server that the training itself names decides that alone."""
-    return None if URI_VARIABLE in spec.environment else os.environ.get(MLFLOW_ARTIFACTS_VARIABLE) or None
+    return None if TRACKING_VARIABLE in spec.environment else os.environ.get(MLFLOW_ARTIFACTS_VARIABLE) or None
 
 
 def _program_environment(spec: TrainSpec, entry_point: EntryPoint) -> Mapping[str, str]:

@@ -27,6 +27,11 @@ def test_what_a_profile_does_not_say_of_resources_stays(tmp_path: Path) -> None:
     assert found.step_resources.requests == Resources(cpu="250m", memory="1Gi")
 
 
+@pytest.mark.parametrize("text", ["step_resources: {limits: {cpu: }}", "training_resources:\n  limits:\n"])
+def test_a_setting_left_empty_is_one_not_given(tmp_path: Path, text: str) -> None:
+    assert profile(tmp_path, text) == Profile()
+
+
 def test_models_output_lives_on_the_cluster_whatever_else_does(tmp_path: Path) -> None:
     found = profile(tmp_path, "external_connections: [wine-data]\n")
     assert found.is_external("wine-data")
@@ -48,6 +53,8 @@ def test_models_output_lives_on_the_cluster_whatever_else_does(tmp_path: Path) -
         ("pools: {cpu: {node_selector: {a b: c}}}", "'a b' is not a Kubernetes label name"),
         ("tracking: {uri: 'mlflow:5000'}", "'mlflow:5000' is no tracking server that pods can reach"),
         ("tracking: {uri: 'file:///x'}", "'file:///x' is no tracking server that pods can reach"),
+        ("tracking: {uri: 'http://u:p@mlflow:5000'}", "must hold no credentials"),
+        ("tracking: {uri: 'http://{{workflow.name}}'}", "must hold no credentials and no template"),
         ("user_id: 0", "must be greater than or equal to 1"),
         ("namespace: My_NS", "'My_NS' is not a Kubernetes name"),
         ("- a", "must be a mapping"),

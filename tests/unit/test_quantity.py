@@ -15,7 +15,7 @@ def test_kubernetes_quantities_are_read(text: str, value: str | int) -> None:
     assert quantity.amount(text) == Decimal(value)
 
 
-@pytest.mark.parametrize("text", ["", "4GB", "-1", "1,5", "1 Gi", "Gi", "0x10", "1e999", "{{x}}"])
+@pytest.mark.parametrize("text", ["", "4GB", "-1", "1,5", "1 Gi", "Gi", "0x10", "1e999", "{{x}}", "\uff11"])
 def test_what_kubernetes_refuses_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a quantity"):
         quantity.amount(text)

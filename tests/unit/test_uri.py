@@ -9,6 +9,8 @@ from odahu_argo.uri import without_credentials
     ("uri", "shown"),
     [
         ("https://user:secret@host/x.git", "https://***@host/x.git"),
+        ("https://user:se@cret@host/x.git", "https://***@host/x.git"),
+        ("https://user:se/cret@host/x.git", "https://***@host/x.git"),
         ("https://token@host/x.git", "https://***@host/x.git"),
         ("https://host/x.git?token=secret", "https://host/x.git?***"),
         ("https://a.blob.core.windows.net/c/x?sv=1&sig=secret", "https://a.blob.core.windows.net/c/x?***"),

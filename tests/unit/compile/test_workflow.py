@@ -12,7 +12,7 @@ from odahu_argo import Profile, build_plans, compile_workflow, explain, load, re
 from odahu_argo.compile.emit import to_yaml
 from odahu_argo.errors import UserError
 from odahu_argo.profile import GpuPool, Pool, Pools, Toleration, Tracking, Workspace
-from tests.manifests import plan, training, write
+from tests.manifests import CONNECTIONS, plan, training, write
 
 GPU = {"limits": {"gpu": "2"}}
 POOLS = Pools(
@@ -33,7 +33,7 @@ def templates(workflow: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def test_the_training_alone_asks_for_gpus_on_the_gpu_pool_with_a_limit_on_waiting(tmp_path: Path) -> None:
     found = templates(compile_workflow(plan(tmp_path, Profile(pools=POOLS), resources=GPU)))
-    train = found.pop("train-attempt")
+    train = found.pop("attempt-train")
     assert train["container"]["resources"]["limits"]["amd.com/gpu"] == "2"
     assert "amd.com/gpu" not in train["container"]["resources"]["requests"]
     assert (train["nodeSelector"], train["pendingTimeout"]) == ({"pool": "gpu"}, "600s")
@@ -83,9 +83,9 @@ def test_a_fault_is_tried_again_and_a_mistake_is_not(tmp_path: Path) -> None:
 def test_the_limit_on_waiting_stands_where_argo_heeds_it_beneath_the_retries(tmp_path: Path) -> None:
     workflow = compile_workflow(plan(tmp_path, resources=GPU))
     train = next(template for template in workflow["spec"]["templates"] if template["name"] == "train")
-    assert train["dag"]["tasks"] == [{"name": "attempt", "template": "train-attempt"}]
+    assert train["dag"]["tasks"] == [{"name": "attempt", "template": "attempt-train"}]
     assert train["retryStrategy"]["expression"] == "lastRetry.status == 'Error'"
-    attempt = templates(workflow)["train-attempt"]
+    attempt = templates(workflow)["attempt-train"]
     assert attempt["pendingTimeout"] == "1800s"
     assert "retryStrategy" not in attempt
     assert attempt["metadata"]["labels"] == {"odahu.org/step": "train"}
@@ -114,6 +114,16 @@ def test_the_workflow_can_be_found_by_odahus_words(tmp_path: Path) -> None:
         "odahu.org/toolchain": "mlflow",
     }
     assert metadata["annotations"]["workflows.argoproj.io/title"] == "Train wine 1.0"
+
+
+def test_no_two_templates_have_one_name_whatever_connections_are_called(tmp_path: Path) -> None:
+    other = CONNECTIONS + "---\nkind: Connection\nid: wine-data-attempt\nspec: {type: s3, uri: s3://wine/x/}\n"
+    data = [{"connName": name, "localPath": f"{name}/"} for name in ("wine-data", "wine-data-attempt")]
+    profile = Profile(pools=Pools(other_steps="with_training"))
+    manifests = load([write(tmp_path, training(data=data, resources=GPU), connections=other)])
+    [planned] = build_plans(resolve(manifests, profile), profile)
+    names = [template["name"] for template in compile_workflow(planned)["spec"]["templates"]]
+    assert len(set(names)) == len(names) == 11
 
 
 def test_results_become_output_parameters_with_global_names(tmp_path: Path) -> None:

@@ -208,6 +208,7 @@ def test_a_pipe_is_read_as_a_file_is(tmp_path: Path) -> None:
         ("gcs", "s3://bucket"),
         ("azureblob", "s3://bucket"),
         ("git", "<paste your uri>"),
+        ("git", "https://[bad/x.git"),
     ],
 )
 def test_an_address_of_the_wrong_form_is_refused(tmp_path: Path, kind: str, uri: str) -> None:
