@@ -77,7 +77,8 @@ def tracking_errors(doing: str) -> Iterator[None]:
     except (MlflowException, RequestException) as error:
         failure: Any = error
         status = failure.get_http_status_code() if isinstance(error, MlflowException) else 503
-        message = f"cannot {doing} at {without_credentials(os.environ.get(TRACKING_VARIABLE, ''))}: {_first_words(str(error))}"
+        server = without_credentials(os.environ.get(TRACKING_VARIABLE, ""))
+        message = f"cannot {doing} at {server}: {_first_words(str(error))}"
         if status < 500 and status != 429:
             raise UserError(
                 message, hint=f"check {TRACKING_VARIABLE} and the credentials for the MLflow server"
