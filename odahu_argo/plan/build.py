@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from odahu_argo import artifact_name, contract, naming, quantity
 from odahu_argo.contract import CheckoutSpec, DownloadSpec, PackageSpec, StepSpec, TrainSpec
-from odahu_argo.errors import UserError
+from odahu_argo.errors import Problem, UserError
 from odahu_argo.manifest.load import Manifests
 from odahu_argo.manifest.models import ObjectStorage
 from odahu_argo.manifest.resolve import ResolvedTraining, look_up
@@ -23,20 +23,19 @@ def plan_trainings(manifests: Manifests, profile: Profile, training_id: str | No
         UserError: with every problem at once: of the documents, of what trainings name, and of what they ask for.
     """
     resolved, problems = look_up(manifests, profile, training_id)
-    problems = [*manifests.problems, *problems, *(m for each in resolved for m in checks.mistakes(each, profile))]
-    if problems:
-        raise UserError(problems)
-    return [build_plan(each, profile) for each in resolved]
+    return build_plans(resolved, profile, [*manifests.problems, *problems])
 
 
-def build_plans(trainings: Iterable[ResolvedTraining], profile: Profile) -> list[Plan]:
+def build_plans(
+    trainings: Iterable[ResolvedTraining], profile: Profile, known_problems: Iterable[Problem] = ()
+) -> list[Plan]:
     """A plan for each training.
 
     Raises:
-        UserError: with every mistake of every training.
+        UserError: with `known_problems` and every mistake of every training, if there is any.
     """
     trainings = list(trainings)
-    problems = [problem for training in trainings for problem in checks.mistakes(training, profile)]
+    problems = [*known_problems, *(mistake for each in trainings for mistake in checks.mistakes(each, profile))]
     if problems:
         raise UserError(problems)
     return [build_plan(training, profile) for training in trainings]
