@@ -27,6 +27,13 @@ MODEL_NAME_LABEL = LABEL_PREFIX + "model-name"
 MODEL_VERSION_LABEL = LABEL_PREFIX + "model-version"
 TOOLCHAIN_LABEL = LABEL_PREFIX + "toolchain"
 STEP_LABEL = LABEL_PREFIX + "step"
+ATTEMPT_LABEL = LABEL_PREFIX + "attempt"
+SPEC_ANNOTATION = LABEL_PREFIX + "training-spec"
+"""The training as its author wrote it, in JSON."""
+DIGEST_ANNOTATION = LABEL_PREFIX + "digest"
+"""Equal for two workflows of one training that do the same."""
+RESULTS_ANNOTATION = LABEL_PREFIX + "results"
+"""What steps of an earlier attempt have left, which this one does not run again, in JSON."""
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 MANAGED_BY = "odahu-argo"
 
@@ -43,6 +50,11 @@ def workflow_name(training_id: str, attempt: int = 1) -> str:
     """The workflow of a training's n-th attempt, at most 63 characters."""
     suffix = f"-{attempt}"
     return shorten(training_id, LABEL_LENGTH - len(suffix)) + suffix
+
+
+def record_name(training_id: str) -> str:
+    """The ConfigMap that remembers a training, at most 72 characters."""
+    return f"training-{training_id}"
 
 
 def mutex_name(training_id: str) -> str:

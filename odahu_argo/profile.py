@@ -51,11 +51,18 @@ def _tracking_uri(text: str) -> str:
     return text
 
 
+def _server_url(text: str) -> str:
+    if not re.match(r"https?://[^/\s@]+(/|$)", text):
+        raise ValueError(f"{without_credentials(text)!r} is no address of a server, such as https://argo.example.org")
+    return text.rstrip("/")
+
+
 SMALLEST_VOLUME = 2**20
 Name = Annotated[str, AfterValidator(_name)]
 LabelKey = Annotated[str, AfterValidator(_label_key)]
 LabelValue = Annotated[str, AfterValidator(_label_value)]
 VolumeSize = Annotated[Quantity, AfterValidator(_volume_size)]
+ServerUrl = Annotated[str, AfterValidator(_server_url)]
 TrackingUri = Annotated[str, AfterValidator(_tracking_uri)]
 
 
@@ -155,6 +162,18 @@ class Tracking(Strict):
     credentials_secret: str | None = None
 
 
+class Argo(Strict):
+    """What stands beside Argo's controller.
+
+    `url` is Argo Server's address as users see it, for links to its UI and for statuses that the controller keeps in its
+    database; its token is read from `ARGO_TOKEN`, as Argo's own command line does. `log_connection` names the connection
+    whose object store is the controller's artifact repository, where logs are read from when their pods are gone.
+    """
+
+    url: ServerUrl | None = None
+    log_connection: str | None = None
+
+
 TRAINING_RESOURCES = Requirements(limits=Resources(cpu="2", memory="4Gi"), requests=Resources(cpu="1", memory="2Gi"))
 STEP_RESOURCES = Requirements(limits=Resources(cpu="1", memory="1Gi"), requests=Resources(cpu="250m", memory="512Mi"))
 
@@ -182,6 +201,7 @@ class Profile(Strict):
     retries: Retries = Retries()
     keep: Keep = Keep()
     tracking: Tracking = Tracking()
+    argo: Argo = Argo()
     archive_logs: bool = True
     restrict_executor: bool = True
     user_id: int = Field(default=1000, ge=1)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from odahu_argo import naming, quantity
+from odahu_argo.compile.escape import inert_json
 from odahu_argo.compile.steps import CONTAINER_SECURITY, templates
 from odahu_argo.errors import UserError
 from odahu_argo.plan.model import Plan
@@ -17,8 +21,19 @@ LARGEST_WORKFLOW = 2**20
 """Bytes, a limit of Argo's controller."""
 
 
-def compile_workflow(plan: Plan, attempt: int = 1) -> Object:
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """What an earlier attempt has left: its workspace's claim, the steps that need not run again, and their results."""
+
+    claim: str
+    finished: frozenset[str]
+    results: Mapping[str, str]
+
+
+def compile_workflow(plan: Plan, attempt: int = 1, resume: Resume | None = None) -> Object:
     """The Workflow of a training's n-th attempt. Equal plans give equal objects, in the same order of keys.
+
+    With `resume` it goes on in the workspace of an earlier attempt and leaves out the steps that have finished there.
 
     Raises:
         UserError: it would be larger than Argo takes.
@@ -26,14 +41,20 @@ def compile_workflow(plan: Plan, attempt: int = 1) -> Object:
     metadata: Object = {"name": naming.workflow_name(plan.training_id, attempt)}
     if plan.profile.namespace:
         metadata["namespace"] = plan.profile.namespace
-    metadata["labels"] = labels(plan)
-    metadata["annotations"] = _annotations(plan)
-    workflow = {"apiVersion": API_VERSION, "kind": "Workflow", "metadata": metadata, "spec": _spec(plan)}
-    size = len(json.dumps(workflow).encode())
+    metadata["labels"] = {**labels(plan), naming.ATTEMPT_LABEL: str(attempt)}
+    metadata["annotations"] = _annotations(plan, resume)
+    spec = _spec(plan) if resume is None else _resumed(_spec(plan), resume)
+    workflow = {"apiVersion": API_VERSION, "kind": "Workflow", "metadata": metadata, "spec": spec}
+    size = len(_json(workflow).encode())
     if size > LARGEST_WORKFLOW:
         message = f"the workflow of {plan.training_id} would have {size} bytes; Argo takes {LARGEST_WORKFLOW}"
         raise UserError(message, "let one data connection fetch a whole folder instead of naming each object")
     return workflow
+
+
+def digest(plan: Plan) -> str:
+    """32 hexadecimal digits that are equal for plans that do the same, whichever attempt they are compiled for."""
+    return hashlib.sha256(_json({"labels": labels(plan), "spec": _spec(plan)}).encode()).hexdigest()[:32]
 
 
 def labels(plan: Plan) -> dict[str, str]:
@@ -47,16 +68,25 @@ def labels(plan: Plan) -> dict[str, str]:
     }
 
 
-def _annotations(plan: Plan) -> dict[str, str]:
-    """Title and description in Argo's UI. Both hold only ids and label values, which cannot be Markdown or templates."""
+def _annotations(plan: Plan, resume: Resume | None) -> dict[str, str]:
+    """Title and description in Argo's UI hold only ids and label values, which cannot be Markdown or templates."""
     gpus = plan.step("train").limits.gpus
     where = f"on {gpus} GPU{'s' if gpus > 1 else ''}" if gpus else "on CPU"
-    return {
+    annotations = {
         "workflows.argoproj.io/title": f"Train {plan.model_name} {plan.model_version}",
         "workflows.argoproj.io/description": (
             f"ModelTraining {plan.training_id} with toolchain {plan.toolchain}, {where}; compiled by odahu-argo"
         ),
+        naming.DIGEST_ANNOTATION: digest(plan),
+        naming.SPEC_ANNOTATION: inert_json(_json(plan.spec)),
     }
+    if resume is not None:
+        annotations[naming.RESULTS_ANNOTATION] = inert_json(_json(dict(resume.results)))
+    return annotations
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _spec(plan: Plan) -> Object:
@@ -125,3 +155,26 @@ def _dag(plan: Plan) -> Object:
             task["dependencies"] = list(step.needs)
         tasks.append(task)
     return {"name": naming.ENTRYPOINT, "dag": {"tasks": tasks}}
+
+
+def _resumed(spec: Object, resume: Resume) -> Object:
+    """The same on the earlier workspace. The claim is not this workflow's own, so Argo does not remove it."""
+    templates = [template for template in spec["templates"] if not _is_of(template["name"], resume.finished)]
+    dag = next(template["dag"] for template in templates if template["name"] == naming.ENTRYPOINT)
+    tasks = []
+    for task in dag["tasks"]:
+        if task["name"] not in resume.finished:
+            needs = [name for name in task.get("dependencies", []) if name not in resume.finished]
+            tasks.append({**task, "dependencies": needs} if needs else {k: task[k] for k in ("name", "template")})
+    workspace = {"name": naming.WORKSPACE_CLAIM, "persistentVolumeClaim": {"claimName": resume.claim}}
+    others = {name: part for name, part in spec.items() if name not in ("volumeClaimTemplates", "volumeClaimGC")}
+    rest = [template for template in templates if template["name"] != naming.ENTRYPOINT]
+    return {
+        **others,
+        "volumes": [workspace],
+        "templates": [{"name": naming.ENTRYPOINT, "dag": {"tasks": tasks}}, *rest],
+    }
+
+
+def _is_of(template: str, finished: frozenset[str]) -> bool:
+    return template in finished or template.removeprefix("attempt-") in finished

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from odahu_argo import artifact_name, contract, naming, quantity
 from odahu_argo.contract import CheckoutSpec, DownloadSpec, PackageSpec, StepSpec, TrainSpec
@@ -64,7 +65,17 @@ def build_plan(resolved: ResolvedTraining, profile: Profile) -> Plan:
             for name, connection in resolved.connections.items()
         ),
         profile=profile,
+        spec=_spec_with_defaults(resolved),
     )
+
+
+def _spec_with_defaults(resolved: ResolvedTraining) -> dict[str, Any]:
+    """The training's spec as ODAHU's API would show it: what was written, and the defaults that ODAHU wrote beside it."""
+    spec = resolved.training.spec
+    written = spec.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
+    written["model"].setdefault("artifactNameTemplate", spec.model.artifact_name_template)
+    defaults = {"workDir": spec.work_dir, "outputConnection": resolved.output_connection}
+    return {**written, **{name: value for name, value in defaults.items() if not written.get(name)}}
 
 
 def _checkout(resolved: ResolvedTraining, profile: Profile) -> Step:

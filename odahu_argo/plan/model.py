@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from odahu_argo.contract import TRACKING_VARIABLE, StepSpec, TrainSpec
 from odahu_argo.profile import Profile
@@ -83,7 +83,10 @@ class ConnectionUse:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What becomes of one ModelTraining. Steps stand in an order in which they could run one after the other."""
+    """What becomes of one ModelTraining. Steps stand in an order in which they could run one after the other.
+
+    `spec` is what the training's author wrote, with ODAHU's defaults, as plain data by ODAHU's names.
+    """
 
     training_id: str
     model_name: str
@@ -93,6 +96,7 @@ class Plan:
     steps: tuple[Step, ...]
     connections: tuple[ConnectionUse, ...]
     profile: Profile
+    spec: Mapping[str, Any]
 
     @property
     def tracking(self) -> Literal["training", "server", "workspace"]:

@@ -1,0 +1,133 @@
+"""The Kubernetes API as far as trainings need it: a few verbs over plain objects, and the errors they end in.
+
+Objects are dictionaries as the API's JSON has them, read leniently. One implementation speaks to a real API (`kube`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from odahu_argo.errors import OdahuArgoError, ServiceFault, UserError
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of object and where the API keeps it. `group` is empty for Kubernetes' core."""
+
+    name: str
+    plural: str
+    group: str = ""
+    version: str = "v1"
+    namespaced: bool = True
+
+    @property
+    def api_version(self) -> str:
+        """As an object's `apiVersion` has it."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+
+WORKFLOW = Kind("Workflow", "workflows", "argoproj.io", "v1alpha1")
+CONFIG_MAP = Kind("ConfigMap", "configmaps")
+SECRET = Kind("Secret", "secrets")
+POD = Kind("Pod", "pods")
+EVENT = Kind("Event", "events")
+CLAIM = Kind("PersistentVolumeClaim", "persistentvolumeclaims")
+SERVICE_ACCOUNT = Kind("ServiceAccount", "serviceaccounts")
+ROLE = Kind("Role", "roles", "rbac.authorization.k8s.io")
+ROLE_BINDING = Kind("RoleBinding", "rolebindings", "rbac.authorization.k8s.io")
+DEPLOYMENT = Kind("Deployment", "deployments", "apps")
+NAMESPACE = Kind("Namespace", "namespaces", namespaced=False)
+NODE = Kind("Node", "nodes", namespaced=False)
+STORAGE_CLASS = Kind("StorageClass", "storageclasses", "storage.k8s.io", namespaced=False)
+DEFINITION = Kind("CustomResourceDefinition", "customresourcedefinitions", "apiextensions.k8s.io", namespaced=False)
+ACCESS_REVIEW = Kind("SelfSubjectAccessReview", "selfsubjectaccessreviews", "authorization.k8s.io", namespaced=False)
+
+
+class NotFound(UserError):
+    """There is no such object."""
+
+
+class AlreadyExists(UserError):
+    """An object of that name is there already; nothing was changed."""
+
+
+class Denied(UserError):
+    """The account may not do this (401, 403)."""
+
+
+class Refused(UserError):
+    """The API finds the object wrong (400, 413, 422)."""
+
+
+class Conflict(ServiceFault):
+    """Somebody else has changed the object since it was read; read it again."""
+
+
+class Expired(ServiceFault):
+    """The resource version is too old to watch from (410); list again."""
+
+
+class Unreachable(ServiceFault):
+    """No answer, a broken connection, or an answer that says the API is not well (429, 5xx). It may have been carried out."""
+
+
+ANSWERS: tuple[type[OdahuArgoError], ...] = (NotFound, AlreadyExists, Denied, Refused, Conflict, Expired, Unreachable)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """All objects that were asked for, and the version of the collection from which a watch can go on."""
+
+    items: Sequence[Object]
+    resource_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One change. `bookmark` says no more than how far the watch has come."""
+
+    type: Literal["added", "modified", "deleted", "bookmark"]
+    object: Object
+
+
+class Cluster(Protocol):
+    """A cluster, seen through one namespace. Every method may raise `Denied` and `Unreachable`.
+
+    Kinds without a namespace are reached by the same methods. `labels` select objects that have all of them; an empty
+    value asks only that the label is there.
+    """
+
+    @property
+    def namespace(self) -> str:
+        """The namespace that all methods work in."""
+
+    def get(self, kind: Kind, name: str) -> Object:
+        """The object; NotFound where there is none."""
+
+    def list(self, kind: Kind, labels: Mapping[str, str] | None = None) -> Listing:
+        """Every object with these labels, fetched in pages."""
+
+    def create(self, kind: Kind, body: Object, dry_run: bool = False) -> Object:
+        """Create it with fields checked strictly; with `dry_run` only see whether the API would. AlreadyExists, Refused."""
+
+    def replace(self, kind: Kind, body: Object) -> Object:
+        """Put it in place of the object of its name; Conflict where its `resourceVersion` is no longer the newest."""
+
+    def patch(self, kind: Kind, name: str, change: Object) -> Object:
+        """Merge the change into it (RFC 7386). NotFound, Refused."""
+
+    def apply(self, kind: Kind, body: Object, dry_run: bool = False) -> Object:
+        """Server-side apply by the field manager `odahu-argo`: create it or bring it up to date. Refused, Conflict."""
+
+    def delete(self, kind: Kind, name: str, uid: str | None = None) -> None:
+        """Delete it and, in the background, what it owns. NotFound; Conflict where it is not the one of that `uid`."""
+
+    def watch(self, kind: Kind, labels: Mapping[str, str] | None, resource_version: str) -> Iterator[Event]:
+        """Changes after that version, until the API ends the stream. Expired, Unreachable."""
+
+    def pod_log(self, pod: str, container: str, follow: bool = False) -> Iterator[str]:
+        """The lines that a container has printed, without line breaks. NotFound; Refused while it has not started."""
