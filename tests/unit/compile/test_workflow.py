@@ -10,6 +10,7 @@ import pytest
 
 from odahu_argo import Profile, build_plans, compile_workflow, explain, load, resolve
 from odahu_argo.compile.emit import to_yaml
+from odahu_argo.compile.workflow import Resume
 from odahu_argo.errors import UserError
 from odahu_argo.profile import GpuPool, Pool, Pools, Toleration, Tracking, Workspace
 from tests.manifests import CONNECTIONS, plan, training, write
