@@ -3,7 +3,8 @@
 A step is started as `python -m odahu_argo.steps <kind>`, in a pod or as a local process, and finds
 
 - its specification as one JSON text in the environment variable `ODAHU_ARGO_STEP`;
-- the workspace shared by all steps of a training: the checkout in `repository/`, results in `results/`;
+- the workspace shared by all steps of a training: the checkout in `repository/`, results in `results/`, files that
+  the training left for its zip in `output/`;
 - one folder for each connection it may use, holding one file for each field (`uri`, `keyID`, ...), as a
   Kubernetes Secret volume lays them out. Values in these files are plain, never base64.
 
@@ -69,7 +70,11 @@ class DownloadSpec:
 
 @dataclass(frozen=True, slots=True)
 class TrainSpec:
-    """Run `entry_point` of the MLflow project in `work_dir` and see that it logs exactly one model."""
+    """Train with the toolchain `trainer`: what MLflow and others need to know of the training.
+
+    `work_dir` is relative to the repository. For MLflow `entry_point` is one of the project's, and `environment_manager` says
+    where its program finds its packages; another toolchain may give `entry_point` its own meaning.
+    """
 
     kind: ClassVar[str] = "train"
     training_id: str
@@ -85,9 +90,9 @@ class TrainSpec:
 
 @dataclass(frozen=True, slots=True)
 class PackageSpec:
-    """Zip the trained model, name it by `artifact_name_template` and upload it to `connection`.
+    """Zip what the toolchain `trainer` has trained, name it by `artifact_name_template` and upload it to `connection`.
 
-    `environment` is the training's own: it may say where MLflow is and how to get in.
+    `toolchain` is the id of its manifest. `environment` is the training's own: it may say where MLflow is and how to get in.
     """
 
     kind: ClassVar[str] = "package"
@@ -98,6 +103,7 @@ class PackageSpec:
     artifact_name_template: str
     connection: str
     environment: dict[str, str] = field(default_factory=dict)
+    trainer: str = "mlflow"
 
 
 StepSpec = CheckoutSpec | DownloadSpec | TrainSpec | PackageSpec
@@ -148,6 +154,11 @@ class Room:
     def repository(self) -> Path:
         """The checkout. `workDir` and `localPath` are relative to it."""
         return self.workspace / "repository"
+
+    @property
+    def output(self) -> Path:
+        """The folder in which a training may leave files for the zip; empty at the beginning of each attempt."""
+        return self.workspace / "output"
 
     def result_file(self, name: str) -> Path:
         """The file that holds the result `name`: `commit-id`, `run-id` or `artifact-name`."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -61,7 +61,7 @@ class Manifests:
     """What was found, in the order given.
 
     `skipped` are documents of kinds that odahu-argo has no use for, `warnings` what was understood although it is not quite
-    right, `problems` what is wrong, and `refused` the kind and id of manifests that are there and cannot be used.
+    right, `problems` what is wrong, and `refused` manifests that are there and cannot be used, by kind and id.
     """
 
     trainings: tuple[Written[ModelTraining], ...] = ()
@@ -69,7 +69,7 @@ class Manifests:
     toolchains: tuple[Written[ToolchainIntegration], ...] = ()
     skipped: tuple[Document, ...] = ()
     problems: tuple[Problem, ...] = ()
-    refused: frozenset[tuple[str, str]] = frozenset()
+    refused: Mapping[tuple[str, str], Document] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
 
 
@@ -91,7 +91,7 @@ def gather(sources: Iterable[Path]) -> Manifests:
     problems: list[Problem] = []
     written: list[Written[Manifest]] = []
     skipped: list[Document] = []
-    refused: set[tuple[str, str]] = set()
+    refused: dict[tuple[str, str], Document] = {}
     for source in _files(sources, problems):
         for found in _parse(source.path, problems):
             if _is_for_others(found) or (source.from_folder and _is_no_manifest(found)):
@@ -99,7 +99,7 @@ def gather(sources: Iterable[Path]) -> Manifests:
             elif (manifest := _manifest(found, problems)) is not None:
                 written.append(Written(manifest, found))
             elif isinstance(found.value, dict):
-                refused.add((_kind(found.value) or "", str(found.value.get("id"))))
+                refused[_kind(found.value) or "", str(found.value.get("id"))] = found
     problems += _repeated_ids(written)
     return Manifests(
         trainings=_of_kind(written, ModelTraining),
@@ -108,7 +108,7 @@ def gather(sources: Iterable[Path]) -> Manifests:
         skipped=tuple(skipped),
         warnings=tuple(warning for each in written for warning in _warnings(each)),
         problems=tuple(problems),
-        refused=frozenset(refused),
+        refused=refused,
     )
 
 

@@ -9,12 +9,14 @@ from odahu_argo.document import Document, Path
 from odahu_argo.errors import Problem, UserError
 from odahu_argo.manifest.load import Manifests, Written
 from odahu_argo.manifest.models import Connection, ModelTraining, ToolchainIntegration, ToolchainIntegrationSpec
+from odahu_argo.naming import LABEL_PATTERN
 from odahu_argo.profile import Profile
 from odahu_argo.validation import nearest
 
 STORE_TYPES = ("s3", "gcs", "azureblob")
 BUILT_IN_TOOLCHAINS = {
-    "mlflow": ToolchainIntegration(id="mlflow", spec=ToolchainIntegrationSpec(entrypoint="mlflow")),
+    name: ToolchainIntegration(id=name, spec=ToolchainIntegrationSpec(entrypoint=name))
+    for name in ("mlflow", "mlflow-project")
 }
 
 
@@ -48,6 +50,7 @@ def look_up(
     """The trainings of which all that they name was found, and the problems of the others."""
     chosen, problems = _chosen(manifests, training_id)
     resolved = []
+    problems += _toolchain_mistakes_of_refused(manifests, training_id)
     for written in chosen:
         mistakes = list(_mistakes(written, manifests, profile))
         problems += mistakes
@@ -89,10 +92,24 @@ def _resolved(written: Written[ModelTraining], manifests: Manifests, profile: Pr
 
 def _mistakes(written: Written[ModelTraining], manifests: Manifests, profile: Profile) -> Iterator[Problem]:
     yield from _connection_mistakes(written, manifests, profile)
-    name, toolchains = written.manifest.spec.toolchain, _toolchains(manifests)
+    yield from _toolchain_mistake(written.manifest.spec.toolchain, written.document, manifests)
+
+
+def _toolchain_mistakes_of_refused(manifests: Manifests, training_id: str | None) -> Iterator[Problem]:
+    """A training that has other mistakes is told of this one too: its field can be read all the same."""
+    for (kind, refused_id), document in manifests.refused.items():
+        spec = document.value.get("spec")
+        name = spec.get("toolchain") if isinstance(spec, dict) else None
+        is_asked_for = kind == "ModelTraining" and training_id in (None, refused_id)
+        if is_asked_for and isinstance(name, str) and LABEL_PATTERN.fullmatch(name):
+            yield from _toolchain_mistake(name, document, manifests)
+
+
+def _toolchain_mistake(name: str, document: Document, manifests: Manifests) -> Iterator[Problem]:
+    toolchains = _toolchains(manifests)
     if name not in toolchains and ("ToolchainIntegration", name) not in manifests.refused:
         hint = f"{nearest(name, sorted(toolchains))} Otherwise give its ToolchainIntegration by -f"
-        yield Problem(f"there is no toolchain {name!r}", written.document.where(("spec", "toolchain")), hint)
+        yield Problem(f"there is no toolchain {name!r}", document.where(("spec", "toolchain")), hint)
 
 
 def _references(training: ModelTraining, output: str) -> Iterator[tuple[Path, str, tuple[str, ...]]]:

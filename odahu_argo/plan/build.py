@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from odahu_argo import artifact_name, contract, naming, quantity
@@ -10,7 +11,7 @@ from odahu_argo.contract import CheckoutSpec, DownloadSpec, PackageSpec, StepSpe
 from odahu_argo.errors import Problem, UserError
 from odahu_argo.manifest.load import Manifests
 from odahu_argo.manifest.models import ObjectStorage
-from odahu_argo.manifest.resolve import ResolvedTraining, look_up
+from odahu_argo.manifest.resolve import BUILT_IN_TOOLCHAINS, ResolvedTraining, look_up
 from odahu_argo.plan import checks, resources
 from odahu_argo.plan.model import ConnectionUse, Plan, Retry, Step
 from odahu_argo.profile import Profile
@@ -109,7 +110,7 @@ def _downloads(resolved: ResolvedTraining, profile: Profile) -> list[Step]:
 
 
 def _train(resolved: ResolvedTraining, profile: Profile, needs: tuple[str, ...]) -> Step:
-    spec, toolchain = resolved.training.spec, resolved.toolchain.spec
+    spec = resolved.training.spec
     limits, requests = resources.amounts(spec.resources, profile.training_resources)
     return Step(
         name="train",
@@ -122,10 +123,10 @@ def _train(resolved: ResolvedTraining, profile: Profile, needs: tuple[str, ...])
             hyper_parameters=dict(spec.hyper_parameters),
             environment=_environment(resolved),
             environment_manager=profile.environment_manager,
-            trainer=checks.trainer(toolchain.entrypoint) or toolchain.entrypoint,
+            trainer=_trainer(resolved),
         ),
         needs=needs,
-        image=spec.image or toolchain.default_image or profile.runner_image,
+        image=_training_image(resolved, profile),
         limits=limits,
         requests=requests,
         placement=resources.placement(profile.pools, gpu=limits.gpus > 0),
@@ -137,6 +138,7 @@ def _train(resolved: ResolvedTraining, profile: Profile, needs: tuple[str, ...])
 
 
 def _package(resolved: ResolvedTraining, profile: Profile) -> Step:
+    """The step that uploads the zip. A toolchain that is not built in lays it out too, so this step takes its image."""
     model = resolved.training.spec.model
     spec = PackageSpec(
         training_id=resolved.training.id,
@@ -146,9 +148,20 @@ def _package(resolved: ResolvedTraining, profile: Profile) -> Step:
         artifact_name_template=model.artifact_name_template,
         connection=resolved.output_connection,
         environment=_environment(resolved),
+        trainer=_trainer(resolved),
     )
     results = (contract.ARTIFACT_NAME,)
-    return _light_step("package", spec, ("train",), resolved, profile, profile.timeouts.package, results)
+    step = _light_step("package", spec, ("train",), resolved, profile, profile.timeouts.package, results)
+    return step if spec.trainer in BUILT_IN_TOOLCHAINS else replace(step, image=_training_image(resolved, profile))
+
+
+def _trainer(resolved: ResolvedTraining) -> str:
+    entrypoint = resolved.toolchain.spec.entrypoint
+    return checks.trainer(entrypoint) or entrypoint
+
+
+def _training_image(resolved: ResolvedTraining, profile: Profile) -> str:
+    return resolved.training.spec.image or resolved.toolchain.spec.default_image or profile.runner_image
 
 
 def _environment(resolved: ResolvedTraining) -> dict[str, str]:

@@ -8,12 +8,17 @@ from collections.abc import Iterator
 from odahu_argo import quantity
 from odahu_argo.document import Path
 from odahu_argo.errors import Problem
-from odahu_argo.manifest.resolve import ResolvedTraining
+from odahu_argo.manifest.resolve import BUILT_IN_TOOLCHAINS, ResolvedTraining
+from odahu_argo.naming import LABEL_PATTERN
 from odahu_argo.plan import resources
 from odahu_argo.profile import Profile
 
-TRAINERS = {"mlflow": "mlflow", "odahuflow-mlflow-runner": "mlflow"}
-"""The program that a toolchain's entrypoint names, by the last part of its path, to our trainer."""
+ODAHU_PROGRAMS = {
+    "odahu-flow-mlflow-runner": "mlflow",
+    "odahu-flow-mlflow-project-runner": "mlflow-project",
+    "odahuflow-mlflow-runner": "mlflow",
+}
+"""The programs that ODAHU's registrations name by a path in its own image, to the toolchains here that do the same."""
 
 
 def mistakes(resolved: ResolvedTraining, profile: Profile) -> Iterator[Problem]:
@@ -26,8 +31,13 @@ def mistakes(resolved: ResolvedTraining, profile: Profile) -> Iterator[Problem]:
 
 
 def trainer(entrypoint: str) -> str | None:
-    """Our trainer for a toolchain's entrypoint (ODAHU's registrations give a path in its own image), or None."""
-    return TRAINERS.get(posixpath.basename(entrypoint))
+    """The toolchain that an entrypoint names, or None where it is a path to an unknown program, or can be no name.
+
+    Any name passes: whether the training's image has a toolchain of this name is found there, so that what is compiled does
+    not depend on what is installed here.
+    """
+    known = ODAHU_PROGRAMS.get(posixpath.basename(entrypoint))
+    return known or (entrypoint if LABEL_PATTERN.fullmatch(entrypoint) else None)
 
 
 def _paths(resolved: ResolvedTraining) -> Iterator[Problem]:
@@ -82,10 +92,12 @@ def _amounts(resolved: ResolvedTraining, profile: Profile) -> Iterator[Problem]:
 def _toolchain(resolved: ResolvedTraining) -> Iterator[Problem]:
     spec = resolved.toolchain.spec
     if trainer(spec.entrypoint) is None:
-        message = (
-            f"the toolchain {resolved.toolchain.id!r} trains with {spec.entrypoint!r}, which odahu-argo does not know"
+        message = f"the toolchain {resolved.toolchain.id!r} trains with {spec.entrypoint!r}, which names no toolchain"
+        hint = (
+            f"its entrypoint must be {' or '.join(BUILT_IN_TOOLCHAINS)}, "
+            "or the name under which a package in the image brings one (docs/toolchains.md)"
         )
-        yield Problem(message, resolved.document.where(("spec", "toolchain")), f"known: {', '.join(TRAINERS)}")
+        yield Problem(message, resolved.document.where(("spec", "toolchain")), hint)
 
 
 def _node_selector(resolved: ResolvedTraining, profile: Profile) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from odahu_argo import naming, quantity
 from odahu_argo.contract import CheckoutSpec, DownloadSpec, PackageSpec, TrainSpec
+from odahu_argo.manifest.resolve import BUILT_IN_TOOLCHAINS
 from odahu_argo.plan.model import Amounts, ConnectionUse, Plan, Step
 
 _TRACKING = {
@@ -100,7 +101,10 @@ def _what(step: Step, uses: dict[str, ConnectionUse], plan: Plan) -> str:
             return f"copy {source} to {local_path}"
         case TrainSpec() as spec:
             given = ", ".join(f"{name}={_shown(value)}" for name, value in spec.hyper_parameters.items())
-            return f"run {spec.entry_point} of the MLflow project in {spec.work_dir}, {given or 'no parameters'}"
+            program = "of the MLflow project"
+            if spec.trainer not in BUILT_IN_TOOLCHAINS:
+                program = f"by the toolchain {spec.trainer}, which the image must bring,"
+            return f"run {spec.entry_point} {program} in {spec.work_dir}, {given or 'no parameters'}"
         case PackageSpec(connection=connection):
             return f"zip the model as {plan.artifact_name_preview} and upload it to {_source(uses[connection])}"
 
@@ -134,9 +138,14 @@ def _operation(plan: Plan) -> Iterator[str]:
     yield f"Workspace: a volume of {profile.workspace.size}, removed after success, kept after a failure."
     retries = f"{profile.retries.transfer} times (train: {profile.retries.train})"
     yield f"Tried again: after a fault of a node or server, {retries}; after a mistake, never."
-    yield f"MLflow's records: {_TRACKING[plan.tracking]}."
+    if _trainer(plan) in BUILT_IN_TOOLCHAINS:
+        yield f"MLflow's records: {_TRACKING[plan.tracking]}."
     yield f"Logs: kept {duration(quantity.seconds(profile.keep.pods))} with the pods{_archive(plan)}."
     yield f"On the cluster there must be: the Secrets {secrets}; the service account {profile.service_account}."
+
+
+def _trainer(plan: Plan) -> str:
+    return next(step.spec.trainer for step in plan.steps if isinstance(step.spec, TrainSpec))
 
 
 def _archive(plan: Plan) -> str:

@@ -45,6 +45,6 @@ def _require_inside(folder: Path, path: Path, name: str) -> None:
     resolved = path.resolve()
     if not resolved.is_relative_to(folder.resolve()) or not resolved.is_file():
         raise UserError(
-            f"{name} of the model is a symbolic link that leads to no file of the model",
-            hint="log the file itself instead of a link",
+            f"{name} of the model is neither a file nor a symbolic link to a file of the model",
+            hint="log or write the file itself instead",
         )

@@ -13,8 +13,8 @@ import yaml
 
 from odahu_argo.errors import UserError
 from odahu_argo.steps.log import log
+from odahu_argo.steps.output import PROJECT_FILE
 
-PROJECT_FILE = "odahuflow.project.yaml"
 MODEL_FOLDER = "odahuflow_model"
 SAMPLES = ("head_input.pkl", "head_output.pkl")
 _FORMAT = "1.0"

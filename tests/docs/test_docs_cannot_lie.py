@@ -84,6 +84,12 @@ def test_every_field_of_a_manifest_is_told(manifest: type[BaseModel]) -> None:
     assert missing == set()
 
 
+@pytest.mark.parametrize(("language", "file"), [("toml", "pyproject.toml"), ("python", "least_squares.py")])
+def test_the_toolchain_that_is_printed_is_the_one_that_trains(language: str, file: str) -> None:
+    [printed] = blocks(DOCS / "toolchains.md", language)
+    assert printed == (ROOT / "tests" / "data" / "least-squares" / file).read_text(encoding="utf-8")
+
+
 GENERATED = "<!-- What follows is written by `make goldens`. -->\n"
 
 

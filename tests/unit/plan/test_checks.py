@@ -4,8 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from odahu_argo.contract import PackageSpec, TrainSpec
 from odahu_argo.errors import UserError
-from tests.manifests import plan, problems
+from odahu_argo.manifest.load import gather
+from odahu_argo.plan.build import plan_trainings
+from odahu_argo.plan.model import Plan
+from odahu_argo.profile import Profile
+from tests.manifests import plan, problems, training, write
 
 
 def data(local_path: str, remote_path: str = "") -> dict[str, object]:
@@ -60,16 +65,51 @@ def test_a_folder_and_a_file_may_share_a_parent(tmp_path: Path) -> None:
     assert len(plan(tmp_path, data=both).steps) == 6
 
 
-def test_a_toolchain_whose_program_is_unknown_is_refused(tmp_path: Path) -> None:
-    from odahu_argo import Profile, build_plans, load, resolve
-    from tests.manifests import training, write
+def plan_with_toolchain(folder: Path, **spec: object) -> Plan:
+    own = {"kind": "ToolchainIntegration", "id": "own", "spec": spec}
+    [planned] = plan_trainings(gather([write(folder, training(toolchain="own"), own)]), Profile())
+    return planned
 
-    own = {"kind": "ToolchainIntegration", "id": "own", "spec": {"entrypoint": "/usr/bin/train"}}
+
+@pytest.mark.parametrize("entrypoint", ["/usr/bin/train", "bin/least-squares", "least squares", "-x"])
+def test_a_toolchain_that_is_no_name_is_refused(tmp_path: Path, entrypoint: str) -> None:
     with pytest.raises(UserError) as error:
-        build_plans(resolve(load([write(tmp_path, training(toolchain="own"), own)]), Profile()), Profile())
+        plan_with_toolchain(tmp_path, entrypoint=entrypoint)
     assert problems(error.value) == [
-        "spec.toolchain: the toolchain 'own' trains with '/usr/bin/train', which odahu-argo does not know"
+        f"spec.toolchain: the toolchain 'own' trains with {entrypoint!r}, which names no toolchain"
     ]
+
+
+@pytest.mark.parametrize(
+    ("entrypoint", "trainer"),
+    [
+        ("mlflow", "mlflow"),
+        ("mlflow-project", "mlflow-project"),
+        ("/opt/conda/bin/odahu-flow-mlflow-runner", "mlflow"),
+        ("/opt/conda/bin/odahu-flow-mlflow-project-runner", "mlflow-project"),
+        ("least-squares", "least-squares"),
+    ],
+)
+def test_an_entrypoint_names_the_toolchain_that_both_steps_use(tmp_path: Path, entrypoint: str, trainer: str) -> None:
+    planned = plan_with_toolchain(tmp_path, entrypoint=entrypoint)
+    train, package = planned.step("train").spec, planned.step("package").spec
+    assert isinstance(train, TrainSpec)
+    assert isinstance(package, PackageSpec)
+    assert (train.trainer, package.trainer) == (trainer, trainer)
+
+
+@pytest.mark.parametrize(
+    ("entrypoint", "package"), [("mlflow-project", Profile().runner_image), ("least-squares", "registry/squares:1")]
+)
+def test_a_toolchain_of_another_package_packs_in_its_own_image(tmp_path: Path, entrypoint: str, package: str) -> None:
+    planned = plan_with_toolchain(tmp_path, entrypoint=entrypoint, defaultImage="registry/squares:1")
+    assert [planned.step(name).image for name in ("train", "package")] == ["registry/squares:1", package]
+
+
+def test_a_missing_toolchain_is_told_together_with_a_wrong_type(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as error:
+        plan_trainings(gather([write(tmp_path, training(toolchain="mlfow", data="none"))]), Profile())
+    assert problems(error.value) == ["spec.data: must be a list", "spec.toolchain: there is no toolchain 'mlfow'"]
 
 
 def test_the_mistakes_of_several_fields_come_together(tmp_path: Path) -> None:
@@ -79,11 +119,6 @@ def test_the_mistakes_of_several_fields_come_together(tmp_path: Path) -> None:
 
 
 def test_documents_references_and_checks_are_told_in_one_go(tmp_path: Path) -> None:
-    from odahu_argo.manifest.load import gather
-    from odahu_argo.plan.build import plan_trainings
-    from odahu_argo.profile import Profile
-    from tests.manifests import training, write
-
     unreadable = {**training(), "id": "Unreadable"}
     lost = {**training(vcsName="lost"), "id": "lost"}
     outside = {**training(workDir="/x"), "id": "outside"}

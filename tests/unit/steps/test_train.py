@@ -79,7 +79,11 @@ def test_nothing_is_left_in_the_process_that_ran_the_step(project: Workplace, tr
         (replace(SPEC, work_dir="./"), "no MLproject file", "workDir must name"),
         (replace(SPEC, work_dir="../"), "workDir '../' leaves the repository", "inside the repository"),
         (replace(SPEC, environment_manager="docker"), "environment manager 'docker'", "local, virtualenv, conda"),
-        (replace(SPEC, trainer="other"), "trainer 'other' is not supported", "mlflow"),
+        (
+            replace(SPEC, trainer="mlfow"),
+            "no toolchain 'mlfow' is installed",
+            "did you mean 'mlflow'? there are: mlflow, ",
+        ),
     ],
 )
 def test_a_training_that_cannot_run_is_told_with_what_there_is(

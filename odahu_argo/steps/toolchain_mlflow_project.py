@@ -1,0 +1,67 @@
+"""The toolchain `mlflow-project`: an MLflow project of which no model is asked; what its program writes is the output.
+
+As in ODAHU (its reference on trainings, "MLFlow Project toolchain"): the program finds a folder for its files in
+`ODAHUFLOW_OUTPUT_DIR`, and a folder of the repository that `STATIC_ARTIFACTS_DIR` names, from workDir, is put in first.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from odahu_argo.contract import PackageSpec, Room, TrainSpec
+from odahu_argo.errors import UserError
+from odahu_argo.steps import output
+from odahu_argo.steps.log import log
+from odahu_argo.steps.mlflow_run import run_project
+from odahu_argo.storage.paths import inside
+
+OUTPUT_VARIABLES = ("ODAHUFLOW_OUTPUT_DIR", "OUTPUT_DIR")
+STATIC_VARIABLE = "STATIC_ARTIFACTS_DIR"
+
+
+def train(spec: TrainSpec, room: Room) -> None:
+    """Copy the static files, then run the project, whose program may add to them and replace them.
+
+    Raises:
+        UserError: STATIC_ARTIFACTS_DIR leaves the repository, project or hyperparameters are wrong, or the program failed.
+        ServiceFault: the tracking server, the preparation of the environment or the disk failed.
+    """
+    _copy_static(spec, room)
+    folder = {name: str(room.output) for name in OUTPUT_VARIABLES if name not in spec.environment}
+    _, finished = run_project(spec, room, folder)
+    files = sum(1 for path in room.output.rglob("*") if not path.is_dir())
+    if not files:
+        log("train", f"warning: the program has written nothing to the folder that {OUTPUT_VARIABLES[0]} names")
+    log("train", f"done: run {finished.info.run_id} has left {files} {'file' if files == 1 else 'files'}")
+
+
+def fill(content: Path, spec: PackageSpec, room: Room) -> None:
+    """Put all that was written into the zip, beside ODAHU's description of it.
+
+    Raises:
+        UserError: the output folder is gone.
+        ServiceFault: the disk failed.
+    """
+    output.fill(content, spec, room)
+    output.write_project_file(content, spec, room)
+
+
+def _copy_static(spec: TrainSpec, room: Room) -> None:
+    named = os.environ.get(STATIC_VARIABLE)
+    if not named:
+        return
+    folder = inside(room.repository, f"{spec.work_dir or '.'}/{named}", STATIC_VARIABLE)
+    if not folder.is_dir():
+        log("train", f"warning: {STATIC_VARIABLE} names {named!r}, which is no folder in {spec.work_dir or './'}")
+        return
+    log("train", f"copying the files in {named}")
+    try:
+        shutil.copytree(folder, room.output, dirs_exist_ok=True)
+    except shutil.Error as error:
+        source, _, why = error.args[0][0]
+        raise UserError(
+            f"{Path(source).relative_to(folder)} in {STATIC_VARIABLE} {named!r} cannot be copied: {why}",
+            hint="each must be a file, or a link that leads to one",
+        ) from error

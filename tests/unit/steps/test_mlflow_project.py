@@ -1,0 +1,156 @@
+"""The toolchain `mlflow-project`: no model is asked for, and the zip holds what the program wrote and the static files."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from odahu_argo.contract import PackageSpec, TrainSpec
+from odahu_argo.errors import UserError
+from tests.servers.mlflow_project import PACKAGE, Tracking
+from tests.servers.workplace import Workplace
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own, of SQLAlchemy 2.1
+
+MLPROJECT = """\
+entry_points:
+  write:
+    parameters: {text: string}
+    command: "mkdir $ODAHUFLOW_OUTPUT_DIR/deep && echo {text} > $ODAHUFLOW_OUTPUT_DIR/deep/model.txt"
+  replace: {command: "echo new > $OUTPUT_DIR/a.txt"}
+  nothing: {command: "true"}
+  steal: {command: "ln -s /etc/passwd $OUTPUT_DIR/a.txt"}
+  steal-folder: {command: "ln -s /etc/ssl $OUTPUT_DIR/folder"}
+  steal-all: {command: "rm -r $OUTPUT_DIR && ln -s /etc $OUTPUT_DIR"}
+  describe: {command: "ln -s ../../outside $OUTPUT_DIR/odahuflow.project.yaml"}
+  pipe: {command: "mkfifo $OUTPUT_DIR/pipe"}
+"""
+
+
+def spec(entry_point: str, environment: Mapping[str, str] | None = None, **hyper_parameters: str) -> TrainSpec:
+    return TrainSpec(
+        training_id="wine-training",
+        model_name="wine",
+        model_version="1.0",
+        work_dir="project",
+        entry_point=entry_point,
+        hyper_parameters=hyper_parameters,
+        environment=dict(environment or {}),
+        trainer="mlflow-project",
+    )
+
+
+@pytest.fixture
+def scripts(workplace: Workplace, tracking: Tracking) -> Workplace:
+    """A room whose checkout holds a project without a model, and a folder of static files."""
+    static = workplace.repository / "project" / "static"
+    (static / "deep").mkdir(parents=True)
+    (static / "a.txt").write_text("old\n")
+    (static / "deep" / "b.txt").write_text("b\n")
+    (workplace.repository / "project" / "MLproject").write_text(MLPROJECT)
+    return workplace
+
+
+def packed(workplace: Workplace, tmp_path: Path) -> dict[str, str]:
+    """The text of each file in the zip, as the step package makes it."""
+    workplace.connect("out", {"type": "file", "uri": (tmp_path / "store").as_uri()})
+    package: PackageSpec = replace(PACKAGE, toolchain="scripts", trainer="mlflow-project")
+    workplace.run(package)
+    [file] = (tmp_path / "store").iterdir()
+    with zipfile.ZipFile(file) as archive:
+        return {name: archive.read(name).decode() for name in archive.namelist()}
+
+
+def test_the_zip_holds_what_the_program_wrote_and_odahus_description(scripts: Workplace, tmp_path: Path) -> None:
+    scripts.run(spec("write", text="hello"))
+    files = packed(scripts, tmp_path)
+    project = yaml.safe_load(files.pop("odahuflow.project.yaml"))
+    assert files == {"deep/model.txt": "hello\n"}
+    assert project == {"name": "wine", "version": "1.0", "output": {"run_id": scripts.room.read_result("run-id")}}
+
+
+def test_the_run_is_recorded_as_with_the_toolchain_mlflow(scripts: Workplace, tracking: Tracking) -> None:
+    scripts.run(spec("nothing"))
+    run = tracking.client.get_run(scripts.room.read_result("run-id"))
+    assert (run.info.status, run.data.tags["training_id"]) == ("FINISHED", "wine-training")
+
+
+def test_static_files_come_first_and_can_be_replaced(scripts: Workplace, tmp_path: Path) -> None:
+    scripts.run(spec("replace", {"STATIC_ARTIFACTS_DIR": "static"}))
+    files = packed(scripts, tmp_path)
+    assert (files["a.txt"], files["deep/b.txt"], len(files)) == ("new\n", "b\n", 3)
+
+
+def test_a_link_among_static_files_becomes_the_file(scripts: Workplace, tmp_path: Path) -> None:
+    (scripts.repository / "project" / "static" / "link").symlink_to("../MLproject")
+    scripts.run(spec("nothing", {"STATIC_ARTIFACTS_DIR": "static"}))
+    assert packed(scripts, tmp_path)["link"] == MLPROJECT
+
+
+def test_a_link_to_nowhere_among_static_files_is_told(scripts: Workplace) -> None:
+    (scripts.repository / "project" / "static" / "link").symlink_to("nowhere")
+    with pytest.raises(UserError, match="link in STATIC_ARTIFACTS_DIR 'static' cannot be copied"):
+        scripts.run(spec("nothing", {"STATIC_ARTIFACTS_DIR": "static"}))
+
+
+@pytest.mark.parametrize("path", ["../../elsewhere", "/etc"])
+def test_static_files_come_from_the_repository(scripts: Workplace, path: str) -> None:
+    if path == "/etc":
+        (scripts.repository / "project" / "etc").symlink_to("/etc")
+        path = "etc"
+    with pytest.raises(UserError, match=r"STATIC_ARTIFACTS_DIR 'project/.*' leaves the repository"):
+        scripts.run(spec("nothing", {"STATIC_ARTIFACTS_DIR": path}))
+
+
+def test_static_files_that_are_not_there_are_a_warning_as_in_odahu(
+    scripts: Workplace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scripts.run(spec("nothing", {"STATIC_ARTIFACTS_DIR": "sttic"}))
+    said = capsys.readouterr().out
+    assert "train: warning: STATIC_ARTIFACTS_DIR names 'sttic', which is no folder in project\n" in said
+    assert "train: warning: the program has written nothing to the folder that ODAHUFLOW_OUTPUT_DIR names\n" in said
+
+
+def test_what_an_earlier_attempt_wrote_is_gone(scripts: Workplace, tmp_path: Path) -> None:
+    scripts.run(spec("write", text="first"))
+    scripts.run(spec("nothing"))
+    assert list(packed(scripts, tmp_path)) == ["odahuflow.project.yaml"]
+
+
+def test_a_further_attempt_at_packaging_finds_all_files_again(scripts: Workplace, tmp_path: Path) -> None:
+    scripts.run(spec("write", text="hello"))
+    first = packed(scripts, tmp_path)
+    scripts.run(replace(PACKAGE, trainer="mlflow-project"))
+    [file] = (tmp_path / "store").iterdir()
+    with zipfile.ZipFile(file) as archive:
+        assert set(archive.namelist()) == set(first)
+
+
+@pytest.mark.parametrize(
+    ("entry_point", "told"),
+    [
+        ("steal", "a.txt of the model is neither a file nor a symbolic link to a file of the model"),
+        ("steal-folder", "folder of the model is neither a file nor"),
+        ("steal-all", "output folder .* is no longer there"),
+        ("pipe", "pipe of the model is neither a file"),
+    ],
+)
+def test_packaging_follows_no_link_that_the_program_left(
+    scripts: Workplace, tmp_path: Path, entry_point: str, told: str
+) -> None:
+    scripts.run(spec(entry_point))
+    with pytest.raises(UserError, match=told):
+        packed(scripts, tmp_path)
+
+
+def test_the_description_is_not_written_through_a_link(scripts: Workplace, tmp_path: Path) -> None:
+    outside = scripts.room.workspace / "outside"
+    outside.write_text("untouched")
+    scripts.run(spec("describe"))
+    assert "name: wine" in packed(scripts, tmp_path)["odahuflow.project.yaml"]
+    assert outside.read_text() == "untouched"
