@@ -36,6 +36,10 @@ RESULTS_ANNOTATION = LABEL_PREFIX + "results"
 """What steps of an earlier attempt have left, which this one does not run again, in JSON."""
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 MANAGED_BY = "odahu-argo"
+SUBMISSION_ANNOTATION = LABEL_PREFIX + "submission"
+"""Drawn anew for each submission, so that a workflow can be told from one of the same content that another has sent."""
+DELETED_ANNOTATION = LABEL_PREFIX + "deleted"
+"""On a workflow that is removed with its training: nothing is to be remembered of it."""
 
 
 def shorten(name: str, limit: int = LABEL_LENGTH) -> str:
