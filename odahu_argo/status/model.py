@@ -17,7 +17,7 @@ ENDED: tuple[State, ...] = ("succeeded", "failed")
 class PodRun:
     """One pod of a step: attempt 1 and what followed. Times as Kubernetes writes them (RFC 3339), empty where unknown.
 
-    `archived_log` is Argo's artifact entry of the pod's log, where Argo has archived it.
+    `archived_log` is Argo's artifact entry of the pod's log, where Argo has archived it; `pod` is the pod's name.
     """
 
     node_id: str
@@ -28,6 +28,7 @@ class PodRun:
     started: str = ""
     finished: str = ""
     archived_log: Mapping[str, Any] | None = None
+    pod: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,9 @@ class Status:
     """What became of a training.
 
     `reason` is a word in Kubernetes' or Argo's spelling (`OOMKilled`, `Unschedulable`), `message` a plain sentence, `hint`
-    how to mend it; `exit_code` and `step` are those of the failed step, or of the one that is waited for. `phase` is
-    Argo's own, as it stood in the object.
+    how to mend it. `step` is the one that failed, that runs or that is waited for, `exit_code` that of the failed one.
+    `phase` is Argo's own, as it stood in the object, and `workflow` the object's name. `offloaded`: the nodes are not in the
+    object but in the database of Argo's controller, which its server reads.
     """
 
     state: State
@@ -73,6 +75,8 @@ class Status:
     artifacts: Artifacts = Artifacts()
     steps: tuple[StepStatus, ...] = ()
     phase: str = ""
+    workflow: str = ""
+    offloaded: bool = False
 
     @property
     def has_ended(self) -> bool:

@@ -1,0 +1,143 @@
+"""The nodes of a Workflow's status, read leniently: in the object, compressed in it, or kept elsewhere.
+
+Source: Argo's `NodeStatus` (https://argo-workflows.readthedocs.io/en/latest/fields/#nodestatus) and its way with large
+workflows (https://argo-workflows.readthedocs.io/en/latest/offloading-large-workflows/).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from odahu_argo.status.lenient import look, mapping, sequence, text, whole
+
+LARGEST_NODES = 16 * 1024 * 1024
+"""Bytes of JSON. Argo compresses nodes that would not fit an object of one MiB; more than this is no workflow of ours."""
+MOST_NODES = 20_000
+_GZIP = 31
+POD_TYPES = frozenset({"Pod", "HTTP", "Plugin"})
+FAILED = frozenset({"Failed", "Error"})
+SKIPPED = frozenset({"Skipped", "Omitted"})
+ENDED = FAILED | SKIPPED | {"Succeeded"}
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One node of the tree. Texts are empty where Argo has not written them.
+
+    `name` is the path from the workflow (`wine-1.train(0)`), `template` the template it carries out, `lock` what it waits
+    for, `results` its output parameters that have a value, by their global names, `log` Argo's entry of the archived log.
+    """
+
+    id: str
+    name: str
+    type: str
+    phase: str
+    message: str
+    template: str
+    started: str
+    finished: str
+    host: str
+    lock: str
+    exit_code: int | None
+    progress: float | None
+    results: Mapping[str, str]
+    log: Mapping[str, Any] | None
+
+    @property
+    def is_pod(self) -> bool:
+        """Whether it does work of its own."""
+        return self.type in POD_TYPES
+
+    @property
+    def has_run(self) -> bool:
+        """Whether its pod has begun."""
+        if self.phase in FAILED:
+            return self.exit_code is not None or bool(self.host)
+        return self.phase in ("Running", "Succeeded")
+
+
+@dataclass(frozen=True, slots=True)
+class Nodes:
+    """The nodes in the order of their beginning, and where they are when they are not in the object.
+
+    `offloaded`: Argo keeps them in its database, and its server shows them. `unreadable`: they are compressed in a way that
+    cannot be read, or are too many.
+    """
+
+    found: tuple[Node, ...] = ()
+    missing: Literal["", "offloaded", "unreadable"] = ""
+
+
+def read_nodes(status: object) -> Nodes:
+    """All nodes of a Workflow's status that are mappings. Never raises."""
+    raw = look(status, "nodes")
+    if isinstance(raw, Mapping) and raw:
+        return _nodes(raw)
+    if text(look(status, "offloadNodeStatusVersion")):
+        return Nodes(missing="offloaded")
+    compressed = look(status, "compressedNodes")
+    if isinstance(compressed, str) and compressed:
+        unpacked = _unpacked(compressed)
+        return Nodes(missing="unreadable") if unpacked is None else _nodes(unpacked)
+    return Nodes()
+
+
+def results(parameters: object) -> dict[str, str]:
+    """Output parameters by their global names, else their names. One that is listed without a value counts as nothing."""
+    named = ((mapping(each).get("globalName") or mapping(each).get("name"), each) for each in sequence(parameters))
+    values = {text(name): text(mapping(each).get("value")) for name, each in named if isinstance(name, str)}
+    return {name: value for name, value in values.items() if value}
+
+
+def _unpacked(compressed: str) -> Mapping[str, Any] | None:
+    """Base64 of gzip of JSON, as Argo writes it; None where it is not that. zstd and brotli (options of 4.1) are not read."""
+    if len(compressed) > LARGEST_NODES:
+        return None
+    try:
+        unpacking = zlib.decompressobj(_GZIP)
+        written = unpacking.decompress(base64.b64decode(compressed, validate=True), LARGEST_NODES)
+        whole_text = unpacking.eof and not unpacking.unconsumed_tail
+        value = json.loads(written) if whole_text else None
+    except (ValueError, zlib.error, RecursionError):
+        return None
+    return value if isinstance(value, Mapping) else None
+
+
+def _nodes(raw: Mapping[Any, Any]) -> Nodes:
+    if len(raw) > MOST_NODES:
+        return Nodes(missing="unreadable")
+    found = [_node(text(key), value) for key, value in raw.items() if isinstance(value, Mapping)]
+    return Nodes(tuple(sorted(found, key=lambda node: (node.started or "~", node.name))))
+
+
+def _node(key: str, raw: Mapping[str, Any]) -> Node:
+    outputs = mapping(raw.get("outputs"))
+    logs = [each for each in sequence(outputs.get("artifacts")) if mapping(each).get("name") == "main-logs"]
+    return Node(
+        id=text(raw.get("id")) or key,
+        name=text(raw.get("name")) or text(raw.get("displayName")) or key,
+        type=text(raw.get("type")),
+        phase=text(raw.get("phase")),
+        message=text(raw.get("message")),
+        template=text(raw.get("templateName")) or text(look(raw, "templateRef", "template")),
+        started=text(raw.get("startedAt")),
+        finished=text(raw.get("finishedAt")),
+        host=text(raw.get("hostNodeName")),
+        lock=text(look(raw, "synchronizationStatus", "waiting")),
+        exit_code=whole(outputs.get("exitCode")),
+        progress=_progress(text(raw.get("progress"))),
+        results=results(outputs.get("parameters")),
+        log=mapping(logs[-1]) if logs else None,
+    )
+
+
+def _progress(written: str) -> float | None:
+    """`N/M` as a number between 0 and 1."""
+    done, _, all_of_it = written.partition("/")
+    part, total = whole(done), whole(all_of_it)
+    return part / total if part is not None and total and 0 <= part <= total else None
