@@ -109,7 +109,7 @@ class Cluster(Protocol):
         """The object; NotFound where there is none."""
 
     def list(self, kind: Kind, labels: Mapping[str, str] | None = None) -> Listing:
-        """Every object with these labels, fetched in pages."""
+        """Every object with these labels, fetched in pages; each says its `kind` and `apiVersion`."""
 
     def create(self, kind: Kind, body: Object, dry_run: bool = False) -> Object:
         """Create it with fields checked strictly; with `dry_run` only see whether the API would. AlreadyExists, Refused."""
@@ -121,13 +121,21 @@ class Cluster(Protocol):
         """Merge the change into it (RFC 7386). NotFound, Refused."""
 
     def apply(self, kind: Kind, body: Object, dry_run: bool = False) -> Object:
-        """Server-side apply by the field manager `odahu-argo`: create it or bring it up to date. Refused, Conflict."""
+        """Server-side apply by the field manager `odahu-argo`: create it or bring it up to date. Refused.
+
+        Fields that another manager has set are taken over.
+        """
 
     def delete(self, kind: Kind, name: str, uid: str | None = None) -> None:
         """Delete it and, in the background, what it owns. NotFound; Conflict where it is not the one of that `uid`."""
 
-    def watch(self, kind: Kind, labels: Mapping[str, str] | None, resource_version: str) -> Iterator[Event]:
-        """Changes after that version, until the API ends the stream. Expired, Unreachable."""
+    def watch(
+        self, kind: Kind, labels: Mapping[str, str] | None, resource_version: str, seconds: float | None = None
+    ) -> Iterator[Event]:
+        """Changes after that version, until the API ends the stream, at the latest after `seconds`. Expired, Unreachable.
+
+        It is one request, opened with the first `next` and closed with the iterator; `status.watch` goes on after its end.
+        """
 
     def pod_log(self, pod: str, container: str, follow: bool = False) -> Iterator[str]:
         """The lines that a container has printed, without line breaks. NotFound; Refused while it has not started."""

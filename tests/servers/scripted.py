@@ -1,0 +1,70 @@
+"""A server that answers as it is told, for answers that a real Kubernetes API cannot be made to give."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`body` is sent as JSON, or as it is where it is bytes; with `length` the server promises so many bytes."""
+
+    code: int
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+    length: int | None = None
+
+
+@dataclass
+class Scripted:
+    address: str
+    answers: list[Answer]
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    """Method and path of each request so far."""
+
+
+@contextmanager
+def answering(*answers: Answer, tls: ssl.SSLContext | None = None) -> Iterator[Scripted]:
+    """Gives these answers in turn, the last one again and again."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def handle_any(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            scripted.asked.append((self.command, self.path))
+            answer = scripted.answers.pop(0) if len(scripted.answers) > 1 else scripted.answers[0]
+            body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
+            self.send_response(answer.code)
+            for name, value in answer.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(answer.length or len(body)))
+            self.send_header("Connection", "close")
+            self.end_headers()
+            self.wfile.write(body)
+            self.close_connection = True
+
+        do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = handle_any
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Silent."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    scheme = "http" if tls is None else "https"
+    scripted = Scripted(f"{scheme}://127.0.0.1:{server.server_port}", list(answers))
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        yield scripted
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
