@@ -4,7 +4,7 @@ BIN := .venv/bin
 UV := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format goldens constraints clean
+.PHONY: help install demo test test-large lint format goldens constraints clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ demo: install ## train the wine example on this machine, from its manifest to th
 
 test: install ## run the tests
 	$(BIN)/python -m pytest -n 2 $(TESTS)
+
+test-large: install ## send and fetch 1 GiB by each protocol; tells time and memory
+	$(BIN)/python -m pytest -q -m large tests/large
 
 lint: install ## check format, lint rules, types and the direction of imports
 	$(BIN)/ruff format --check .

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from functools import partial
 
-from odahu_argo.contract import DownloadSpec, Room
+from odahu_argo.contract import DownloadSpec, Room, spec_to_json
 from odahu_argo.errors import UserError
 from odahu_argo.steps.connection import read_connection
 from odahu_argo.steps.log import log
@@ -36,7 +36,7 @@ def run(spec: DownloadSpec, room: Room) -> None:
     _say(f"{_files(len(copies))}, {human_size(size)}")
 
     started = time.monotonic()
-    download_all(store, copies, Percentage(size, _say))
+    download_all(store, copies, Percentage(size, _say), owner=spec_to_json(spec))
     report(100)
     _say(f"done: {_files(len(copies))}, {size} bytes, {time.monotonic() - started:.1f} s")
 

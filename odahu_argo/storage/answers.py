@@ -14,12 +14,14 @@ AGAIN = "try again later"
 class Dialect:
     """The codes of one kind of store: what they mean and how to mend it, and which of them say that it is busy.
 
-    `remedy` is the advice for a refusal with a code that is not listed.
+    `remedy` is the advice for a refusal with a code that is not listed. `lost` are the codes for an upload whose first
+    parts the server does not have any more.
     """
 
     meanings: Mapping[str, tuple[str, str]]
     busy: Collection[str]
     remedy: str
+    lost: Collection[str] = ()
 
     def refusal(self, what: str, status: int, code: str) -> OdahuArgoError:
         """The error for an answer with this HTTP status and code.
@@ -29,9 +31,16 @@ class Dialect:
         if code in self.meanings:
             reason, hint = self.meanings[code]
             return UserError(f"{what}: {reason} ({code})", hint=hint)
+        if code in self.lost:
+            return parts_lost(what)
         if status >= 500 or code in self.busy:
             return ServiceFault(f"{what}: the server answered {status} {code}", hint=AGAIN)
         return UserError(f"{what}: the server refused it ({status} {code})", hint=self.remedy)
+
+
+def parts_lost(what: str) -> ServiceFault:
+    """The error for an upload in parts that the server has forgotten meanwhile."""
+    return ServiceFault(f"{what}: the server has lost the parts that were sent", hint=AGAIN)
 
 
 def unreachable(what: str, where: str, error: Exception, hint: str) -> ServiceFault:

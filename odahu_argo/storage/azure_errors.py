@@ -35,6 +35,7 @@ _DIALECT = Dialect(
     },
     busy=("ConditionNotMet", "ServerBusy", "TooManyRequests", "408", "429"),
     remedy="check uri and keySecret of the connection",
+    lost=("InvalidBlockList",),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,14 +13,17 @@ from odahu_argo.errors import ServiceFault, UserError
 PARTIAL = ".partial"
 
 
-def write_whole(target: Path, write: Callable[[Path], None]) -> None:
+def write_whole(target: Path, write: Callable[[Path], None], owner: str) -> None:
     """Let `write` fill a file beside `target`, then put it in place; on any failure nothing is left behind.
+
+    Two owners never write to one unfinished file. One owner finds its own again: a killed process leaves it, and the
+    next attempt writes over it.
 
     Raises:
         UserError: a file stands where a folder must be, a folder where the file must be, or a name is too long.
         ServiceFault: the disk is full, read-only or failing.
     """
-    partial = target.with_name(f".{target.name}{PARTIAL}")
+    partial = target.with_name(f".{_digest(owner)}-{_digest(target.name)}{PARTIAL}")
     with disk_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -29,6 +33,13 @@ def write_whole(target: Path, write: Callable[[Path], None]) -> None:
             with suppress(OSError):
                 partial.unlink()
             raise
+
+
+def remove_unfinished(folder: Path, owner: str) -> None:
+    """Remove what a killed process of this owner has left in the folder."""
+    with disk_errors(folder):
+        for partial in folder.glob(f".{_digest(owner)}-*{PARTIAL}"):
+            partial.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -50,3 +61,7 @@ def disk_errors(path: Path) -> Iterator[None]:
                 hint="give the workspace a larger volume, or free space on this machine",
             ) from error
         raise ServiceFault(f"{path} could not be read or written: {error.strerror or error}") from error
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -58,7 +58,7 @@ class FileStore:
     def upload(self, source: Path, key: str, on_bytes: OnBytes) -> None:
         """Copy the file into the store, whole or not at all."""
         target = self._path(key)
-        write_whole(target, lambda partial: _copy(source, partial, on_bytes))
+        write_whole(target, lambda partial: _copy(source, partial, on_bytes), owner=str(source.absolute()))
 
     def _path(self, key: str) -> Path:
         path = Path(os.path.normpath(self.root / key.lstrip("/")))

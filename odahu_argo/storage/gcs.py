@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from odahu_argo.errors import UserError
+from odahu_argo.storage.answers import parts_lost
 from odahu_argo.storage.counting import CountedReader, CountedWriter
 from odahu_argo.storage.disk import disk_errors
 from odahu_argo.storage.gcs_errors import gcs_errors
@@ -67,17 +68,46 @@ class GcsStore:
 
         The SDK compares its CRC32C.
         """
+        from google.api_core.exceptions import NotFound
+
         with gcs_errors("download", self.url(key), self.where), target.open("wb") as writer:
             counted = CountedWriter(writer, on_bytes)
             retry = _retry(lambda: counted.moved_at)
-            self._bucket().blob(key).download_to_file(counted, raw_download=True, timeout=_TIMEOUTS, retry=retry)
+            try:
+                self._bucket().blob(key).download_to_file(counted, raw_download=True, timeout=_TIMEOUTS, retry=retry)
+            except NotFound:
+                if self._has_bucket() is False:
+                    raise
+                raise UserError(
+                    f"cannot download {self.url(key)}: there is no such object",
+                    hint="check remotePath and the connection's uri",
+                ) from None
 
     def upload(self, source: Path, key: str, on_bytes: OnBytes) -> None:
         """Send the file, a large one in chunks; Google shows the object when it has the last of them."""
+        from google.api_core.exceptions import NotFound
+
         size = source.stat().st_size
         with disk_errors(source), gcs_errors("upload", self.url(key), self.where), source.open("rb") as reader:
             blob = self._bucket().blob(key, chunk_size=_UPLOAD_CHUNK)
-            blob.upload_from_file(CountedReader(reader, on_bytes), size=size, timeout=_TIMEOUTS, retry=_retry())
+            try:
+                blob.upload_from_file(CountedReader(reader, on_bytes), size=size, timeout=_TIMEOUTS, retry=_retry())
+            except NotFound:
+                if self._has_bucket():
+                    raise parts_lost(f"cannot upload {self.url(key)}") from None
+                raise
+
+    def _has_bucket(self) -> bool | None:
+        """Whether the bucket exists, which Google does not tell when it says 404; None where the identity may not list."""
+        from google.api_core.exceptions import Forbidden, NotFound
+
+        try:
+            next(iter(self.client.list_blobs(self.bucket, max_results=1, timeout=_TIMEOUTS, retry=_retry())), None)
+        except NotFound:
+            return False
+        except Forbidden:
+            return None
+        return True
 
     def _bucket(self) -> Any:
         return self.client.bucket(self.bucket)

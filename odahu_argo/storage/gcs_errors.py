@@ -15,10 +15,11 @@ _DIALECT = Dialect(
         "400": ("the request was refused as wrong", "check the bucket in the connection's uri"),
         "401": ("the credentials are not accepted", "check keySecret of the connection"),
         "403": ("access is denied", "the identity needs storage.objects.list, .get, .create and .delete there"),
-        "404": ("there is no such bucket, or no such object in it", "check remotePath and the connection's uri"),
+        "404": ("there is no such bucket", "check the bucket in the connection's uri"),
     },
     busy=("408", "429"),
     remedy="check uri, keySecret and endpoint of the connection",
+    lost=("410",),
 )
 
 

@@ -61,8 +61,16 @@ class S3Store:
 
     def download(self, key: str, target: Path, on_bytes: OnBytes) -> None:
         """Fetch the object, large ones in several parts at once."""
+        from botocore.exceptions import ClientError
+
         with s3_errors("download", self.url(key), self.where), target.open("wb") as writer:
-            self.client.download_fileobj(self.bucket, key, writer, Callback=on_bytes, Config=_transfer())
+            try:
+                self.client.download_fileobj(self.bucket, key, writer, Callback=on_bytes, Config=_transfer())
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") == "404":
+                    # The answer to HEAD has no words; that to a list tells a missing bucket.
+                    self.client.list_objects_v2(Bucket=self.bucket, Prefix=key, MaxKeys=1)
+                raise
 
     def upload(self, source: Path, key: str, on_bytes: OnBytes) -> None:
         """Send the file, large ones in several parts at once."""

@@ -13,7 +13,7 @@ _CREDENTIALS_HINT = "check keyID, keySecret and role of the connection"
 _MEANINGS = {
     "NoSuchBucket": ("there is no such bucket", "check the bucket in the connection's uri"),
     "NoSuchKey": ("there is no such object", "check remotePath and the connection's uri"),
-    "404": ("there is no such object or bucket", "check remotePath and the connection's uri"),
+    "404": ("there is no such object", "check remotePath and the connection's uri"),
     "AccessDenied": ("access is denied", "the identity needs s3:ListBucket, s3:GetObject and s3:PutObject there"),
     "403": ("access is denied", _CREDENTIALS_HINT + ", and what this identity may do in the bucket"),
     "InvalidAccessKeyId": ("the access key is not known", _CREDENTIALS_HINT),
@@ -31,6 +31,7 @@ _DIALECT = Dialect(
     _MEANINGS,
     busy=("SlowDown", "Throttling", "ThrottlingException", "RequestTimeout", "RequestLimitExceeded", "429"),
     remedy=_CREDENTIALS_HINT + ", endpoint and region",
+    lost=("NoSuchUpload",),
 )
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from odahu_argo.errors import ServiceFault, UserError
-from odahu_argo.storage.disk import write_whole
+from odahu_argo.storage.disk import remove_unfinished, write_whole
 from odahu_argo.storage.paths import has_control_characters, inside
 from odahu_argo.storage.store import ObjectStore, OnBytes, StoredObject
 
@@ -61,8 +61,11 @@ def plan_copies(store: ObjectStore, remote_path: str, local_path: str, root: Pat
     )
 
 
-def download_all(store: ObjectStore, copies: Iterable[Copy], on_bytes: OnBytes) -> None:
+def download_all(store: ObjectStore, copies: Sequence[Copy], on_bytes: OnBytes, owner: str) -> None:
     """Fetch the objects, up to 16 at once, each into place as a whole; what an earlier attempt finished stays.
+
+    `owner` tells this download from others that may write into the same folders at the same time, and is the same in
+    a further attempt, which removes what a killed one has left unfinished.
 
     The first failure stops the others and is raised: `UserError` or `ServiceFault`.
     """
@@ -71,8 +74,10 @@ def download_all(store: ObjectStore, copies: Iterable[Copy], on_bytes: OnBytes) 
         if _already_there(copy):
             on_bytes(copy.source.size)
             return
-        write_whole(copy.target, lambda partial: _fetch_whole(store, copy.source, partial, on_bytes))
+        write_whole(copy.target, lambda partial: _fetch_whole(store, copy.source, partial, on_bytes), owner)
 
+    for folder in {copy.target.parent for copy in copies}:
+        remove_unfinished(folder, owner)
     _side_by_side(fetch, copies, on_bytes)
 
 

@@ -6,6 +6,7 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 from azure.storage.blob import BlobServiceClient
 
-from tests.servers.programs import free_port, require_program, serving
+from tests.servers.programs import Server, free_port, require_program, serving
 
 ACCOUNT = "devstoreaccount1"
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
@@ -52,21 +53,39 @@ class Container:
             return client.download_blob(key).readall()
 
 
-@pytest.fixture(scope="session")
-def azure_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@contextmanager
+def running_azurite(folder: Path, *options: str) -> Iterator[Server]:
+    """A server that keeps its objects in the folder."""
     program = shutil.which("azurite-blob", path=str(INSTALLED)) or require_program("azurite-blob")
     port = free_port()
-    folder = tmp_path_factory.mktemp("azurite")
     # The SDK speaks a newer version of the API than azurite knows.
-    options = ["--silent", "--skipApiVersionCheck", "--disableTelemetry"]
-    with serving(port, program, *options, "--location", str(folder), "--blobPort", str(port)):
-        yield f"http://127.0.0.1:{port}/{ACCOUNT}"
+    always = ["--silent", "--skipApiVersionCheck", "--disableTelemetry"]
+    with serving(port, program, *always, *options, "--location", str(folder), "--blobPort", str(port)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def azure_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with running_azurite(tmp_path_factory.mktemp("azurite")) as server:
+        yield f"http://127.0.0.1:{server.port}/{ACCOUNT}"
 
 
 @pytest.fixture
 def container(azure_endpoint: str) -> Container:
     """A new, empty container."""
-    new = Container(azure_endpoint, f"container-{uuid.uuid4().hex[:12]}")
+    return _new_container(azure_endpoint)
+
+
+@contextmanager
+def lasting_azure(folder: Path) -> Iterator[tuple[Container, Server]]:
+    """A container with a server of its own, which it outlives where that is stopped before it is killed."""
+    folder.mkdir()
+    with running_azurite(folder) as server:
+        yield _new_container(f"http://127.0.0.1:{server.port}/{ACCOUNT}"), server
+
+
+def _new_container(endpoint: str) -> Container:
+    new = Container(endpoint, f"container-{uuid.uuid4().hex[:12]}")
     with new.client as client:
         client.create_container()
     return new

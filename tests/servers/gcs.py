@@ -5,14 +5,16 @@ from __future__ import annotations
 import sys
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud.storage import Client
 
-from tests.servers.programs import free_port, serving
+from tests.servers.programs import Server, free_port, serving
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,18 @@ class GcsBucket:
             blob.client.close()
 
 
+_FORGETFUL = """\
+from gcp_storage_emulator import __main__, storage
+storage.Storage._write_config_to_file = lambda self: None
+__main__.main()
+"""
+"""The emulator in memory, without the table of all objects that it writes anew, for nobody, after each change."""
+
+
 @pytest.fixture(scope="session")
 def gcs_endpoint() -> Iterator[str]:
     port = free_port()
-    command = [sys.executable, "-m", "gcp_storage_emulator", "start", "--quiet", "--in-memory"]
+    command = [sys.executable, "-c", _FORGETFUL, "start", "--quiet", "--in-memory"]
     with serving(port, *command, "--host", "127.0.0.1", "--port", str(port)):
         yield f"http://127.0.0.1:{port}"
 
@@ -60,7 +70,21 @@ def gcs_endpoint() -> Iterator[str]:
 @pytest.fixture
 def gcs_bucket(gcs_endpoint: str) -> GcsBucket:
     """A new, empty bucket."""
-    new = GcsBucket(gcs_endpoint, f"bucket-{uuid.uuid4().hex[:12]}")
+    return _new_bucket(gcs_endpoint)
+
+
+@contextmanager
+def lasting_gcs(folder: Path) -> Iterator[tuple[GcsBucket, Server]]:
+    """A bucket that outlives its server, whose objects are files in the folder."""
+    folder.mkdir()
+    port = free_port()
+    command = [sys.executable, "-m", "gcp_storage_emulator", "start", "--quiet"]
+    with serving(port, *command, "--host", "127.0.0.1", "--port", str(port), STORAGE_BASE=str(folder)) as server:
+        yield _new_bucket(f"http://127.0.0.1:{port}"), server
+
+
+def _new_bucket(endpoint: str) -> GcsBucket:
+    new = GcsBucket(endpoint, f"bucket-{uuid.uuid4().hex[:12]}")
     client = new.client
     client.create_bucket(new.name)
     client.close()

@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -42,17 +43,38 @@ def wait_until_open(port: int, server: subprocess.Popen[bytes], seconds: float =
     raise RuntimeError(f"nothing listens on port {port}")
 
 
+@dataclass
+class Server:
+    """A silent server on a port of the loopback, which can be killed and started again as often as one likes."""
+
+    port: int
+    command: tuple[str, ...]
+    environment: dict[str, str]
+    process: subprocess.Popen[bytes] = field(init=False)
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            self.command, env=os.environ | self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        wait_until_open(self.port, self.process)
+
+    def stop(self) -> None:
+        stop(self.process)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
 @contextmanager
-def serving(port: int, *command: str, **environment: str) -> Iterator[None]:
-    """A server on this port of the loopback, silent, that ends with the block."""
-    server = subprocess.Popen(
-        command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+def serving(port: int, *command: str, **environment: str) -> Iterator[Server]:
+    """A server that ends with the block."""
+    server = Server(port, command, environment)
     try:
-        wait_until_open(port, server)
-        yield
+        server.start()
+        yield server
     finally:
-        stop(server)
+        server.stop()
 
 
 def stop(server: subprocess.Popen[bytes]) -> None:

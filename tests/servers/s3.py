@@ -1,4 +1,4 @@
-"""A real S3 server (moto) on the loopback, one for each test process."""
+"""Real S3 servers on the loopback: moto, one for each test process, and rclone, which keeps objects when it is killed."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
-from tests.servers.programs import free_port, serving
+from tests.servers.programs import Server, free_port, serving
 
 KEY_ID, KEY_SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 
@@ -43,8 +44,9 @@ class Bucket:
         self.put_all(objects)
 
     def put_all(self, objects: dict[str, bytes]) -> None:
+        own = self.client
         for key, content in objects.items():
-            self.client.put_object(Bucket=self.name, Key=key, Body=content)
+            own.put_object(Bucket=self.name, Key=key, Body=content)
 
     def get(self, key: str) -> bytes:
         return self.client.get_object(Bucket=self.name, Key=key)["Body"].read()
@@ -86,3 +88,16 @@ def bucket(s3_endpoint: str) -> Bucket:
         Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
     )
     return Bucket(s3_endpoint, name)
+
+
+@contextmanager
+def lasting_s3(folder: Path) -> Iterator[tuple[Bucket, Server]]:
+    """A bucket that outlives its server (rclone), whose objects are files in the folder."""
+    folder.mkdir()
+    port = free_port()
+    rclone = str(Path(sys.executable).with_name("rclone"))
+    keys = ["--auth-key", f"{KEY_ID},{KEY_SECRET}"]
+    with serving(port, rclone, "serve", "s3", str(folder), "--addr", f"127.0.0.1:{port}", *keys) as server:
+        bucket = Bucket(f"http://127.0.0.1:{port}", "bucket")
+        bucket.client.create_bucket(Bucket=bucket.name)
+        yield bucket, server

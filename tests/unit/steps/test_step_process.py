@@ -7,7 +7,8 @@ import subprocess
 import sys
 import time
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -18,6 +19,7 @@ from odahu_argo.contract import CheckoutSpec, DownloadSpec
 from tests.servers.git import Origin
 from tests.servers.mlflow_project import Tracking, entry_point
 from tests.servers.programs import free_port
+from tests.servers.s3 import Bucket
 from tests.servers.workplace import Workplace
 
 
@@ -133,22 +135,49 @@ class _Slow(BaseHTTPRequestHandler):
         pass
 
 
-def test_sigterm_ends_a_download_at_once_and_leaves_no_part_of_a_file(workplace: Workplace) -> None:
-    workplace.repository.mkdir()
-    spec = DownloadSpec("data", "in/")
+@contextmanager
+def slow_server() -> Iterator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), _Slow) as server:
         serving = Thread(target=server.serve_forever)
         serving.start()
-        keys = {"keyID": "k", "keySecret": "s", "endpoint": f"http://127.0.0.1:{server.server_port}"}
-        workplace.connect("data", {"type": "s3", "uri": "s3://bucket/large.bin", **keys})
-        step = subprocess.Popen(workplace.command(spec), env=workplace.environment(spec), stdout=subprocess.DEVNULL)
-        partial = workplace.repository / "in/.large.bin.partial"
-        until = time.monotonic() + 30
-        while not partial.is_file():
-            assert time.monotonic() < until
-            time.sleep(0.05)
-        step.send_signal(signal.SIGTERM)
-        assert step.wait(timeout=15) == 143
+        yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
         serving.join()
+
+
+def wait_for_part(workplace: Workplace) -> None:
+    until = time.monotonic() + 30
+    while not list(workplace.repository.glob("in/.*.partial")):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def test_sigterm_ends_a_download_at_once_and_leaves_no_part_of_a_file(workplace: Workplace) -> None:
+    workplace.repository.mkdir()
+    spec = DownloadSpec("data", "in/")
+    with slow_server() as endpoint:
+        keys = {"keyID": "k", "keySecret": "s", "endpoint": endpoint}
+        workplace.connect("data", {"type": "s3", "uri": "s3://bucket/large.bin", **keys})
+        step = subprocess.Popen(workplace.command(spec), env=workplace.environment(spec), stdout=subprocess.DEVNULL)
+        wait_for_part(workplace)
+        step.send_signal(signal.SIGTERM)
+        assert step.wait(timeout=15) == 143
     assert list((workplace.repository / "in").iterdir()) == []
+
+
+def test_what_a_killed_download_left_is_removed_by_the_next_attempt(workplace: Workplace, bucket: Bucket) -> None:
+    workplace.repository.mkdir()
+    spec = DownloadSpec("data", "in/")
+    with slow_server() as endpoint:
+        workplace.connect("data", bucket.fields("large.bin", endpoint=endpoint))
+        step = subprocess.Popen(workplace.command(spec), env=workplace.environment(spec), stdout=subprocess.DEVNULL)
+        wait_for_part(workplace)
+        step.kill()
+        step.wait()
+    folder = workplace.repository / "in"
+    assert [path.suffix for path in folder.iterdir()] == [".partial"]
+    bucket.put_all({"other.csv": b"other"})
+    (workplace.room.connections / "data/uri").write_text(bucket.url("other.csv"))
+    (workplace.room.connections / "data/endpoint").write_text(bucket.endpoint)
+    workplace.run(spec)
+    assert [path.name for path in folder.iterdir()] == ["other.csv"]

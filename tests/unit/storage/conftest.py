@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import pytest
 
-from tests.servers.azure import azure_endpoint, container
-from tests.servers.gcs import gcs_bucket, gcs_endpoint
-from tests.servers.s3 import bucket, s3_endpoint
+from tests.servers.azure import azure_endpoint, container, lasting_azure
+from tests.servers.disk import small_disk
+from tests.servers.gcs import gcs_bucket, gcs_endpoint, lasting_gcs
+from tests.servers.programs import Server
+from tests.servers.s3 import bucket, lasting_s3, s3_endpoint
 from tests.servers.workplace import workplace
 
-__all__ = ["azure_endpoint", "bucket", "container", "gcs_bucket", "gcs_endpoint", "s3_endpoint", "workplace"]
+__all__ = [
+    "azure_endpoint",
+    "bucket",
+    "container",
+    "gcs_bucket",
+    "gcs_endpoint",
+    "s3_endpoint",
+    "small_disk",
+    "workplace",
+]
 
 
 class Box(Protocol):
@@ -31,3 +44,38 @@ class Box(Protocol):
 def box(request: pytest.FixtureRequest) -> Box:
     """A new, empty bucket, of each server in turn."""
     return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(params=["s3", "azure", "gcs"])
+def crowd(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Box]:
+    """A bucket that takes many objects quickly, of each protocol in turn; for S3 moto is slow at it."""
+    if request.param == "s3":
+        with lasting_s3(tmp_path / "server") as (own, _):
+            yield own
+    else:
+        yield request.getfixturevalue("container" if request.param == "azure" else "gcs_bucket")
+
+
+@dataclass
+class Mortal:
+    """A bucket on a server of its own, which may be killed."""
+
+    box: Box
+    server: Server
+
+    def put_all(self, objects: Mapping[str, bytes]) -> None:
+        """Store the objects, and see that the server has written them to its disk."""
+        self.box.put_all(objects)
+        self.server.stop()
+        self.server.start()
+
+    def kill_and_start(self) -> None:
+        self.server.kill()
+        self.server.start()
+
+
+@pytest.fixture(params=[lasting_s3, lasting_azure, lasting_gcs], ids=["s3", "azure", "gcs"])
+def mortal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Mortal]:
+    """Each server in turn, new for this test."""
+    with request.param(tmp_path / "server") as (box, server):
+        yield Mortal(box, server)

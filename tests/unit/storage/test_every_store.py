@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,9 +12,11 @@ import pytest
 from odahu_argo.contract import EXIT_USER_ERROR, DownloadSpec
 from odahu_argo.errors import ServiceFault, UserError
 from odahu_argo.storage.opening import open_store
-from tests.servers.line import line_to
+from odahu_argo.storage.transfer import download_all, plan_copies
+from tests.servers.disk import SIZE
+from tests.servers.measured import MOST_MEMORY, measured_download
 from tests.servers.workplace import Workplace
-from tests.unit.storage.conftest import Box
+from tests.unit.storage.conftest import Box, Mortal
 
 pytestmark = pytest.mark.usefixtures("workplace")
 
@@ -95,7 +99,13 @@ def test_a_missing_bucket_is_the_users_mistake(workplace: Workplace, box: Box, t
     store, _ = open_store(box.elsewhere())
     with pytest.raises(UserError, match=r"cannot upload .*not-there/a: there is no such (bucket|container)"):
         store.upload(tmp_path / "a", "a", moved)
-    with pytest.raises(UserError, match=r"cannot download .*not-there/a: there is no such "):
+    with pytest.raises(UserError, match=r"cannot download .*not-there/a: there is no such (bucket|container)"):
+        store.download("a", tmp_path / "b", moved)
+
+
+def test_an_object_that_vanished_is_told_apart_from_a_missing_bucket(box: Box, tmp_path: Path) -> None:
+    store, _ = open_store(box.fields())
+    with pytest.raises(UserError, match=r"cannot download .*/a: there is no such object"):
         store.download("a", tmp_path / "b", moved)
 
 
@@ -117,10 +127,14 @@ def test_a_remote_path_of_dots_reaches_nothing_else(workplace: Workplace, box: B
     assert not files(workplace)
 
 
-def test_a_prefix_of_many_objects_comes_complete(workplace: Workplace, box: Box) -> None:
-    objects = {f"many/{number % 7}/{number}.bin": os.urandom(number) for number in range(300)}
-    box.put_all(objects)
-    assert download(workplace, box.fields("many"), "many/") == objects
+def test_two_thousand_objects_come_complete_in_little_memory(workplace: Workplace, crowd: Box) -> None:
+    objects = {f"many/{number % 7}/{number}.bin": os.urandom(number) for number in range(2000)}
+    crowd.put_all(objects)
+    workplace.repository.mkdir()
+    workplace.connect("data", crowd.fields("many"))
+    measured = measured_download(workplace, DownloadSpec("data", "many/"))
+    assert files(workplace) == objects
+    assert measured.peak < MOST_MEMORY
 
 
 def test_what_is_there_already_is_kept_or_replaced(workplace: Workplace, box: Box) -> None:
@@ -152,43 +166,92 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
 
 
-def test_a_download_goes_on_when_the_server_comes_back(workplace: Workplace, box: Box) -> None:
-    box.put_all({"large.bin": (content := os.urandom(12_000_000))})
-    with line_to(box.endpoint) as (line, endpoint):
-        line.cut_after(7_000_000)
-        assert download(workplace, box.fields("large.bin", endpoint=endpoint), "in/") == {"in/large.bin": content}
-        assert line.cuts == 1
+class AtByte:
+    """Told how many bytes move, it acts once, in the thread that moves them, when so many have."""
+
+    def __init__(self, size: int, act: Callable[[], None]) -> None:
+        self.moved = 0
+        self._size = size
+        self._act = act
+        self._lock = threading.Lock()
+        self.acted = False
+
+    def __call__(self, moved: int) -> None:
+        with self._lock:
+            self.moved += moved
+            if self.acted or self.moved < self._size:
+                return
+            self.acted = True
+        self._act()
+
+
+def fetch_all(mortal: Mortal, key: str, folder: Path, on_bytes: Callable[[int], None]) -> None:
+    store, _ = open_store(mortal.box.fields())
+    download_all(store, plan_copies(store, key, "in/", folder), on_bytes, owner="test")
+
+
+LARGE = 40_000_000
+
+
+def test_a_download_goes_on_when_the_killed_server_is_back(mortal: Mortal, tmp_path: Path) -> None:
+    mortal.put_all({"large.bin": (content := os.urandom(LARGE))})
+    death = AtByte(3_000_000, mortal.kill_and_start)
+    fetch_all(mortal, "large.bin", tmp_path, death)
+    assert death.acted
+    assert [path.name for path in (tmp_path / "in").iterdir()] == ["large.bin"]
+    assert (tmp_path / "in/large.bin").read_bytes() == content
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_download_from_a_server_that_stays_away_leaves_nothing(workplace: Workplace, box: Box) -> None:
-    box.put_all({"large.bin": os.urandom(12_000_000)})
-    with line_to(box.endpoint) as (line, endpoint):
-        line.cut_after(7_000_000, forever=True)
-        with pytest.raises(ServiceFault, match=r"large\.bin: the server at .* cannot be reached or broke off"):
-            download(workplace, box.fields("large.bin", endpoint=endpoint), "in/")
-        assert line.cuts == 1
-    assert not files(workplace)
-
-
-def test_an_upload_goes_on_when_the_server_comes_back(box: Box, tmp_path: Path) -> None:
-    (tmp_path / "model.zip").write_bytes(content := os.urandom(6_000_000))
-    with line_to(box.endpoint) as (line, endpoint):
-        line.cut_after(3_000_000)
-        store, _ = open_store(box.fields(endpoint=endpoint))
-        counted: list[int] = []
-        store.upload(tmp_path / "model.zip", "model.zip", counted.append)
-        assert line.cuts == 1
-    assert box.get("model.zip") == content
+def test_a_download_from_a_server_that_stays_dead_leaves_nothing_and_the_next_one_everything(
+    mortal: Mortal, tmp_path: Path
+) -> None:
+    mortal.put_all({"large.bin": (content := os.urandom(LARGE))})
+    with pytest.raises(ServiceFault, match=r"large\.bin: the server at .* cannot be reached or broke off"):
+        fetch_all(mortal, "large.bin", tmp_path, AtByte(3_000_000, mortal.server.kill))
+    assert list((tmp_path / "in").iterdir()) == []
+    mortal.server.start()
+    fetch_all(mortal, "large.bin", tmp_path, moved)
+    assert (tmp_path / "in/large.bin").read_bytes() == content
 
 
 @pytest.mark.usefixtures("impatient")
-def test_an_upload_to_a_server_that_stays_away_leaves_the_old_object(box: Box, tmp_path: Path) -> None:
-    box.put_all({"model.zip": b"old"})
-    (tmp_path / "model.zip").write_bytes(os.urandom(6_000_000))
-    with line_to(box.endpoint) as (line, endpoint):
-        line.cut_after(3_000_000, forever=True)
-        store, _ = open_store(box.fields(endpoint=endpoint))
-        with pytest.raises(ServiceFault, match=r"cannot upload .*model\.zip: the server at .* cannot be reached"):
-            store.upload(tmp_path / "model.zip", "model.zip", moved)
-    assert box.get("model.zip") == b"old"
+def test_an_upload_to_a_server_that_is_killed_leaves_the_old_object_and_the_next_one_the_new(
+    mortal: Mortal, tmp_path: Path
+) -> None:
+    mortal.put_all({"model.zip": b"old"})
+    (tmp_path / "model.zip").write_bytes(content := os.urandom(LARGE))
+    store, _ = open_store(mortal.box.fields())
+    with pytest.raises(ServiceFault, match=r"cannot upload .*model\.zip: the server at .* cannot be reached"):
+        store.upload(tmp_path / "model.zip", "model.zip", AtByte(9_000_000, mortal.server.kill))
+    mortal.server.start()
+    assert mortal.box.get("model.zip") == b"old"
+    store.upload(tmp_path / "model.zip", "model.zip", moved)
+    assert mortal.box.get("model.zip") == content
+
+
+def test_an_upload_to_a_server_that_was_killed_and_is_back_arrives_or_is_worth_another_try(
+    mortal: Mortal, tmp_path: Path
+) -> None:
+    """These servers forget the parts of an upload when they are killed, which the clouds do not."""
+    mortal.put_all({"model.zip": b"old"})
+    (tmp_path / "model.zip").write_bytes(content := os.urandom(LARGE))
+    store, _ = open_store(mortal.box.fields())
+    death = AtByte(9_000_000, mortal.kill_and_start)
+    try:
+        store.upload(tmp_path / "model.zip", "model.zip", death)
+    except ServiceFault:
+        assert mortal.box.get("model.zip") == b"old"
+        store.upload(tmp_path / "model.zip", "model.zip", moved)
+    assert death.acted
+    assert mortal.box.get("model.zip") == content
+
+
+def test_a_full_disk_is_told_as_such_and_no_part_of_a_file_is_left(
+    workplace: Workplace, box: Box, small_disk: Path
+) -> None:
+    box.put_all({"data/small.csv": b"small", "data/x/large.bin": os.urandom(2 * SIZE)})
+    workplace.repository.symlink_to(small_disk)
+    with pytest.raises(ServiceFault, match=r"the disk is full: .*small-disk/in/.* could not be written"):
+        download(workplace, box.fields("data"), "in/")
+    assert set(files(workplace)) <= {"in/small.csv"}

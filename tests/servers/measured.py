@@ -1,0 +1,59 @@
+"""A transfer as a process of its own, with its time and the most memory it took. Linux only."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from odahu_argo.contract import DownloadSpec
+from tests.servers.workplace import Workplace
+
+MOST_MEMORY = 300 * 1024 * 1024
+"""Bytes that a transfer may take at most, whatever the size of the data."""
+_DOWNLOAD = "from odahu_argo.steps.__main__ import main; code = main(['download'])"
+_UPLOAD = """\
+import json, os, pathlib
+from odahu_argo.steps.progress import Percentage
+from odahu_argo.storage.opening import open_store
+store, _ = open_store(json.loads(os.environ["FIELDS"]))
+source = pathlib.Path(os.environ["SOURCE"])
+store.upload(source, os.environ["KEY"], Percentage(source.stat().st_size, print))
+code = 0
+"""
+_THEN_PEAK = """
+import sys
+sys.stderr.write("peak " + open("/proc/self/status").read().split("VmHWM:")[1].split()[0])
+sys.exit(code)
+"""
+
+
+@dataclass(frozen=True)
+class Measured:
+    seconds: float
+    peak: int
+    """Bytes of resident memory."""
+
+
+def measured_download(workplace: Workplace, spec: DownloadSpec) -> Measured:
+    return _measured(_DOWNLOAD, workplace.environment(spec))
+
+
+def measured_upload(fields: Mapping[str, str], source: Path, key: str) -> Measured:
+    return _measured(_UPLOAD, {**os.environ, "FIELDS": json.dumps(fields), "SOURCE": str(source), "KEY": key})
+
+
+def _measured(program: str, environment: Mapping[str, str]) -> Measured:
+    began = time.monotonic()
+    ended = subprocess.run(
+        [sys.executable, "-c", program + _THEN_PEAK], env=environment, capture_output=True, text=True
+    )
+    seconds = time.monotonic() - began
+    if ended.returncode != 0:
+        raise RuntimeError(ended.stdout + ended.stderr)
+    return Measured(seconds, int(ended.stderr.rpartition("peak ")[2]) * 1024)
