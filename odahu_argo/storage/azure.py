@@ -19,6 +19,7 @@ ATTEMPTS_AGAIN = 4
 _PART = 2 * 1024 * 1024
 _PARTS_AT_ONCE = 4
 _CONNECTIONS = 64
+_SCOPE = "https://storage.azure.com/.default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,8 @@ class AzureStore:
         """The container at this address.
 
         Raises:
-            UserError: the address has no key, and azure-identity, which knows the machine's own, is not installed; or
-                the connection string cannot be read.
+            UserError: the address has no key, and the machine no identity, or azure-identity is not installed to ask
+                for it; or the connection string cannot be read.
         """
         with azure_errors("prepare the connection to", address.account_url):
             return cls(address, _client(address))
@@ -132,4 +133,7 @@ def _credential(address: Address) -> Any:
             "the connection has no keySecret, and azure-identity, which knows this machine's identity, is not installed",
             hint="give the connection a keySecret, or install azure-identity",
         ) from None
-    return DefaultAzureCredential()
+    own = DefaultAzureCredential()
+    # Asked for a first time here, because the store's client takes a machine without identity for a fault that may pass.
+    own.get_token(_SCOPE)
+    return own

@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import psutil
 import pytest
 import trustme
 
 from tests.servers.programs import free_port, require_program, stop, wait_until_open
 
 USERNAME, PASSWORD = "ada@example.org", "p:ss/w@rd%40 '$(x)"
+TOKEN = "ghp_tokenOfNobody"
 _AUTHOR = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org", "-c", "protocol.file.allow=always")
 
 
@@ -73,13 +75,16 @@ class HttpsRemote:
     uri: str
     authority: Path
     """The certificate that vouches for the server, for GIT_SSL_CAINFO."""
+    process_list: list[str]
+    """What `ps` would show whenever the server is asked: the arguments of every process of this machine."""
 
 
 class _GitOverHttp(BaseHTTPRequestHandler):
-    """Runs `git http-backend`, git's own server side, for whoever knows the password."""
+    """Runs `git http-backend`, git's own server side, for whoever knows the password, or the token whatever the user."""
 
     protocol_version = "HTTP/1.1"
     root: Path
+    process_list: list[str]
 
     def do_GET(self) -> None:
         self._answer(b"")
@@ -91,10 +96,11 @@ class _GitOverHttp(BaseHTTPRequestHandler):
         pass
 
     def _answer(self, body: bytes) -> None:
-        known = base64.b64encode(f"{USERNAME}:{PASSWORD}".encode()).decode()
+        self.process_list += command_lines()
+        given = base64.b64decode((self.headers.get("Authorization") or "").removeprefix("Basic ")).decode()
         if self.path.startswith("/down/"):
             self.send_error(503)
-        elif self.headers.get("Authorization") != f"Basic {known}":
+        elif given != f"{USERNAME}:{PASSWORD}" and given.partition(":")[2] != TOKEN:
             self.send_response(401)
             self.send_header("WWW-Authenticate", 'Basic realm="git"')
             self.send_header("Content-Length", "0")
@@ -130,6 +136,11 @@ class _GitOverHttp(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
 
+def command_lines() -> list[str]:
+    processes = psutil.process_iter(["cmdline"])
+    return [" ".join(process.info["cmdline"] or []) for process in processes]
+
+
 @pytest.fixture(scope="session")
 def https_remote(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpsRemote]:
     """The origin over https on the loopback."""
@@ -139,12 +150,13 @@ def https_remote(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> It
     authority.cert_pem.write_to_path(str(file))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(context)
-    handler = type("Handler", (_GitOverHttp,), {"root": origin.folder.parent})
+    seen: list[str] = []
+    handler = type("Handler", (_GitOverHttp,), {"root": origin.folder.parent, "process_list": seen})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)
         serving = threading.Thread(target=server.serve_forever)
         serving.start()
-        yield HttpsRemote(f"https://localhost:{server.server_port}/origin/.git", file)
+        yield HttpsRemote(f"https://localhost:{server.server_port}/origin/.git", file, seen)
         server.shutdown()
         serving.join()
 

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import base64
 import os
+import shutil
 import stat
 import subprocess
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
+import yaml
 
+from odahu_argo import build_plans, load, resolve
 from odahu_argo.contract import CheckoutSpec
 from odahu_argo.errors import ServiceFault, UserError
+from odahu_argo.local.connections import lay_out, step_connections
+from odahu_argo.profile import Profile
 from odahu_argo.steps.git_access import git_access
 from odahu_argo.steps.git_uri import parse_git_uri
-from tests.servers.git import PASSWORD, USERNAME, HttpsRemote, Origin, SshRemote
+from tests.manifests import training, write
+from tests.servers.git import PASSWORD, TOKEN, USERNAME, HttpsRemote, Origin, SshRemote
 from tests.servers.workplace import Workplace
 
 SPEC = CheckoutSpec(connection="code")
@@ -33,6 +43,57 @@ def test_https_with_a_password_that_is_full_of_special_characters(
     assert workplace.room.read_result("commit-id") == origin.main
 
 
+def test_https_with_a_token_alone(workplace: Workplace, origin: Origin, trusting: HttpsRemote) -> None:
+    workplace.connect("code", {"uri": trusting.uri, "password": TOKEN})
+    workplace.run(SPEC)
+    assert workplace.room.read_result("commit-id") == origin.main
+
+
+def test_a_clone_over_https_shows_no_password_in_the_process_list_and_leaves_none(
+    workplace: Workplace, trusting: HttpsRemote, private_tmp: Path
+) -> None:
+    workplace.connect("code", {"uri": trusting.uri, "username": USERNAME, "password": PASSWORD})
+    trusting.process_list.clear()
+    workplace.run(SPEC)
+    assert any("git-remote-https" in line for line in trusting.process_list)
+    for secret in (PASSWORD, quote(PASSWORD, safe="")):
+        assert not [line for line in trusting.process_list if secret in line]
+        assert not files_with(secret, workplace.room.workspace)
+    assert not list(private_tmp.iterdir())
+
+
+def test_a_clone_over_ssh_shows_no_key_in_the_process_list_and_leaves_none(
+    workplace: Workplace, ssh_remote: SshRemote, private_tmp: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bin").mkdir()
+    looking = tmp_path / "bin/ssh"
+    looking.write_text(f'#!/bin/sh\nps -wweo args >> {tmp_path}/process-list\nexec {shutil.which("ssh")} "$@"\n')
+    looking.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin{os.pathsep}{os.environ['PATH']}")
+    fields = {"uri": ssh_remote.uri, "keySecret": ssh_remote.private_key, "publicKey": ssh_remote.host_key}
+    workplace.connect("code", fields)
+    workplace.run(SPEC)
+    seen = (tmp_path / "process-list").read_text()
+    assert str(looking) in seen
+    for line in ssh_remote.private_key.splitlines()[1:-1]:
+        assert line not in seen
+        assert not files_with(line, workplace.room.workspace)
+    assert not list(private_tmp.iterdir())
+
+
+def files_with(text: str, folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file() and text.encode() in path.read_bytes()]
+
+
+@pytest.fixture
+def private_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where temporary files go during this test."""
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    return folder
+
+
 def test_a_commit_within_the_history_is_found_over_https(
     workplace: Workplace, origin: Origin, trusting: HttpsRemote
 ) -> None:
@@ -44,8 +105,6 @@ def test_a_commit_within_the_history_is_found_over_https(
 def test_a_password_within_the_uri_works_and_stays_out_of_the_log_and_the_checkout(
     workplace: Workplace, trusting: HttpsRemote, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    from urllib.parse import quote
-
     user = f"{quote(USERNAME, safe='')}:{quote(PASSWORD, safe='')}"
     workplace.connect("code", {"uri": trusting.uri.replace("https://", f"https://{user}@")})
     workplace.run(SPEC)
@@ -103,6 +162,20 @@ def test_ssh_with_a_key_and_the_servers_host_key(workplace: Workplace, origin: O
     workplace.connect("code", fields)
     workplace.run(SPEC)
     assert workplace.room.read_result("commit-id") == origin.main
+
+
+@pytest.mark.parametrize("encode", [str, lambda key: base64.b64encode(key.encode()).decode()], ids=["plain", "base64"])
+def test_the_key_of_a_manifest_may_be_plain_or_base64(
+    workplace: Workplace, origin: Origin, ssh_remote: SshRemote, tmp_path: Path, encode: Callable[[str], str]
+) -> None:
+    spec = {"type": "git", "uri": ssh_remote.uri, "publicKey": ssh_remote.host_key}
+    code = {"kind": "Connection", "id": "code", "spec": {**spec, "keySecret": encode(ssh_remote.private_key)}}
+    [resolved] = resolve(load([write(tmp_path, training(data=[]), connections=yaml.safe_dump(code))]), Profile())
+    [plan] = build_plans([resolved], Profile())
+    of_step = step_connections(plan, resolved.connections, tmp_path / "artifacts", None)
+    room = replace(workplace.room, connections=lay_out(of_step["checkout"], tmp_path))
+    Workplace(room).run(SPEC)
+    assert room.read_result("commit-id") == origin.main
 
 
 def test_the_host_key_may_be_a_whole_line_of_known_hosts(

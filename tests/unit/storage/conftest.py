@@ -12,6 +12,7 @@ import pytest
 from tests.servers.azure import azure_endpoint, container, lasting_azure
 from tests.servers.disk import small_disk
 from tests.servers.gcs import gcs_bucket, gcs_endpoint, lasting_gcs
+from tests.servers.identity import cloud
 from tests.servers.programs import Server
 from tests.servers.s3 import bucket, lasting_s3, s3_endpoint
 from tests.servers.workplace import workplace
@@ -19,6 +20,7 @@ from tests.servers.workplace import workplace
 __all__ = [
     "azure_endpoint",
     "bucket",
+    "cloud",
     "container",
     "gcs_bucket",
     "gcs_endpoint",

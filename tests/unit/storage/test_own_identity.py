@@ -1,0 +1,117 @@
+"""A connection without any key: the identity of the machine is used, as each cloud's own library finds it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import trustme
+
+from odahu_argo.contract import EXIT_OK, EXIT_USER_ERROR, DownloadSpec
+from tests.servers.azure import ACCOUNT, KEY, Container, running_azurite
+from tests.servers.gcs import GcsBucket
+from tests.servers.identity import Cloud
+from tests.servers.programs import free_port
+from tests.servers.s3 import Bucket
+from tests.servers.workplace import Ended, Workplace
+
+AWS = {"AWS_EC2_METADATA_DISABLED": "false", "AWS_METADATA_SERVICE_NUM_ATTEMPTS": "1"}
+
+
+def download(workplace: Workplace, fields: dict[str, str], **environment: str) -> Ended:
+    workplace.repository.mkdir()
+    workplace.connect("data", fields)
+    return workplace.run_process(DownloadSpec("data", "in/", "a.csv"), **environment)
+
+
+def without_key(fields: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in fields.items() if name not in ("keyID", "keySecret")}
+
+
+def assert_came(workplace: Workplace, ended: Ended) -> None:
+    assert ended.code == EXIT_OK, ended.log
+    assert (workplace.repository / "in/a.csv").read_bytes() == b"content"
+
+
+def test_s3_asks_the_metadata_service_of_the_instance(workplace: Workplace, bucket: Bucket) -> None:
+    bucket.put_all({"a.csv": b"content"})
+    # moto serves the metadata of an instance too
+    ended = download(
+        workplace, without_key(bucket.fields()), AWS_EC2_METADATA_SERVICE_ENDPOINT=bucket.endpoint, **AWS
+    )
+    assert_came(workplace, ended)
+
+
+def test_s3_takes_on_the_role_of_the_pods_service_account(workplace: Workplace, bucket: Bucket, tmp_path: Path) -> None:
+    bucket.put_all({"a.csv": b"content"})
+    (tmp_path / "token").write_text("a token of Kubernetes")
+    pod = {
+        "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/trainer",
+        "AWS_WEB_IDENTITY_TOKEN_FILE": str(tmp_path / "token"),
+        "AWS_ENDPOINT_URL_STS": bucket.endpoint,
+    }
+    assert_came(workplace, download(workplace, without_key(bucket.fields()), **pod))
+
+
+def test_gcs_asks_the_metadata_server(workplace: Workplace, gcs_bucket: GcsBucket, cloud: Cloud) -> None:
+    gcs_bucket.put_all({"a.csv": b"content"})
+    fields = {"type": "gcs", "uri": gcs_bucket.url("")}
+    ended = download(workplace, fields, STORAGE_EMULATOR_HOST=gcs_bucket.endpoint, **cloud.google())
+    assert_came(workplace, ended)
+    assert any(path.endswith("/token") for path in cloud.asked)
+
+
+def test_azure_asks_for_the_managed_identity(workplace: Workplace, cloud: Cloud, tmp_path: Path) -> None:
+    """Azurite takes identities over https alone, as Azure's library sends them."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    own = authority.issue_cert("127.0.0.1")
+    own.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
+    own.cert_chain_pems[0].write_to_path(str(tmp_path / "cert.pem"))
+    tls = ["--cert", str(tmp_path / "cert.pem"), "--key", str(tmp_path / "key.pem"), "--oauth", "basic"]
+    (tmp_path / "server").mkdir()
+    with running_azurite(tmp_path / "server", *tls) as server, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "authority.pem"))
+        container = Container(f"https://127.0.0.1:{server.port}/{ACCOUNT}", "container")
+        with container.client as client:
+            client.create_container()
+        container.put_all({"a.csv": b"content"})
+        ended = download(workplace, without_key(container.fields()), **cloud.azure())
+    assert_came(workplace, ended)
+    assert cloud.asked == ["/msi/token"]
+    assert KEY not in ended.log
+
+
+NOWHERE = f"127.0.0.1:{free_port()}"
+
+
+@pytest.mark.parametrize(
+    ("fields", "environment", "words"),
+    [
+        pytest.param(
+            {"type": "s3", "uri": "s3://bucket"},
+            {**AWS, "AWS_EC2_METADATA_SERVICE_ENDPOINT": f"http://{NOWHERE}"},
+            "there are no credentials\n  hint: give the connection keyID and keySecret, or run with",
+            id="s3",
+        ),
+        pytest.param(
+            {"type": "gcs", "uri": "gs://bucket"},
+            {"GCE_METADATA_HOST": NOWHERE, "GCE_METADATA_IP": NOWHERE, "GCE_METADATA_DETECT_RETRIES": "1"},
+            "there are no credentials\n  hint: give the connection a keySecret, or run with",
+            id="gcs",
+        ),
+        pytest.param(
+            {"type": "azureblob", "uri": f"https://{ACCOUNT}.blob.core.windows.net/container"},
+            {"HTTP_PROXY": f"http://{NOWHERE}"},  # on the way to the metadata service of a machine in Azure
+            "this machine has no identity that Azure knows\n  hint: give the connection a keySecret, or run with",
+            id="azure",
+        ),
+    ],
+)
+def test_a_machine_without_an_identity_is_the_users_to_mend(
+    workplace: Workplace, fields: dict[str, str], environment: dict[str, str], words: str
+) -> None:
+    ended = download(workplace, fields, **environment)
+    assert ended.code == EXIT_USER_ERROR
+    assert words in ended.message
+    assert "Traceback" not in ended.log
