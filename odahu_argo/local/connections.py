@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,8 @@ from odahu_argo.manifest.models import Connection, ConnectionSpec
 from odahu_argo.manifest.secret_text import SecretText, read_secret
 from odahu_argo.plan.model import Plan
 
+_PATH_IN_BUCKET = re.compile(r"(s3[an]?|gsc?)://[\w.-]+(/.*)?")
+"""Here `?` and `#` belong to the path, and there is no place for credentials."""
 _SHORTEST_HIDDEN = 4
 """Characters. Hiding shorter values would make logs unreadable and protect nothing."""
 
@@ -75,7 +78,10 @@ def step_connections(
 def output_address(plan: Plan, connections: Mapping[str, StepConnection]) -> str:
     """Where the trained model goes, without credentials that someone may have put into the address."""
     package = next(step for step in plan.steps if step.kind == "package")
-    uri = urlsplit(connections[package.name].fields.get("uri", ""))
+    written = connections[package.name].fields.get("uri", "").strip()
+    if _PATH_IN_BUCKET.fullmatch(written):
+        return written
+    uri = urlsplit(written)
     return urlunsplit((uri.scheme, uri.netloc.rpartition("@")[2], uri.path, "", ""))
 
 

@@ -169,13 +169,22 @@ def test_folders_that_the_training_made_read_only_are_cleared_too(bench: Bench) 
 
 
 def test_the_trained_model_goes_to_the_output_connection_unless_a_folder_is_named(bench: Bench) -> None:
-    models = CONNECTIONS + "---\nkind: Connection\nid: models\nspec: {type: s3, uri: s3://models/path?token=canary}\n"
     bench.steps_do(package=["show"])
+    models = with_output("s3", "s3://models/path?of=#1")
     ended = bench.run(connections=models, outputConnection="models")
-    assert ended.artifact_uri == "s3://models/path/the-artifact-name"
+    assert ended.artifact_uri == "s3://models/path?of=#1/the-artifact-name"
+    ended = bench.run(
+        connections=with_output("azureblob", "https://a.blob.core.windows.net/box/path?sig=canary"),
+        outputConnection="models",
+    )
+    assert ended.artifact_uri == "https://a.blob.core.windows.net/box/path/the-artifact-name"
     ended = bench.run(connections=models, outputConnection="models", output_dir=Path("/srv/my models"))
     assert ended.artifact_uri == "file:///srv/my%20models/the-artifact-name"
     assert (bench.folder / "seen-package-uri").read_text() == "file:///srv/my%20models"
+
+
+def with_output(kind: str, uri: str) -> str:
+    return f'{CONNECTIONS}---\nkind: Connection\nid: models\nspec: {{type: {kind}, uri: "{uri}"}}\n'
 
 
 def test_a_step_sees_its_own_connection_only_readable_by_this_user_alone(bench: Bench) -> None:
@@ -218,7 +227,9 @@ def test_a_second_run_of_the_same_training_is_refused(bench: Bench) -> None:
     bench.steps_do(checkout=["sleep 4"])
     first = threading.Thread(target=bench.run)
     first.start()
+    until = time.monotonic() + 30
     while not bench.began():
+        assert time.monotonic() < until
         time.sleep(0.05)
     with pytest.raises(UserError, match=r"training 'wine' is running already, in process \d+"):
         bench.run()
