@@ -36,9 +36,7 @@ def assert_came(workplace: Workplace, ended: Ended) -> None:
 def test_s3_asks_the_metadata_service_of_the_instance(workplace: Workplace, bucket: Bucket) -> None:
     bucket.put_all({"a.csv": b"content"})
     # moto serves the metadata of an instance too
-    ended = download(
-        workplace, without_key(bucket.fields()), AWS_EC2_METADATA_SERVICE_ENDPOINT=bucket.endpoint, **AWS
-    )
+    ended = download(workplace, without_key(bucket.fields()), AWS_EC2_METADATA_SERVICE_ENDPOINT=bucket.endpoint, **AWS)
     assert_came(workplace, ended)
 
 
