@@ -74,9 +74,11 @@ def test_a_folder_cannot_become_a_file(workplace: Workplace, box: Box) -> None:
         download(workplace, box.fields("set/good"), "in")
 
 
-@pytest.mark.parametrize("remote", ["/set/good/missing.yaml", "/se", "set/good/project.yaml/x", "missing/"])
+@pytest.mark.parametrize(
+    "remote", ["/set/good/missing.yaml", "/se", "set/good/project.yaml/x", "missing/", "set/empty/"]
+)
 def test_nothing_there_is_the_users_mistake(workplace: Workplace, box: Box, remote: str) -> None:
-    box.put_all(PROJECT)
+    box.put_all({**PROJECT, "set/empty/": b""})
     with pytest.raises(UserError) as raised:
         download(workplace, box.fields("set/good"), "in/", remote)
     assert f"there is nothing at {box.url(remote.strip('/'))}" in str(raised.value)
