@@ -14,6 +14,7 @@ from odahu_argo.cli import render
 from odahu_argo.cli.compile import compile_command, plan_command
 from odahu_argo.cli.local import app as local_app
 from odahu_argo.cli.setup import setup_command
+from odahu_argo.cli.status import status_command
 from odahu_argo.errors import OdahuArgoError
 
 DEBUG_VARIABLE = "ODAHU_ARGO_DEBUG"
@@ -29,6 +30,7 @@ app = typer.Typer(
 app.command("plan")(plan_command)
 app.command("compile")(compile_command)
 app.command("setup")(setup_command)
+app.command("status")(status_command)
 app.add_typer(local_app, name="local")
 
 

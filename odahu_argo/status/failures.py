@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from odahu_argo.status.reasons import ENDED, NO_ACCOUNT, QUOTA, SECRET_OF_A_CONNECTION, SETUP_HINT, Row, row
 
-_LOG_HINT = "read what it printed: odahu-argo train logs --id {id} --step {step}"
+LOG_HINT = "read what it printed: odahu-argo train logs --id {id} --step {step}"
 _RETRY_HINT = "odahu-argo train retry --id {id} goes on from step {step}"
 
 FAILURES: tuple[Row, ...] = (
@@ -12,7 +12,7 @@ FAILURES: tuple[Row, ...] = (
         r"^timeout$",
         "PendingTimeout",
         "{unstarted}",
-        "see whether any node could ever hold it: odahu-argo doctor; the profile's pools.gpu.pending_timeout is the limit",
+        "{unstarted_hint}; the profile's pools.gpu.pending_timeout is the limit",
     ),
     row(
         r"^Stopped with strategy 'Terminate'|^workflow shutdown with strategy: +Terminate",
@@ -51,7 +51,7 @@ FAILURES: tuple[Row, ...] = (
         "ask for as much {resource} as the step needs (resources.requests); " + _RETRY_HINT,
     ),
     row(
-        r"(?:ephemeral.storage|EmptyDir)[^\n]{0,200}exceeds|[Ee]xceed[^\n]{0,200}ephemeral.storage",
+        r"(?:ephemeral[ -](?:local )?storage|EmptyDir)[^\n]{0,200}exceeds",
         "Evicted",
         "step {step} wrote more to its container's disk than it may: {said}",
         "write to the workspace instead of the container's own disk",
@@ -93,7 +93,7 @@ FAILURES: tuple[Row, ...] = (
         "the step's program must write it; compiler and image may be of different versions of odahu-argo",
     ),
     row(
-        r'workflowtaskresults\S* is forbidden: User "(?:system:serviceaccount:)?(?P<account>[^"]+)"',
+        r'workflowtaskresults\S* is forbidden: User "(?:system:serviceaccount:[^:"]*:)?(?P<account>[^"]+)"',
         "Forbidden",
         "the service account {account} may not report results to Argo: {said}",
         SETUP_HINT,
@@ -119,7 +119,7 @@ FAILURES: tuple[Row, ...] = (
     row(
         QUOTA,
         "ExceededQuota",
-        "the namespace's quota {quota} has no room for {pod} ({asked})",
+        "the namespace's quota {quota} has no room for {pod}: {said}",
         "ask for less, or raise the quota: kubectl describe quota",
     ),
     row(
@@ -174,9 +174,10 @@ FAILURES: tuple[Row, ...] = (
         ENDED.replace(r"-?\d+", "139"),
         "{why}",
         "step {step} crashed: a segmentation fault (exit code 139){tried}",
-        _LOG_HINT,
+        LOG_HINT,
     ),
-    row(ENDED, "{why}", "step {step} ended with exit code {code}{tried}", _LOG_HINT),
-    row(r".", "{word}", "step {step} failed: {said}", _LOG_HINT),
+    row(ENDED, "{why}", "step {step} ended with exit code {code}{tried}", LOG_HINT),
+    row(r".", "{word}", "step {step} failed: {said}", LOG_HINT),
+    row(r"^$", "Error", "step {step} failed, and Argo does not say why", LOG_HINT),
 )
 """For messages of pods that failed, and of a workflow that did."""

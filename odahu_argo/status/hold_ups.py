@@ -6,6 +6,7 @@ import re
 
 from odahu_argo.status.reasons import NO_ACCOUNT, QUOTA, SECRET_OF_A_CONNECTION, SETUP_HINT, Row, row
 
+_POD_HINT = "kubectl describe pod tells more"
 _IMAGE = r'(?>.*?[Ii]mage \\?"(?P<image>[^"\\]+))'
 _PULL = (
     r"^(?:Pod failed before \w+ container starts due to )?(?P<why>ImagePullBackOff|ErrImagePull|RegistryUnavailable)\b"
@@ -45,7 +46,7 @@ HELD_UP: tuple[Row, ...] = (
     _held(
         r"^Unschedulable.*didn't match Pod's node (?:affinity|selector)",
         "Unschedulable",
-        "no node has the labels that step {step} asks for ({selector})",
+        "no node has the labels that step {step} asks for{labels}",
         "compare the training's nodeSelector and the profile's pools with kubectl get nodes --show-labels",
     ),
     _held(
@@ -91,7 +92,7 @@ HELD_UP: tuple[Row, ...] = (
         "correct the image's name and tag; a private registry needs image_pull_secrets in the profile",
     ),
     _held(
-        rf"^InvalidImageName{_IMAGE}?",
+        r'^InvalidImageName(?:[^"]*"(?P<image>[^"]+))?',
         "InvalidImageName",
         "the image of step {step} has a name that no registry can have: {image}",
         "correct the training's image, or the toolchain's defaultImage",
@@ -101,6 +102,12 @@ HELD_UP: tuple[Row, ...] = (
         "{why}",
         "the image of step {step} cannot be used on the node",
         "kubectl describe pod tells more; look at the image and at the cluster's rules for images",
+    ),
+    _held(
+        rf"(?:MountVolume|FailedMount).*{SECRET_OF_A_CONNECTION}",
+        "FailedMount",
+        "the Secret of connection {connection}, which step {step} reads, is missing",
+        "odahu-argo conn apply -f FILE makes it of the connection's manifest",
     ),
     _held(
         SECRET_OF_A_CONNECTION,
@@ -147,20 +154,20 @@ HELD_UP: tuple[Row, ...] = (
     _held(
         QUOTA,
         "ExceededQuota",
-        "the namespace's quota {quota} has no room for {pod} ({asked})",
+        "the namespace's quota {quota} has no room for {pod}",
         "wait until other pods have ended, ask for less, or raise the quota: kubectl describe quota",
     ),
     _held(
         r"^Waiting for \S*/(?P<kind>Mutex|Semaphore)/(?P<name>\S+) lock",
         "{kind}",
-        "the training waits until another run has ended: {holder} holds the lock {name}",
-        "wait for it, or stop it: two runs of one training never overlap",
+        "the training waits until another run has ended: the lock {name} is held by {holder}",
+        "wait until it has ended, or stop it",
     ),
     _held(
         r"^Waiting (?:for \S+ lock|to acquire the synchronization lock)",
         "Synchronization",
         "the training waits for a lock that another run holds",
-        "wait for it, or stop it: two runs of one training never overlap",
+        "wait until it has ended, or stop it",
     ),
     _held(
         r"too many workflows are already running",
@@ -179,8 +186,8 @@ HELD_UP: tuple[Row, ...] = (
         "the service account {account}, which trainings run as, is missing",
         SETUP_HINT,
     ),
-    _held(r"^(?P<why>[A-Z][A-Za-z]{3,60})(?::|$)", "{why}", "the pod of step {step} has not begun"),
-    _held(r".", "Pending", "the pod of step {step} has not begun"),
+    _held(r"^(?P<why>[A-Z][A-Za-z]{3,60})(?::|$)", "{why}", "the pod of step {step} has not begun", _POD_HINT),
+    _held(r".", "Pending", "the pod of step {step} has not begun", _POD_HINT),
 )
 """For messages of pods that are pending, and of a workflow that is."""
 

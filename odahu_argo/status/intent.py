@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from odahu_argo.status.lenient import look, mapping, sequence, text, whole
+from odahu_argo.status.lenient import look, mapping, sequence, text, truth, whole
 
 _PLAIN_DEPENDS = re.compile(r"[\w-]+(\s*&&\s*[\w-]+)*")
 _USUAL_RESOURCES = ("cpu", "memory", "ephemeral-storage")
@@ -68,7 +68,9 @@ def read_intent(workflow: object) -> Intent:
     return Intent(
         tasks=tuple(dict.fromkeys(name for each in (tasks or steps) if (name := text(each.get("name"))))),
         templates=templates,
-        ends_with_failure=bool(tasks) and look(entry, "dag", "failFast") is not False and all(map(_stops, tasks)),
+        ends_with_failure=bool(tasks)
+        and truth(look(entry, "dag", "failFast")) is not False
+        and all(map(_stops, tasks)),
         deadline=whole(stored.get("activeDeadlineSeconds")) if deadline is None else deadline,
     )
 

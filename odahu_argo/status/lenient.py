@@ -21,8 +21,15 @@ def sequence(value: object) -> Sequence[Any]:
 
 
 def text(value: object) -> str:
-    """The value where it is text, without blanks around it and not endless, else an empty text."""
-    return value[:LONGEST_TEXT].strip() if isinstance(value, str) else ""
+    """The value where it is text, else an empty one: not endless, without blanks around it, control characters as `?`."""
+    if not isinstance(value, str):
+        return ""
+    shortened = value[:LONGEST_TEXT].strip()
+    return shortened if shortened.isprintable() else "".join(map(_shown, shortened))
+
+
+def _shown(character: str) -> str:
+    return character if character.isprintable() or character in "\n\t" else "?"
 
 
 def whole(value: object) -> int | None:
@@ -33,6 +40,11 @@ def whole(value: object) -> int | None:
         return value if abs(value) < LARGEST_NUMBER else None
     written = text(value)
     return int(written) if written.removeprefix("-").isdecimal() and len(written) <= 12 else None
+
+
+def truth(value: object) -> bool | None:
+    """Yes or no, also where it is written as text: `odahu_argo.document` leaves scalars as they are. None for all else."""
+    return value if isinstance(value, bool) else {"true": True, "false": False}.get(text(value))
 
 
 def look(value: object, *path: str) -> object:

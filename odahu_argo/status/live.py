@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from odahu_argo.status.ended import failed, where_the_nodes_are
-from odahu_argo.status.lenient import mapping, sequence, text
+from odahu_argo.status.lenient import mapping, sequence, text, truth
 from odahu_argo.status.model import State
 from odahu_argo.status.nodes import Node
 from odahu_argo.status.reasons import Words
@@ -34,7 +34,7 @@ def live(seen: Seen) -> Outcome:
     if seen.shutdown:
         message = "the training is being stopped; Argo has yet to end its pods"
         return replace(outcome, words=Words("Stopping", message, ""))
-    if seen.spec.get("suspend") is True and outcome.state == "running":
+    if truth(seen.spec.get("suspend")) and outcome.state == "running":
         message = "; ".join(
             filter(None, [outcome.words.message, "the training is suspended: no other step will begin"])
         )
@@ -87,12 +87,13 @@ def _held_up(seen: Seen, pending: Sequence[Pod]) -> Outcome | None:
 
 
 def _paused(seen: Seen) -> Outcome | None:
-    asleep = next((node for node in seen.nodes.found if node.type == "Suspend" and node.phase == RUNNING), None)
-    if asleep is None and seen.spec.get("suspend") is not True:
+    heads = [step for step in seen.steps if step.head and step.head.type == "Suspend" and step.head.phase == RUNNING]
+    asleep = any(node.type == "Suspend" and node.phase == RUNNING for node in seen.nodes.found)
+    if not asleep and truth(seen.spec.get("suspend")) is not True:
         return None
-    where = f" in {asleep.name}" if asleep else ""
-    message = f"the training is suspended{where}: it waits to be resumed"
-    return Outcome("scheduling", Words("Suspended", message, RESUME_HINT))
+    step = heads[0].name if heads else ""
+    message = f"the training is suspended{f' at step {step}' if step else ''}: it waits to be resumed"
+    return Outcome("scheduling", Words("Suspended", message, RESUME_HINT), step=step)
 
 
 def _waiting(seen: Seen, pending: Sequence[Pod], begun: State) -> Outcome:

@@ -46,13 +46,17 @@ def row(pattern: str, reason: str, sentence: str, hint: str = "") -> Row:
 _CONNECTION = naming.connection_secret("")
 SECRET_OF_A_CONNECTION = rf'[Ss]ecrets? "?(?:[\w-]+/)?{_CONNECTION}(?P<connection>[\w.-]*\w)"? not found'
 NO_ACCOUNT = r'serviceaccounts? "?(?P<account>[\w.:/-]*\w)"? not found'
-QUOTA = r"exceeded quota: (?P<quota>[\w.-]+)(?:, requested: (?P<asked>[^ ]+))?"
+QUOTA = r"exceeded quota: (?P<quota>[\w.-]*\w)"
 SETUP_HINT = "odahu-argo setup prints what a namespace needs; kubectl apply it"
 ENDED = r"^(?P<container>[\w-]+): (?P<why>\w+) \(exit code (?P<code>-?\d+)\)"
 
+LONGEST_MATCHED = 2048
 LONGEST_QUOTE = 500
 _HINT = "hint: "
-_WORD = re.compile(r"(?P<word>[A-Z][a-z]+[A-Z][A-Za-z]{1,60})(?::|$)|[\w-]+: (?P<why>\w+) \(exit code")
+_WORD = re.compile(
+    r"(?:Pod failed before \w+ container starts due to )?(?P<word>[A-Z][a-z]+[A-Z][A-Za-z]{1,60})(?::|$)"
+    r"|[\w-]+: (?P<why>\w+) \(exit code"
+)
 _OWN = re.compile(ENDED + r":\s(?P<text>.*)", re.DOTALL)
 _ARGOS_CONTAINERS = ("init", "wait", "supervisor")
 _ARGOS_EXIT_CODES = ("64", "65")
@@ -64,6 +68,7 @@ def explain(table: Sequence[Row], said: str, facts: Mapping[str, str]) -> Words 
 
     Rows that tell of a step are passed over where the facts name none.
     """
+    said = said[:LONGEST_MATCHED]
     for each in table:
         if "{step}" in each.sentence and not facts.get("step"):
             continue

@@ -56,12 +56,12 @@ def read_status(workflow: object) -> Status:
 def _outcome(seen: Seen, status: object) -> Outcome:
     if status is None or status == {}:
         return not_seen_by_argo()
-    phase = seen.status.get("phase", "")
-    if phase == SUCCEEDED:
+    if seen.phase == SUCCEEDED:
         return Outcome("succeeded", exit_code=0)
-    if phase in FAILED:
+    if seen.phase in FAILED:
         return failed(seen)
-    if phase in (PENDING, RUNNING) or (not phase and isinstance(status, Mapping)):
+    is_new = isinstance(status, Mapping) and status.get("phase") in (None, "")
+    if seen.phase in (PENDING, RUNNING) or is_new:
         return live(seen)
     called = repr(seen.phase) if seen.phase else "something that is no phase"
     message = f"Argo calls the workflow {called}, which odahu-argo does not know"

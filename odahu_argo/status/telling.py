@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from odahu_argo.status import failures, hold_ups, reasons
@@ -11,6 +11,7 @@ from odahu_argo.status.lenient import look, text, whole
 from odahu_argo.status.reasons import Words
 from odahu_argo.status.steps import Step
 
+LOOK_HINT = "kubectl get workflow -o yaml and the log of Argo's controller tell more"
 PENDING = "Pending"
 KINDS = ("checkout", "download", "train", "package")
 
@@ -37,18 +38,15 @@ class Teller:
 
     def failure(self, said: str, step: Step) -> Words:
         """Why a step failed. What the step itself has left as its last words comes first."""
-        known = reasons.explain(failures.FAILURES, said, self._facts(step))
-        own = reasons.own_words(said)
-        if own is None:
-            return known or Words("Error", f"step {step.name} failed", f"odahu-argo train logs --id {self.training}")
-        return Words(
-            own.reason, own.message, own.hint or f"odahu-argo train logs --id {self.training} --step {step.name}"
-        )
+        facts = self._facts(step)
+        if own := reasons.own_words(said):
+            return own if own.hint else replace(own, hint=failures.LOG_HINT.format_map(facts))
+        return reasons.explain(failures.FAILURES, said, facts) or Words("Error", said)
 
     def failure_of_all(self, said: str) -> Words:
         """Why a workflow failed of which no step did."""
         known = reasons.explain(failures.FAILURES, said, self._facts(Step("")))
-        return known or Words(reasons.first_word(said), said or "Argo does not say why the workflow failed")
+        return known or Words(reasons.first_word(said), said or "Argo does not say why the workflow failed", LOOK_HINT)
 
     def _facts(self, step: Step) -> dict[str, str]:
         template = self._template(step)
@@ -61,11 +59,11 @@ class Teller:
             "step": step.name,
             "pod": f"the pod of step {step.name}" if step.name else "what the training needs",
             "asking": f", which asks for {needs}" if needs else "",
-            "selector": selector or "its node affinity",
+            "labels": f" ({selector})" if selector else "",
             "image": text(look(container, "image")),
             "memory": f" of {memory}" if memory else "",
-            "unstarted": self._unstarted(step, template),
-            "holder": self.holder or "it",
+            **self._unstarted(step, template),
+            "holder": self.holder or "another",
             "during": f" while step {step.name} was at work" if step.name else "",
             "tried": f", the last of {tried} attempts" if tried > 1 else "",
             **self._limit(step, template),
@@ -75,15 +73,21 @@ class Teller:
         node = step.last or step.head
         return node.template if node and node.template else step.name
 
-    def _unstarted(self, step: Step, template: str) -> str:
+    def _unstarted(self, step: Step, template: str) -> dict[str, str]:
         """What a pod waited for when its time was over. One that has a node waited for something else."""
         within = f"within {self.intent.setting(template, 'pendingTimeout') or 'its limit on waiting'}"
         if step.last and step.last.host:
-            return f"the pod of step {step.name} did not start {within} on node {step.last.host}: image or volume not ready"
+            return {
+                "unstarted": f"the pod of step {step.name} did not start {within} on its node, {step.last.host}",
+                "unstarted_hint": "its image or a volume was not ready in time",
+            }
         needs, selector = self.intent.needs(template), self.intent.selector(template)
         node = f"a node with {needs}" if needs else "a node"
         labels = f" and the labels {selector}" if selector else ""
-        return f"no node was found for step {step.name} {within}: it waited for {node}{labels}"
+        return {
+            "unstarted": f"no node was found for step {step.name} {within}: it waited for {node}{labels}",
+            "unstarted_hint": "see whether any node could ever hold it: odahu-argo doctor",
+        }
 
     def _limit(self, step: Step, template: str) -> dict[str, str]:
         """Whose limit has passed. Argo shortens that of a pod to what is left of the workflow's."""

@@ -57,7 +57,7 @@ TRUTHS = {
         hint="resources.limits.memory",
     ),
     "pending-mutex": Truth(
-        "scheduling", "Mutex", "another run has ended: mutex-a holds the lock m", "", BEFORE, NOTHING, hint="stop it",
+        "scheduling", "Mutex", "another run has ended: the lock m is held by mutex-a", "", BEFORE, NOTHING, hint="or stop it",
     ),
     "pod-deleted": Truth(
         "failed", "PodDeleted", "the pod of step train was deleted", "train", TRAIN_FAILED, hint="train retry",

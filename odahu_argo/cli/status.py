@@ -1,0 +1,118 @@
+"""`odahu-argo status`: what became of a training, told from a Workflow's object, offline."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from odahu_argo.cli import render
+
+if TYPE_CHECKING:
+    from odahu_argo.status.model import Status, StepStatus
+
+LONGEST_CELL = 100
+
+
+class Form(StrEnum):
+    """How states are shown."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+def status_command(
+    file: Annotated[
+        list[Path],
+        typer.Option(
+            "--file", "-f", help="Workflows as kubectl prints, JSON or YAML; - is standard input. Repeatable."
+        ),
+    ],
+    output: Annotated[Form, typer.Option("--output", "-o", help="The form of what is shown.")] = Form.TABLE,
+) -> None:
+    """Say in plain words what became of a training, from its Workflow. Needs no cluster.
+
+    Takes one Workflow, a List or several documents; workflows that odahu-argo has not made as well. Ends with 0 whatever the
+    states are.
+
+    Example: kubectl get workflows -o json | odahu-argo status -f -
+    """
+    from odahu_argo.status.objects import read_workflows
+    from odahu_argo.status.seen import training_id
+    from odahu_argo.status.state import read_status
+
+    with render.errors_as_json(output is Form.JSON):
+        workflows = read_workflows(file)
+    for skipped, times in workflows.skipped.items():
+        render.note(f"note: {skipped} is passed over{f' ({times} times)' if times > 1 else ''}")
+    statuses = [(training_id(workflow), read_status(workflow)) for workflow in workflows.found]
+    if output is Form.JSON:
+        items = [_item(name, status) for name, status in statuses]
+        render.as_json(items[0] if workflows.single else items)
+    elif workflows.single:
+        _one(*statuses[0])
+    else:
+        _several(statuses)
+
+
+def _item(name: str, status: Status) -> dict[str, Any]:
+    from odahu_argo.status.odahu_form import artifacts_form
+
+    return {
+        "id": name,
+        "state": status.state,
+        "reason": status.reason,
+        "message": status.message,
+        "exitCode": status.exit_code,
+        "step": status.step,
+        "artifacts": artifacts_form(status.artifacts),
+    }
+
+
+def _one(name: str, status: Status) -> None:
+    artifacts = status.artifacts
+    rows = (
+        ("id", name),
+        ("state", status.state),
+        ("reason", status.reason),
+        ("message", status.message),
+        ("hint", status.hint),
+        ("exit code", "" if status.exit_code is None else str(status.exit_code)),
+        ("started", status.started),
+        ("finished", status.finished),
+        ("runId", artifacts.run_id),
+        ("artifactName", artifacts.artifact_name),
+        ("commitID", artifacts.commit_id),
+    )
+    for title, value in rows:
+        if value:
+            render.out(f"{title + ':':<14}{_indented(value)}")
+    if status.steps:
+        render.out("")
+        columns = ["STEP", "STATE", "ATTEMPTS", "STARTED", "FINISHED", "MESSAGE"]
+        render.table(columns, [_step(step) for step in status.steps])
+
+
+def _several(statuses: list[tuple[str, Status]]) -> None:
+    """A line for each, then the hints of those that need one."""
+    columns = ["ID", "STATE", "STEP", "REASON", "MESSAGE"]
+    render.table(columns, [[name, s.state, s.step, _cell(s.reason), _cell(s.message)] for name, s in statuses])
+    for name, status in statuses:
+        if status.hint:
+            render.out(f"\n{name}: {status.message}\n  hint: {_indented(status.hint)}")
+
+
+def _step(step: StepStatus) -> list[str]:
+    attempts = str(len(step.runs)) if step.runs else ""
+    return [step.name, step.state, attempts, step.started, step.finished, _cell(step.message)]
+
+
+def _cell(text: str) -> str:
+    line = text.partition("\n")[0].replace("\t", " ")
+    return line if len(line) <= LONGEST_CELL else f"{line[: LONGEST_CELL - 1]}…"
+
+
+def _indented(text: str) -> str:
+    return text.replace("\n", "\n" + " " * 14)

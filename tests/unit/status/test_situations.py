@@ -1,0 +1,180 @@
+"""Situations that no recording shows (variants.py): the state, Kubernetes' word for it, the exit code and the step."""
+
+from __future__ import annotations
+
+import pytest
+
+from odahu_argo.status.state import read_status
+from tests.unit.status.variants import SITUATIONS, archived, failing, on_gpu, pending
+
+TRUTHS = """
+created                       | scheduling | Created                         |     |               |
+created-empty-status          | scheduling | Created                         |     |               |
+phase-unknown                 | unknown    | UnknownPhase                    |     |               | d3d6e8
+phase-of-the-wrong-type       | unknown    | UnknownPhase                    |     |               | d3d6e8
+status-of-the-wrong-type      | unknown    | UnknownPhase                    |     |               |
+container-creating            | scheduling | waiting for step checkout       |     | checkout      |
+pod-initializing              | running    | waiting for step train          |     | train         | d3d6e8
+between-steps                 | running    | waiting for step train          |     | train         | d3d6e8
+between-attempts              | running    | waiting for step train          |     | train         | d3d6e8
+progress                      | running    |                                 |     | train         | d3d6e8
+quota                         | scheduling | ExceededQuota                   |     | train         | d3d6e8
+mutex-of-a-step               | scheduling | Mutex                           |     | train         | d3d6e8
+semaphore                     | scheduling | Semaphore                       |     |               |
+postponed                     | scheduling | Postponed                       |     |               |
+claim-refused                 | scheduling | PersistentVolumeClaim           |     |               |
+pending-without-a-word        | scheduling | Pending                         |     |               |
+no-volume                     | scheduling | Unschedulable                   |     | checkout      |
+zone                          | scheduling | Unschedulable                   |     | train         | d3d6e8
+no-memory                     | scheduling | Unschedulable                   |     | checkout      |
+labels                        | scheduling | Unschedulable                   |     | train         | d3d6e8
+taint                         | scheduling | Unschedulable                   |     | train         | d3d6e8
+unschedulable                 | scheduling | Unschedulable                   |     | train         | d3d6e8
+image-absent                  | scheduling | ImagePullBackOff                |     | train         | d3d6e8
+image-denied                  | scheduling | ImagePullBackOff                |     | train         | d3d6e8
+image-otherwise               | scheduling | ImagePullBackOff                |     | train         | d3d6e8
+image-name                    | scheduling | InvalidImageName                |     | train         | d3d6e8
+pull-secret                   | scheduling | FailedToRetrieveImagePullSecret |     | train         | d3d6e8
+connection-missing            | scheduling | CreateContainerConfigError      |     | train         | d3d6e8
+connection-not-mounted        | scheduling | FailedMount                     |     | train         | d3d6e8
+secret-missing                | scheduling | CreateContainerConfigError      |     | train         | d3d6e8
+secret-key-missing            | scheduling | CreateContainerConfigError      |     | train         | d3d6e8
+root                          | scheduling | CreateContainerConfigError      |     | train         | d3d6e8
+container-refused             | scheduling | CreateContainerError            |     | train         | d3d6e8
+volume-busy                   | scheduling | FailedMount                     |     | train         | d3d6e8
+account-missing-pending       | scheduling | ServiceAccountNotFound          |     | train         | d3d6e8
+restarting                    | scheduling | Evicted                         |     | train         | d3d6e8
+word-of-tomorrow              | scheduling | QuantumEntangled                |     | train         | d3d6e8
+words-of-tomorrow             | scheduling | Pending                         |     | train         | d3d6e8
+suspended-later               | scheduling | Suspended                       |     |               | d3d6e8
+suspended-while-running       | running    | Suspended                       |     | train         | d3d6e8
+suspend-node                  | scheduling | Suspended                       |     | approve       | d3d6e8
+own-words                     | failed     | Error                           | 2   | train         | d3d6e8
+own-words-that-mislead        | failed     | Error                           | 3   | train         | d3d6e8
+stopping                      | running    | Stopping                        |     | train         | d3d6e8
+stopped                       | failed     | Stopped                         | 143 | train         | d3d6e8
+stopped-without-a-message     | failed     | Stopped                         | 143 | train         | d3d6e8
+stopped-before-it-began       | failed     | Terminated                      |     |               |
+deleting                      | running    | Deleting                        |     | train         | d3d6e8
+step-deadline                 | failed     | DeadlineExceeded                |     | train         | d3d6e8
+time-of-all-is-up             | failed     | DeadlineExceeded                |     | train         | d3d6e8
+node-shutdown                 | failed     | NodeShutdown                    |     | train         | d3d6e8
+evicted                       | failed     | Evicted                         |     | train         | d3d6e8
+disk-full                     | failed     | Evicted                         |     | train         | d3d6e8
+preempted                     | failed     | Preempted                       |     | train         | d3d6e8
+rejected                      | failed     | Rejected                        |     | train         | d3d6e8
+killed                        | failed     | Error                           | 137 | train         | d3d6e8
+drained                       | failed     | Error                           | 143 | train         | d3d6e8
+crashed                       | failed     | Error                           | 139 | train         | d3d6e8
+no-artifact-repository        | failed     | NoArtifactRepository            | 64  | train         | d3d6e8
+executor-rights               | failed     | Forbidden                       | 64  | train         | d3d6e8
+executor-otherwise            | failed     | Error                           | 64  | train         | d3d6e8
+no-python                     | failed     | Error                           | 64  | train         | d3d6e8
+image-gone                    | failed     | ErrImagePull                    |     | train         | d3d6e8
+connection-missing-at-the-end | failed     | CreateContainerConfigError      |     | train         | d3d6e8
+failed-without-a-word         | failed     | Error                           |     | train         | d3d6e8
+account-missing               | failed     | ServiceAccountNotFound          |     |               |
+accounts-missing              | failed     | ServiceAccountNotFound          |     |               |
+pod-security                  | failed     | Forbidden                       |     |               |
+claim-error                   | failed     | PersistentVolumeClaim           |     |               |
+lock-error                    | failed     | Synchronization                 |     |               |
+error-of-tomorrow             | failed     | Error                           |     |               |
+failed-without-a-cause        | failed     | Error                           |     |               |
+two-steps-failed              | failed     | Error                           | 1   | download-wine | d3d6e8
+goes-on-after-failure         | running    | waiting for step package        |     | package       | d3d6e8
+compressed                    | failed     | OOMKilled                       | 137 | train         | d3d6e8
+compressed-badly              | running    | NodesUnreadable                 |     |               | d3d6e8
+offloaded-running             | running    | NodesOffloaded                  |     |               | d3d6e8
+offloaded-not-running         | unknown    | NodesOffloaded                  |     |               | d3d6e8
+offloaded-failed              | failed     | NodesOffloaded                  |     |               | d3d6e8
+offloaded-succeeded           | succeeded  |                                 | 0   |               | d3d6e8 012345
+gpu-running                   | running    |                                 |     | train         | c0ffee
+gpu-second-attempt            | running    |                                 |     | train         | c0ffee
+gpu-second-attempt-waits      | scheduling | Unschedulable                   |     | train         | c0ffee
+gpu-between-attempts          | running    | waiting for step train          |     | train         | c0ffee
+gpu-never-found               | failed     | PendingTimeout                  |     | train         | c0ffee
+gpu-found-but-not-started     | failed     | PendingTimeout                  |     | train         | c0ffee
+gpu-failed                    | failed     | Error                           | 2   | train         | c0ffee
+retried                       | scheduling | waiting for step train          |     | train         | c0ffee earlie
+by-template                   | scheduling | Unschedulable                   |     | train         | d3d6e8
+by-template-timeout           | failed     | PendingTimeout                  |     | train         | d3d6e8
+single-container              | running    |                                 |     | say           |
+"""
+
+
+def truths() -> list[tuple[str, ...]]:
+    return [tuple(cell.strip() for cell in line.split("|")) for line in TRUTHS.strip().splitlines()]
+
+
+def test_every_situation_has_its_truth() -> None:
+    assert [name for name, *_ in truths()] == list(SITUATIONS)
+
+
+@pytest.mark.parametrize("truth", truths(), ids=lambda truth: truth[0])
+def test_a_situation_says_what_is_true(truth: tuple[str, ...]) -> None:
+    name, state, reason, exit_code, step, artifacts = truth
+    status = read_status(SITUATIONS[name])
+    code = "" if status.exit_code is None else str(status.exit_code)
+    known = " ".join(filter(None, (status.artifacts.commit_id[:6], status.artifacts.run_id[:6])))
+    assert (status.state, status.reason, code, status.step, known) == (state, reason, exit_code, step, artifacts)
+    assert status.message or state == "succeeded"
+    assert status.hint or state == "running" or reason in NEEDS_NO_HINT
+
+
+NEEDS_NO_HINT = {"", "Pending", "Evicted", "waiting for step checkout", "waiting for step train"}
+
+
+def test_the_last_words_of_a_step_are_its_message_and_its_hint() -> None:
+    status = read_status(SITUATIONS["own-words"])
+    assert (status.message, status.hint) == ("entry point 'main' has no parameter 'alpah'", "did you mean 'alpha'?")
+    several = read_status(failing("main: Error (exit code 2): first\n  hint: one\nsecond\n  hint: two", exit_code=2))
+    assert (several.message, several.hint) == ("first\nsecond", "one\ntwo")
+
+
+def test_escape_sequences_in_last_words_do_not_reach_a_terminal() -> None:
+    status = read_status(failing("main: Error (exit code 2): \x1b[2Jcleared \x9b31m \ud800", exit_code=2))
+    assert status.message == "?[2Jcleared ?31m ?"
+
+
+def test_attempts_of_a_step_on_the_gpu_pool_are_its_pods() -> None:
+    status = read_status(SITUATIONS["gpu-second-attempt-waits"])
+    train = next(step for step in status.steps if step.name == "train")
+    assert [(run.attempt, run.state) for run in train.runs] == [(1, "failed"), (2, "scheduling")]
+    assert train.runs[0].pod.startswith("flower-classifier-1-attempt-train-")
+    assert "deleted" in train.runs[0].message
+    assert train.state == "scheduling"
+    assert [step.name for step in status.steps] == [
+        "checkout", "download-flower-images", "download-pretrained", "train", "package",
+    ]  # fmt: skip
+
+
+def test_no_pod_has_run_where_the_first_only_waited() -> None:
+    waited = {"phase": "Failed", "message": "timeout", "finishedAt": "2026-11-24T08:55:00Z"}
+    workflow = on_gpu(waited, {"phase": "Pending"})
+    nodes = workflow["status"]["nodes"]
+    alone = {key: node for key, node in nodes.items() if ".train" in node["name"]}
+    workflow["status"]["nodes"] = alone
+    assert read_status(workflow).state == "scheduling"
+    assert read_status(on_gpu(waited, {"phase": "Pending"})).state == "running"
+
+
+def test_archived_logs_are_found_by_attempt() -> None:
+    train = read_status(archived()).steps[2]
+    assert [(run.archived_log or {}).get("s3", {}).get("key") for run in train.runs] == [
+        "logs/train(0)/main.log",
+        "logs/train(1)/main.log",
+    ]
+
+
+def test_an_output_without_a_value_counts_as_nothing() -> None:
+    assert read_status(SITUATIONS["retried"]).artifacts.run_id == "earlier"
+    workflow = SITUATIONS["retried"]
+    own = {"parameters": [{"name": "run-id"}, {"name": "commit-id", "value": "deadbeef"}]}
+    status = read_status({**workflow, "status": {**workflow["status"], "outputs": own}})
+    assert (status.artifacts.run_id, status.artifacts.commit_id) == ("earlier", "deadbeef")
+
+
+def test_the_commit_is_known_as_soon_as_checkout_has_ended() -> None:
+    workflow = pending("")
+    del workflow["status"]["outputs"]
+    assert read_status(workflow).artifacts.commit_id.startswith("d3d6e8ed")

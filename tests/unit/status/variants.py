@@ -1,0 +1,353 @@
+"""Situations that no recording shows, made by hand: recordings with a word changed, and the compiled GPU example with nodes.
+
+The messages are those of Argo 4.1.2's source (workflow/controller, workflow/executor), of the kubelet and the scheduler.
+"""
+
+# ruff: noqa: E501 (messages stand as Argo writes them)
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from typing import Any
+
+from odahu_argo import naming
+from tests.conftest import EXAMPLES
+from tests.unit.status.recordings import recording
+
+Object = dict[str, Any]
+
+STEP_ERROR = "main: Error (exit code 2): entry point 'main' has no parameter 'alpah'\n  hint: did you mean 'alpha'?"
+LOST = "Pod was terminated in response to imminent node shutdown."
+PULL = 'ImagePullBackOff: Back-off pulling image "registry.example.org/ml/train:9": ErrImagePull: failed to pull and unpack image: '
+QUOTA = 'pods "x" is forbidden: exceeded quota: team-ml, requested: requests.nvidia.com/gpu=8, used: requests.nvidia.com/gpu=4, limited: requests.nvidia.com/gpu=8'
+
+
+def node(workflow: Object, step: str) -> Object:
+    return next(each for each in workflow["status"]["nodes"].values() if each["displayName"] == step)
+
+
+def without(workflow: Object, *steps: str) -> Object:
+    nodes = workflow["status"]["nodes"]
+    workflow["status"]["nodes"] = {key: each for key, each in nodes.items() if each["displayName"] not in steps}
+    return workflow
+
+
+def pending(message: str, step: str = "train") -> Object:
+    """A workflow whose next pod waits and says so."""
+    workflow = recording("running-checkout-pending" if step == "checkout" else "running-train-unschedulable")
+    node(workflow, step)["message"] = message
+    return workflow
+
+
+def failing(message: str, phase: str = "Failed", exit_code: int | None = None) -> Object:
+    """A workflow whose training pod failed and says why."""
+    workflow = recording("train-failed")
+    train = node(workflow, "train")
+    train |= {"message": message, "phase": phase}
+    train["outputs"] = {} if exit_code is None else {"exitCode": str(exit_code)}
+    return workflow
+
+
+def whole(message: str, phase: str = "Error") -> Object:
+    """A workflow that failed before it had nodes."""
+    workflow = recording("invalid")
+    workflow["status"] |= {"message": message, "phase": phase}
+    return workflow
+
+
+def status(name: str, **fields: object) -> Object:
+    workflow = recording(name)
+    workflow["status"] |= fields
+    return workflow
+
+
+def spec(name: str, **fields: object) -> Object:
+    workflow = recording(name)
+    workflow["spec"] |= fields
+    return workflow
+
+
+def packed(nodes: object) -> str:
+    return base64.b64encode(gzip.compress(json.dumps(nodes).encode())).decode()
+
+
+def elsewhere(name: str, **fields: object) -> Object:
+    """The nodes are not in the object."""
+    workflow = status(name, **fields)
+    del workflow["status"]["nodes"]
+    return workflow
+
+
+def on_gpu(*attempts: Object, step: Object | None = None, phase: str = "Running", **fields: object) -> Object:
+    """The compiled GPU example as Argo carries it out: a Retry node, a DAG for each attempt, and in it the attempt's pod."""
+    workflow = json.loads((EXAMPLES / "02-gpu-two-connections/golden/workflow.json").read_text(encoding="utf-8"))
+    name = workflow["metadata"]["name"]
+    outputs = {"exitCode": "0", "parameters": [{"name": "commit-id", "globalName": "commit-id", "value": "c0ffee"}]}
+    done = {"phase": "Succeeded", "type": "Pod", "hostNodeName": "cpu-1"}
+    nodes: dict[str, Object] = {name: {"type": "DAG", "phase": phase, "templateName": "training"}}
+    for number, ready in enumerate(("checkout", "download-flower-images", "download-pretrained")):
+        times = {"startedAt": f"2026-11-24T08:0{number}:00Z", "finishedAt": f"2026-11-24T08:0{number}:50Z"}
+        nodes[f"{name}.{ready}"] = {"type": "Retry", "phase": "Succeeded", "templateName": ready, **times}
+        of_pod = outputs if ready == "checkout" else {"exitCode": "0"}
+        nodes[f"{name}.{ready}(0)"] = {**done, "outputs": of_pod, "templateName": ready, **times}
+    nodes[f"{name}.train"] = {
+        "type": "Retry",
+        "templateName": "train",
+        "startedAt": "2026-11-24T08:10:00Z",
+        **(step or {}),
+    }
+    nodes[f"{name}.train"].setdefault("phase", "Running")
+    for number, attempt in enumerate(attempts):
+        times = {"startedAt": f"2026-11-24T08:1{number}:00Z"}
+        of_dag = {key: value for key, value in attempt.items() if key in ("phase", "message")}
+        nodes[f"{name}.train({number})"] = {"type": "DAG", "templateName": "train", **times, **of_dag}
+        pod = {"type": "Pod", "templateName": "attempt-train", **times, **attempt}
+        nodes[f"{name}.train({number}).attempt"] = pod
+    for number, (path, each) in enumerate(nodes.items()):
+        display = path.removeprefix(name).removeprefix(".") or name
+        each |= {"id": f"{name}-{1000 + number}", "name": path, "displayName": display.rpartition(".")[2]}
+    workflow["status"] = {
+        "phase": phase,
+        "startedAt": "2026-11-24T08:00:00Z",
+        "nodes": {n["id"]: n for n in nodes.values()},
+    }
+    workflow["status"] |= fields
+    return workflow
+
+
+LOST_ATTEMPT: Object = {
+    "phase": "Error", "message": "pod deleted", "hostNodeName": "gpu-1", "finishedAt": "2026-11-24T08:10:30Z",
+}  # fmt: skip
+
+
+def later(workflow: Object, finished: str, step: str, message: str) -> Object:
+    """Another step that failed as well."""
+    other = node(workflow, step)
+    other |= {
+        "phase": "Failed",
+        "type": "Pod",
+        "message": message,
+        "finishedAt": finished,
+        "outputs": {"exitCode": "1"},
+    }
+    return workflow
+
+
+def retried() -> Object:
+    """A second attempt on the kept workspace: checkout and download are not in its DAG, their results in an annotation."""
+    workflow = recording("running-checkout-pending")
+    tasks = workflow["spec"]["templates"][0]["dag"]["tasks"]
+    workflow["spec"]["templates"][0]["dag"]["tasks"] = [task for task in tasks if task["name"] in ("train", "package")]
+    known = json.dumps({"commit-id": "c0ffee", "run-id": "earlier", "nonsense": 3})
+    workflow["metadata"]["annotations"][naming.RESULTS_ANNOTATION] = known
+    pod = node(workflow, "checkout")
+    pod |= {"name": "fresh.train", "displayName": "train", "templateName": "train"}
+    return workflow
+
+
+def by_template(name: str) -> Object:
+    """A workflow that refers to a WorkflowTemplate: Argo keeps what it took from it in the status."""
+    workflow = recording(name)
+    stored = {"entrypoint": "training", "templates": workflow["spec"].pop("templates")}
+    workflow["spec"] = {"workflowTemplateRef": {"name": "train-wine"}}
+    workflow["status"]["storedWorkflowTemplateSpec"] = stored
+    return workflow
+
+
+def with_metadata(name: str, **fields: object) -> Object:
+    workflow = recording(name)
+    workflow["metadata"] |= fields
+    return workflow
+
+
+def single_container() -> Object:
+    """A workflow of somebody else: its entry point is a container."""
+    pod = {
+        "id": "hello",
+        "name": "hello",
+        "displayName": "hello",
+        "type": "Pod",
+        "phase": "Running",
+        "templateName": "say",
+    }
+    return {
+        "kind": "Workflow",
+        "metadata": {"name": "hello"},
+        "spec": {"entrypoint": "say", "templates": [{"name": "say", "container": {"image": "busybox"}}]},
+        "status": {"phase": "Running", "nodes": {"hello": pod}},
+    }
+
+
+def paused_between_steps() -> Object:
+    workflow = without(recording("running"), "train")
+    workflow["spec"]["suspend"] = True
+    return workflow
+
+
+def suspend_node() -> Object:
+    workflow = recording("running")
+    node(workflow, "train").update(type="Suspend", displayName="approve", name="running.approve")
+    return workflow
+
+
+def goes_on_after_failure() -> Object:
+    """Somebody else's DAG, where package runs also when train has failed."""
+    workflow = without(recording("pod-deleted"), "package")
+    tasks = workflow["spec"]["templates"][0]["dag"]["tasks"]
+    tasks[-1]["depends"] = "train.Succeeded || train.Failed || train.Errored"
+    return workflow
+
+
+def between_attempts() -> Object:
+    workflow = recording("retried-then-failed")
+    workflow["status"] |= {"phase": "Running"}
+    workflow = without(workflow, "package", "train(1)")
+    node(workflow, "train").update(phase="Running", message="Backoff for 10 seconds")
+    node(workflow, "train(0)")["message"] = "main: Error (exit code 3): the S3 server does not answer"
+    return workflow
+
+
+def deleted() -> Object:
+    workflow = recording("running")
+    workflow["metadata"]["deletionTimestamp"] = "2026-11-24T09:00:00Z"
+    return workflow
+
+
+def stopped() -> Object:
+    workflow = recording("terminated")
+    workflow["spec"]["shutdown"] = "Stop"
+    workflow["status"]["message"] = "Stopped with strategy 'Stop'"
+    return workflow
+
+
+def step_deadline() -> Object:
+    workflow = failing("Pod was active on the node longer than the specified deadline")
+    next(each for each in workflow["spec"]["templates"] if each["name"] == "train")["activeDeadlineSeconds"] = "3600"
+    return workflow
+
+
+def time_of_all_is_up() -> Object:
+    """Argo shortens a pod's limit to what is left of the workflow's, so the kubelet says it."""
+    workflow = step_deadline()
+    workflow["spec"]["activeDeadlineSeconds"] = 30
+    return workflow
+
+
+def progress() -> Object:
+    workflow = recording("running-train")
+    node(workflow, "train")["progress"] = "42/100"
+    return workflow
+
+
+def archived() -> Object:
+    workflow = recording("retried-then-failed")
+    for attempt in ("train(0)", "train(1)"):
+        log = {"name": "main-logs", "s3": {"key": f"logs/{attempt}/main.log"}}
+        node(workflow, attempt)["outputs"]["artifacts"] = [{"name": "other"}, log]
+    return workflow
+
+
+SITUATIONS: dict[str, Object] = {
+    "created": {"kind": "Workflow", "metadata": {"name": "wine-1"}, "spec": {}},
+    "created-empty-status": {**recording("running"), "status": {}},
+    "phase-unknown": status("running", phase="Paused"),
+    "phase-of-the-wrong-type": status("running", phase=["Running"]),
+    "status-of-the-wrong-type": {**recording("running"), "status": "Running"},
+    # Pods that begin in the usual way.
+    "container-creating": pending("ContainerCreating", "checkout"),
+    "pod-initializing": pending("PodInitializing"),
+    "between-steps": without(recording("running"), "train"),
+    "between-attempts": between_attempts(),
+    "progress": progress(),
+    # Pods that are held up.
+    "quota": pending(QUOTA),
+    "mutex-of-a-step": pending("Waiting for argo/Mutex/gpu lock. Lock status: 0/1"),
+    "semaphore": status("pending-mutex", message="Waiting for argo/Semaphore/limits/train lock. Lock status: 0/2", synchronization={
+        "semaphore": {"waiting": [{"holders": ["argo/wine-1", "argo/wine-2"], "semaphore": "argo/Semaphore/limits/train"}]}}),
+    "postponed": status("pending-mutex", message="Workflow processing has been postponed because too many workflows are already running"),
+    "claim-refused": status("pending-mutex", message=f"Waiting for a PVC to be created. persistentvolumeclaims {QUOTA}"),
+    "pending-without-a-word": status("pending-mutex", message="", synchronization=None),
+    "no-volume": pending("Unschedulable: 0/3 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found", "checkout"),
+    "zone": pending("Unschedulable: 0/3 nodes are available: 1 node(s) had volume node affinity conflict, 2 Insufficient cpu."),
+    "no-memory": pending("Unschedulable: 0/3 nodes are available: 3 Insufficient memory.", "checkout"),
+    "labels": pending("Unschedulable: 0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector."),
+    "taint": pending("Unschedulable: 0/3 nodes are available: 3 node(s) had untolerated taint {dedicated: ml}."),
+    "unschedulable": pending("Unschedulable: 0/3 nodes are available: 3 node(s) were unschedulable."),
+    "image-absent": pending(PULL + "registry.example.org/ml/train:9: not found"),
+    "image-denied": pending(PULL + "failed to authorize: failed to fetch anonymous token: 401 Unauthorized"),
+    "image-otherwise": pending(PULL + "unexpected media type"),
+    "image-name": pending('InvalidImageName: Failed to apply default image tag "Train:!": couldn\'t parse image name "Train:!"'),
+    "pull-secret": pending("FailedToRetrieveImagePullSecret: Unable to retrieve some image pull secrets (registry)"),
+    "connection-missing": pending('CreateContainerConfigError: secret "connection-wine-data" not found'),
+    "connection-not-mounted": pending('MountVolume.SetUp failed for volume "connection-wine-data" : secret "connection-wine-data" not found'),
+    "secret-missing": pending('CreateContainerConfigError: secret "mlflow-credentials" not found'),
+    "secret-key-missing": pending("CreateContainerConfigError: couldn't find key token in Secret ml/mlflow-credentials"),
+    "root": pending("CreateContainerConfigError: container has runAsNonRoot and image will run as root (pod: …)"),
+    "container-refused": pending("CreateContainerError: context deadline exceeded"),
+    "volume-busy": pending("FailedAttachVolume: Multi-Attach error for volume pvc-1"),
+    "account-missing-pending": pending('pods "x" is forbidden: error looking up service account ml/trainer: serviceaccount "trainer" not found'),
+    "restarting": pending("Pod auto-restarting due to Evicted: The node was low on resource: memory."),
+    "word-of-tomorrow": pending("QuantumEntangled: the pod is in two places"),
+    "words-of-tomorrow": pending("something nobody has heard of"),
+    "suspended-later": paused_between_steps(),
+    "suspended-while-running": spec("running", suspend=True),
+    "suspend-node": suspend_node(),
+    # Ends.
+    "own-words": failing(STEP_ERROR, exit_code=2),
+    "own-words-that-mislead": failing("main: Error (exit code 3): cannot evict low on resource: preempted OOMKilled", exit_code=3),
+    "stopping": spec("running", shutdown="Stop"),
+    "stopped": stopped(),
+    "stopped-without-a-message": {**stopped(), "status": {**stopped()["status"], "message": ""}},
+    "stopped-before-it-began": whole("Stopped with strategy 'Terminate'", "Failed"),
+    "deleting": deleted(),
+    "step-deadline": step_deadline(),
+    "time-of-all-is-up": time_of_all_is_up(),
+    "node-shutdown": failing(LOST),
+    "evicted": failing("The node was low on resource: memory. Threshold quantity: 100Mi, available: 80Mi. "),
+    "disk-full": failing("Pod ephemeral local storage usage exceeds the total limit of containers 1Gi. "),
+    "preempted": failing("Preempted in order to admit critical pod"),
+    "rejected": failing("Pod was rejected: Allocate failed due to requested number of devices unavailable for nvidia.com/gpu."),
+    "killed": failing("main: Error (exit code 137)", exit_code=137),
+    "drained": failing("main: Error (exit code 143)", exit_code=143),
+    "crashed": failing("main: Error (exit code 139)", exit_code=139),
+    "no-artifact-repository": failing("wait: Error (exit code 64): artifact storage is not configured; see the docs for setup "
+        "instructions: https://argo-workflows.readthedocs.io/en/latest/configure-artifact-repository/", "Error", 0),
+    "executor-rights": failing('wait: Error (exit code 64): workflowtaskresults.argoproj.io is forbidden: User '
+        '"system:serviceaccount:ml:default" cannot create resource "workflowtaskresults"', "Error", 0),
+    "executor-otherwise": failing("init: Error (exit code 64): out of luck", "Error"),
+    "no-python": failing('main: Error (exit code 64): failed to find name in PATH: exec: "python": executable file not found in $PATH', exit_code=64),
+    "image-gone": failing("Pod failed before main container starts due to ErrImagePull: not found", "Error"),
+    "connection-missing-at-the-end": failing('Pod failed before main container starts due to CreateContainerConfigError: secret "connection-wine-data" not found', "Error"),
+    "failed-without-a-word": failing(""),
+    "account-missing": whole('error in entry template execution: pods "x" is forbidden: error looking up service account ml/trainer: serviceaccount "trainer" not found'),
+    "accounts-missing": whole('serviceaccounts "trainer" not found'),
+    "pod-security": whole('pods "x" is forbidden: violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false'),
+    "claim-error": whole('pvc create error: persistentvolumeclaims "x" is forbidden'),
+    "lock-error": whole("Failed to acquire the synchronization lock. invalid limit"),
+    "error-of-tomorrow": whole("something nobody has heard of"),
+    "failed-without-a-cause": whole("", "Failed"),
+    "two-steps-failed": later(recording("train-failed"), "2026-11-23T20:29:20Z", "download-wine", "main: Error (exit code 1)"),
+    "goes-on-after-failure": goes_on_after_failure(),
+    # Nodes that are not in the object.
+    "compressed": elsewhere("oom", compressedNodes=packed(recording("oom")["status"]["nodes"])),
+    "compressed-badly": elsewhere("running", compressedNodes="H4sIAAAA"),
+    "offloaded-running": elsewhere("running", offloadNodeStatusVersion="fnv:1"),
+    "offloaded-not-running": elsewhere("running-train-unschedulable", offloadNodeStatusVersion="fnv:1"),
+    "offloaded-failed": elsewhere("oom", offloadNodeStatusVersion="fnv:1"),
+    "offloaded-succeeded": elsewhere("succeeded", offloadNodeStatusVersion="fnv:1"),
+    # Steps on the GPU pool, and workflows of other kinds.
+    "gpu-running": on_gpu({"phase": "Running", "hostNodeName": "gpu-1"}),
+    "gpu-second-attempt": on_gpu(LOST_ATTEMPT, {"phase": "Running", "hostNodeName": "gpu-2"}),
+    "gpu-second-attempt-waits": on_gpu(LOST_ATTEMPT, {"phase": "Pending", "message": "Unschedulable: 0/9 nodes are available: 9 Insufficient nvidia.com/gpu."}),
+    "gpu-between-attempts": on_gpu(LOST_ATTEMPT),
+    "gpu-never-found": on_gpu({"phase": "Failed", "message": "timeout", "finishedAt": "2026-11-24T08:55:00Z"}, phase="Failed",
+        step={"phase": "Failed", "message": "retryStrategy.expression evaluated to false"}),
+    "gpu-found-but-not-started": on_gpu({"phase": "Failed", "message": "timeout", "hostNodeName": "gpu-1"}, phase="Failed", step={"phase": "Failed"}),
+    "gpu-failed": on_gpu(LOST_ATTEMPT, {"phase": "Failed", "message": STEP_ERROR, "outputs": {"exitCode": "2"}, "hostNodeName": "gpu-1"},
+        phase="Failed", step={"phase": "Failed", "message": "No more retries left"}),
+    "retried": retried(),
+    "by-template": by_template("running-train-unschedulable"),
+    "by-template-timeout": by_template("train-pending-timeout"),
+    "single-container": single_container(),
+}  # fmt: skip
