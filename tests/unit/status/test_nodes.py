@@ -55,6 +55,11 @@ def test_progress_is_between_0_and_1(written: object, progress: float | None) ->
     assert read_nodes({"nodes": {"a": {"progress": written}}}).found[0].progress == progress
 
 
+def test_numbers_that_are_none_count_as_nothing() -> None:
+    for number in (True, 10**5000, "9" * 5000, 1.5, "²"):
+        assert read_nodes({"nodes": {"a": {"outputs": {"exitCode": number}}}}).found[0].exit_code is None
+
+
 def test_outputs_go_by_their_global_name_and_need_a_value() -> None:
     listed = [
         {"name": "a", "globalName": "b", "value": "1"},

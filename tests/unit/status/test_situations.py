@@ -81,6 +81,8 @@ lock-error                    | failed     | Synchronization                 |  
 error-of-tomorrow             | failed     | Error                           |     |               |
 failed-without-a-cause        | failed     | Error                           |     |               |
 two-steps-failed              | failed     | Error                           | 1   | download-wine | d3d6e8
+failed-and-lost               | failed     | Error                           | 1   | download-wine | d3d6e8
+failed-while-another-waits    | scheduling | Unschedulable                   |     | train         | d3d6e8
 goes-on-after-failure         | running    | waiting for step package        |     | package       | d3d6e8
 compressed                    | failed     | OOMKilled                       | 137 | train         | d3d6e8
 compressed-badly              | running    | NodesUnreadable                 |     |               | d3d6e8

@@ -328,6 +328,8 @@ SITUATIONS: dict[str, Object] = {
     "error-of-tomorrow": whole("something nobody has heard of"),
     "failed-without-a-cause": whole("", "Failed"),
     "two-steps-failed": later(recording("train-failed"), "2026-11-23T20:29:20Z", "download-wine", "main: Error (exit code 1)"),
+    "failed-and-lost": later(recording("pod-deleted"), "2026-11-23T20:32:08Z", "download-wine", "main: Error (exit code 1)"),
+    "failed-while-another-waits": later(pending("Unschedulable: 0/1 nodes are available: 1 Insufficient nvidia.com/gpu."), "2026-11-23T20:29:37Z", "download-wine", "main: Error (exit code 1)"),
     "goes-on-after-failure": goes_on_after_failure(),
     # Nodes that are not in the object.
     "compressed": elsewhere("oom", compressedNodes=packed(recording("oom")["status"]["nodes"])),
