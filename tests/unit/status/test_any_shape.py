@@ -17,6 +17,11 @@ from odahu_argo.status.state import read_status
 from tests.unit.status.recordings import NAMES, recording
 from tests.unit.status.variants import SITUATIONS
 
+ANY_PACE = settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+"""A busy machine is no fault of what is tested."""
+
 STATES = {"scheduling", "running", "succeeded", "failed", "unknown"}
 STEP_STATES = {"waiting", "scheduling", "running", "succeeded", "failed", "skipped", "unknown"}
 
@@ -73,12 +78,13 @@ def holds(status: Status) -> None:
     json.dumps(odahu_form(status)).encode()
 
 
+@ANY_PACE
 @given(VALUES)
 def test_any_value_has_a_state(value: object) -> None:
     holds(read_status(value))
 
 
-@settings(max_examples=400)
+@ANY_PACE
 @given(OBJECTS)
 def test_any_object_with_a_status_has_a_state(workflow: object) -> None:
     holds(read_status(workflow))
@@ -93,7 +99,7 @@ def places(value: object, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 OF_SOME_WORKFLOW = st.sampled_from([*(recording(name) for name in NAMES), *SITUATIONS.values()])
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@ANY_PACE
 @given(
     OF_SOME_WORKFLOW, st.randoms(use_true_random=False), st.lists(VALUES | st.just("torn out"), min_size=1, max_size=4)
 )
@@ -115,6 +121,7 @@ def test_a_workflow_with_parts_of_another_type_or_torn_out_has_a_state(
     holds(read_status(torn))
 
 
+@ANY_PACE
 @given(st.lists(OF_SOME_WORKFLOW, min_size=1, max_size=6))
 def test_any_sequence_of_statuses_is_read_one_by_one(workflows: list[dict[str, Any]]) -> None:
     """A status depends on its object alone: not on what was read before, and the object is left as it was."""
