@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +34,21 @@ def examples() -> list[Example]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-goldens", action="store_true", help="Write what is compiled now as the golden files.")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Whoever may kill the one Kubernetes API has it alone; the other tests on it share it, also between processes.
+
+    xdist's groups would do, but they have no effect with pytest 9.2 (pytest-dev/pytest-xdist#1386).
+    """
+    kubeconfig = os.environ.get("KUBECONFIG")
+    if not kubeconfig or not (item.get_closest_marker("cluster") or item.get_closest_marker("argo")):
+        return (yield)
+    is_alone = "api_server" in getattr(item, "fixturenames", ())
+    with Path(kubeconfig).open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX if is_alone else fcntl.LOCK_SH)
+        return (yield)
 
 
 @pytest.fixture(params=examples(), ids=lambda example: example.folder.name)

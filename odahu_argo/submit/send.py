@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import random
 import time
 import uuid
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
 from odahu_argo import naming
 from odahu_argo.compile.argo_schema import refused_fields
 from odahu_argo.errors import UserError
+from odahu_argo.submit.backoff import pauses
 from odahu_argo.submit.cluster import WORKFLOW, AlreadyExists, Cluster, NotFound, Object, Unreachable
 
-TRIES = 6
-FIRST_WAIT = 0.5
-"""Seconds, doubled each time."""
+PATIENCE = 60.0
+"""Seconds to find out what became of a lost answer, or to wait for an earlier workflow to be gone."""
+_SHORT_PATIENCE = 5.0
+_CONTENT = (naming.DIGEST_ANNOTATION, naming.RESULTS_ANNOTATION)
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +30,10 @@ class Sent:
     name: str
     uid: str
     created: bool = True
+
+
+class _Leaving(AlreadyExists):
+    """A workflow of the name is on its way out."""
 
 
 def check(cluster: Cluster, workflow: Object) -> None:
@@ -36,36 +46,58 @@ def check(cluster: Cluster, workflow: Object) -> None:
     """
     if problems := list(refused_fields(workflow)):
         raise UserError(problems)
-    cluster.create(WORKFLOW, workflow, dry_run=True)
+    _again(lambda: cluster.create(WORKFLOW, workflow, dry_run=True), _SHORT_PATIENCE)
 
 
-def send(cluster: Cluster, workflow: Object) -> Sent:
-    """Create the workflow. Its name is that of the training's attempt, so two submissions give one run.
+def send(cluster: Cluster, workflow: Object, patience: float = PATIENCE) -> Sent:
+    """Create the workflow in the cluster's namespace, once: its name is that of the training's attempt.
 
-    Each submission signs with a number drawn at random. Where an answer is lost, the signature tells whether the workflow
-    that is there is the one that was sent.
+    Each submission signs with a number drawn at random. Where an answer is lost, the workflow is created again under the same
+    name and signature: either the first creation was not carried out, or the API says that the name is taken, and the
+    signature tells by whom. This goes on for `patience` seconds; so long it also waits for a workflow that is being deleted.
 
     Raises:
         UserError: hera-workflows' models or the API refuse a field.
-        AlreadyExists: a workflow of this name but with other content was first.
-        Denied, Unreachable: the API was not to be had; nothing was submitted, as far as can be known.
+        AlreadyExists: a workflow of this name has other content, or is being deleted and does not go.
+        Denied: the account may not create workflows.
+        Unreachable: the API was not to be had. The message says so where it is not known whether the workflow was created.
     """
-    annotations = {**workflow["metadata"].get("annotations", {}), naming.SUBMISSION_ANNOTATION: uuid.uuid4().hex}
-    signed = {**workflow, "metadata": {**workflow["metadata"], "annotations": annotations}}
-    try:
+    signed = _signed(workflow, cluster.namespace)
+    with suppress(AlreadyExists):
         check(cluster, signed)
+    try:
+        return _again(lambda: _create(cluster, signed), patience)
+    except Unreachable as error:
+        raise Unreachable(
+            f"it is not known whether workflow {signed['metadata']['name']!r} was created: {error.problems[0].message}",
+            hint="submit it again later; it does not run twice",
+        ) from error
+
+
+def _signed(workflow: Object, namespace: str) -> Object:
+    metadata = workflow["metadata"]
+    annotations = {**metadata.get("annotations", {}), naming.SUBMISSION_ANNOTATION: uuid.uuid4().hex}
+    return {**workflow, "metadata": {**metadata, "namespace": namespace, "annotations": annotations}}
+
+
+def _again(work: Callable[[], T], patience: float) -> T:
+    until = time.monotonic() + patience
+    waits = pauses(0.5, 8)
+    while True:
+        try:
+            return work()
+        except (Unreachable, _Leaving):
+            pause = next(waits)
+            if time.monotonic() + pause > until:
+                raise
+        time.sleep(pause)
+
+
+def _create(cluster: Cluster, signed: Object) -> Sent:
+    try:
+        return _sent(cluster.create(WORKFLOW, signed), created=True)
     except AlreadyExists:
         return _found(cluster, signed)
-    for attempt in range(1, TRIES + 1):
-        try:
-            return _sent(cluster.create(WORKFLOW, signed), created=True)
-        except AlreadyExists:
-            return _found(cluster, signed)
-        except Unreachable:
-            if attempt == TRIES:
-                raise
-            time.sleep(FIRST_WAIT * 2**attempt * random.uniform(0.5, 1))
-    raise AssertionError
 
 
 def _found(cluster: Cluster, signed: Object) -> Sent:
@@ -74,19 +106,21 @@ def _found(cluster: Cluster, signed: Object) -> Sent:
     try:
         there = cluster.get(WORKFLOW, name)
     except NotFound:
-        raise _other(name, "was there, and is gone again") from None
+        raise _Leaving(f"workflow {name!r} was there, and is gone again", "try again") from None
     theirs, ours = there["metadata"].get("annotations") or {}, signed["metadata"]["annotations"]
     if there["metadata"].get("deletionTimestamp"):
-        raise _other(name, "is being deleted")
+        raise _Leaving(
+            f"workflow {name!r} is being deleted, and is still there",
+            hint=f"try again later; `kubectl get workflow {name} -o yaml` shows the finalizers it waits for",
+        )
     if theirs.get(naming.SUBMISSION_ANNOTATION) == ours[naming.SUBMISSION_ANNOTATION]:
         return _sent(there, created=True)
-    if theirs.get(naming.DIGEST_ANNOTATION) == ours.get(naming.DIGEST_ANNOTATION):
+    if all(theirs.get(each) == ours.get(each) for each in _CONTENT):
         return _sent(there, created=False)
-    raise _other(name, "is there already, with other content: somebody else submitted it first")
-
-
-def _other(name: str, what: str) -> AlreadyExists:
-    return AlreadyExists(f"workflow {name!r} {what}", hint="odahu-argo train get shows what there is; then try again")
+    raise AlreadyExists(
+        f"workflow {name!r} is there already, with other content: somebody else submitted it first",
+        hint="odahu-argo train get shows what there is; then try again",
+    )
 
 
 def _sent(workflow: Object, created: bool) -> Sent:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from kubernetes import client, config
 
 from odahu_argo.submit.cluster import NAMESPACE
 from odahu_argo.submit.kube import KubeCluster, connect
+from tests.servers.kubernetes import ApiServer, Proxy, proxied
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +43,30 @@ def cluster(kubeconfig: str) -> Iterator[KubeCluster]:
     cluster.create(NAMESPACE, {"metadata": {"name": name}})
     yield cluster
     cluster.delete(NAMESPACE, name)
+
+
+@pytest.fixture
+def api_server(kubeconfig: str) -> Iterator[ApiServer]:
+    """The API's process, which a test may kill; it is up again afterwards."""
+    server = ApiServer(Path(kubeconfig))
+    yield server
+    server.start()
+
+
+@dataclass(frozen=True)
+class Through:
+    """The test's namespace seen through a proxy."""
+
+    proxy: Proxy
+    cluster: KubeCluster
+
+
+@pytest.fixture
+def through(
+    kubeconfig: str, cluster: KubeCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Through]:
+    with proxied(Path(kubeconfig), tmp_path) as (proxy, file):
+        with monkeypatch.context() as patched:
+            patched.setenv("KUBECONFIG", str(file))
+            connected = connect(cluster.namespace)
+        yield Through(proxy, connected)

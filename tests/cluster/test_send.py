@@ -1,0 +1,212 @@
+"""A workflow is created exactly once, whoever else submits it and whatever becomes of the answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from odahu_argo import naming
+from odahu_argo.compile.workflow import compile_workflow
+from odahu_argo.errors import UserError
+from odahu_argo.submit.cluster import WORKFLOW, AlreadyExists, NotFound, Object, Refused, Unreachable
+from odahu_argo.submit.kube import KubeCluster
+from odahu_argo.submit.send import check, send
+from tests.cluster.conftest import Through
+from tests.manifests import plan
+from tests.servers.kubernetes import ApiServer
+
+pytestmark = pytest.mark.cluster
+
+RACERS = 20
+RACER = """
+import json, sys
+from odahu_argo.compile.argo_schema import refused_fields
+from odahu_argo.submit.kube import connect
+from odahu_argo.submit.send import send
+
+workflow = json.load(open(sys.argv[1]))
+cluster = connect(sys.argv[2])
+refused_fields(workflow)
+print("ready", flush=True)
+sys.stdin.readline()
+print(json.dumps(send(cluster, workflow).created))
+"""
+
+
+@pytest.fixture
+def workflow(tmp_path: Path) -> Object:
+    return compile_workflow(plan(tmp_path))
+
+
+def there(cluster: KubeCluster) -> list[str]:
+    return [item["metadata"]["name"] for item in cluster.list(WORKFLOW).items]
+
+
+def creations(requests: list[str]) -> int:
+    return len([line for line in requests if is_creation(line)])
+
+
+def is_creation(request: str) -> bool:
+    return request.startswith("POST") and "dryRun" not in request
+
+
+def test_what_is_sent_is_there_as_compiled(cluster: KubeCluster, workflow: Object) -> None:
+    sent = send(cluster, workflow)
+    found = cluster.get(WORKFLOW, "wine-1")
+    assert (sent.name, sent.uid, sent.created) == ("wine-1", found["metadata"]["uid"], True)
+    assert found["spec"] == workflow["spec"]
+
+
+def test_of_twenty_processes_one_creates_and_all_end_well(
+    cluster: KubeCluster, workflow: Object, tmp_path: Path
+) -> None:
+    file = tmp_path / "workflow.json"
+    file.write_text(json.dumps(workflow))
+    command = [sys.executable, "-c", RACER, str(file), cluster.namespace]
+    racers = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ)
+        for _ in range(RACERS)
+    ]
+    for racer in racers:
+        assert racer.stdout is not None
+        assert racer.stdout.readline() == "ready\n"
+    for racer in racers:
+        assert racer.stdin is not None
+        racer.stdin.write("\n")
+        racer.stdin.flush()
+    created = [json.loads(racer.communicate()[0]) for racer in racers]
+    assert [racer.returncode for racer in racers] == [0] * RACERS
+    assert sorted(created) == [False] * (RACERS - 1) + [True]
+    assert there(cluster) == ["wine-1"]
+
+
+def test_a_lost_answer_to_the_creation_is_found_out(through: Through, cluster: KubeCluster, workflow: Object) -> None:
+    through.proxy.loses = lambda request: is_creation(request) and creations(through.proxy.requests) == 1
+    sent = send(through.cluster, workflow)
+    assert sent.created is True
+    assert sent.uid == cluster.get(WORKFLOW, "wine-1")["metadata"]["uid"]
+    assert creations(through.proxy.requests) == 2
+    assert there(cluster) == ["wine-1"]
+
+
+def test_every_lost_answer_is_found_out(through: Through, cluster: KubeCluster, workflow: Object) -> None:
+    lost: set[str] = set()
+
+    def once_each(request: str) -> bool:
+        is_new = request not in lost
+        lost.add(request)
+        return is_new
+
+    through.proxy.loses = once_each
+    assert send(through.cluster, workflow).created is True
+    assert there(cluster) == ["wine-1"]
+
+
+def test_the_api_server_restarts_after_it_has_created(
+    through: Through, cluster: KubeCluster, workflow: Object, api_server: ApiServer
+) -> None:
+    through.proxy.loses = lambda request: is_creation(request) and creations(through.proxy.requests) == 1
+    restarting = threading.Thread(target=api_server.start)
+
+    def restart() -> None:
+        api_server.kill()
+        restarting.start()
+
+    through.proxy.carried_out = restart
+    sent = send(through.cluster, workflow)
+    restarting.join()
+    assert sent.created is True
+    assert sent.uid == cluster.get(WORKFLOW, "wine-1")["metadata"]["uid"]
+    assert there(cluster) == ["wine-1"]
+
+
+def test_where_no_answer_comes_it_says_that_nothing_is_known(through: Through, workflow: Object) -> None:
+    through.proxy.loses = is_creation
+    through.proxy.carried_out = through.proxy.cut
+    with pytest.raises(Unreachable, match="it is not known whether workflow 'wine-1' was created") as raised:
+        send(through.cluster, workflow, patience=1)
+    assert "does not run twice" in str(raised.value)
+
+
+def test_an_api_that_is_away_from_the_start_is_told_as_such(through: Through, workflow: Object) -> None:
+    through.proxy.cut()
+    with pytest.raises(Unreachable, match="cannot create Workflow wine-1"):
+        send(through.cluster, workflow)
+
+
+def test_the_same_content_is_adopted(cluster: KubeCluster, workflow: Object) -> None:
+    first, second = send(cluster, workflow), send(cluster, workflow)
+    assert (second.uid, second.created) == (first.uid, False)
+
+
+def test_other_content_under_the_name_is_refused_and_left_alone(
+    cluster: KubeCluster, workflow: Object, tmp_path: Path
+) -> None:
+    first = send(cluster, workflow)
+    other = compile_workflow(plan(tmp_path, hyperParameters={"alpha": "0.1"}))
+    with pytest.raises(AlreadyExists, match="with other content"):
+        send(cluster, other)
+    resumed = {**workflow, "metadata": {**workflow["metadata"]}}
+    resumed["metadata"]["annotations"] = {**workflow["metadata"]["annotations"], naming.RESULTS_ANNOTATION: "{}"}
+    with pytest.raises(AlreadyExists, match="with other content"):
+        send(cluster, resumed)
+    assert cluster.get(WORKFLOW, "wine-1")["metadata"]["uid"] == first.uid
+
+
+HELD = {"metadata": {"finalizers": ["example.org/hold"]}}
+FREED = {"metadata": {"finalizers": None}}
+
+
+def test_a_workflow_on_its_way_out_is_waited_for(through: Through, cluster: KubeCluster, workflow: Object) -> None:
+    first = send(cluster, workflow)
+    cluster.patch(WORKFLOW, "wine-1", HELD)
+    cluster.delete(WORKFLOW, "wine-1")
+    seen = through.proxy.requests
+
+    def free_when_seen(request: str) -> bool:
+        if creations(seen) == 2:
+            cluster.patch(WORKFLOW, "wine-1", FREED)
+            through.proxy.loses = lambda request: False
+        return False
+
+    through.proxy.loses = free_when_seen
+    second = send(through.cluster, workflow)
+    assert second.created is True
+    assert second.uid != first.uid
+
+
+def test_a_workflow_that_does_not_go_is_told(cluster: KubeCluster, workflow: Object) -> None:
+    send(cluster, workflow)
+    cluster.patch(WORKFLOW, "wine-1", HELD)
+    cluster.delete(WORKFLOW, "wine-1")
+    try:
+        with pytest.raises(AlreadyExists, match="is being deleted") as raised:
+            send(cluster, workflow, patience=1)
+        assert "finalizers" in str(raised.value)
+    finally:
+        cluster.patch(WORKFLOW, "wine-1", FREED)
+
+
+def test_what_argo_or_the_api_refuses_is_not_created(cluster: KubeCluster, workflow: Object) -> None:
+    unknown = {**workflow, "spec": {**workflow["spec"], "parallelisms": 3}}
+    with pytest.raises(UserError, match="does not know this field"):
+        send(cluster, unknown)
+    wrong = {**workflow, "metadata": {**workflow["metadata"], "labels": {"a": "b c"}}}
+    with pytest.raises(Refused, match="cannot create Workflow wine-1"):
+        send(cluster, wrong)
+    assert there(cluster) == []
+
+
+def test_checking_creates_nothing(cluster: KubeCluster, workflow: Object) -> None:
+    check(cluster, workflow)
+    with pytest.raises(NotFound):
+        cluster.get(WORKFLOW, "wine-1")
+    send(cluster, workflow)
+    with pytest.raises(AlreadyExists):
+        check(cluster, workflow)
