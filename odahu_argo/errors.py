@@ -3,7 +3,8 @@
     OdahuArgoError           1   a fault of the program itself
     ├── UserError            2   a manifest, profile, option or training program is wrong
     ├── ServiceFault         3   a server, network or disk failed; trying again may help
-    └── TrainingFailed       4   the training ran, and ended as failed
+    ├── TrainingFailed       4   the training ran, and ended as failed
+    └── StillRunning         5   the training goes on; the time to wait for it was up
 
 An error carries one or more problems. A problem says what is wrong, where, and how to mend it.
 This module knows nothing of manifests, Argo or terminals.
@@ -70,3 +71,9 @@ class TrainingFailed(OdahuArgoError):
     """A training was run and its state is `failed`."""
 
     exit_code = 4
+
+
+class StillRunning(OdahuArgoError):
+    """A training had not ended when the time to wait for it was up."""
+
+    exit_code = 5

@@ -13,8 +13,10 @@ from odahu_argo import __version__
 from odahu_argo.cli import render
 from odahu_argo.cli.compile import compile_command, plan_command
 from odahu_argo.cli.local import app as local_app
+from odahu_argo.cli.recorder import recorder_command
 from odahu_argo.cli.setup import setup_command
 from odahu_argo.cli.status import status_command
+from odahu_argo.cli.train import app as train_app
 from odahu_argo.errors import OdahuArgoError
 
 DEBUG_VARIABLE = "ODAHU_ARGO_DEBUG"
@@ -31,6 +33,9 @@ app.command("plan")(plan_command)
 app.command("compile")(compile_command)
 app.command("setup")(setup_command)
 app.command("status")(status_command)
+app.command("recorder")(recorder_command)
+app.add_typer(train_app, name="train")
+app.add_typer(train_app, name="training", hidden=True)
 app.add_typer(local_app, name="local")
 
 

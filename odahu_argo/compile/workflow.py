@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from odahu_argo import naming, quantity
@@ -21,19 +20,8 @@ LARGEST_WORKFLOW = 2**20
 """Bytes, a limit of Argo's controller."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resume:
-    """What an earlier attempt has left: its workspace's claim, the steps that need not run again, and their results."""
-
-    claim: str
-    finished: frozenset[str]
-    results: Mapping[str, str]
-
-
-def compile_workflow(plan: Plan, attempt: int = 1, resume: Resume | None = None) -> Object:
+def compile_workflow(plan: Plan, attempt: int = 1) -> Object:
     """The Workflow of a training's n-th attempt. Equal plans give equal objects, in the same order of keys.
-
-    With `resume` it goes on in the workspace of an earlier attempt and leaves out the steps that have finished there.
 
     Raises:
         UserError: it would be larger than Argo takes.
@@ -42,9 +30,8 @@ def compile_workflow(plan: Plan, attempt: int = 1, resume: Resume | None = None)
     if plan.profile.namespace:
         metadata["namespace"] = plan.profile.namespace
     metadata["labels"] = {**labels(plan), naming.ATTEMPT_LABEL: str(attempt)}
-    metadata["annotations"] = _annotations(plan, resume)
-    spec = _spec(plan) if resume is None else _resumed(_spec(plan), resume)
-    workflow = {"apiVersion": API_VERSION, "kind": "Workflow", "metadata": metadata, "spec": spec}
+    metadata["annotations"] = _annotations(plan)
+    workflow = {"apiVersion": API_VERSION, "kind": "Workflow", "metadata": metadata, "spec": _spec(plan)}
     size = len(_json(workflow).encode())
     if size > LARGEST_WORKFLOW:
         message = f"the workflow of {plan.training_id} would have {size} bytes; Argo takes {LARGEST_WORKFLOW}"
@@ -68,11 +55,11 @@ def labels(plan: Plan) -> dict[str, str]:
     }
 
 
-def _annotations(plan: Plan, resume: Resume | None) -> dict[str, str]:
+def _annotations(plan: Plan) -> dict[str, str]:
     """Title and description in Argo's UI hold only ids and label values, which cannot be Markdown or templates."""
     gpus = plan.step("train").limits.gpus
     where = f"on {gpus} GPU{'s' if gpus > 1 else ''}" if gpus else "on CPU"
-    annotations = {
+    return {
         "workflows.argoproj.io/title": f"Train {plan.model_name} {plan.model_version}",
         "workflows.argoproj.io/description": (
             f"ModelTraining {plan.training_id} with toolchain {plan.toolchain}, {where}; compiled by odahu-argo"
@@ -80,9 +67,6 @@ def _annotations(plan: Plan, resume: Resume | None) -> dict[str, str]:
         naming.DIGEST_ANNOTATION: digest(plan),
         naming.SPEC_ANNOTATION: inert_json(_json(plan.spec)),
     }
-    if resume is not None:
-        annotations[naming.RESULTS_ANNOTATION] = inert_json(_json(dict(resume.results)))
-    return annotations
 
 
 def _json(value: Mapping[str, Any]) -> str:
@@ -155,26 +139,3 @@ def _dag(plan: Plan) -> Object:
             task["dependencies"] = list(step.needs)
         tasks.append(task)
     return {"name": naming.ENTRYPOINT, "dag": {"tasks": tasks}}
-
-
-def _resumed(spec: Object, resume: Resume) -> Object:
-    """The same on the earlier workspace. The claim is not this workflow's own, so Argo does not remove it."""
-    templates = [template for template in spec["templates"] if not _is_of(template["name"], resume.finished)]
-    dag = next(template["dag"] for template in templates if template["name"] == naming.ENTRYPOINT)
-    tasks = []
-    for task in dag["tasks"]:
-        if task["name"] not in resume.finished:
-            needs = [name for name in task.get("dependencies", []) if name not in resume.finished]
-            tasks.append({**task, "dependencies": needs} if needs else {k: task[k] for k in ("name", "template")})
-    workspace = {"name": naming.WORKSPACE_CLAIM, "persistentVolumeClaim": {"claimName": resume.claim}}
-    others = {name: part for name, part in spec.items() if name not in ("volumeClaimTemplates", "volumeClaimGC")}
-    rest = [template for template in templates if template["name"] != naming.ENTRYPOINT]
-    return {
-        **others,
-        "volumes": [workspace],
-        "templates": [{"name": naming.ENTRYPOINT, "dag": {"tasks": tasks}}, *rest],
-    }
-
-
-def _is_of(template: str, finished: frozenset[str]) -> bool:
-    return template in finished or template.removeprefix("attempt-") in finished

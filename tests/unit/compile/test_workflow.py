@@ -10,7 +10,6 @@ import pytest
 
 from odahu_argo import Profile, build_plans, compile_workflow, explain, load, resolve
 from odahu_argo.compile.emit import to_yaml
-from odahu_argo.compile.workflow import Resume
 from odahu_argo.errors import UserError
 from odahu_argo.profile import GpuPool, Pool, Pools, Toleration, Tracking, Workspace
 from tests.manifests import CONNECTIONS, plan, training, write
@@ -117,22 +116,6 @@ def test_the_workflow_can_be_found_by_odahus_words(tmp_path: Path) -> None:
     }
     assert metadata["annotations"]["workflows.argoproj.io/title"] == "Train wine 1.0"
     assert json.loads(metadata["annotations"]["odahu.org/training-spec"])["model"]["name"] == "wine"
-
-
-def test_a_resumed_training_goes_on_in_the_earlier_workspace(tmp_path: Path) -> None:
-    resume = Resume("wine-1-workspace", frozenset({"checkout", "download-wine-data"}), {"commit-id": "0" * 40})
-    workflow = compile_workflow(plan(tmp_path), 2, resume)
-    spec = workflow["spec"]
-    assert [t["name"] for t in spec["templates"]] == ["training", "train", "package"]
-    tasks = spec["templates"][0]["dag"]["tasks"]
-    assert [(task["name"], task.get("dependencies")) for task in tasks] == [("train", None), ("package", ["train"])]
-    assert spec["volumes"] == [{"name": "workspace", "persistentVolumeClaim": {"claimName": "wine-1-workspace"}}]
-    assert "volumeClaimTemplates" not in spec
-    assert json.loads(workflow["metadata"]["annotations"]["odahu.org/results"]) == {"commit-id": "0" * 40}
-    first = compile_workflow(plan(tmp_path))
-    assert (
-        workflow["metadata"]["annotations"]["odahu.org/digest"] == first["metadata"]["annotations"]["odahu.org/digest"]
-    )
 
 
 def test_no_two_templates_have_one_name_whatever_connections_are_called(tmp_path: Path) -> None:

@@ -1,0 +1,86 @@
+"""The forms in which a command shows what it has read: a table, JSON, YAML, or what a JSONPath picks."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from odahu_argo.cli import render
+
+Items = Sequence[dict[str, Any]]
+FORMS = ("table", "wide", "json", "yaml", "jsonpath=EXPRESSION")
+
+
+def _known(form: str | None) -> str | None:
+    if form is not None and form.partition("=")[0] not in [each.partition("=")[0] for each in FORMS]:
+        raise typer.BadParameter(f"{form!r} is none of {', '.join(FORMS)}")
+    return form
+
+
+Form = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        "--format",
+        "--output-format",
+        metavar="|".join(FORMS),
+        callback=_known,
+        help="The form of what is shown. On a terminal a table, else YAML, as odahuflowctl did.",
+    ),
+]
+
+
+def show(items: Items, form: str | None, table: Callable[[bool], None]) -> None:
+    """Write the items in the form that was asked for; `table` is called with whether the wide one is wanted.
+
+    JSON and YAML are lists, also of one item, and a JSONPath is applied to that list, as odahuflowctl did.
+
+    Raises:
+        UserError: the JSONPath cannot be read.
+    """
+    name, _, expression = (form or ("table" if sys.stdout.isatty() else "yaml")).partition("=")
+    if name == "json":
+        render.as_json(list(items))
+    elif name == "yaml":
+        import yaml
+
+        render.out(yaml.safe_dump(list(items), sort_keys=False, allow_unicode=True))
+    elif name == "jsonpath":
+        render.out(_picked(items, expression))
+    else:
+        table(name == "wide")
+
+
+def _picked(items: Items, expression: str) -> str:
+    """One value as it is, several as a JSON list (https://docs.odahu.org: `-o jsonpath=`)."""
+    from jsonpath_ng.exceptions import JSONPathError
+    from jsonpath_ng.ext.parser import parse
+
+    from odahu_argo.errors import UserError
+
+    try:
+        values = [match.value for match in parse(expression).find(list(items))]
+    except (JSONPathError, AttributeError, TypeError, ValueError) as error:
+        hint = "an expression such as [*].spec.model.name; quote it for the shell"
+        raise UserError(f"the JSONPath {expression!r} cannot be read: {error}", hint) from error
+    [value] = values if len(values) == 1 else [values]
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def age(since: str, now: str) -> str:
+    """How long ago, as kubectl writes it: 45s, 12m, 5h, 9d. Empty where a time is not known."""
+    from datetime import datetime
+
+    try:
+        seconds = int((datetime.fromisoformat(now) - datetime.fromisoformat(since)).total_seconds())
+    except (ValueError, TypeError):
+        return ""
+    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length}{unit}"
+    return f"{max(seconds, 0)}s"

@@ -1,0 +1,171 @@
+"""Creating, rerunning, stopping, retrying and deleting trainings."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from odahu_argo import contract, naming
+from odahu_argo.compile.resume import claim_of, resumed_workflow, workspace_claim
+from odahu_argo.compile.workflow import compile_workflow, digest
+from odahu_argo.errors import UserError
+from odahu_argo.plan.model import Plan
+from odahu_argo.status.model import Status
+from odahu_argo.submit.cluster import (
+    CLAIM,
+    CONFIG_MAP,
+    WORKFLOW,
+    AlreadyExists,
+    Cluster,
+    Denied,
+    Kind,
+    NotFound,
+    Object,
+)
+from odahu_argo.submit.send import Sent, check, send
+from odahu_argo.trainings.model import Training
+from odahu_argo.trainings.read import find_training
+
+STOP = {"spec": {"shutdown": "Stop"}}
+"""https://argo-workflows.readthedocs.io/en/latest/fields/#workflowspec"""
+GIVEN_UP = {"metadata": {"annotations": {naming.DELETED_ANNOTATION: "true"}}}
+
+
+def create(cluster: Cluster, plan: Plan) -> Sent:
+    """Submit the first run of a training, once: where the same training was submitted and goes on, that run is the answer.
+
+    Raises:
+        AlreadyExists: there is another training of this id, or one that has ended; it was not touched.
+        UserError: Argo or Kubernetes do not take the workflow.
+        ServiceFault: the API cannot be reached.
+    """
+    return require_new(cluster, plan) or send(cluster, compile_workflow(plan))
+
+
+def require_new(cluster: Cluster, plan: Plan) -> Sent | None:
+    """See that a training can be created; gives the run of the very same training where one goes on.
+
+    Raises:
+        AlreadyExists: there is another training of this id, or one that has ended.
+    """
+    try:
+        training = find_training(cluster, plan.training_id)
+    except NotFound:
+        return None
+    newest = training.newest
+    if newest.digest == digest(plan) and not newest.is_gone and not newest.status.has_ended:
+        return Sent(newest.workflow, newest.uid, created=False)
+    raise AlreadyExists(
+        f"there is a training {training.id!r}: attempt {newest.number}, {newest.status.state}",
+        hint="odahu-argo train edit -f FILE runs it anew, --ignore-if-exists leaves it as it is",
+    )
+
+
+def edit(cluster: Cluster, plan: Plan) -> Sent:
+    """Run a training anew, from what the manifest says now. The run before is stopped first and stays as history.
+
+    Its workspace is given up, since only the newest run can be retried.
+
+    Raises:
+        NotFound: there is no training of this id.
+        UserError: Argo or Kubernetes do not take the new workflow; the run before goes on.
+        ServiceFault: the API cannot be reached.
+    """
+    training = find_training(cluster, plan.training_id)
+    workflow = compile_workflow(plan, training.newest.number + 1)
+    check(cluster, workflow)
+    _shut_down(cluster, training)
+    sent = send(cluster, workflow)
+    give_up_workspaces(cluster, training)
+    return sent
+
+
+def stop(cluster: Cluster, training_id: str) -> Training:
+    """End a training's newest run, which then fails and keeps its workspace. Gives the training as it was before.
+
+    Raises:
+        NotFound: there is no training of this id.
+        ServiceFault: the API cannot be reached.
+    """
+    training = find_training(cluster, training_id)
+    _shut_down(cluster, training)
+    return training
+
+
+def retry(cluster: Cluster, training_id: str) -> Sent:
+    """A further attempt of a failed training from the step that failed, in the workspace that was kept.
+
+    Raises:
+        NotFound: there is no training of this id.
+        UserError: it has not failed, or its workflow or workspace is gone.
+        ServiceFault: the API cannot be reached.
+    """
+    training = find_training(cluster, training_id)
+    newest = training.newest
+    if newest.status.state != "failed":
+        hint = "odahu-argo train edit -f FILE runs a training anew, whatever its state"
+        raise UserError(f"training {training_id!r} has not failed: its state is {newest.status.state}", hint=hint)
+    earlier = _still_there(cluster, WORKFLOW, newest.workflow, training_id)
+    workspace = _still_there(cluster, CLAIM, claim_of(earlier), training_id)
+    finished = frozenset(step.name for step in newest.status.steps if step.state == "succeeded")
+    workflow = resumed_workflow(earlier, training_id, newest.number + 1, finished, _results(newest.status))
+    sent = send(cluster, workflow)
+    _own_too(cluster, workspace, sent)
+    return sent
+
+
+def delete(cluster: Cluster, training_id: str) -> None:
+    """Remove a training with all its runs, their workspaces and what is remembered. Trained models stay.
+
+    Raises:
+        NotFound: there is no training of this id.
+        ServiceFault: the API cannot be reached.
+    """
+    training = find_training(cluster, training_id)
+    for attempt in training.attempts:
+        with suppress(NotFound):
+            cluster.patch(WORKFLOW, attempt.workflow, GIVEN_UP)
+            cluster.delete(WORKFLOW, attempt.workflow)
+    with suppress(NotFound):
+        cluster.delete(CONFIG_MAP, naming.record_name(training_id))
+    give_up_workspaces(cluster, training)
+
+
+def give_up_workspaces(cluster: Cluster, training: Training) -> None:
+    """Delete the workspaces that a training's attempts have left, where that is allowed; a pod that uses one keeps it."""
+    for attempt in training.attempts:
+        with suppress(NotFound, Denied):
+            cluster.delete(CLAIM, workspace_claim(attempt.workflow))
+
+
+def _results(status: Status) -> dict[str, str]:
+    """What the steps have left so far, by the contract's names."""
+    artifacts = status.artifacts
+    found = {contract.COMMIT_ID: artifacts.commit_id, contract.RUN_ID: artifacts.run_id}
+    return {name: value for name, value in found.items() if value}
+
+
+def _shut_down(cluster: Cluster, training: Training) -> None:
+    newest = training.newest
+    if not newest.is_gone and not newest.status.has_ended:
+        with suppress(NotFound):
+            cluster.patch(WORKFLOW, newest.workflow, STOP)
+
+
+def _still_there(cluster: Cluster, kind: Kind, name: str, training_id: str) -> Object:
+    try:
+        return cluster.get(kind, name)
+    except NotFound as error:
+        raise UserError(
+            f"training {training_id!r} cannot be retried: its {kind.name} {name!r} is gone",
+            hint="odahu-argo train edit -f FILE runs it anew, from the beginning",
+        ) from error
+
+
+def _own_too(cluster: Cluster, claim: Object, sent: Sent) -> None:
+    """Let the new workflow own the claim as well, so that it goes with the last workflow that uses it."""
+    owner = {"apiVersion": WORKFLOW.api_version, "kind": WORKFLOW.name, "name": sent.name, "uid": sent.uid}
+    owners = [each for each in claim["metadata"].get("ownerReferences", []) if each.get("uid") != sent.uid]
+    for each in owners:
+        each.pop("controller", None)
+    change = {"metadata": {"ownerReferences": [*owners, owner]}}
+    cluster.patch(CLAIM, claim["metadata"]["name"], change)

@@ -1,0 +1,140 @@
+"""A training as it goes: each change of its state, and each line that its steps print."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from queue import Empty, SimpleQueue
+from time import monotonic
+
+from odahu_argo.errors import OdahuArgoError
+from odahu_argo.status.model import PodRun
+from odahu_argo.submit.cluster import Cluster, NotFound, Refused, Unreachable
+from odahu_argo.trainings.logs import Line
+from odahu_argo.trainings.model import Attempt, Training
+from odahu_argo.trainings.pod_logs import CONTAINER, own_lines, pod_names
+from odahu_argo.trainings.read import find_training
+from odahu_argo.trainings.watching import Changed, Deleted, OutOfSight, watch_trainings
+
+_ASK_AGAIN = 1.0
+"""Seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeIsUp:
+    """The time to follow has passed; the training goes on."""
+
+
+Event = Changed | Line | OutOfSight | TimeIsUp
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    error: OdahuArgoError
+
+
+@dataclass(frozen=True, slots=True)
+class _LogEnded:
+    """A log has been read to its end."""
+
+
+_Word = SimpleQueue[Event | _Failed | _LogEnded]
+
+
+def follow(
+    cluster: Cluster, training_id: str, timeout: float | None = None, logs: bool = True, step: str | None = None
+) -> Iterator[Event]:
+    """How the training stands now, then each change until its newest run has ended, or `timeout` seconds have passed.
+
+    Lines come as they are printed; those of steps that had ended come first, in order. With `step` only those of one step.
+
+    Raises:
+        NotFound: there is no such training, or it was deleted meanwhile.
+        Denied: trainings or logs may not be read.
+    """
+    find_training(cluster, training_id)
+    word: _Word = SimpleQueue()
+    is_over = threading.Event()
+    _begin(_watch, cluster, training_id, word, is_over)
+    until = None if timeout is None else monotonic() + timeout
+    begun: set[str] = set()
+    open_logs = 0
+    has_ended = False
+    try:
+        while not (has_ended and open_logs == 0):
+            try:
+                heard = word.get(timeout=None if until is None else max(0.0, until - monotonic()))
+            except Empty:
+                yield TimeIsUp()
+                return
+            match heard:
+                case _Failed(error):
+                    raise error
+                case _LogEnded():
+                    open_logs -= 1
+                case Changed(training):
+                    yield heard
+                    has_ended = training.status.has_ended
+                    for name, run in _new_runs(training, begun, step) if logs else ():
+                        begun.add(run.node_id)
+                        open_logs += 1
+                        if run.finished:
+                            _read(cluster, training.newest, name, run, word, is_over)
+                        else:
+                            _begin(_read, cluster, training.newest, name, run, word, is_over)
+                case Line() | OutOfSight() | TimeIsUp():
+                    yield heard
+    finally:
+        is_over.set()
+
+
+def _begin(work: object, *arguments: object) -> None:
+    threading.Thread(target=work, args=arguments, daemon=True).start()  # type: ignore[arg-type]
+
+
+def _watch(cluster: Cluster, training_id: str, word: _Word, is_over: threading.Event) -> None:
+    try:
+        for change in watch_trainings(cluster, training_id):
+            if is_over.is_set():
+                return
+            if isinstance(change, Deleted):
+                raise NotFound(f"training {training_id!r} was deleted")
+            word.put(change)
+    except OdahuArgoError as error:
+        word.put(_Failed(error))
+
+
+def _new_runs(training: Training, begun: set[str], step: str | None) -> list[tuple[str, PodRun]]:
+    """Pods that have begun to run and whose logs are not read yet, in the order of steps and attempts."""
+    return [
+        (each.name, run)
+        for each in training.status.steps
+        if step in (None, each.name)
+        for run in each.runs
+        if run.node_id not in begun and run.state not in ("waiting", "scheduling", "skipped")
+    ]
+
+
+def _read(cluster: Cluster, attempt: Attempt, step: str, run: PodRun, word: _Word, is_over: threading.Event) -> None:
+    """Leave word of each line, to the end of the log. After a lost connection the lines that were given are passed over."""
+    given = 0
+    try:
+        while not is_over.is_set():
+            try:
+                pod = pod_names(cluster, attempt.workflow).get(run.node_id)
+                if pod is None:
+                    return
+                for text in islice(own_lines(cluster.pod_log(pod, CONTAINER, follow=True)), given, None):
+                    given += 1
+                    word.put(Line(step, text))
+                return
+            except NotFound:
+                return
+            except (Refused, Unreachable):
+                is_over.wait(_ASK_AGAIN)
+    except OdahuArgoError as error:
+        word.put(_Failed(error))
+    finally:
+        word.put(_LogEnded())

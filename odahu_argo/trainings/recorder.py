@@ -1,0 +1,41 @@
+"""The recorder: sees every change of the namespace's trainings and remembers it, so that nothing is lost with a Workflow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from odahu_argo.submit.cluster import Cluster
+from odahu_argo.trainings.change import give_up_workspaces
+from odahu_argo.trainings.model import Training
+from odahu_argo.trainings.watching import Changed, Deleted, OutOfSight, watch_trainings
+
+
+def run(cluster: Cluster, tell: Callable[[str], None]) -> None:
+    """Remember until the process is ended; `tell` hears a sentence for each state that a training takes.
+
+    A training that succeeded in the workspace of an earlier attempt has that workspace given up, as Argo does with a
+    workspace that is the workflow's own.
+
+    Raises:
+        Denied: the account may not read workflows or write records.
+    """
+    told: dict[str, tuple[int, str]] = {}
+    for change in watch_trainings(cluster):
+        match change:
+            case OutOfSight(why):
+                tell(f"out of sight: {why}")
+            case Deleted(name):
+                told.pop(name, None)
+                tell(f"{name}: deleted")
+            case Changed(training):
+                here = (training.newest.number, training.status.state)
+                if told.get(training.id) != here:
+                    told[training.id] = here
+                    tell(f"{training.id}: attempt {here[0]} is {here[1]}")
+                    tidy(cluster, training)
+
+
+def tidy(cluster: Cluster, training: Training) -> None:
+    """Give up the workspaces of a training that was resumed and has succeeded."""
+    if training.status.state == "succeeded" and training.newest.resumes:
+        give_up_workspaces(cluster, training)

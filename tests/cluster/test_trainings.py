@@ -1,0 +1,327 @@
+"""Trainings by the command line on a real Kubernetes API. Argo's controller is played from recordings of a real one."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from kubernetes import client
+
+from tests.commands import Ran, odahu_argo
+from tests.manifests import training, write
+from tests.servers.controller import play
+
+pytestmark = pytest.mark.cluster
+
+COMMIT = "d3d6e8ed776ed37fd2efd7a1b8d5fabdd7e3eea5"
+RUN = "0123456789abcdef0123456789abcdef"
+ZIP = "wine-3.0-be17d12d-df43-4588-99e7-56a0db3cad77.zip"
+GROUP = ("argoproj.io", "v1alpha1")
+
+
+@dataclass(frozen=True)
+class Site:
+    """A namespace in which trainings may run, with their connections."""
+
+    api: client.ApiClient
+    namespace: str
+    folder: Path
+
+    def run(self, *arguments: object, **options: Any) -> Ran:
+        return odahu_argo(*arguments, "-n", self.namespace, **options)
+
+    def manifest(self, **spec: Any) -> Path:
+        return write(self.folder, training(**spec))
+
+    def play(self, workflow: str, recording: str) -> None:
+        play(self.api, self.namespace, workflow, recording)
+
+    def workflow(self, name: str) -> dict[str, Any]:
+        return client.CustomObjectsApi(self.api).get_namespaced_custom_object(*GROUP, self.namespace, "workflows", name)
+
+    def workflows(self) -> list[str]:
+        found = client.CustomObjectsApi(self.api).list_namespaced_custom_object(*GROUP, self.namespace, "workflows")
+        return sorted(each["metadata"]["name"] for each in found["items"])
+
+    def remove(self, workflow: str) -> None:
+        """As Argo's clean-up, or anyone with kubectl, would."""
+        client.CustomObjectsApi(self.api).delete_namespaced_custom_object(*GROUP, self.namespace, "workflows", workflow)
+
+    def create(self, *arguments: object, **spec: Any) -> Ran:
+        return self.run("train", "create", "-f", self.manifest(**spec), "--no-wait", *arguments)
+
+    def get(self, training_id: str = "wine") -> dict[str, Any]:
+        ran = self.run("train", "get", "--id", training_id, "-o", "json")
+        assert ran.code == 0, ran.err
+        [shown] = json.loads(ran.out)
+        return shown
+
+
+@pytest.fixture
+def site(api: client.ApiClient, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Site]:
+    namespace = f"trainings-{os.getpid()}-{time.monotonic_ns() % 10**9}"
+    profile = tmp_path / "profile.yaml"
+    profile.write_text(f"namespace: {namespace}\n", encoding="utf-8")
+    applied = odahu_argo("setup", "--profile", profile, "--apply")
+    assert applied.code == 0, applied.err
+    site = Site(api, namespace, tmp_path)
+    site.manifest()
+    output = {"kind": "Connection", "id": "models-output", "spec": {"type": "s3", "uri": "s3://models/"}}
+    connections = write(tmp_path, output)
+    applied = site.run("conn", "apply", "-f", connections)
+    assert applied.code == 0, applied.err
+    yield site
+    client.CoreV1Api(api).delete_namespace(namespace)
+
+
+def test_a_training_is_created_and_its_state_told(site: Site) -> None:
+    ran = site.create()
+    assert ran.code == 0, ran.err
+    assert ran.out.startswith(f"training wine submitted as workflow wine-1 in namespace {site.namespace}")
+    assert site.get()["status"]["state"] == "scheduling"
+    site.play("wine-1", "running-train")
+    running = site.get()
+    assert (running["status"]["state"], running["spec"]["model"]["name"]) == ("running", "wine")
+    assert running["status"]["artifacts"] == [{"runId": "", "artifactName": "", "commitID": COMMIT}]
+    site.play("wine-1", "succeeded")
+    status = site.get()["status"]
+    assert status["state"] == "succeeded"
+    assert status["artifacts"] == [{"runId": RUN, "artifactName": ZIP, "commitID": COMMIT}]
+
+
+def test_a_second_training_of_the_same_id_is_refused_unless_it_may_be_there(site: Site) -> None:
+    assert site.create().code == 0
+    site.play("wine-1", "succeeded")
+    again = site.create()
+    assert again.code == 2 and "there is a training 'wine': attempt 1, succeeded" in again.err
+    assert "train edit" in again.err
+    ignored = site.create("--ignore-if-exists")
+    assert (ignored.code, ignored.out) == (0, "training wine is there already\n")
+    assert site.workflows() == ["wine-1"]
+
+
+def test_the_same_training_submitted_again_while_it_goes_on_is_the_same_run(site: Site) -> None:
+    assert site.create().code == 0
+    again = site.create()
+    assert again.code == 0 and "goes on as workflow wine-1" in again.out
+    other = site.create(hyperParameters={"alpha": "0.7"})
+    assert other.code == 2, other.out
+    assert site.workflows() == ["wine-1"]
+
+
+def test_a_dry_run_submits_nothing(site: Site) -> None:
+    ran = site.create("--dry-run")
+    assert ran.code == 0 and "would be submitted as workflow wine-1" in ran.out
+    assert site.workflows() == []
+
+
+def test_the_id_of_a_single_training_can_be_given_as_odahuflowctl_did(site: Site) -> None:
+    assert site.create("--id", "wine-tuned").code == 0
+    assert site.workflows() == ["wine-tuned-1"]
+
+
+def test_edit_stops_the_earlier_run_and_keeps_it_as_history(site: Site) -> None:
+    assert site.create().code == 0
+    site.play("wine-1", "running-train")
+    edited = site.run("train", "edit", "-f", site.manifest(hyperParameters={"alpha": "0.7"}), "--no-wait")
+    assert edited.code == 0, edited.err
+    assert "submitted as workflow wine-2" in edited.out
+    assert site.workflow("wine-1")["spec"]["shutdown"] == "Stop"
+    site.play("wine-1", "terminated")
+    shown = json.loads(site.run("train", "history", "--id", "wine", "-o", "json").out)
+    assert [(each["attempt"], each["status"]["state"]) for each in shown] == [(2, "scheduling"), (1, "failed")]
+    assert shown[0]["spec"]["hyperParameters"] == {"alpha": "0.7"}
+
+
+def test_what_became_of_a_training_outlives_its_workflow(site: Site) -> None:
+    assert site.create().code == 0
+    site.play("wine-1", "succeeded")
+    before = site.get()
+    site.remove("wine-1")
+    after = site.get()
+    assert after["status"]["state"] == "succeeded"
+    assert after["spec"] == before["spec"]
+    assert after["status"]["artifacts"] == before["status"]["artifacts"]
+    assert after["status"]["argo"]["gone"] is True
+
+
+def test_the_recorder_remembers_what_nobody_else_has_seen(site: Site) -> None:
+    assert site.create().code == 0
+    with _running("recorder", "-n", site.namespace) as recorder:
+        recorder.wait_for("wine: attempt 1 is scheduling")
+        site.play("wine-1", "oom")
+        site.remove("wine-1")
+        recorder.wait_for("wine: attempt 1 is failed")
+    status = site.get()["status"]
+    assert (status["state"], status["exitCode"]) == ("failed", 137)
+
+
+def test_a_training_that_is_deleted_stays_deleted_with_the_recorder_at_work(site: Site) -> None:
+    assert site.create().code == 0
+    with _running("recorder", "-n", site.namespace) as recorder:
+        recorder.wait_for("wine: attempt 1 is scheduling")
+        deleted = site.run("train", "delete", "--id", "wine")
+        assert (deleted.code, deleted.out) == (0, "training wine is deleted\n")
+        recorder.wait_for("wine: deleted")
+    gone = site.run("train", "get", "--id", "wine")
+    assert gone.code == 2 and "there is no training 'wine'" in gone.err
+    assert site.run("train", "delete", "--id", "wine").code == 2
+    assert site.run("train", "delete", "--id", "wine", "--ignore-not-found").code == 0
+    assert site.create().code == 0
+    assert site.workflows() == ["wine-1"]
+
+
+def test_a_workflow_that_vanished_while_it_ran_is_unknown(site: Site) -> None:
+    assert site.create().code == 0
+    site.play("wine-1", "running-train")
+    assert site.get()["status"]["state"] == "running"
+    site.remove("wine-1")
+    status = site.get()["status"]
+    assert (status["state"], status["reason"]) == ("unknown", "Gone")
+    assert "it was running when last seen" in status["message"]
+    assert status["artifacts"][0]["commitID"] == COMMIT
+
+
+def test_retry_goes_on_in_the_kept_workspace(site: Site) -> None:
+    assert site.create().code == 0
+    claim = {
+        "metadata": {"name": "wine-1-workspace"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+    }
+    core = client.CoreV1Api(site.api)
+    core.create_namespaced_persistent_volume_claim(site.namespace, claim)
+    assert site.run("train", "retry", "--id", "wine", "--no-wait").code == 2
+    site.play("wine-1", "train-failed")
+    retried = site.run("train", "retry", "--id", "wine", "--no-wait")
+    assert retried.code == 0, retried.err
+    spec = site.workflow("wine-2")["spec"]
+    assert [task["name"] for task in spec["templates"][0]["dag"]["tasks"]] == ["train", "package"]
+    assert spec["volumes"][0]["persistentVolumeClaim"]["claimName"] == "wine-1-workspace"
+    assert site.get()["status"]["artifacts"][0]["commitID"] == COMMIT
+    owners = core.read_namespaced_persistent_volume_claim("wine-1-workspace", site.namespace).metadata.owner_references
+    assert "wine-2" in [owner.name for owner in owners]
+
+
+def test_waiting_ends_with_the_training_and_says_how(site: Site) -> None:
+    with _running("train", "create", "-f", site.manifest(), "-n", site.namespace) as waiting:
+        waiting.wait_for("training wine is scheduling")
+        site.play("wine-1", "running-train")
+        waiting.wait_for("training wine is running")
+        site.play("wine-1", "succeeded")
+        assert waiting.end() == 0
+    assert f"artifactName: {ZIP}" in waiting.text
+
+
+def test_a_failure_ends_the_waiting_with_4_and_the_reason(site: Site) -> None:
+    with _running("train", "create", "-f", site.manifest(), "-n", site.namespace) as waiting:
+        waiting.wait_for("training wine is scheduling")
+        site.play("wine-1", "oom")
+        assert waiting.end() == 4
+    assert "training 'wine' failed in train (exit code 137)" in waiting.text
+    assert "memory" in waiting.text
+
+
+def test_ctrl_c_ends_the_waiting_and_not_the_training(site: Site) -> None:
+    with _running("train", "create", "-f", site.manifest(), "-n", site.namespace) as waiting:
+        waiting.wait_for("training wine is scheduling")
+        waiting.process.send_signal(signal.SIGINT)
+        assert waiting.end() == 130
+    assert "training wine goes on" in waiting.text
+    assert "shutdown" not in site.workflow("wine-1")["spec"]
+
+
+def test_a_timeout_ends_the_waiting_with_5(site: Site) -> None:
+    ran = site.run("train", "create", "-f", site.manifest(), "--timeout", "1")
+    assert ran.code == 5 and "had not ended after 1 s" in ran.err
+
+
+def test_stop_ends_the_run(site: Site) -> None:
+    assert site.create().code == 0
+    assert site.run("train", "stop", "--id", "wine").out == "training wine is being stopped\n"
+    assert site.workflow("wine-1")["spec"]["shutdown"] == "Stop"
+
+
+def test_jsonpath_prints_what_odahuflowctl_printed(site: Site) -> None:
+    assert site.create().code == 0
+    assert site.create("--id", "wine-b").code == 0
+    one = site.run("train", "get", "--id", "wine", "-o", "jsonpath=[*].spec.model.name")
+    assert one.out == "wine\n"
+    both = site.run("train", "get", "-o", "jsonpath=[*].id")
+    assert json.loads(both.out) == ["wine", "wine-b"]
+    wrong = site.run("train", "get", "-o", "jsonpath=[[")
+    assert wrong.code == 2 and "JSONPath" in wrong.err
+
+
+def test_every_form_shows_every_training(site: Site) -> None:
+    assert site.create().code == 0
+    assert [each["id"] for each in yaml.safe_load(site.run("train", "get").out)] == ["wine"]
+    table = site.run("train", "get", "-o", "table").out.splitlines()
+    assert table[0].split() == ["ID", "STATE", "REASON", "MODEL", "VERSION", "AGE", "ARTIFACT"]
+    assert table[1].split()[:2] == ["wine", "scheduling"]
+    assert "wine-1" in site.run("train", "get", "-o", "wide").out
+
+
+def test_watching_prints_a_line_for_each_change(site: Site) -> None:
+    assert site.create().code == 0
+    with _running("train", "get", "--watch", "-n", site.namespace) as watching:
+        watching.wait_for("scheduling")
+        site.play("wine-1", "running-train")
+        watching.wait_for("running")
+        site.play("wine-1", "succeeded")
+        watching.wait_for(ZIP)
+
+
+def test_a_manifest_that_is_wrong_reaches_no_cluster(site: Site) -> None:
+    ran = site.create(resources={"limits": {"cpu": "lots"}})
+    assert ran.code == 2 and "resources.limits.cpu" in ran.err
+    assert site.workflows() == []
+
+
+class _running:
+    """A command that goes on while the test does something else."""
+
+    def __init__(self, *arguments: object) -> None:
+        command = [sys.executable, "-m", "odahu_argo", *map(str, arguments)]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.text = ""
+        self._heard = threading.Condition()
+        self._reader = threading.Thread(target=self._read)
+
+    def __enter__(self) -> _running:
+        self._reader.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        self.process.wait(timeout=30)
+        self._reader.join(timeout=30)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+    def wait_for(self, text: str) -> None:
+        with self._heard:
+            found: Callable[[], bool] = lambda: text in self.text or self.process.poll() is not None  # noqa: E731
+            self._heard.wait_for(found, timeout=60)
+            assert text in self.text, self.text
+
+    def end(self) -> int:
+        code = self.process.wait(timeout=60)
+        self._reader.join(timeout=30)
+        return code
+
+    def _read(self) -> None:
+        for line in self.process.stdout or ():
+            with self._heard:
+                self.text += line
+                self._heard.notify_all()
