@@ -182,7 +182,8 @@ class Profile(Strict):
     """All settings; every one has a default, so an empty file, or none, is a profile.
 
     `restrict_executor` gives Argo's own containers the restricted security context as well; a controller that runs pods
-    without its init container (an option since Argo 4.1) needs it off.
+    without its init container (an option since Argo 4.1) needs it off. `recorder` lets `setup` install what remembers each
+    training's last status.
     """
 
     namespace: Name | None = None
@@ -204,6 +205,7 @@ class Profile(Strict):
     argo: Argo = Argo()
     archive_logs: bool = True
     restrict_executor: bool = True
+    recorder: bool = True
     user_id: int = Field(default=1000, ge=1)
 
     @field_validator("training_resources", "step_resources", mode="before")
@@ -245,10 +247,20 @@ def load(file: Path | None) -> Profile:
     if file is None:
         return Profile()
     try:
-        documents = document.parse(file.read_text(encoding="utf-8"), str(file))
+        text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise UserError(Problem(f"the profile cannot be read: {reason}", Where(str(file)))) from error
+    return parse(text, str(file))
+
+
+def parse(text: str, name: str) -> Profile:
+    """The profile that a text holds; `name` is what problems call it.
+
+    Raises:
+        UserError: it holds unknown or wrong settings; all of them are told.
+    """
+    documents = document.parse(text, name)
     if len(documents) > 1:
         raise UserError(Problem("a profile is one document", documents[1].where()))
     if not documents:

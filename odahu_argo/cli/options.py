@@ -12,6 +12,7 @@ from odahu_argo.cli import render
 if TYPE_CHECKING:
     from odahu_argo.manifest.load import Manifests
     from odahu_argo.profile import Profile
+    from odahu_argo.submit.cluster import Cluster
 
 Files = Annotated[
     list[Path] | None,
@@ -33,6 +34,32 @@ ExternalConnections = Annotated[
     list[str] | None,
     typer.Option("--external-connection", metavar="NAME", help="A connection that lives on the cluster. Repeatable."),
 ]
+Namespace = Annotated[
+    str | None,
+    typer.Option("--namespace", "-n", help="Where trainings run; else the profile's namespace, else the kubeconfig's."),
+]
+KubeContext = Annotated[
+    str | None, typer.Option("--context", help="The kubeconfig's context to use, else its current one.")
+]
+
+
+def cluster(profile: Path | None, namespace: str | None, context: str | None) -> tuple[Cluster, Profile]:
+    """The cluster, and the profile with the cluster's namespace in it.
+
+    Without a profile file it is the one that `setup --apply` has left in the namespace, else the defaults.
+
+    Raises:
+        UserError: there is no such context, or the profile cannot be read or used.
+        Unreachable: the API does not answer.
+    """
+    from odahu_argo.profile import load as load_profile
+    from odahu_argo.submit.kube import connect
+    from odahu_argo.submit.site_profile import installed_profile
+
+    given = None if profile is None else load_profile(profile)
+    connected = connect(namespace or (given.namespace if given else None), context)
+    settings = installed_profile(connected) if given is None else given
+    return connected, settings.model_copy(update={"namespace": connected.namespace})
 
 
 def read(
@@ -43,17 +70,38 @@ def read(
     Raises:
         UserError: nothing is named, or the profile cannot be used. Problems of manifests stay with the manifests.
     """
-    from odahu_argo.errors import UserError
-    from odahu_argo.manifest.load import gather
     from odahu_argo.profile import load as load_profile
+
+    require_manifests(files, folders)
+    settings = load_profile(profile).with_external(tuple(external or ()))
+    return read_manifests(files, folders), settings
+
+
+def require_manifests(files: list[Path] | None, folders: list[Path] | None) -> None:
+    """See that some manifest is named.
+
+    Raises:
+        UserError: none is.
+    """
+    from odahu_argo.errors import UserError
 
     if not files and not folders:
         raise UserError("no manifest is named", "name a file by -f FILE (- is standard input) or a folder by -d DIR")
-    settings = load_profile(profile).with_external(tuple(external or ()))
+
+
+def read_manifests(files: list[Path] | None, folders: list[Path] | None) -> Manifests:
+    """The manifests that the options name. Documents of other kinds are passed over with a note.
+
+    Raises:
+        UserError: nothing is named. Problems of manifests stay with the manifests.
+    """
+    from odahu_argo.manifest.load import gather
+
+    require_manifests(files, folders)
     manifests = gather([*(files or ()), *(folders or ())])
     for warning in manifests.warnings:
         render.note(f"warning: {warning}")
     for skipped in manifests.skipped:
         kind = skipped.value.get("kind") if isinstance(skipped.value, dict) else None
         render.note(f"note: {skipped.where()}: {f'a {kind}' if kind else 'no manifest, it'} is passed over")
-    return manifests, settings
+    return manifests

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ from odahu_argo import naming
 from odahu_argo.errors import UserError
 from odahu_argo.status.model import PodRun
 from odahu_argo.submit.cluster import POD, SECRET, Cluster, NotFound, Object
-from odahu_argo.submit.secrets import fields_of
 
 CONTAINER = "main"
 WORKFLOW_LABEL = "workflows.argoproj.io/workflow"
@@ -55,10 +55,11 @@ def archived_lines(cluster: Cluster, connection: str, run: PodRun) -> Iterator[s
 def _connection(cluster: Cluster, connection: str) -> dict[str, str]:
     name = naming.connection_secret(connection)
     try:
-        return fields_of(cluster.get(SECRET, name))
+        data = cluster.get(SECRET, name).get("data") or {}
     except NotFound as error:
         hint = "argo.log_connection in the profile must name a connection of this namespace; odahu-argo conn get lists them"
         raise UserError(f"archived logs cannot be read: there is no Secret {name!r}", hint=hint) from error
+    return {field: b64decode(value).decode("utf-8", "replace") for field, value in data.items()}
 
 
 def _key(artifact: Mapping[str, Any]) -> str:
