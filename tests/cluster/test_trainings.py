@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
-from kubernetes import client
+from kubernetes import client, utils
 
 from tests.commands import Ran, odahu_argo
 from tests.manifests import training, write
@@ -69,18 +69,23 @@ class Site:
 
 
 @pytest.fixture
-def site(api: client.ApiClient, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Site]:
+def site(api: client.ApiClient, tmp_path: Path) -> Iterator[Site]:
     namespace = f"trainings-{os.getpid()}-{time.monotonic_ns() % 10**9}"
     profile = tmp_path / "profile.yaml"
     profile.write_text(f"namespace: {namespace}\n", encoding="utf-8")
-    applied = odahu_argo("setup", "--profile", profile, "--apply")
-    assert applied.code == 0, applied.err
+    printed = odahu_argo("setup", "--profile", profile)
+    assert printed.code == 0, printed.err
+    for manifest in yaml.safe_load_all(printed.out):
+        utils.create_from_dict(api, manifest)
+    connections = {
+        "code": {"type": "git", "uri": "https://git.example.org/ml/code.git"},
+        "wine-data": {"type": "s3", "uri": "s3://wine/data/"},
+        "models-output": {"type": "s3", "uri": "s3://models/"},
+    }
+    for name, fields in connections.items():
+        secret = client.V1Secret(metadata=client.V1ObjectMeta(name=f"connection-{name}"), string_data=fields)
+        client.CoreV1Api(api).create_namespaced_secret(namespace, secret)
     site = Site(api, namespace, tmp_path)
-    site.manifest()
-    output = {"kind": "Connection", "id": "models-output", "spec": {"type": "s3", "uri": "s3://models/"}}
-    connections = write(tmp_path, output)
-    applied = site.run("conn", "apply", "-f", connections)
-    assert applied.code == 0, applied.err
     yield site
     client.CoreV1Api(api).delete_namespace(namespace)
 
