@@ -69,7 +69,7 @@ def spec(name: str, **fields: object) -> Object:
 
 
 def packed(nodes: object) -> str:
-    return base64.b64encode(gzip.compress(json.dumps(nodes).encode())).decode()
+    return base64.b64encode(gzip.compress(json.dumps(nodes).encode(), mtime=0)).decode()
 
 
 def elsewhere(name: str, **fields: object) -> Object:
