@@ -76,7 +76,7 @@ def _follow(connected: Cluster, training_id: str, timeout: float | None, several
                     shown.out_of_sight(why)
                 case TimeIsUp():
                     raise StillRunning(
-                        f"training {training_id!r} goes on: it had not ended after {timeout:g} s",
+                        f"training {training_id!r} goes on: it had not ended after {timeout:.0f} s",
                         hint=f"odahu-argo train logs --id {training_id} follows it, train stop ends it",
                     )
     except KeyboardInterrupt:

@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -139,6 +140,21 @@ class _GitOverHttp(BaseHTTPRequestHandler):
 def command_lines() -> list[str]:
     processes = psutil.process_iter(["cmdline"])
     return [" ".join(process.info["cmdline"] or []) for process in processes]
+
+
+@contextmanager
+def plain_http(root: Path, address: str = "127.0.0.1") -> Iterator[str]:
+    """The repositories below `root` over http with the password, for as long as the block lasts; the URL of the root."""
+    require_program("git-http-backend")
+    handler = type("Handler", (_GitOverHttp,), {"root": root, "process_list": []})
+    with ThreadingHTTPServer((address, 0), handler) as server:
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        try:
+            yield f"http://{address}:{server.server_port}"
+        finally:
+            server.shutdown()
+            serving.join()
 
 
 @pytest.fixture(scope="session")
