@@ -112,7 +112,7 @@ class Shown:
         said = f"{status.state}: {status.message}" if status.message and not status.has_ended else status.state
         if said != self._said:
             self._said = said
-            render.note(f"{self._prefix}training {training.id} is {said}")
+            render.note(f"{self._prefix}training {training.id} {'has ' if status.has_ended else 'is '}{said}")
 
     def out_of_sight(self, why: str) -> None:
         """Say once that the state is unknown, and what it was."""

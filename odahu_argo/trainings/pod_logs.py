@@ -17,7 +17,7 @@ from odahu_argo.submit.cluster import POD, SECRET, Cluster, NotFound, Object
 CONTAINER = "main"
 WORKFLOW_LABEL = "workflows.argoproj.io/workflow"
 NODE_ANNOTATION = "workflows.argoproj.io/node-id"
-_OF_ARGO = re.compile(r"^time=.*\bargo=true$")
+_OF_ARGO = re.compile(r"^time=\S+ level=\w+ msg=.* argo=true( |$)")
 """Argo's executor writes lines of its own into the container's log."""
 
 
