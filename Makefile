@@ -4,10 +4,10 @@ BIN := .venv/bin
 UV := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-large lint format goldens constraints clean
+.PHONY: help install demo test test-image test-large lint format goldens constraints image clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: .venv/installed ## make .venv with odahu-argo and all its tools in it
 
@@ -24,6 +24,9 @@ demo: install ## train the wine example on this machine, from its manifest to th
 
 test: install ## run the tests
 	$(BIN)/python -m pytest -n 2 $(TESTS)
+
+test-image: install ## build the images with buildah, and try them
+	$(BIN)/python -m pytest -q -m image tests/image
 
 test-large: install ## send and fetch 1 GiB by each protocol; tells time and memory
 	$(BIN)/python -m pytest -q -m large tests/large
@@ -43,6 +46,19 @@ goldens: install ## write what examples compile to now as their goldens, and the
 
 constraints: install ## resolve all dependencies anew and pin them
 	$(BIN)/uv pip compile -q pyproject.toml --all-extras --universal --upgrade --python-version 3.11 --no-annotate --no-header -o constraints.txt
+
+IMAGE ?= odahu-argo-runner:$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+BASE ?= python:3.12-slim-bookworm
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
+
+image: ## build the runner image IMAGE upon BASE, with buildah, podman or docker, whichever is there
+	@builder=$$(command -v buildah || command -v podman || command -v docker) \
+		|| { echo "there is no buildah, podman or docker here" >&2; exit 1; }; \
+	case $$builder in \
+		*docker) dated="--build-arg SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH)" ;; \
+		*) dated="--timestamp $(SOURCE_DATE_EPOCH)" ;; \
+	esac; \
+	set -x; "$$builder" build $$dated --build-arg "BASE=$(BASE)" $(IMAGE_OPTIONS) -f templates/Dockerfile -t "$(IMAGE)" .
 
 clean: ## remove what was built, the environment included
 	rm -rf .venv build dist
