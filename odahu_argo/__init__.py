@@ -4,7 +4,11 @@
     [plan] = build_plans(resolve(manifests, profile), profile)
     workflow = compile_workflow(plan)
 
-Each function takes what the one before it returns; none touches a network or a cluster. Imported when first used.
+    sent = create(connect(namespace="ml"), plan)
+    for event in follow(connect(namespace="ml"), plan.training_id): ...
+
+Each function takes what the one before it returns; up to `compile_workflow` none touches a network or a cluster. `read_status`
+tells what a Workflow says of its training, wherever it comes from. Imported when first used.
 """
 
 from __future__ import annotations
@@ -13,7 +17,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Profile", "build_plans", "compile_workflow", "explain", "load", "resolve"]
+__all__ = [
+    "Profile",
+    "build_plans",
+    "compile_workflow",
+    "connect",
+    "create",
+    "explain",
+    "follow",
+    "load",
+    "read_status",
+    "resolve",
+]
 
 if TYPE_CHECKING:
     from odahu_argo.compile.workflow import compile_workflow
@@ -22,13 +37,21 @@ if TYPE_CHECKING:
     from odahu_argo.plan.build import build_plans
     from odahu_argo.plan.explain import explain
     from odahu_argo.profile import Profile
+    from odahu_argo.status.state import read_status
+    from odahu_argo.submit.kube import connect
+    from odahu_argo.trainings.change import create
+    from odahu_argo.trainings.follow import follow
 
 _HOMES = {
     "Profile": "odahu_argo.profile",
     "build_plans": "odahu_argo.plan.build",
     "compile_workflow": "odahu_argo.compile.workflow",
+    "connect": "odahu_argo.submit.kube",
+    "create": "odahu_argo.trainings.change",
     "explain": "odahu_argo.plan.explain",
+    "follow": "odahu_argo.trainings.follow",
     "load": "odahu_argo.manifest.load",
+    "read_status": "odahu_argo.status.state",
     "resolve": "odahu_argo.manifest.resolve",
 }
 
