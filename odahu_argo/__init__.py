@@ -7,7 +7,7 @@
     sent = create(connect(namespace="ml"), plan)
     for event in follow(connect(namespace="ml"), plan.training_id): ...
 
-Each function takes what the one before it returns; up to `compile_workflow` none touches a network or a cluster. `read_status`
+Each function takes what the one before it returns; up to `compile_workflow` none touches a network. `read_status`
 tells what a Workflow says of its training, wherever it comes from. Imported when first used.
 """
 
