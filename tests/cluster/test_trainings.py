@@ -10,7 +10,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from kubernetes import client, utils
 
 from tests.commands import Ran, odahu_argo
 from tests.manifests import training, write
-from tests.servers.controller import play
+from tests.servers.controller import offload, play
 
 pytestmark = pytest.mark.cluster
 
@@ -295,10 +297,45 @@ def test_watching_prints_a_line_for_each_change(site: Site) -> None:
         watching.wait_for(ZIP)
 
 
+def test_nodes_that_argo_keeps_in_its_database_are_asked_of_argo_server(site: Site, tmp_path: Path) -> None:
+    """The server is a stand-in: a real one needs the controller's database."""
+    assert site.create().code == 0
+    site.play("wine-1", "oom")
+    whole = offload(site.api, site.namespace, "wine-1")
+    assert "Argo Server" in json.dumps(site.get()["status"])
+    with _answering(f"/api/v1/workflows/{site.namespace}/wine-1", whole) as url:
+        profile = tmp_path / "with-server.yaml"
+        profile.write_text(f"argo: {{url: '{url}'}}\n", encoding="utf-8")
+        ran = site.run("train", "get", "--id", "wine", "-o", "json", "--profile", profile)
+    status = json.loads(ran.out)[0]["status"]
+    assert (status["state"], status["exitCode"], status["reason"]) == ("failed", 137, "OOMKilled")
+
+
 def test_a_manifest_that_is_wrong_reaches_no_cluster(site: Site) -> None:
     ran = site.create(resources={"limits": {"cpu": "lots"}})
     assert ran.code == 2 and "resources.limits.cpu" in ran.err
     assert site.workflows() == []
+
+
+@contextmanager
+def _answering(path: str, value: object) -> Iterator[str]:
+    """A server that knows one path."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == path else 404)
+            self.end_headers()
+            self.wfile.write(json.dumps(value).encode() if self.path == path else b"{}")
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        serving.join()
 
 
 class _running:

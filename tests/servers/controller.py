@@ -21,6 +21,15 @@ def recorded(name: str) -> dict[str, Any]:
     return json.loads((RECORDINGS / f"{name}.json").read_text(encoding="utf-8"))
 
 
+def offload(api: client.ApiClient, namespace: str, workflow: str) -> dict[str, Any]:
+    """Take the nodes out of the workflow's status, as a controller with a database does; the whole workflow before."""
+    place = ("argoproj.io", "v1alpha1", namespace, "workflows", workflow)
+    whole = client.CustomObjectsApi(api).get_namespaced_custom_object(*place)
+    change = {"status": {"nodes": None, "offloadNodeStatusVersion": "fnv:1"}}
+    client.CustomObjectsApi(api).patch_namespaced_custom_object(*place, change)
+    return whole
+
+
 def play(api: client.ApiClient, namespace: str, workflow: str, recording: str) -> None:
     """Give the workflow the status of a recording, as if it had been its own."""
     told = recorded(recording)
