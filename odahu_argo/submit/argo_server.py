@@ -64,9 +64,11 @@ class WithArgoServer:
         """As the cluster does."""
         self.cluster.delete(kind, name, uid)
 
-    def watch(self, kind: Kind, labels: Mapping[str, str] | None, resource_version: str) -> Iterator[Event]:
-        """Changes after that version, until the API ends the stream."""
-        for event in self.cluster.watch(kind, labels, resource_version):
+    def watch(
+        self, kind: Kind, labels: Mapping[str, str] | None, resource_version: str, seconds: float | None = None
+    ) -> Iterator[Event]:
+        """Changes after that version, until the API ends the stream, at the latest after `seconds`."""
+        for event in self.cluster.watch(kind, labels, resource_version, seconds):
             yield replace(event, object=self._whole(kind, event.object))
 
     def pod_log(self, pod: str, container: str, follow: bool = False) -> Iterator[str]:
