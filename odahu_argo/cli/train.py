@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,13 +17,13 @@ from odahu_argo.cli.options import (
     cluster,
     read_manifests,
 )
+from odahu_argo.cli.train_plans import plans_of, preflight
 from odahu_argo.cli.train_show import get_command, history_command, logs_command
 from odahu_argo.cli.train_wait import Timeout, Wait, submitted, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from odahu_argo.manifest.load import Manifests
     from odahu_argo.plan.model import Plan
     from odahu_argo.profile import Profile
     from odahu_argo.submit.cluster import Cluster
@@ -73,8 +71,8 @@ def create_command(
     from odahu_argo.trainings.change import create, require_new
 
     connected, settings = cluster(profile, namespace, context)
-    plans = _plans(file, manifest_dir, training_id, settings, external_connection)
-    _preflight(connected, plans)
+    plans = plans_of(file, manifest_dir, training_id, settings, external_connection)
+    preflight(connected, plans)
     if dry_run:
         _dry_run(connected, plans, require_new)
         return
@@ -108,8 +106,8 @@ def edit_command(
     from odahu_argo.trainings.change import edit
 
     connected, settings = cluster(profile, namespace, context)
-    plans = _plans(file, manifest_dir, training_id, settings, external_connection)
-    _preflight(connected, plans)
+    plans = plans_of(file, manifest_dir, training_id, settings, external_connection)
+    preflight(connected, plans)
     sent = [(plan.training_id, edit(connected, plan)) for plan in plans]
     _report(connected, settings, sent, wait, timeout)
 
@@ -183,57 +181,6 @@ def delete_command(
             if not ignore_not_found:
                 raise
             render.out(f"there is no training {name}")
-
-
-def _plans(
-    files: list[Path] | None,
-    folders: list[Path] | None,
-    training_id: str | None,
-    settings: Profile,
-    external: list[str] | None,
-) -> list[Plan]:
-    from odahu_argo.plan.build import plan_trainings
-
-    manifests = read_manifests(files, folders)
-    if training_id and len(manifests.trainings) == 1:
-        manifests = _renamed(manifests, training_id)
-    return plan_trainings(manifests, settings.with_external(tuple(external or ())), training_id)
-
-
-def _renamed(manifests: Manifests, training_id: str) -> Manifests:
-    """With another id for the only training, as odahuflowctl did.
-
-    Raises:
-        UserError: the id is none.
-    """
-    from odahu_argo.errors import UserError
-    from odahu_argo.naming import ID_PATTERN
-
-    if not ID_PATTERN.fullmatch(training_id):
-        hint = "1 to 63 lowercase letters, digits and '-', a letter or digit at both ends"
-        raise UserError(f"--id: {training_id!r} is not a valid id", hint)
-    [only] = manifests.trainings
-    if only.manifest.id != training_id:
-        render.note(f"note: training {only.manifest.id} is submitted as {training_id}")
-    renamed = only.manifest.model_copy(update={"id": training_id})
-    return replace(manifests, trainings=(replace(only, manifest=renamed),))
-
-
-def _preflight(connected: Cluster, plans: list[Plan]) -> None:
-    """Tell what may be in the way, and end where something surely is.
-
-    Raises:
-        UserError: with every error that was found.
-    """
-    from odahu_argo.errors import Problem, UserError
-    from odahu_argo.submit.preflight import check
-
-    findings = check(connected, plans)
-    for each in findings:
-        if each.level == "warning":
-            render.note(f"warning: {Problem(f'{each.subject}: {each.message}', hint=each.hint)}")
-    if errors := [Problem(f"{e.subject}: {e.message}", hint=e.hint) for e in findings if e.level == "error"]:
-        raise UserError(errors)
 
 
 def _dry_run(connected: Cluster, plans: list[Plan], require_new: Callable[[Cluster, Plan], object]) -> None:
