@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,12 @@ class Example:
 
 def examples() -> list[Example]:
     return [Example(folder) for folder in sorted(EXAMPLES.iterdir()) if (folder / "training.yaml").exists()]
+
+
+def pytest_configure() -> None:
+    """A shell starts background jobs deaf to Ctrl-C, and programs that tests start and interrupt would inherit that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -30,10 +30,10 @@ def read(config_map: Object) -> Training | None:
     """The training that a record remembers; None where it holds none that this version can read."""
     data = config_map.get("data")
     try:
-        written = json.loads(data[KEY]) if isinstance(data, dict) and KEY in data else {}
+        written = json.loads(str(data[KEY])) if isinstance(data, dict) and KEY in data else {}
         attempts = _ATTEMPTS.validate_python(written.get("attempts", []))
         return Training(str(written["id"]), attempts) if attempts else None
-    except (ValueError, KeyError, AttributeError, ValidationError):
+    except (ValueError, KeyError, TypeError, AttributeError, ValidationError):
         return None
 
 
@@ -64,9 +64,9 @@ def remember(cluster: Cluster, training: Training) -> None:
             return
         try:
             if current is None:
-                cluster.create(CONFIG_MAP, _config_map(name, merged))
+                cluster.create(CONFIG_MAP, config_map(name, merged))
             else:
-                cluster.replace(CONFIG_MAP, _config_map(name, merged, current["metadata"]))
+                cluster.replace(CONFIG_MAP, config_map(name, merged, current["metadata"]))
             return
         except (AlreadyExists, Conflict, NotFound):
             continue
@@ -97,7 +97,8 @@ def _unseen(attempts: Iterable[Attempt]) -> list[Attempt]:
     return [replace(each, seen="") for each in attempts]
 
 
-def _config_map(name: str, training: Training, metadata: Mapping[str, object] | None = None) -> Object:
+def config_map(name: str, training: Training, metadata: Mapping[str, object] | None = None) -> Object:
+    """The record of a training; `metadata` is that of the record that it takes the place of."""
     attempts = list(training.attempts)
     text = _text(training.id, attempts)
     while len(text.encode()) > LARGEST and len(attempts) > 1:

@@ -92,14 +92,6 @@ def site(api: client.ApiClient, tmp_path: Path) -> Iterator[Site]:
     client.CoreV1Api(api).delete_namespace(namespace)
 
 
-@pytest.fixture
-def heeding_ctrl_c() -> Iterator[None]:
-    """A shell starts background jobs deaf to Ctrl-C, and their children inherit that."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 def test_a_training_is_created_and_its_state_told(site: Site) -> None:
     ran = site.create()
     assert ran.code == 0, ran.err
@@ -247,7 +239,7 @@ def test_a_failure_ends_the_waiting_with_4_and_the_reason(site: Site) -> None:
     assert "memory" in waiting.text
 
 
-def test_ctrl_c_ends_the_waiting_and_not_the_training(site: Site, heeding_ctrl_c: None) -> None:
+def test_ctrl_c_ends_the_waiting_and_not_the_training(site: Site) -> None:
     with _running("train", "create", "-f", site.manifest(), "-n", site.namespace) as waiting:
         waiting.wait_for("training wine is scheduling")
         waiting.process.send_signal(signal.SIGINT)
