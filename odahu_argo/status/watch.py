@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import random
+import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
-from odahu_argo.submit.cluster import Cluster, Expired, Kind, Object, Unreachable
+from odahu_argo.submit.backoff import pauses
+from odahu_argo.submit.cluster import Cluster, Denied, Event, Expired, Kind, Object, Unreachable
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
-"""Seconds between two tries to reach the API; doubled each time, and drawn at random below that."""
+"""Seconds between two tries to reach the API."""
+CALM = 5.0
+"""A watch that has lasted so many seconds was a good one: the next follows at once."""
+DENIAL = 60.0
+"""Seconds for which a denial after a contact is taken for trouble: an API server that starts knows no rights yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,41 +29,79 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """The API cannot be reached for now; it is tried again. `why` says what happened."""
+    """The API cannot be reached for now; it is tried again, and each time that fails is told. `why` says what happened."""
 
     why: str
 
 
-def watch(cluster: Cluster, kind: Kind, labels: Mapping[str, str] | None = None) -> Iterator[Change | Trouble]:
-    """Every object with these labels as it is now, then each change, without end; no version of an object twice.
+@dataclass(frozen=True, slots=True)
+class Back:
+    """After trouble: the API is reached again, and all that changed meanwhile has been told."""
+
+
+def watch(
+    cluster: Cluster, kind: Kind, labels: Mapping[str, str] | None = None, seconds: float | None = None
+) -> Iterator[Change | Trouble | Back]:
+    """Every object with these labels as it is now, then each change; no version of an object twice.
+
+    It ends after `seconds` where they are given (later only by as long as one request takes), else when the caller closes it.
 
     What happens while the API is away, or while a watch is too old to go on (410), is found by listing again: also that
-    an object is gone (https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes).
+    an object is gone (https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes). A
+    connection that breaks is replaced in silence; it is told as trouble only if that fails.
 
     Raises:
         Denied: the account may not list or watch.
+        NotFound: the cluster does not know the kind.
     """
+    until = None if seconds is None else time.monotonic() + seconds
     known: dict[str, Object] = {}
-    version = ""
-    wait = FIRST_WAIT
-    while True:
+    version, met, is_lost = "", -math.inf, False
+    waits = pauses(FIRST_WAIT, LONGEST_WAIT)
+    while not _is_over(until):
+        began = time.monotonic()
         try:
             if not version:
                 listing = cluster.list(kind, labels)
                 yield from _differences(known, listing.items)
-                version = listing.resource_version
-            for event in cluster.watch(kind, labels, version):
-                wait = FIRST_WAIT
-                version = str((event.object.get("metadata") or {}).get("resourceVersion") or version)
-                if event.type != "bookmark":
-                    yield from _change(known, event.object, event.type == "deleted")
+                version, met = listing.resource_version, time.monotonic()
+                if is_lost:
+                    is_lost = False
+                    yield Back()
+            with closing(_events(cluster, kind, labels, version, until)) as events:
+                for event in events:
+                    version, met = _version(event.object) or version, time.monotonic()
+                    if event.type != "bookmark":
+                        yield from _change(known, event.object, event.type == "deleted")
         except Expired:
             version = ""
-        except Unreachable as error:
-            yield Trouble(error.problems[0].message)
-            time.sleep(random.uniform(wait / 2, wait))
-            wait = min(2 * wait, LONGEST_WAIT)
+        except (Unreachable, Denied) as error:
+            if isinstance(error, Denied) and time.monotonic() - met > DENIAL:
+                raise
+            if not version:
+                is_lost = True
+                yield Trouble(error.problems[0].message)
             version = ""
+        is_calm = time.monotonic() - began > CALM
+        if is_calm:
+            waits = pauses(FIRST_WAIT, LONGEST_WAIT)
+        if not (is_calm and version):
+            _rest(next(waits), until)
+
+
+def _events(
+    cluster: Cluster, kind: Kind, labels: Mapping[str, str] | None, version: str, until: float | None
+) -> Generator[Event, None, None]:
+    """One watch; its connection is closed with it."""
+    yield from cluster.watch(kind, labels, version, None if until is None else max(0.0, until - time.monotonic()))
+
+
+def _is_over(until: float | None) -> bool:
+    return until is not None and time.monotonic() >= until
+
+
+def _rest(seconds: float, until: float | None) -> None:
+    time.sleep(seconds if until is None else max(0.0, min(seconds, until - time.monotonic())))
 
 
 def _differences(known: dict[str, Object], items: Sequence[Object]) -> Iterator[Change]:
@@ -80,8 +124,9 @@ def _change(known: dict[str, Object], item: Object, is_deleted: bool) -> Iterato
 
 
 def _uid(item: Object) -> str:
-    return str(item["metadata"].get("uid", item["metadata"].get("name", "")))
+    metadata = item.get("metadata") or {}
+    return str(metadata.get("uid") or metadata.get("name", ""))
 
 
 def _version(item: Object) -> str:
-    return str(item["metadata"].get("resourceVersion", ""))
+    return str((item.get("metadata") or {}).get("resourceVersion", ""))

@@ -109,6 +109,10 @@ class Proxy:
 
     def cut(self) -> None:
         self._is_cut = True
+        self.break_off()
+
+    def break_off(self) -> None:
+        """End the connections that are open now."""
         for connection in list(self._open):
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
@@ -117,9 +121,9 @@ class Proxy:
         self._is_cut = False
 
     @property
-    def watches(self) -> int:
-        """How many connections are open now."""
-        return len(self._open)
+    def is_idle(self) -> bool:
+        """Whether no connection is open."""
+        return not self._open
 
     def serve(self, client: socket.socket) -> None:
         """One request and its answer."""
