@@ -107,7 +107,7 @@ def _logs(connected: Cluster, training_id: str, step: str | None, follow: bool, 
     from odahu_argo.trainings.follow import follow as follow_training
     from odahu_argo.trainings.logs import Line, Missing, read_logs, require_step
     from odahu_argo.trainings.read import find_training
-    from odahu_argo.trainings.watching import OutOfSight
+    from odahu_argo.trainings.watching import InSight, OutOfSight
 
     training = find_training(connected, training_id)
     require_step(training, step)
@@ -123,12 +123,14 @@ def _logs(connected: Cluster, training_id: str, step: str | None, follow: bool, 
                 return
         elif isinstance(event, OutOfSight):
             render.note(f"out of sight: {event.why}")
+        elif isinstance(event, InSight):
+            render.note("in sight again")
         elif isinstance(event, Missing):
             render.note(f"note: the log of {event.step}, attempt {event.attempt}, is missing: {event.why}")
 
 
 def _watch(connected: Cluster, training_id: str | None, is_wide: bool) -> None:
-    from odahu_argo.trainings.watching import Deleted, OutOfSight, watch_trainings
+    from odahu_argo.trainings.watching import Deleted, InSight, OutOfSight, watch_trainings
 
     shown: dict[str, list[str]] = {}
     widths = [max(len(column), 12) for column in _columns(is_wide)]
@@ -137,6 +139,8 @@ def _watch(connected: Cluster, training_id: str | None, is_wide: bool) -> None:
         match change:
             case OutOfSight(why):
                 render.note(f"states are unknown for now: {why}")
+            case InSight():
+                render.note("states are known again")
             case Deleted(name):
                 shown.pop(name, None)
                 render.note(f"{name} was deleted")

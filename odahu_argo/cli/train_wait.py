@@ -61,7 +61,7 @@ def _follow(connected: Cluster, training_id: str, timeout: float | None, several
     from odahu_argo.trainings.follow import TimeIsUp, follow
     from odahu_argo.trainings.logs import Line
     from odahu_argo.trainings.recorder import tidy
-    from odahu_argo.trainings.watching import Changed, OutOfSight
+    from odahu_argo.trainings.watching import Changed, InSight, OutOfSight
 
     prefix = f"{training_id} " if several else ""
     shown = Shown(prefix)
@@ -74,6 +74,8 @@ def _follow(connected: Cluster, training_id: str, timeout: float | None, several
                     render.note(f"{prefix}{step} | {text}")
                 case OutOfSight(why):
                     shown.out_of_sight(why)
+                case InSight():
+                    shown.in_sight()
                 case TimeIsUp():
                     raise StillRunning(
                         f"training {training_id!r} goes on: it had not ended after {timeout:.0f} s",
@@ -120,6 +122,12 @@ class Shown:
             self._is_out_of_sight = True
             last = f"; it was {self.last.status.state}, {self.last.newest.seen}" if self.last else ""
             render.note(f"{self._prefix}the state is unknown: {why}{last}; trying again")
+
+    def in_sight(self) -> None:
+        """Say that the state is known again, where no change has said so."""
+        if self._is_out_of_sight and self.last:
+            self._is_out_of_sight = False
+            render.note(f"{self._prefix}in sight again: training {self.last.id} is {self.last.status.state}")
 
 
 def summary(training: Training) -> None:

@@ -16,7 +16,7 @@ from odahu_argo.trainings.logs import Line
 from odahu_argo.trainings.model import Attempt, Training
 from odahu_argo.trainings.pod_logs import CONTAINER, own_lines, pod_names
 from odahu_argo.trainings.read import find_training
-from odahu_argo.trainings.watching import Changed, Deleted, OutOfSight, watch_trainings
+from odahu_argo.trainings.watching import Changed, Deleted, InSight, OutOfSight, watch_trainings
 
 _ASK_AGAIN = 1.0
 """Seconds."""
@@ -27,7 +27,7 @@ class TimeIsUp:
     """The time to follow has passed; the training goes on."""
 
 
-Event = Changed | Line | OutOfSight | TimeIsUp
+Event = Changed | Line | OutOfSight | InSight | TimeIsUp
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def follow(
                             _read(cluster, training.newest, name, run, word, is_over)
                         else:
                             _begin(_read, cluster, training.newest, name, run, word, is_over)
-                case Line() | OutOfSight() | TimeIsUp():
+                case Line() | OutOfSight() | InSight() | TimeIsUp():
                     yield heard
     finally:
         is_over.set()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from odahu_argo.submit.cluster import Cluster
 from odahu_argo.trainings.change import give_up_workspaces
 from odahu_argo.trainings.model import Training
-from odahu_argo.trainings.watching import Changed, Deleted, OutOfSight, watch_trainings
+from odahu_argo.trainings.watching import Changed, Deleted, InSight, OutOfSight, watch_trainings
 
 
 def run(cluster: Cluster, tell: Callable[[str], None]) -> None:
@@ -24,6 +24,8 @@ def run(cluster: Cluster, tell: Callable[[str], None]) -> None:
         match change:
             case OutOfSight(why):
                 tell(f"out of sight: {why}")
+            case InSight():
+                tell("in sight again")
             case Deleted(name):
                 told.pop(name, None)
                 tell(f"{name}: deleted")

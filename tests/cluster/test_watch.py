@@ -158,11 +158,19 @@ def test_a_connection_that_breaks_is_replaced_in_silence(through: Through, watch
 
 
 def test_a_watch_that_the_api_ends_goes_on_where_it_was(
-    through: Through, watching: Watching, create: Create, monkeypatch: pytest.MonkeyPatch
+    through: Through,
+    watching: Watching,
+    cluster: KubeCluster,
+    create: Create,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(kube, "WATCH_SECONDS", 1)
     create("a")
     assert told(watching) == "a new"
+    create("short")
+    assert told(watching) == "short new"
+    cluster.delete(WORKFLOW, "short")
+    assert told(watching) == "short deleted"
     made: list[Object] = []
 
     def create_between_two_watches(request: str) -> bool:

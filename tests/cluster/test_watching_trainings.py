@@ -1,0 +1,45 @@
+"""Trainings watched on a real Kubernetes API that goes out of sight: no change is lost, and the end of it is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from odahu_argo.compile.workflow import compile_workflow
+from odahu_argo.submit.send import send
+from odahu_argo.trainings.watching import Changed, InSight, OutOfSight, Seen, watch_trainings
+from tests.cluster.conftest import Through
+from tests.manifests import plan
+
+pytestmark = pytest.mark.cluster
+
+
+def words(seen: Seen) -> str:
+    return f"{seen.training.id} {seen.training.status.state}" if isinstance(seen, Changed) else type(seen).__name__
+
+
+def test_a_training_that_cannot_be_read_when_it_changes_is_told_when_it_can(through: Through, tmp_path: Path) -> None:
+    send(through.cluster, compile_workflow(plan(tmp_path)))
+    lost: list[str] = []
+
+    def loses_one_reading_with_all_its_tries(request: str) -> bool:
+        is_lost = "configmaps" in request and len(lost) < 4
+        lost.extend([request] * is_lost)
+        return is_lost
+
+    through.proxy.loses = loses_one_reading_with_all_its_tries
+    watching = watch_trainings(through.cluster, "wine")
+    assert [words(next(watching)) for _ in range(3)] == ["OutOfSight", "wine scheduling", "InSight"]
+    watching.close()  # type: ignore[attr-defined]
+
+
+def test_the_end_of_an_outage_is_told_where_nothing_has_changed(through: Through, tmp_path: Path) -> None:
+    send(through.cluster, compile_workflow(plan(tmp_path)))
+    watching = watch_trainings(through.cluster, "wine")
+    assert words(next(watching)) == "wine scheduling"
+    through.proxy.cut()
+    assert isinstance(next(watching), OutOfSight)
+    through.proxy.mend()
+    assert next(seen for seen in watching if not isinstance(seen, OutOfSight)) == InSight()
+    watching.close()  # type: ignore[attr-defined]
