@@ -12,6 +12,7 @@ import typer
 from odahu_argo import __version__
 from odahu_argo.cli import render
 from odahu_argo.cli.compile import compile_command, plan_command
+from odahu_argo.cli.conn import app as conn_app
 from odahu_argo.cli.local import app as local_app
 from odahu_argo.cli.recorder import recorder_command
 from odahu_argo.cli.setup import setup_command
@@ -36,6 +37,8 @@ app.command("status")(status_command)
 app.command("recorder")(recorder_command)
 app.add_typer(train_app, name="train")
 app.add_typer(train_app, name="training", hidden=True)
+app.add_typer(conn_app, name="conn")
+app.add_typer(conn_app, name="connection", hidden=True)
 app.add_typer(local_app, name="local")
 
 

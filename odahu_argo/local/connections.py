@@ -11,13 +11,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 
 from odahu_argo.errors import Problem, UserError
 from odahu_argo.local.home import Home
-from odahu_argo.manifest.models import Connection, ConnectionSpec
-from odahu_argo.manifest.secret_text import SecretText, read_secret
+from odahu_argo.manifest.models import Connection
+from odahu_argo.manifest.plain_connection import plain_connection, secrets_as_written
 from odahu_argo.plan.model import Plan
 
 _PATH_IN_BUCKET = re.compile(r"(s3[an]?|gsc?)://[\w.-]+(/.*)?")
@@ -117,48 +116,16 @@ def lay_out(connection: StepConnection | None, folder: Path) -> Path:
 
 
 def _plain(connection: Connection) -> StepConnection:
-    spec = connection.spec
-    written = {
-        "password": spec.password.get_secret_value(),
-        "keyID": spec.key_id.get_secret_value(),
-        "keySecret": spec.key_secret.get_secret_value(),
-        "publicKey": spec.public_key,
-    }
-    read = {name: _read(connection.id, name, value, spec.secret_encoding) for name, value in written.items()}
-    fields = {**_open_fields(spec), **{name: secret.plain for name, secret in read.items()}}
-    secrets = [value for name in ("password", "keySecret") for value in (written[name], read[name].plain)]
-    secrets.append(urlsplit(spec.uri).password or "")
+    plain, written = plain_connection(connection), secrets_as_written(connection.spec)
+    secrets = [value for name in ("password", "keySecret") for value in (written[name], plain.fields.get(name, ""))]
+    secrets.append(urlsplit(connection.spec.uri).password or "")
     lines = {line.strip() for secret in secrets for line in secret.splitlines()}
-    return StepConnection(
-        connection.id,
-        {name: value for name, value in fields.items() if value},
-        frozenset(line for line in lines if _is_worth_hiding(line)),
-        tuple(name for name, secret in read.items() if secret.was_encoded),
-    )
-
-
-def _read(connection: str, name: str, value: str, encoding: Literal["plain", "base64"] | None) -> SecretText:
-    try:
-        return read_secret(value, encoding)
-    except ValueError as error:
-        hint = "correct it, or set secretEncoding: plain"
-        raise UserError(f"connection {connection!r}: its field {name} {error}", hint) from None
+    hidden = frozenset(line for line in lines if _is_worth_hiding(line))
+    return StepConnection(connection.id, plain.fields, hidden, plain.decoded)
 
 
 def _is_worth_hiding(line: str) -> bool:
     return len(line) >= _SHORTEST_HIDDEN and not line.startswith("-----")
-
-
-def _open_fields(spec: ConnectionSpec) -> dict[str, str]:
-    return {
-        "type": spec.type,
-        "uri": spec.uri,
-        "region": spec.region,
-        "username": spec.username,
-        "role": spec.role,
-        "reference": spec.reference,
-        "endpoint": spec.endpoint,
-    }
 
 
 def _lives_on_the_cluster(name: str, step: str) -> Problem:

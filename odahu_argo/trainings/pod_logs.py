@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 import tempfile
-from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from odahu_argo import naming
 from odahu_argo.errors import UserError
 from odahu_argo.status.model import PodRun
-from odahu_argo.submit.cluster import POD, SECRET, Cluster, NotFound, Object
+from odahu_argo.submit.cluster import POD, Cluster, NotFound, Object
+from odahu_argo.submit.connections import find_connection
+from odahu_argo.submit.secrets import fields_of
 
 CONTAINER = "main"
 WORKFLOW_LABEL = "workflows.argoproj.io/workflow"
@@ -53,13 +53,14 @@ def archived_lines(cluster: Cluster, connection: str, run: PodRun) -> Iterator[s
 
 
 def _connection(cluster: Cluster, connection: str) -> dict[str, str]:
-    name = naming.connection_secret(connection)
     try:
-        data = cluster.get(SECRET, name).get("data") or {}
+        return fields_of(find_connection(cluster, connection))
     except NotFound as error:
         hint = "argo.log_connection in the profile must name a connection of this namespace; odahu-argo conn get lists them"
-        raise UserError(f"archived logs cannot be read: there is no Secret {name!r}", hint=hint) from error
-    return {field: b64decode(value).decode("utf-8", "replace") for field, value in data.items()}
+        message = (
+            f"archived logs cannot be read: there is no connection {connection!r} in namespace {cluster.namespace}"
+        )
+        raise UserError(message, hint=hint) from error
 
 
 def _key(artifact: Mapping[str, Any]) -> str:

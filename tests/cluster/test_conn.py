@@ -1,0 +1,172 @@
+"""Connections by the command line on a real Kubernetes API."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from odahu_argo.submit.cluster import SECRET, WORKFLOW, NotFound, Object
+from odahu_argo.submit.kube import KubeCluster
+from tests.commands import Ran, odahu_argo
+
+pytestmark = pytest.mark.cluster
+
+Conn = Callable[..., Ran]
+S3 = {"type": "s3", "uri": "s3://wine/data/", "region": "eu", "keyID": "CANARYid", "keySecret": "CANARYsecret"}
+GIT = {"type": "git", "uri": "https://me:CANARYurl@git.example.org/x.git", "username": "me", "password": "CANARYpw"}
+DOCKER = {"type": "docker", "uri": "reg.example.org/team", "username": "me", "password": "CANARYpull"}
+
+
+@pytest.fixture
+def conn(cluster: KubeCluster) -> Conn:
+    """`odahu-argo conn` in the test's namespace. What it says never holds a canary, unless it was asked to."""
+
+    def run(*arguments: object, **options: Any) -> Ran:
+        ran = odahu_argo("conn", *arguments, "-n", cluster.namespace, **options)
+        assert "--decrypted" in arguments or "CANARY" not in ran.out + ran.err
+        return ran
+
+    return run
+
+
+def manifests(folder: Path, **connections: dict[str, Any]) -> Path:
+    file = folder / "connections.yaml"
+    documents = [
+        {"kind": "Connection", "id": name.replace("_", "-"), "spec": spec} for name, spec in connections.items()
+    ]
+    file.write_text(yaml.safe_dump_all(documents), encoding="utf-8")
+    return file
+
+
+def data(cluster: KubeCluster, name: str) -> dict[str, str]:
+    return {key: b64decode(value).decode() for key, value in cluster.get(SECRET, name)["data"].items()}
+
+
+def there(cluster: KubeCluster) -> list[str]:
+    return [secret["metadata"]["name"] for secret in cluster.list(SECRET).items]
+
+
+def opaque(name: str, **fields: str) -> Object:
+    return {"metadata": {"name": name}, "type": "Opaque", "stringData": fields}
+
+
+def test_what_is_applied_is_created_then_unchanged_then_updated(
+    conn: Conn, cluster: KubeCluster, tmp_path: Path
+) -> None:
+    file = manifests(tmp_path, wine_data=S3, code=GIT, images=DOCKER)
+    ran = conn("apply", "-f", file)
+    assert ran.code == 0, ran.err
+    assert ran.out == "connection wine-data created\nconnection code created\nconnection images created\n"
+    assert data(cluster, "connection-wine-data") == S3
+    again = conn("apply", "-f", file)
+    assert again.out == "connection wine-data unchanged\nconnection code unchanged\nconnection images unchanged\n"
+    manifests(tmp_path, wine_data={name: value for name, value in S3.items() if name != "region"}, code=GIT)
+    assert conn("apply", "-f", file).out == "connection wine-data updated\nconnection code unchanged\n"
+    assert "region" not in data(cluster, "connection-wine-data")
+
+
+def test_one_mistake_among_many_leaves_all_as_it_is(conn: Conn, cluster: KubeCluster, tmp_path: Path) -> None:
+    mistaken = {**S3, "secretEncoding": "base64"}
+    ecr = {"type": "ecr", "uri": "1.dkr.ecr.eu-west-1.amazonaws.com/x", "keyID": "CANARYid", "keySecret": "CANARYkey"}
+    ran = conn("apply", "-f", manifests(tmp_path, wine_data=S3, mistaken=mistaken, pulls=ecr, code={"type": "git"}))
+    assert ran.code == 2
+    assert "uri: is missing" in ran.err
+    assert "'mistaken': its field keyID is not the base64 of any text" in ran.err
+    assert "passwords last 12 hours" in ran.err
+    assert there(cluster) == []
+
+
+def test_a_secret_that_the_api_would_refuse_keeps_the_others_unwritten(
+    conn: Conn, cluster: KubeCluster, tmp_path: Path
+) -> None:
+    large = {**S3, "keySecret": "CANARY" + "x" * 2**20}
+    for command in ("apply", "create"):
+        ran = conn(command, "-f", manifests(tmp_path, code=GIT, large=large))
+        assert ran.code == 2 and "cannot" in ran.err
+        assert there(cluster) == []
+
+
+def test_a_namespace_that_is_not_there_is_told(kubeconfig: str, tmp_path: Path) -> None:
+    ran = odahu_argo("conn", "apply", "-f", manifests(tmp_path, code=GIT), "-n", "not-there")
+    assert ran.code == 2 and "there is no namespace not-there" in ran.err
+
+
+def test_creating_is_for_new_ones_and_editing_for_those_that_are_there(
+    conn: Conn, cluster: KubeCluster, tmp_path: Path
+) -> None:
+    file = manifests(tmp_path, wine_data=S3)
+    missing = conn("edit", "-f", file)
+    assert missing.code == 2 and "there is no connection 'wine-data'" in missing.err
+    assert conn("create", "-f", file).out == "connection wine-data created\n"
+    manifests(tmp_path, code=GIT, wine_data={**S3, "region": "us"})
+    refused = conn("create", "-f", file)
+    assert refused.code == 2 and "there is a connection 'wine-data'" in refused.err and "conn edit" in refused.err
+    assert there(cluster) == ["connection-wine-data"]
+    ignored = conn("create", "-f", file, "--ignore-if-exists")
+    assert (ignored.code, ignored.out) == (0, "connection code created\nconnection wine-data is there already\n")
+    assert data(cluster, "connection-wine-data")["region"] == "eu"
+    assert conn("edit", "-f", file).out == "connection code unchanged\nconnection wine-data updated\n"
+    assert data(cluster, "connection-wine-data")["region"] == "us"
+
+
+def test_what_is_shown_is_masked_and_decrypted_gives_it_back(conn: Conn, tmp_path: Path) -> None:
+    assert conn("apply", "-f", manifests(tmp_path, wine_data=S3, code=GIT, images=DOCKER)).code == 0
+    for form in ("table", "wide", "json", "yaml", "jsonpath=[*]"):
+        shown = conn("get", "-o", form)
+        assert shown.code == 0 and "wine" in shown.out
+    [masked] = json.loads(conn("get", "--id", "wine-data", "-o", "json").out)
+    assert masked["spec"] == {**S3, "keyID": "*****", "keySecret": "*****"}
+    assert conn("get", "-o", "jsonpath=[?(@.id=='code')].spec.uri").out == "https://***@git.example.org/x.git\n"
+    refused = conn("apply", "-f", "-", stdin=conn("get", "-o", "yaml").out)
+    assert refused.code == 2 and "masked values" in refused.err
+    opened = conn("get", "-o", "yaml", "--decrypted")
+    assert {each["id"]: each["spec"].get("keySecret") for each in yaml.safe_load(opened.out)}[
+        "wine-data"
+    ] == "CANARYsecret"
+    again = conn("apply", "-f", "-", stdin=opened.out)
+    assert again.out == "connection code unchanged\nconnection images unchanged\nconnection wine-data unchanged\n"
+
+
+def test_secrets_that_kubectl_made_are_connections_too(conn: Conn, cluster: KubeCluster, tmp_path: Path) -> None:
+    cluster.create(SECRET, opaque("connection-mine", type="s3", uri="s3://wine/", keyid="CANARY"))
+    cluster.create(SECRET, opaque("other", type="s3"))
+    shown = conn("get", "-o", "json")
+    [form] = json.loads(shown.out)
+    assert (form["id"], form["spec"]) == ("mine", {"type": "s3", "uri": "s3://wine/"})
+    assert "connection-mine has keys that are no field of a connection: keyid" in shown.err
+    assert conn("apply", "-f", manifests(tmp_path, mine=S3)).out == "connection mine updated\n"
+    assert data(cluster, "connection-mine") == S3
+    changed = conn("apply", "-f", manifests(tmp_path, mine=DOCKER))
+    assert changed.code == 2 and "conn delete --id mine" in changed.err
+
+
+def test_deleting_says_which_workflow_still_needs_it(conn: Conn, cluster: KubeCluster, tmp_path: Path) -> None:
+    file = manifests(tmp_path, wine_data=S3, code=GIT)
+    assert conn("apply", "-f", file).code == 0
+    volume = {"name": "v", "secret": {"secretName": "connection-wine-data"}}
+    template = {"name": "t", "container": {"image": "x"}, "volumes": [volume]}
+    workflow = {"metadata": {"name": "wine-1"}, "spec": {"entrypoint": "t", "templates": [template]}}
+    cluster.create(WORKFLOW, workflow)
+    cluster.create(WORKFLOW, {**workflow, "metadata": {"name": "old-1"}, "status": {"phase": "Succeeded"}})
+    ran = conn("delete", "--id", "wine-data")
+    assert (ran.code, ran.out) == (0, "connection wine-data deleted\n")
+    assert ran.err == "note: wine-1 goes on and names it: steps that mount it will not start\n"
+    missing = conn("delete", "-f", file)
+    assert missing.code == 2 and "there is no connection 'wine-data'" in missing.err
+    assert there(cluster) == ["connection-code"]
+    ignored = conn("delete", "-f", file, "--ignore-not-found")
+    assert (ignored.code, ignored.out) == (0, "there is no connection wine-data\nconnection code deleted\n")
+    with pytest.raises(NotFound):
+        cluster.get(SECRET, "connection-code")
+
+
+def test_which_connection_is_to_be_said_once(conn: Conn) -> None:
+    assert conn("delete").code == 2
+    assert conn("delete", "--id", "a", "-f", "x.yaml").code == 2
+    assert conn("get", "--id", "../x").code == 2
