@@ -244,14 +244,20 @@ def load(file: Path | None) -> Profile:
     Raises:
         UserError: the file cannot be read, or it holds unknown or wrong settings; all of them are told.
     """
-    if file is None:
-        return Profile()
+    return Profile() if file is None else parse(read(file), str(file))
+
+
+def read(file: Path) -> str:
+    """The text of a profile's file.
+
+    Raises:
+        UserError: it cannot be read.
+    """
     try:
-        text = file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise UserError(Problem(f"the profile cannot be read: {reason}", Where(str(file)))) from error
-    return parse(text, str(file))
 
 
 def parse(text: str, name: str) -> Profile:

@@ -7,24 +7,42 @@ from typing import Annotated
 import typer
 
 from odahu_argo.cli import render
-from odahu_argo.cli.options import ProfileFile
+from odahu_argo.cli.options import KubeContext, ProfileFile
 
 
 def setup_command(
     profile: ProfileFile = None,
     namespace: Annotated[
-        str | None, typer.Option(help="Where trainings run, if the profile does not say; it must exist.")
+        str | None,
+        typer.Option(
+            "--namespace",
+            "-n",
+            help="Where trainings run, else the profile's namespace; one it does not name must exist.",
+        ),
     ] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Install it all, where the API would take all of it.")] = False,
+    context: KubeContext = None,
 ) -> None:
-    """Print the namespace, service account and rights that trainings run with.
+    """Print what trainings need on a cluster, or install it by --apply: namespace, accounts and rights, profile, recorder.
 
-    Example: odahu-argo setup --profile profile.yaml | kubectl apply -f -
+    What is printed is for `kubectl apply -f -`, and needs no cluster to be there.
+
+    Example: odahu-argo setup --profile profile.yaml --apply
     """
     from odahu_argo.errors import UserError
-    from odahu_argo.profile import load
-    from odahu_argo.templates import fill
+    from odahu_argo.profile import Profile, parse, read
+    from odahu_argo.submit.setup import install, setup_text
 
-    settings = load(profile)
-    if settings.namespace is None and namespace is None:
+    text = None if profile is None else read(profile)
+    settings = Profile() if text is None else parse(text, str(profile))
+    where = namespace or settings.namespace
+    if where is None:
         raise UserError("which namespace?", hint="set namespace in the profile, or give --namespace")
-    render.out(fill("setup.yaml.j2", profile=settings, namespace=settings.namespace or namespace))
+    if not apply:
+        render.out(setup_text(settings, where, text))
+        return
+
+    from odahu_argo.submit.kube import connect
+
+    for each in install(connect(where, context), setup_text(settings, where, text)):
+        render.out(f"{each.kind} {each.name} {'configured' if each.outcome == 'changed' else each.outcome}")

@@ -122,7 +122,7 @@ def test_what_is_shown_is_masked_and_decrypted_gives_it_back(conn: Conn, tmp_pat
         assert shown.code == 0 and "wine" in shown.out
     [masked] = json.loads(conn("get", "--id", "wine-data", "-o", "json").out)
     assert masked["spec"] == {**S3, "keyID": "*****", "keySecret": "*****"}
-    assert conn("get", "-o", "jsonpath=[?(@.id=='code')].spec.uri").out == "https://***@git.example.org/x.git\n"
+    assert conn("get", "--id", "code", "-o", "jsonpath=[*].spec.uri").out == "https://***@git.example.org/x.git\n"
     refused = conn("apply", "-f", "-", stdin=conn("get", "-o", "yaml").out)
     assert refused.code == 2 and "masked values" in refused.err
     opened = conn("get", "-o", "yaml", "--decrypted")
