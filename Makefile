@@ -23,8 +23,7 @@ demo: install ## train the wine example on this machine, from its manifest to th
 	$(BIN)/python examples/demo.py
 
 test: install ## run the tests
-	$(BIN)/python -m pytest -n 2 -m "not cluster and not image and not large" $(TESTS)
-	$(BIN)/python -m pytest -m cluster $(or $(TESTS),tests/cluster) || test $$? -eq 5
+	$(BIN)/python -m pytest -n 2 $(TESTS)
 
 test-image: install ## build the images with buildah, and try them
 	$(BIN)/python -m pytest -q -m image tests/image

@@ -13,6 +13,7 @@ from odahu_argo import __version__
 from odahu_argo.cli import render
 from odahu_argo.cli.compile import compile_command, plan_command
 from odahu_argo.cli.conn import app as conn_app
+from odahu_argo.cli.doctor import doctor_command
 from odahu_argo.cli.local import app as local_app
 from odahu_argo.cli.recorder import recorder_command
 from odahu_argo.cli.setup import setup_command
@@ -34,6 +35,7 @@ app.command("plan")(plan_command)
 app.command("compile")(compile_command)
 app.command("setup")(setup_command)
 app.command("status")(status_command)
+app.command("doctor")(doctor_command)
 app.command("recorder")(recorder_command)
 app.add_typer(train_app, name="train")
 app.add_typer(train_app, name="training", hidden=True)
