@@ -12,6 +12,8 @@ from odahu_argo.submit.cluster import NODE, Cluster, Denied, Object
 from odahu_argo.submit.finding import Finding
 
 KEEPS_OUT = ("NoSchedule", "NoExecute")
+CONDITIONS = "node.kubernetes.io/"
+"""Taints that Kubernetes sets itself, for the time that a condition lasts."""
 
 
 def room_on_nodes(cluster: Cluster, plan: Plan) -> Iterator[Finding]:
@@ -69,9 +71,14 @@ def _is_open(node: Object, step: Step) -> bool:
     spec = node.get("spec") or {}
     labels = node["metadata"].get("labels") or {}
     is_selected = all(labels.get(name) == value for name, value in step.placement.node_selector.items())
-    taints = [taint for taint in spec.get("taints") or [] if taint.get("effect") in KEEPS_OUT]
+    taints = [taint for taint in spec.get("taints") or [] if _lasts(taint)]
     tolerated = all(any(_tolerates(toleration, taint) for toleration in step.placement.tolerations) for taint in taints)
     return is_selected and tolerated and not spec.get("unschedulable")
+
+
+def _lasts(taint: Mapping[str, Any]) -> bool:
+    """Whether it keeps pods out for good; a node that is not ready, or under pressure, may be well tomorrow."""
+    return taint.get("effect") in KEEPS_OUT and not str(taint.get("key", "")).startswith(CONDITIONS)
 
 
 def _tolerates(toleration: Mapping[str, Any], taint: Mapping[str, Any]) -> bool:
