@@ -38,7 +38,8 @@ def by_kubectl(name: str, **fields: str) -> Object:
 
 text = st.text(st.characters(exclude_categories=("Cs", "Cc"), include_characters="\n\t"), max_size=40)
 """What a manifest can say. A line break at the end is not kept: steps never see it."""
-values = text.map(lambda value: value.rstrip("\r\n")).filter(lambda value: value != "*****")
+plain = text.map(lambda value: value.rstrip("\r\n")).filter(lambda value: value != "*****")
+values = plain | plain.map(lambda value: b64encode(value.encode()).decode())
 specs = st.sampled_from(sorted(URIS)).flatmap(
     lambda kind: st.fixed_dictionaries(
         {"type": st.just(kind), "uri": st.just(URIS[kind])},
