@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from odahu_argo import naming
 from odahu_argo.status.watch import FIRST_WAIT, LONGEST_WAIT, Back, Change, Trouble, watch
 from odahu_argo.submit.backoff import pauses
-from odahu_argo.submit.cluster import WORKFLOW, Cluster, NotFound, Unreachable
+from odahu_argo.submit.cluster import WORKFLOW, Cluster, Conflict, Denied, NotFound, Unreachable
 from odahu_argo.trainings import observe, record
 from odahu_argo.trainings.model import Training
 from odahu_argo.trainings.read import find_training, now
@@ -71,7 +72,7 @@ def _told(cluster: Cluster, change: Change) -> Iterator[Seen]:
     while True:
         try:
             seen = _as_it_stands(cluster, name, change)
-        except Unreachable as error:
+        except (Unreachable, Conflict) as error:
             is_lost = True
             yield OutOfSight(error.problems[0].message)
             time.sleep(next(waits))
@@ -85,7 +86,8 @@ def _told(cluster: Cluster, change: Change) -> Iterator[Seen]:
 def _as_it_stands(cluster: Cluster, name: str, change: Change) -> Changed | Deleted:
     try:
         if change.is_deleted and not observe.is_given_up(change.object):
-            record.remember(cluster, Training(name, (observe.attempt(change.object, now()),)))
+            with suppress(Denied):
+                record.remember(cluster, Training(name, (observe.attempt(change.object, now()),)))
         return Changed(find_training(cluster, name))
     except NotFound:
         return Deleted(name)

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 import yaml
-from kubernetes import client, config, utils
+from kubernetes import client, config
 
 from tests.commands import Ran, odahu_argo
 from tests.conftest import ROOT
@@ -166,7 +166,6 @@ def site(argo: client.ApiClient, s3_endpoint: str, tmp_path_factory: pytest.Temp
         "namespace": namespace,
         "runner_image": os.environ["ODAHU_ARGO_TEST_IMAGE"],
         "archive_logs": False,
-        "recorder": False,
         "step_resources": {"requests": {"cpu": "50m", "memory": "128Mi"}},
         "pools": {"gpu": {"node_selector": {"mode.odahu.gpu-training": "true"}}},
         "retries": {"first_wait": "1s"},
@@ -174,10 +173,8 @@ def site(argo: client.ApiClient, s3_endpoint: str, tmp_path_factory: pytest.Temp
     }
     profile = folder / "profile.yaml"
     profile.write_text(yaml.safe_dump(settings))
-    printed = odahu_argo("setup", "--profile", profile)
-    assert printed.code == 0, printed.err
-    for manifest in yaml.safe_load_all(printed.out):
-        utils.create_from_dict(argo, manifest)
+    applied = odahu_argo("setup", "--apply", "--profile", profile)
+    assert applied.code == 0, applied.err
     with plain_http(folder / "git", os.environ.get("ODAHU_ARGO_TEST_ADDRESS", "127.0.0.1")) as url:
         site = Site(argo, namespace, folder, profile, bucket, url)
         _apply_connections(site)
@@ -205,9 +202,11 @@ def _apply_connections(site: Site) -> None:
         "models-output": site.bucket.fields("output"),
         "lost-output": site.bucket.elsewhere(),
     }
-    for name, fields in connections.items():
-        secret = client.V1Secret(metadata=client.V1ObjectMeta(name=f"connection-{name}"), string_data=fields)
-        client.CoreV1Api(site.api).create_namespaced_secret(site.namespace, secret)
+    file = site.folder / "connections.yaml"
+    plain = [{"kind": "Connection", "id": k, "spec": {**v, "secretEncoding": "plain"}} for k, v in connections.items()]
+    file.write_text(yaml.safe_dump_all(plain))
+    applied = site.run("conn", "apply", "-f", file)
+    assert applied.code == 0, applied.err
 
 
 def test_the_wine_example_is_trained_and_its_zip_is_the_one_that_the_status_names(site: Site) -> None:
@@ -273,6 +272,21 @@ def test_retry_runs_only_what_has_not_succeeded(site: Site) -> None:
     stored = Bucket(site.bucket.endpoint, "not-there").keys()
     assert artifact["artifactName"] in stored
     site.wait_until_gone("lost-1-workspace")
+
+
+def test_the_recorder_remembers_a_run_that_nobody_watched_when_its_workflow_is_gone(site: Site) -> None:
+    assert site.run("train", "create", "-f", site.manifest("unseen", entrypoint="fail"), "--no-wait").code == 0
+    objects = client.CustomObjectsApi(site.api)
+    until = time.monotonic() + LONGEST
+    while True:
+        found = objects.get_namespaced_custom_object(*GROUP, site.namespace, "workflows", "unseen-1")
+        if found.get("status", {}).get("phase") == "Failed":
+            break
+        assert time.monotonic() < until
+        time.sleep(1)
+    objects.delete_namespaced_custom_object(*GROUP, site.namespace, "workflows", "unseen-1")
+    status = site.status("unseen")
+    assert (status["state"], status["exitCode"], status["argo"]["gone"]) == ("failed", 2, True)
 
 
 def test_a_training_can_be_stopped(site: Site) -> None:
