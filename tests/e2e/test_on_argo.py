@@ -175,6 +175,9 @@ def site(argo: client.ApiClient, s3_endpoint: str, tmp_path_factory: pytest.Temp
     profile.write_text(yaml.safe_dump(settings))
     applied = odahu_argo("setup", "--apply", "--profile", profile)
     assert applied.code == 0, applied.err
+    if "ODAHU_ARGO_TEST_ADDRESS" not in os.environ:
+        change = {"spec": {"template": {"spec": {"hostNetwork": True}}}}
+        client.AppsV1Api(argo).patch_namespaced_deployment("odahu-argo-recorder", namespace, change)
     with plain_http(folder / "git", os.environ.get("ODAHU_ARGO_TEST_ADDRESS", "127.0.0.1")) as url:
         site = Site(argo, namespace, folder, profile, bucket, url)
         _apply_connections(site)
