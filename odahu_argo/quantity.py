@@ -43,7 +43,10 @@ def whole_number(quantity: str) -> int:
     Raises:
         ValueError: it is not a whole number from 0.
     """
-    value = amount(quantity)
+    try:
+        value = amount(quantity)
+    except ValueError:
+        raise ValueError(f"{quantity!r} is not a whole number from 0; write for example 1") from None
     if value != value.to_integral_value():
         raise ValueError(f"{quantity!r} is not a whole number; GPUs are not divided")
     return int(value)

@@ -35,3 +35,9 @@ def test_durations_are_seconds(text: str, seconds: int) -> None:
 def test_other_durations_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a duration"):
         quantity.seconds(text)
+
+
+@pytest.mark.parametrize("text", ["-1", "two", "1.5", ""])
+def test_what_is_no_number_of_gpus_is_told_in_gpus(text: str) -> None:
+    with pytest.raises(ValueError, match="whole number"):
+        quantity.whole_number(text)
