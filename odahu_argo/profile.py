@@ -149,7 +149,7 @@ class Keep(Strict):
     """How long finished workflows, with their status, and the pods of a finished one, with their logs, stay."""
 
     workflow: Duration = "30d"
-    pods: Duration = "7d"
+    pods: Duration = "14d"
 
 
 class Tracking(Strict):

@@ -94,7 +94,7 @@ def test_the_limit_on_waiting_stands_where_argo_heeds_it_beneath_the_retries(tmp
 def test_the_workflow_cleans_up_and_ends_in_bounded_time(tmp_path: Path) -> None:
     spec = compile_workflow(plan(tmp_path))["spec"]
     assert spec["volumeClaimGC"] == {"strategy": "OnWorkflowSuccess"}
-    assert spec["podGC"] == {"strategy": "OnWorkflowCompletion", "deleteDelayDuration": "604800s"}
+    assert spec["podGC"] == {"strategy": "OnWorkflowCompletion", "deleteDelayDuration": "1209600s"}
     assert spec["ttlStrategy"] == {"secondsAfterCompletion": 30 * 86400}
     assert spec["activeDeadlineSeconds"] == 7 * 86400
     assert spec["archiveLogs"] is True
