@@ -16,6 +16,17 @@ NAME_VARIABLE = "ODAHU_CONDA_ENV_NAME"
 _SHOW_ENVIRONMENT = "import json, os; print(json.dumps(dict(os.environ)))"
 
 
+def program() -> str | None:
+    """The conda of the image: the one that its activation names, else the one on PATH, at its real place.
+
+    MLflow looks for what activates an environment beside it.
+    """
+    if named := os.environ.get("CONDA_EXE"):
+        return named
+    found = shutil.which("conda")
+    return str(Path(found).resolve()) if found else None
+
+
 def activated_environment(name: str, conda_file: Path | None) -> Mapping[str, str]:
     """All variables of a process in the conda environment `name`, after it was updated from the project's conda file.
 
@@ -23,7 +34,7 @@ def activated_environment(name: str, conda_file: Path | None) -> Mapping[str, st
         UserError: there is no conda, or no such environment.
         ServiceFault: the update failed, which may be the network.
     """
-    conda = os.environ.get("CONDA_EXE") or shutil.which("conda")
+    conda = program()
     if conda is None:
         raise UserError(
             f"{NAME_VARIABLE} is set to {name!r}, and there is no program conda here",
@@ -36,7 +47,8 @@ def activated_environment(name: str, conda_file: Path | None) -> Mapping[str, st
         if status != 0:
             raise ServiceFault(
                 f"the conda environment {name!r} could not be updated: conda ended with exit status {status}",
-                hint=f"see the lines above; a package in {conda_file.name} may not exist, or the network have failed",
+                hint=f"see the lines above; a package in {conda_file.name} may not exist, the environment not be writable,"
+                " or the network have failed",
             )
     show = [conda, "run", "--name", name, "python", "-c", _SHOW_ENVIRONMENT]
     shown = subprocess.run(show, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)

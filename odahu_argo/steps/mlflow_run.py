@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from odahu_argo.contract import COMMIT_ID, MLFLOW_ARTIFACTS_VARIABLE, RUN_ID, TRACKING_VARIABLE, Room, TrainSpec
 from odahu_argo.errors import OdahuArgoError, UserError
-from odahu_argo.steps.conda import NAME_VARIABLE, activated_environment
+from odahu_argo.steps.conda import NAME_VARIABLE, activated_environment, program
 from odahu_argo.steps.log import log
 from odahu_argo.steps.mlproject import ENVIRONMENT_MANAGERS, EntryPoint, read_entry_point, start
 from odahu_argo.steps.surroundings import environment
@@ -130,6 +130,8 @@ def _artifact_location(spec: TrainSpec) -> str | None:
 def _program_environment(spec: TrainSpec, entry_point: EntryPoint) -> Mapping[str, str]:
     """`python` in the MLproject is the image's conda environment where it has one, else the Python that runs this step."""
     variables = {"PYTHONUNBUFFERED": "1"}
+    if spec.environment_manager == "conda" and (conda := program()):
+        return {**variables, "CONDA_EXE": conda}
     if spec.environment_manager != "local":
         return variables
     if conda_name := os.environ.get(NAME_VARIABLE):
