@@ -16,6 +16,7 @@ from odahu_argo.cli.conn import app as conn_app
 from odahu_argo.cli.doctor import doctor_command
 from odahu_argo.cli.local import app as local_app
 from odahu_argo.cli.recorder import recorder_command
+from odahu_argo.cli.server import server_command
 from odahu_argo.cli.setup import setup_command
 from odahu_argo.cli.status import status_command
 from odahu_argo.cli.train import app as train_app
@@ -37,6 +38,7 @@ app.command("setup")(setup_command)
 app.command("status")(status_command)
 app.command("doctor")(doctor_command)
 app.command("recorder")(recorder_command)
+app.command("server")(server_command)
 app.add_typer(train_app, name="train")
 app.add_typer(train_app, name="training", hidden=True)
 app.add_typer(conn_app, name="conn")

@@ -89,17 +89,27 @@ def load(sources: Iterable[Path]) -> Manifests:
 def gather(sources: Iterable[Path]) -> Manifests:
     """The same, with the problems kept beside what could be read, so that they can be told with those found later."""
     problems: list[Problem] = []
-    written: list[Written[Manifest]] = []
+    documents: list[Document] = []
     skipped: list[Document] = []
-    refused: dict[tuple[str, str], Document] = {}
     for source in _files(sources, problems):
         for found in _parse(source.path, problems):
-            if _is_for_others(found) or (source.from_folder and _is_no_manifest(found)):
-                skipped.append(found)
-            elif (manifest := _manifest(found, problems)) is not None:
-                written.append(Written(manifest, found))
-            elif isinstance(found.value, dict):
-                refused[_kind(found.value) or "", str(found.value.get("id"))] = found
+            is_other = _is_for_others(found) or (source.from_folder and _is_no_manifest(found))
+            (skipped if is_other else documents).append(found)
+    return read_documents(documents, problems, skipped)
+
+
+def read_documents(
+    documents: Iterable[Document], known_problems: Iterable[Problem] = (), skipped: Iterable[Document] = ()
+) -> Manifests:
+    """Every document as a manifest; `known_problems` stand before those found here, `skipped` is passed on."""
+    problems = list(known_problems)
+    written: list[Written[Manifest]] = []
+    refused: dict[tuple[str, str], Document] = {}
+    for found in documents:
+        if (manifest := _manifest(found, problems)) is not None:
+            written.append(Written(manifest, found))
+        elif isinstance(found.value, dict):
+            refused[_kind(found.value) or "", str(found.value.get("id"))] = found
     problems += _repeated_ids(written)
     return Manifests(
         trainings=_of_kind(written, ModelTraining),

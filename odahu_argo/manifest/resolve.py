@@ -59,6 +59,11 @@ def look_up(
     return resolved, problems
 
 
+def connection_names(training: ModelTraining, profile: Profile) -> tuple[str, ...]:
+    """The ids of all connections that a training names, its output's included; each once."""
+    return tuple(dict.fromkeys(name for _, name, _ in _references(training, _output(training, profile))))
+
+
 def _chosen(manifests: Manifests, training_id: str | None) -> tuple[list[Written[ModelTraining]], list[Problem]]:
     chosen = [written for written in manifests.trainings if training_id in (None, written.manifest.id)]
     if chosen or manifests.problems:

@@ -1,0 +1,67 @@
+"""`odahu-argo server`: ODAHU's API for trainings."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from odahu_argo.cli import render
+from odahu_argo.cli.options import KubeContext, Namespace, ProfileFile, cluster
+
+_PACKAGES = ("fastapi", "fastapi_offline", "jwt", "prometheus_client", "uvicorn")
+
+
+def server_command(
+    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="The port; 0 takes a free one.")] = 5000,
+    local: Annotated[bool, typer.Option("--local", help="Show the trainings of this machine instead.")] = False,
+    token_file: Annotated[
+        Path | None, typer.Option("--token-file", help="A file with the bearer token that callers must have.")
+    ] = None,
+    oidc_jwks: Annotated[
+        str | None,
+        typer.Option("--oidc-jwks", metavar="URL", help="The keys of the OpenID provider of callers' tokens."),
+    ] = None,
+    oidc_audience: Annotated[str | None, typer.Option("--oidc-audience", help="The audience of those tokens.")] = None,
+    oidc_issuer: Annotated[str | None, typer.Option("--oidc-issuer", help="The issuer of those tokens.")] = None,
+    profile: ProfileFile = None,
+    namespace: Namespace = None,
+    context: KubeContext = None,
+) -> None:
+    """Serve ODAHU's API for trainings, with Swagger UI, until stopped. docs/server.md tells the routes.
+
+    Without a token or OpenID it listens on loopback only.
+
+    Example: odahu-argo server -n ml --host 0.0.0.0 --token-file token
+    """
+    from odahu_argo.errors import UserError
+
+    missing = [name for name in _PACKAGES if find_spec(name) is None]
+    if missing:
+        raise UserError(
+            f"the server needs packages that are not installed: {', '.join(missing)}",
+            hint="pip install 'odahu-argo[server]'",
+        )
+    if local and (namespace or context):
+        raise UserError(
+            "--local takes no --namespace and --context", hint="trainings of this machine are in no cluster"
+        )
+    from odahu_argo.server.serve import make_guard, require_loopback_or_guard, serve
+
+    guard = make_guard(token_file, oidc_jwks, oidc_audience, oidc_issuer)
+    require_loopback_or_guard(host, guard)
+    if local:
+        from odahu_argo.cli.local_run import require_packages
+        from odahu_argo.local.home import Home
+        from odahu_argo.server.on_this_machine import OnThisMachine
+
+        require_packages()
+        serve(OnThisMachine(Home.from_environment()), guard, host, port, render.note)
+    else:
+        from odahu_argo.server.on_argo import OnArgo
+
+        connected, settings = cluster(profile, namespace, context)
+        serve(OnArgo(connected, settings), guard, host, port, render.note)

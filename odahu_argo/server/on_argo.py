@@ -1,0 +1,120 @@
+"""The trainings of a cluster's namespace."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from odahu_argo import document, naming
+from odahu_argo.errors import Problem, UserError
+from odahu_argo.manifest.load import Manifests, read_documents
+from odahu_argo.manifest.resolve import connection_names
+from odahu_argo.plan.build import plan_trainings
+from odahu_argo.plan.model import Plan
+from odahu_argo.profile import Profile
+from odahu_argo.server.source import Form
+from odahu_argo.submit.cluster import SECRET, Cluster, Denied, NotFound
+from odahu_argo.trainings import change
+from odahu_argo.trainings.follow import follow as follow_training
+from odahu_argo.trainings.logs import Line, Missing, read_logs
+from odahu_argo.trainings.model import Training
+from odahu_argo.trainings.odahu_form import odahu_form
+from odahu_argo.trainings.read import find_training, list_trainings
+from odahu_argo.trainings.watching import OutOfSight
+
+BODY = "body"
+ANSWERED = {"status", "createdAt", "updatedAt"}
+"""What an answer has beside a manifest's fields, and a client may send back."""
+
+
+@dataclass(frozen=True, slots=True)
+class OnArgo:
+    """The trainings of the cluster's namespace, planned by the site's settings."""
+
+    cluster: Cluster
+    settings: Profile
+
+    def all(self) -> list[Form]:
+        """Every training, by id."""
+        return [odahu_form(training) for training in list_trainings(self.cluster)]
+
+    def get(self, training_id: str) -> Form:
+        """One training."""
+        return odahu_form(find_training(self.cluster, training_id))
+
+    def create(self, body: object) -> Form:
+        """Submit a training; the very same one while it goes on is the answer, as for the command line."""
+        plan = self._plan(body)
+        change.create(self.cluster, plan)
+        return self.get(plan.training_id)
+
+    def update(self, body: object) -> Form:
+        """Stop the run before, and submit what the body says now."""
+        plan = self._plan(body)
+        change.edit(self.cluster, plan)
+        return self.get(plan.training_id)
+
+    def delete(self, training_id: str) -> None:
+        """Remove a training with all its runs; trained models stay."""
+        change.delete(self.cluster, training_id)
+
+    def log(self, training_id: str, follow: bool) -> Iterator[str]:
+        """Its lines, each after the name of its step."""
+        training = find_training(self.cluster, training_id)
+        return self._lines(training, follow and not training.status.has_ended and not training.newest.is_gone)
+
+    def _lines(self, training: Training, follow: bool) -> Iterator[str]:
+        events = (
+            follow_training(self.cluster, training.id)
+            if follow
+            else read_logs(self.cluster, training, log_connection=self.settings.argo.log_connection)
+        )
+        for event in events:
+            match event:
+                case Line(step, text):
+                    yield f"{step} | {text}"
+                case Missing(step, attempt, why):
+                    yield f"{step} | the log of attempt {attempt} is missing: {why}"
+                case OutOfSight(why):
+                    yield f"out of sight: {why}"
+
+    def _plan(self, body: object) -> Plan:
+        """The plan of the training; its connections are Secrets of the namespace, of which only the names are looked at.
+
+        Raises:
+            UserError: with every mistake, and every connection that has no Secret.
+        """
+        manifests = _manifests(body)
+        names = [name for each in manifests.trainings for name in connection_names(each.manifest, self.settings)]
+        problems = [each for name in names for each in self._missing(name)]
+        try:
+            [plan] = plan_trainings(manifests, self.settings.with_external(tuple(names)))
+        except UserError as error:
+            raise UserError([*error.problems, *problems]) from error
+        if problems:
+            raise UserError(problems)
+        return plan
+
+    def _missing(self, connection: str) -> Iterator[Problem]:
+        secret = naming.connection_secret(connection)
+        try:
+            self.cluster.get(SECRET, secret)
+        except NotFound:
+            message = (
+                f"there is no connection {connection!r}: namespace {self.cluster.namespace} has no Secret {secret!r}"
+            )
+            yield Problem(message, hint="docs/argo.md says what such a Secret holds")
+        except Denied:
+            return
+
+
+def _manifests(body: object) -> Manifests:
+    """The body as a manifest; `kind` may be left out, as ODAHU's clients do."""
+    if not isinstance(body, dict):
+        raise UserError("the body is no ModelTraining", hint='send a JSON object with "id" and "spec"')
+    if body.get("kind", "ModelTraining") != "ModelTraining":
+        raise UserError(f"kind: {str(body['kind'])[:63]!r} is not ModelTraining")
+    fields = {name: value for name, value in body.items() if name not in ANSWERED}
+    text = json.dumps({"kind": "ModelTraining", **fields})
+    return read_documents(document.parse(text, BODY))

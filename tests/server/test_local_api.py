@@ -1,0 +1,207 @@
+"""The API upon the trainings of this machine: a real server, a real store."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import jwt
+import pytest
+import requests
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from odahu_argo.local.home import Home
+from odahu_argo.local.records import StepRecord, Training
+from odahu_argo.local.store import Store
+from tests.commands import odahu_argo
+from tests.servers.api import serving
+
+TRAININGS = "/api/v1/model/training"
+TOKEN = "0123456789abcdef0123"
+ISSUER = "https://idp.example.org"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    home = Home(tmp_path_factory.mktemp("home"))
+    for name, version in (("wine", "1.0"), ("beer", "1.0"), ("wine-new", "2.0")):
+        model = name.partition("-")[0]
+        times = ("2026-01-01T00:00:00.000+00:00", "2026-01-01T00:01:00.000+00:00")
+        steps = (StepRecord("checkout", "succeeded", 0), StepRecord("train", "succeeded", 0))
+        record = Training(name, model, version, "mlflow", "succeeded", *times, "d", "file:///models", steps=steps)
+        Store(home.trainings).replace(record)
+    logs = home.run("wine").logs
+    logs.mkdir(parents=True)
+    (logs / "checkout.log").write_text("checkout: at main\n")
+    (logs / "train.log").write_text("epoch 1\nepoch 2\n")
+    return home
+
+
+@pytest.fixture(scope="module")
+def api(home: Home) -> Iterator[str]:
+    with serving("--local", ODAHU_ARGO_HOME=str(home.root)) as address:
+        yield address
+
+
+def ids(answer: requests.Response) -> list[str]:
+    assert answer.status_code == 200, answer.text
+    return [each["id"] for each in answer.json()]
+
+
+def test_trainings_are_listed_filtered_and_paged(api: str) -> None:
+    everything = api + TRAININGS
+    assert ids(requests.get(everything)) == ["beer", "wine", "wine-new"]
+    assert ids(requests.get(everything, {"model_name": "wine"})) == ["wine", "wine-new"]
+    assert ids(requests.get(everything, {"model_name": ["wine", "beer"], "model_version": "1.0"})) == ["beer", "wine"]
+    assert ids(requests.get(everything, {"toolchain": "other"})) == []
+    assert ids(requests.get(everything, {"size": 2, "page": 1})) == ["wine-new"]
+
+
+@pytest.mark.parametrize("query", ["size=many", "page=-1", "size=0", "colour=red"])
+def test_a_wrong_parameter_is_named(api: str, query: str) -> None:
+    answer = requests.get(f"{api}{TRAININGS}?{query}")
+    assert answer.status_code == 400
+    assert query.partition("=")[0] in answer.json()["message"]
+
+
+def test_one_training_is_shown_as_odahu_did(api: str) -> None:
+    shown = requests.get(f"{api}{TRAININGS}/wine").json()
+    assert (shown["id"], shown["spec"]["model"]) == ("wine", {"name": "wine", "version": "1.0"})
+    assert (shown["status"]["state"], shown["createdAt"]) == ("succeeded", "2026-01-01T00:00:00.000+00:00")
+
+
+@pytest.mark.parametrize("path", ["cider", "cider/log", "NOT_AN_ID", "%00"])
+def test_a_training_that_is_not_there_is_not_found(api: str, path: str) -> None:
+    answer = requests.get(f"{api}{TRAININGS}/{path}")
+    assert answer.status_code == 404
+    assert answer.json()["message"]
+
+
+@pytest.mark.parametrize("follow", ["false", "true"])
+def test_the_log_is_text(api: str, follow: str) -> None:
+    answer = requests.get(f"{api}{TRAININGS}/wine/log?follow={follow}")
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    assert answer.text == "checkout | at main\ntrain | epoch 1\ntrain | epoch 2\n"
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", ""), ("PUT", ""), ("DELETE", "/wine")])
+def test_trainings_of_this_machine_are_not_changed(api: str, method: str, path: str) -> None:
+    answer = requests.request(method, api + TRAININGS + path, json={"id": "wine", "spec": {}})
+    assert answer.status_code == 405
+    assert "odahu-argo local train" in answer.json()["message"]
+    assert requests.get(f"{api}{TRAININGS}/wine").status_code == 200
+
+
+def test_a_page_of_another_site_reaches_nothing(api: str) -> None:
+    assert requests.get(api + TRAININGS, headers={"Host": "evil.example.org"}).status_code == 400
+    as_a_form = requests.post(api + TRAININGS, data="{}", headers={"Content-Type": "text/plain"})
+    assert (as_a_form.status_code, "JSON" in as_a_form.text) == (400, True)
+
+
+def test_health_metrics_and_swagger_need_nothing_from_elsewhere(api: str) -> None:
+    assert requests.get(f"{api}/health").json() == {}
+    requests.get(f"{api}{TRAININGS}/wine")
+    counted = 'odahu_argo_http_request_seconds_count{method="GET",route="/api/v1/model/training/{id}",status="200"}'
+    assert counted in requests.get(f"{api}/metrics").text
+    page = requests.get(f"{api}/swagger/index.html").text
+    assert "https://" not in page
+    for file in ("swagger-ui-bundle.js", "swagger-ui.css"):
+        assert f"/swagger/static/{file}" in page
+        assert len(requests.get(f"{api}/swagger/static/{file}").content) > 100_000
+    assert f"{TRAININGS}/{{id}}/log" in requests.get(f"{api}/openapi.json").json()["paths"]
+
+
+def with_token(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def test_a_fixed_token(home: Home, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text(TOKEN + "\n")
+    with serving("--local", "--token-file", file, ODAHU_ARGO_HOME=str(home.root)) as address:
+        url = address + TRAININGS
+        assert len(ids(requests.get(url, headers=with_token(TOKEN)))) == 3
+        for headers in (
+            {},
+            with_token(TOKEN[:-1]),
+            with_token("é".encode().decode("latin-1")),
+            {"Authorization": TOKEN},
+        ):
+            answer = requests.get(url, headers=headers)
+            assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
+            assert TOKEN not in answer.text
+        assert requests.delete(f"{url}/wine").status_code == 401
+        assert requests.get(f"{address}/health").status_code == 200
+
+
+@contextmanager
+def provider(key: rsa.RSAPrivateKey) -> Iterator[str]:
+    """The address of a JWKS with the public half of the key."""
+    public = {**jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key(), as_dict=True), "kid": "one", "use": "sig"}
+    answer = json.dumps({"keys": [public]}).encode()
+
+    class Keys(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Keys) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield f"http://127.0.0.1:{server.server_port}/keys"
+        server.shutdown()
+
+
+def test_tokens_of_an_openid_provider(home: Home) -> None:
+    key, other = (rsa.generate_private_key(65537, 2048) for _ in range(2))
+    good = {"iss": ISSUER, "aud": "odahu-argo", "exp": int(time.time()) + 600}
+
+    def signed(by: rsa.RSAPrivateKey = key, kid: str = "one", **claims: object) -> str:
+        return jwt.encode({**good, **claims}, by, "RS256", {"kid": kid})
+
+    with provider(key) as keys:
+        oidc = ("--oidc-jwks", keys, "--oidc-audience", "odahu-argo", "--oidc-issuer", ISSUER)
+        with serving("--local", *oidc, ODAHU_ARGO_HOME=str(home.root)) as address:
+            bad = {
+                "another key": signed(other),
+                "an unknown key": signed(kid="two"),
+                "expired": signed(exp=int(time.time()) - 600),
+                "for others": signed(aud="others"),
+                "by others": signed(iss="https://others.example.org"),
+                "unsigned": jwt.encode(good, None, "none", {"kid": "one"}),
+                "no token": "abc",
+            }
+            accepted = requests.get(address + TRAININGS, headers=with_token(signed()))
+            assert len(ids(accepted)) == 3
+            for what, token in bad.items():
+                assert requests.get(address + TRAININGS, headers=with_token(token)).status_code == 401, what
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--host", "0.0.0.0"], "listens on loopback only"),
+        (["--oidc-jwks", "https://idp.example.org/keys"], "belong together"),
+        (["--token-file", "/nowhere/token"], "cannot be read"),
+        (["--token-file", "/dev/null"], "fewer than 16 characters"),
+        (["-n", "ml"], "--local takes no"),
+    ],
+)
+def test_a_server_that_would_not_be_safe_is_refused(arguments: list[str], told: str) -> None:
+    ran = odahu_argo("server", "--local", *arguments, timeout=60)
+    assert ran.code == 2
+    assert told in ran.err
+    assert "hint:" in ran.err
+
+
+def test_a_port_that_is_taken_is_told(api: str) -> None:
+    ran = odahu_argo("server", "--local", "--port", api.rpartition(":")[2], timeout=60)
+    assert (ran.code, "cannot listen on 127.0.0.1" in ran.err) == (3, True)
