@@ -53,7 +53,7 @@ def build_app(trainings: Trainings, guard: Guard) -> FastAPI:
         version=__version__,
         description="ODAHU's API for trainings, on Argo Workflows.",
     )
-    app.include_router(training_routes(trainings, guard), prefix="/api/v1")
+    app.include_router(training_routes(trainings, guard))
     _answer_errors(app)
     _health(app)
     _measure(app)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from odahu_argo import document, naming
+from odahu_argo import document
 from odahu_argo.errors import Problem, UserError
 from odahu_argo.manifest.load import Manifests, read_documents
 from odahu_argo.manifest.resolve import connection_names
@@ -14,7 +14,8 @@ from odahu_argo.plan.build import plan_trainings
 from odahu_argo.plan.model import Plan
 from odahu_argo.profile import Profile
 from odahu_argo.server.source import Form
-from odahu_argo.submit.cluster import SECRET, Cluster, Denied, NotFound
+from odahu_argo.submit.cluster import Cluster
+from odahu_argo.submit.preflight import check
 from odahu_argo.trainings import change
 from odahu_argo.trainings.follow import follow as follow_training
 from odahu_argo.trainings.logs import Line, Missing, read_logs
@@ -80,33 +81,18 @@ class OnArgo:
                     yield f"out of sight: {why}"
 
     def _plan(self, body: object) -> Plan:
-        """The plan of the training; its connections are Secrets of the namespace, of which only the names are looked at.
+        """The plan of the training. Its connections are Secrets of the namespace; what it needs there is looked at first.
 
         Raises:
-            UserError: with every mistake, and every connection that has no Secret.
+            UserError: with every mistake, or with everything on the cluster that is in its way.
         """
         manifests = _manifests(body)
         names = [name for each in manifests.trainings for name in connection_names(each.manifest, self.settings)]
-        problems = [each for name in names for each in self._missing(name)]
-        try:
-            [plan] = plan_trainings(manifests, self.settings.with_external(tuple(names)))
-        except UserError as error:
-            raise UserError([*error.problems, *problems]) from error
-        if problems:
-            raise UserError(problems)
+        [plan] = plan_trainings(manifests, self.settings.with_external(tuple(names)))
+        errors = [finding for finding in check(self.cluster, [plan]) if finding.level == "error"]
+        if errors:
+            raise UserError(Problem(f"{each.subject}: {each.message}", hint=each.hint) for each in errors)
         return plan
-
-    def _missing(self, connection: str) -> Iterator[Problem]:
-        secret = naming.connection_secret(connection)
-        try:
-            self.cluster.get(SECRET, secret)
-        except NotFound:
-            message = (
-                f"there is no connection {connection!r}: namespace {self.cluster.namespace} has no Secret {secret!r}"
-            )
-            yield Problem(message, hint="docs/argo.md says what such a Secret holds")
-        except Denied:
-            return
 
 
 def _manifests(body: object) -> Manifests:

@@ -81,7 +81,7 @@ def training_routes(trainings: Trainings, guard: Guard) -> APIRouter:
     documented = [] if guard.is_open else [Depends(HTTPBearer(auto_error=False))]
     codes = (400, 401, 403, 404, 405, 409, 503)
     router = APIRouter(
-        prefix="/model/training",
+        prefix="/api/v1/model/training",
         tags=["Training"],
         dependencies=[Depends(guarded), *documented],
         responses={code: {"model": Message} for code in codes},
