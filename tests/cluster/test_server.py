@@ -22,7 +22,7 @@ TRAININGS = "/api/v1/model/training"
 
 
 @pytest.fixture
-def api(site: Site) -> Iterator[str]:
+def trainings_api(site: Site) -> Iterator[str]:
     port = free_port()
     command = [sys.executable, "-m", "odahu_argo", "server", "--port", str(port), "-n", site.namespace]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
@@ -34,32 +34,32 @@ def api(site: Site) -> Iterator[str]:
         process.wait(timeout=30)
 
 
-def test_a_training_is_created_read_run_anew_and_deleted(site: Site, api: str) -> None:
-    created = requests.post(api, json=training())
+def test_a_training_is_created_read_run_anew_and_deleted(site: Site, trainings_api: str) -> None:
+    created = requests.post(trainings_api, json=training())
     assert created.status_code == 201, created.text
     assert (created.json()["id"], created.json()["status"]["state"]) == ("wine", "scheduling")
     assert site.workflows() == ["wine-1"]
     site.play("wine-1", "succeeded")
-    [listed] = requests.get(api, params={"model_name": "wine"}).json()
+    [listed] = requests.get(trainings_api, params={"model_name": "wine"}).json()
     assert listed["status"]["artifacts"] == [{"runId": RUN, "artifactName": ZIP, "commitID": COMMIT}]
-    assert requests.post(api, json=training()).status_code == 409
-    changed = requests.put(api, json=training(hyperParameters={"alpha": "0.7"}))
+    assert requests.post(trainings_api, json=training()).status_code == 409
+    changed = requests.put(trainings_api, json=training(hyperParameters={"alpha": "0.7"}))
     assert changed.status_code == 200, changed.text
     assert changed.json()["spec"]["hyperParameters"] == {"alpha": "0.7"}
     assert site.workflows() == ["wine-1", "wine-2"]
-    assert requests.delete(f"{api}/wine").json() == {"message": "Model training wine was deleted"}
-    assert requests.get(f"{api}/wine").status_code == 404
+    assert requests.delete(f"{trainings_api}/wine").json() == {"message": "Model training wine was deleted"}
+    assert requests.get(f"{trainings_api}/wine").status_code == 404
     until = time.monotonic() + 30
     while site.workflows() and time.monotonic() < until:
         time.sleep(0.2)
     assert site.workflows() == []
 
 
-def test_what_cannot_run_is_refused_with_every_mistake(site: Site, api: str) -> None:
-    wrong = requests.post(api, json=training(toolchain="mlfow", resources={"limits": {"cpu": "lots"}}))
+def test_what_cannot_run_is_refused_with_every_mistake(site: Site, trainings_api: str) -> None:
+    wrong = requests.post(trainings_api, json=training(toolchain="mlfow", resources={"limits": {"cpu": "lots"}}))
     assert wrong.status_code == 400
     assert "toolchain" in wrong.json()["message"] and "lots" in wrong.json()["message"]
-    missing = requests.post(api, json=training(data=[{"connName": "nowhere", "localPath": "data/"}]))
+    missing = requests.post(trainings_api, json=training(data=[{"connName": "nowhere", "localPath": "data/"}]))
     assert missing.status_code == 400 and "connection-nowhere" in json.dumps(missing.json())
-    assert requests.put(api, json=training()).status_code == 404
+    assert requests.put(trainings_api, json=training()).status_code == 404
     assert site.workflows() == []
