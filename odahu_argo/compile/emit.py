@@ -30,6 +30,12 @@ def to_yaml(objects: Iterable[Object]) -> str:
     )
 
 
+def quoted(text: str) -> str:
+    """A text as a value of YAML in double quotes, on one line."""
+    dumped = yaml.dump(text, Dumper=_Dumper, default_style='"', allow_unicode=False, width=2**31 - 1)
+    return str(dumped).rstrip("\n")
+
+
 def to_json(objects: Iterable[Object]) -> str:
     """The object, or a Kubernetes List where there are several, indented by two spaces."""
     listed = list(objects)

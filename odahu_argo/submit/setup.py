@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import yaml
 
 from odahu_argo import naming
+from odahu_argo.compile.emit import quoted
 from odahu_argo.profile import Profile
 from odahu_argo.submit import applying
 from odahu_argo.submit.applying import Outcome
@@ -47,7 +48,7 @@ def _scalar(text: str) -> str:
     is_block = text.strip() and text[0] not in " \n" and text.endswith("\n") and not text[:-1].endswith((" ", "\n"))
     if is_block and all(character.isprintable() or character == "\n" for character in text):
         return f"|\n{text[:-1]}"
-    return yaml.safe_dump(text, default_style='"', width=2**31 - 1).rstrip("\n")
+    return quoted(text)
 
 
 @dataclass(frozen=True, slots=True)

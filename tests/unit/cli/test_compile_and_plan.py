@@ -157,5 +157,6 @@ def test_an_output_that_is_full_is_a_fault_outside(example: Example) -> None:
 def test_setup_needs_to_know_the_namespace() -> None:
     refused = odahu_argo("setup")
     assert (refused.code, refused.out) == (2, "")
-    kinds = [document["kind"] for document in yaml.safe_load_all(odahu_argo("setup", "--namespace", "ml").out)]
-    assert kinds == ["ServiceAccount", "Role", "RoleBinding"]
+    documents = list(yaml.safe_load_all(odahu_argo("setup", "--namespace", "ml").out))
+    assert [document["kind"] for document in documents[:3]] == ["ServiceAccount", "Role", "RoleBinding"]
+    assert {document["metadata"]["namespace"] for document in documents} == {"ml"}

@@ -32,6 +32,13 @@ def test_the_profile_comes_through_as_it_is(text: str, recorder: bool) -> None:
     assert ("Deployment", "odahu-argo-recorder") in printed or not recorder
 
 
+def test_the_profile_comes_through_whatever_has_changed_pyyaml() -> None:
+    import hera.workflows  # noqa: F401
+
+    printed = objects(Profile(), "a\n\n\n")
+    assert printed["ConfigMap", "odahu-argo-profile"]["data"] == {"profile.yaml": "a\n\n\n"}
+
+
 def test_names_and_settings_that_look_like_something_else_stay_text() -> None:
     profile = Profile.model_validate(
         {
