@@ -27,6 +27,8 @@ from odahu_argo.trainings.read import find_training
 
 STOP = {"spec": {"shutdown": "Stop"}}
 """https://argo-workflows.readthedocs.io/en/latest/fields/#workflowspec"""
+UNPROTECTED = {"metadata": {"finalizers": None}}
+"""https://kubernetes.io/docs/concepts/storage/persistent-volumes/#storage-object-in-use-protection"""
 GIVEN_UP = {"metadata": {"annotations": {naming.DELETED_ANNOTATION: "true"}}}
 
 
@@ -131,10 +133,17 @@ def delete(cluster: Cluster, training_id: str) -> None:
 
 
 def give_up_workspaces(cluster: Cluster, training: Training) -> None:
-    """Delete the workspaces that a training's attempts have left, where that is allowed; a pod that uses one keeps it."""
+    """Delete the workspaces that a training's attempts have left, where that is allowed.
+
+    Kubernetes keeps a claim as long as a pod that names it is there, also one that has ended. Where the training has ended,
+    that protection is taken away, as Argo's controller does with the claims of its workflows.
+    """
     for attempt in training.attempts:
+        claim = workspace_claim(attempt.workflow)
         with suppress(NotFound, Denied):
-            cluster.delete(CLAIM, workspace_claim(attempt.workflow))
+            cluster.delete(CLAIM, claim)
+            if training.status.has_ended:
+                cluster.patch(CLAIM, claim, UNPROTECTED)
 
 
 def _results(status: Status) -> dict[str, str]:

@@ -29,7 +29,7 @@ TRAINING = {("create", "argoproj.io", "workflowtaskresults"), ("patch", "argopro
 RECORDER = {
     *((verb, "argoproj.io", "workflows") for verb in ("get", "list", "watch")),
     *((verb, "", "configmaps") for verb in ("get", "list", "create", "update")),
-    *((verb, "", "persistentvolumeclaims") for verb in ("get", "delete")),
+    *((verb, "", "persistentvolumeclaims") for verb in ("get", "delete", "patch")),
 }
 VERBS = ("get", "list", "watch", "create", "update", "patch", "delete")
 RESOURCES = [
