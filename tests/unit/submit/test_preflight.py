@@ -1,0 +1,25 @@
+"""What preflight makes of a cluster that denies. The cluster is a stand-in: a real API grants access reviews to everyone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from odahu_argo.submit.cluster import Denied
+from odahu_argo.submit.preflight import check
+
+
+class Closed:
+    """A cluster that lets nobody see or ask anything."""
+
+    namespace = "ml"
+
+    def __getattr__(self, name: str) -> Any:
+        def denied(*_: object, **__: object) -> None:
+            raise Denied("you may not")
+
+        return denied
+
+
+def test_who_may_not_ask_for_own_rights_is_warned_and_goes_on() -> None:
+    [finding] = check(Closed())  # type: ignore[arg-type]
+    assert (finding.level, finding.subject) == ("warning", "your rights")
