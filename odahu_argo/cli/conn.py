@@ -16,6 +16,7 @@ from odahu_argo.cli.options import (
     KubeContext,
     Namespace,
     ProfileFile,
+    by_id_or_file,
     cluster,
     read_manifests,
 )
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from odahu_argo.errors import Problem
+    from odahu_argo.manifest.load import Manifests
     from odahu_argo.submit.cluster import Cluster, Object
 
 app = typer.Typer(name="conn", help="Connections on a cluster: each is a Secret that pods mount.", no_args_is_help=True)
@@ -155,26 +157,27 @@ def delete_command(
 
     Example: odahu-argo conn delete --id wine-data
     """
-    from odahu_argo.errors import UserError
     from odahu_argo.submit.cluster import NotFound
     from odahu_argo.submit.connections import delete, find_connection
 
-    if bool(connection) == bool(file):
-        raise UserError("which connection?", hint="name it either by --id or by a manifest, -f FILE")
-    names = [connection] if connection else [each.manifest.id for each in read_manifests(file, None).connections]
+    names = by_id_or_file("connection", connection, file, _ids)
     connected, _ = cluster(profile, namespace, context)
     if not ignore_not_found:
         for name in names:
-            find_connection(connected, str(name))
+            find_connection(connected, name)
     for name in names:
         try:
-            users = delete(connected, str(name))
+            users = delete(connected, name)
         except NotFound:
             render.out(f"there is no connection {name}")
             continue
         render.out(f"connection {name} deleted")
         if users:
             render.note(f"note: {', '.join(users)} goes on and names it: steps that mount it will not start")
+
+
+def _ids(manifests: Manifests) -> list[str]:
+    return [each.manifest.id for each in manifests.connections]
 
 
 def _secrets(files: list[Path] | None, folders: list[Path] | None) -> list[Object]:

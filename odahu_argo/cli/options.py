@@ -10,6 +10,8 @@ import typer
 from odahu_argo.cli import render
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from odahu_argo.manifest.load import Manifests
     from odahu_argo.profile import Profile
     from odahu_argo.submit.cluster import Cluster
@@ -89,6 +91,21 @@ def require_manifests(files: list[Path] | None, folders: list[Path] | None) -> N
 
     if not files and not folders:
         raise UserError("no manifest is named", "name a file by -f FILE (- is standard input) or a folder by -d DIR")
+
+
+def by_id_or_file(
+    what: str, given: str | None, files: list[Path] | None, found: Callable[[Manifests], Iterable[str]]
+) -> list[str]:
+    """The id that `--id` gives, or those that `found` takes out of the manifests of `-f`.
+
+    Raises:
+        UserError: neither is given, or both are.
+    """
+    from odahu_argo.errors import UserError
+
+    if bool(given) == bool(files):
+        raise UserError(f"which {what}?", hint="name it either by --id or by a manifest, -f FILE")
+    return [given] if given else list(found(read_manifests(files, None)))
 
 
 def read_manifests(files: list[Path] | None, folders: list[Path] | None) -> Manifests:

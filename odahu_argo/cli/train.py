@@ -14,16 +14,14 @@ from odahu_argo.cli.options import (
     KubeContext,
     Namespace,
     ProfileFile,
+    by_id_or_file,
     cluster,
-    read_manifests,
 )
 from odahu_argo.cli.train_plans import plans_of, preflight
-from odahu_argo.cli.train_show import get_command, history_command, logs_command
+from odahu_argo.cli.train_show import get_command, history_command, logs_command, training_ids
 from odahu_argo.cli.train_wait import Timeout, Wait, submitted, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from odahu_argo.plan.model import Plan
     from odahu_argo.profile import Profile
     from odahu_argo.submit.cluster import Cluster
@@ -68,13 +66,13 @@ def create_command(
     Example: odahu-argo train create -f training.yaml -f connections.yaml
     """
     from odahu_argo.submit.cluster import AlreadyExists
-    from odahu_argo.trainings.change import create, require_new
+    from odahu_argo.trainings.change import create
 
     connected, settings = cluster(profile, namespace, context)
     plans = plans_of(file, manifest_dir, training_id, settings, external_connection)
     preflight(connected, plans)
     if dry_run:
-        _dry_run(connected, plans, require_new)
+        _dry_run(connected, plans)
         return
     sent = []
     for plan in plans:
@@ -165,13 +163,10 @@ def delete_command(
 
     Example: odahu-argo train delete --id wine
     """
-    from odahu_argo.errors import UserError
     from odahu_argo.submit.cluster import NotFound
     from odahu_argo.trainings.change import delete
 
-    if bool(training_id) == bool(file):
-        raise UserError("which training?", hint="name it either by --id or by a manifest, -f FILE")
-    names = [training_id] if training_id else [each.manifest.id for each in read_manifests(file, None).trainings]
+    names = by_id_or_file("training", training_id, file, training_ids)
     connected, _ = cluster(profile, namespace, context)
     for name in names:
         try:
@@ -183,9 +178,10 @@ def delete_command(
             render.out(f"there is no training {name}")
 
 
-def _dry_run(connected: Cluster, plans: list[Plan], require_new: Callable[[Cluster, Plan], object]) -> None:
+def _dry_run(connected: Cluster, plans: list[Plan]) -> None:
     from odahu_argo.compile.workflow import compile_workflow
     from odahu_argo.submit.send import check
+    from odahu_argo.trainings.change import require_new
 
     for plan in plans:
         require_new(connected, plan)

@@ -8,9 +8,10 @@ import typer
 
 from odahu_argo.cli import render
 from odahu_argo.cli.forms import Form, age, show
-from odahu_argo.cli.options import Files, KubeContext, Namespace, ProfileFile, cluster, read_manifests
+from odahu_argo.cli.options import Files, KubeContext, Namespace, ProfileFile, by_id_or_file, cluster
 
 if TYPE_CHECKING:
+    from odahu_argo.manifest.load import Manifests
     from odahu_argo.submit.cluster import Cluster
     from odahu_argo.trainings.model import Attempt, Training
 
@@ -94,13 +95,16 @@ def logs_command(
     """
     from odahu_argo.errors import UserError
 
-    if bool(training_id) == bool(file):
-        raise UserError("which training?", hint="name it either by --id or by a manifest, -f FILE")
-    names = [training_id] if training_id else [each.manifest.id for each in read_manifests(file, None).trainings]
+    names = by_id_or_file("training", training_id, file, training_ids)
     if len(names) != 1:
         raise UserError(f"logs are those of one training; the manifests hold {len(names)}", hint="name it by --id")
     connected, settings = cluster(profile, namespace, context)
-    _logs(connected, str(names[0]), step, follow, settings.argo.log_connection)
+    _logs(connected, names[0], step, follow, settings.argo.log_connection)
+
+
+def training_ids(manifests: Manifests) -> list[str]:
+    """The trainings among the manifests."""
+    return [each.manifest.id for each in manifests.trainings]
 
 
 def _logs(connected: Cluster, training_id: str, step: str | None, follow: bool, log_connection: str | None) -> None:

@@ -16,12 +16,19 @@ CONDITIONS = "node.kubernetes.io/"
 """Taints that Kubernetes sets itself, for the time that a condition lasts."""
 
 
-def room_on_nodes(cluster: Cluster, plan: Plan) -> Iterator[Finding]:
+def room_on_nodes(cluster: Cluster, plans: Sequence[Plan]) -> Iterator[Finding]:
     """A warning for each step that no node could hold even if it were empty; an autoscaler may still bring one that can."""
+    if not plans:
+        return
     try:
         nodes = cluster.list(NODE).items
     except Denied:
         return
+    for plan in plans:
+        yield from _room(plan, nodes)
+
+
+def _room(plan: Plan, nodes: Sequence[Object]) -> Iterator[Finding]:
     told = set()
     for step in plan.steps:
         message = _why_not(step, nodes, plan.profile.pools.gpu.resource_name)

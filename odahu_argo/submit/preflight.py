@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from odahu_argo import naming
 from odahu_argo.plan.model import Plan, Step
 from odahu_argo.profile import Profile
+from odahu_argo.submit.applying import find
 from odahu_argo.submit.cluster import (
     ACCESS_REVIEW,
     DEFINITION,
@@ -50,13 +51,23 @@ def check(cluster: Cluster, plans: Sequence[Plan] = ()) -> tuple[Finding, ...]:
         Unreachable: the API does not answer.
     """
     findings = [*_argo(cluster), *_rights(cluster)]
+    for profile in _profiles(plans):
+        findings += _account(cluster, profile)
+        findings += _other_secrets(cluster, profile)
+        findings += _storage(cluster, profile)
     for plan in plans:
-        findings += _account(cluster, plan.profile)
         findings += _connections(cluster, plan)
-        findings += _other_secrets(cluster, plan.profile)
-        findings += _storage(cluster, plan.profile)
-        findings += room_on_nodes(cluster, plan)
+    findings += room_on_nodes(cluster, plans)
     return tuple(dict.fromkeys(findings))
+
+
+def _profiles(plans: Sequence[Plan]) -> list[Profile]:
+    """Each profile once; plans that are submitted together share theirs."""
+    profiles: list[Profile] = []
+    for plan in plans:
+        if plan.profile not in profiles:
+            profiles.append(plan.profile)
+    return profiles
 
 
 def _argo(cluster: Cluster) -> Iterator[Finding]:
@@ -199,8 +210,6 @@ def _storage(cluster: Cluster, profile: Profile) -> Iterator[Finding]:
 def _look(cluster: Cluster, kind: Kind, name: str) -> Object | None:
     """The object; None where there is none, and an empty one where it may not be seen."""
     try:
-        return cluster.get(kind, name)
-    except NotFound:
-        return None
+        return find(cluster, kind, name)
     except Denied:
         return {}

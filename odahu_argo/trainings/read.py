@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -84,7 +85,5 @@ def gone(attempt: Attempt) -> Attempt:
 
 def _remember(cluster: Cluster, training: Training) -> None:
     """Reading works also where nothing may be written; then the recorder remembers."""
-    try:
+    with suppress(OdahuArgoError):
         record.remember(cluster, training)
-    except OdahuArgoError:
-        return
