@@ -77,6 +77,8 @@ def main() -> None:
     except Exception as error:
         if os.environ.get(DEBUG_VARIABLE):
             raise
-        render.note(f"error: unexpected {type(error).__name__}: {error}")
-        render.note(f"  hint: this is a fault of odahu-argo; {DEBUG_VARIABLE}=1 shows where it happened")
-        sys.exit(1)
+        hint = f"this is a fault of odahu-argo; {DEBUG_VARIABLE}=1 shows where it happened"
+        render.error(OdahuArgoError(f"unexpected {type(error).__name__}: {error}", hint))
+        sys.exit(OdahuArgoError.exit_code)
+    finally:
+        render.finish()

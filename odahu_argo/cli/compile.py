@@ -25,6 +25,7 @@ class Picture(StrEnum):
 
     TEXT = "text"
     MERMAID = "mermaid"
+    JSON = "json"
 
 
 def compile_command(
@@ -33,7 +34,9 @@ def compile_command(
     training_id: TrainingId = None,
     profile: ProfileFile = None,
     external_connection: ExternalConnections = None,
-    output: Annotated[Format, typer.Option("--output", "-o", help="The form of what is written.")] = Format.YAML,
+    output: Annotated[
+        Format, typer.Option("--output", "-o", callback=render.in_form, help="The form of what is written.")
+    ] = Format.YAML,
     output_dir: Annotated[
         Path | None,
         typer.Option("--output-dir", help="A folder to write <training id>.<yaml|json> into, else standard output."),
@@ -47,25 +50,22 @@ def compile_command(
 ) -> None:
     """Write the Argo Workflow of each training. Needs no cluster and no credentials.
 
-    With -o json mistakes are told as JSON too, on standard error.
-
     Example: odahu-argo compile -f training.yaml -f connections.yaml | kubectl create -f -
     """
     from odahu_argo.compile import emit
     from odahu_argo.compile.workflow import compile_workflow
     from odahu_argo.plan.build import plan_trainings
 
-    with render.errors_as_json(output is Format.JSON):
-        manifests, settings = read(file, manifest_dir, profile, external_connection)
-        plans = plan_trainings(manifests, settings, training_id)
-        workflows = {plan.training_id: compile_workflow(plan, attempt) for plan in plans}
-        if validate:
-            _require_valid(list(workflows.values()))
-        to_text = emit.to_json if output is Format.JSON else emit.to_yaml
-        if output_dir is None:
-            render.out(to_text(workflows.values()))
-        else:
-            _write(workflows, output_dir, output, to_text)
+    manifests, settings = read(file, manifest_dir, profile, external_connection)
+    plans = plan_trainings(manifests, settings, training_id)
+    workflows = {plan.training_id: compile_workflow(plan, attempt) for plan in plans}
+    if validate:
+        _require_valid(list(workflows.values()))
+    to_text = emit.to_json if output is Format.JSON else emit.to_yaml
+    if output_dir is None:
+        render.out(to_text(workflows.values()))
+    else:
+        _write(workflows, output_dir, output, to_text)
 
 
 def plan_command(
@@ -74,17 +74,23 @@ def plan_command(
     training_id: TrainingId = None,
     profile: ProfileFile = None,
     external_connection: ExternalConnections = None,
-    output: Annotated[Picture, typer.Option("--output", "-o", help="Words and a drawing, or Mermaid.")] = Picture.TEXT,
+    output: Annotated[
+        Picture,
+        typer.Option("--output", "-o", callback=render.in_form, help="Words and a drawing, Mermaid, or data."),
+    ] = Picture.TEXT,
 ) -> None:
     """Say in plain words what would happen, and draw the DAG. Needs no cluster and no credentials.
 
     Example: odahu-argo plan -f training.yaml -f connections.yaml
     """
     from odahu_argo.plan.build import plan_trainings
-    from odahu_argo.plan.explain import explain, mermaid
+    from odahu_argo.plan.explain import as_data, explain, mermaid
 
     manifests, settings = read(file, manifest_dir, profile, external_connection)
     plans = plan_trainings(manifests, settings, training_id)
+    if output is Picture.JSON:
+        render.as_json([as_data(plan) for plan in plans])
+        return
     picture = mermaid if output is Picture.MERMAID else explain
     render.out("\n".join(picture(plan) for plan in plans))
 

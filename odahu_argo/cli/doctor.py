@@ -38,7 +38,9 @@ def doctor_command(
     external_connection: ExternalConnections = None,
     namespace: Namespace = None,
     context: KubeContext = None,
-    output: Annotated[DoctorForm, typer.Option("--output", "-o", help="The form of the findings.")] = DoctorForm.TABLE,
+    output: Annotated[
+        DoctorForm, typer.Option("--output", "-o", callback=render.in_form, help="The form of the findings.")
+    ] = DoctorForm.TABLE,
 ) -> None:
     """Look at the cluster, and at all that the given trainings need there. Changes nothing.
 

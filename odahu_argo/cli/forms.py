@@ -18,7 +18,7 @@ FORMS = ("table", "wide", "json", "yaml", "jsonpath=EXPRESSION")
 def _known(form: str | None) -> str | None:
     if form is not None and form.partition("=")[0] not in [each.partition("=")[0] for each in FORMS]:
         raise typer.BadParameter(f"{form!r} is none of {', '.join(FORMS)}")
-    return form
+    return render.in_form(form)
 
 
 Form = Annotated[

@@ -44,7 +44,9 @@ def _group() -> None:
 
 @train.command("list")
 def list_command(
-    output: Annotated[ListForm, typer.Option("--output", "-o", help="The form of the list.")] = ListForm.TABLE,
+    output: Annotated[
+        ListForm, typer.Option("--output", "-o", callback=render.in_form, help="The form of the list.")
+    ] = ListForm.TABLE,
 ) -> None:
     """Show the trainings of this machine, the newest first.
 
@@ -66,7 +68,9 @@ def list_command(
 @train.command("get")
 def get_command(
     training_id: KnownId,
-    output: Annotated[Form, typer.Option("--output", "-o", help="The form of what is shown.")] = Form.TABLE,
+    output: Annotated[
+        Form, typer.Option("--output", "-o", callback=render.in_form, help="The form of what is shown.")
+    ] = Form.TABLE,
 ) -> None:
     """Show one training: its state, the reason of a failure, its artifacts.
 

@@ -46,7 +46,9 @@ def run_command(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the earlier run: steps that succeeded are not run again.")
     ] = False,
-    output: Annotated[RunForm, typer.Option("--output", "-o", help="The form of the result.")] = RunForm.TEXT,
+    output: Annotated[
+        RunForm, typer.Option("--output", "-o", callback=render.in_form, help="The form of the result.")
+    ] = RunForm.TEXT,
 ) -> None:
     """Run a training's steps as processes of this machine, with MLflow in a local SQLite store.
 

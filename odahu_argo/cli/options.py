@@ -119,7 +119,7 @@ def read_manifests(files: list[Path] | None, folders: list[Path] | None) -> Mani
     require_manifests(files, folders)
     manifests = gather([*(files or ()), *(folders or ())])
     for warning in manifests.warnings:
-        render.note(f"warning: {warning}")
+        render.warning(warning)
     for skipped in manifests.skipped:
         kind = skipped.value.get("kind") if isinstance(skipped.value, dict) else None
         render.note(f"note: {skipped.where()}: {f'a {kind}' if kind else 'no manifest, it'} is passed over")

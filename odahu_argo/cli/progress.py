@@ -61,17 +61,17 @@ def tell_plainly(event: Event) -> None:
     """One line for each event; the states of a progress bar are left out."""
     match event:
         case StepKept(step):
-            render.note(f"{step}  succeeded in the earlier run")
+            render.live(f"{step}  succeeded in the earlier run")
         case StepStarted(step, 1):
-            render.note(f"{step}  running")
+            render.live(f"{step}  running")
         case StepStarted(step, attempt):
-            render.note(f"{step}  running, attempt {attempt}")
+            render.live(f"{step}  running, attempt {attempt}")
         case StepLine(step, text):
-            render.note(f"{step} | {without_kind(step, text)}")
+            render.live(f"{step} | {without_kind(step, text)}")
         case StepRetried(step, message, wait):
-            render.note(f"{step}  had a fault: {message}\n{step}  is tried again in {wait:g} s")
+            render.live(f"{step}  had a fault: {message}\n{step}  is tried again in {wait:g} s")
         case StepEnded(step, state, seconds):
-            render.note(f"{step}  {state}  {seconds:.1f} s")
+            render.live(f"{step}  {state}  {seconds:.1f} s")
 
 
 class _Rows:

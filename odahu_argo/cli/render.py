@@ -1,18 +1,55 @@
-"""The only place that writes to the terminal: results to standard output, all else to standard error."""
+"""The only place that writes to the terminal: results to standard output, all else to standard error.
+
+Where a command was asked for JSON, its mistakes, warnings and notes are kept and told at its end as one JSON object.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import asdict
-from typing import Any, TextIO
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from typing import Any, TextIO, TypeVar
 
-import typer
+from odahu_argo.errors import OdahuArgoError, Problem, ServiceFault
 
-from odahu_argo.errors import OdahuArgoError, ServiceFault
+Form = TypeVar("Form")
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What is told when the command ends."""
+
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+_kept: _Kept | None = None
+
+
+def in_form(form: Form) -> Form:
+    """The callback of each `--output`: for json all that would go to standard error is kept, as data."""
+    global _kept
+    if form == "json":
+        _kept = _Kept()
+    return form
+
+
+def finish() -> None:
+    """Tell what was kept, if there is anything, as one JSON object on standard error."""
+    global _kept
+    kept, _kept = _kept, None
+    if kept is None or kept == _Kept():
+        return
+    problems, warnings = ([_as_data(each) for each in found] for found in (kept.problems, kept.warnings))
+    live(json.dumps({"problems": problems, "warnings": warnings, "notes": kept.notes}, indent=2, ensure_ascii=False))
+
+
+def _as_data(problem: Problem) -> dict[str, Any]:
+    return {**asdict(problem.where), "message": problem.message, "hint": problem.hint}
 
 
 def out(text: str) -> bool:
@@ -27,8 +64,33 @@ def out(text: str) -> bool:
         raise ServiceFault(f"standard output cannot be written: {error.strerror}") from error
 
 
+def error(problem: OdahuArgoError) -> None:
+    """Every problem of an error, one below the other."""
+    for each in problem.problems:
+        if _kept is None:
+            live(f"error: {each}")
+        else:
+            _kept.problems.append(each)
+
+
+def warning(problem: Problem) -> None:
+    """Something that was understood, or goes on, although it is not quite right."""
+    if _kept is None:
+        live(f"warning: {problem}")
+    else:
+        _kept.warnings.append(problem)
+
+
 def note(text: str) -> None:
-    """Something worth knowing that is no result, said while anyone can hear it."""
+    """Something worth knowing that is no result."""
+    if _kept is None:
+        live(text)
+    else:
+        _kept.notes.append(text.removeprefix("note: "))
+
+
+def live(text: str) -> None:
+    """What happens just now, said while anyone can hear it."""
     with suppress(OSError):
         _write(sys.stderr, text)
 
@@ -51,25 +113,6 @@ def _close_off(stream: TextIO) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
-
-
-def error(problem: OdahuArgoError) -> None:
-    """Every problem of an error, one below the other."""
-    for each in problem.problems:
-        note(f"error: {each}")
-
-
-@contextmanager
-def errors_as_json(wanted: bool) -> Iterator[None]:
-    """Within, where it is wanted, an error ends the command with its problems as one JSON object on standard error."""
-    try:
-        yield
-    except OdahuArgoError as problem:
-        if not wanted:
-            raise
-        problems = [{**asdict(each.where), "message": each.message, "hint": each.hint} for each in problem.problems]
-        note(json.dumps({"problems": problems}, indent=2, ensure_ascii=False))
-        raise typer.Exit(problem.exit_code) from problem
 
 
 def as_json(value: Any) -> None:

@@ -30,7 +30,9 @@ def status_command(
             "--file", "-f", help="Workflows as kubectl prints, JSON or YAML; - is standard input. Repeatable."
         ),
     ],
-    output: Annotated[Form, typer.Option("--output", "-o", help="The form of what is shown.")] = Form.TABLE,
+    output: Annotated[
+        Form, typer.Option("--output", "-o", callback=render.in_form, help="The form of what is shown.")
+    ] = Form.TABLE,
 ) -> None:
     """Say in plain words what became of a training, from its Workflow. Needs no cluster.
 
@@ -43,8 +45,7 @@ def status_command(
     from odahu_argo.status.seen import training_id
     from odahu_argo.status.state import read_status
 
-    with render.errors_as_json(output is Form.JSON):
-        workflows = read_workflows(file)
+    workflows = read_workflows(file)
     for skipped, times in workflows.skipped.items():
         render.note(f"note: {skipped} is passed over{f' ({times} times)' if times > 1 else ''}")
     statuses = [(training_id(workflow), read_status(workflow)) for workflow in workflows.found]

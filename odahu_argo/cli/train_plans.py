@@ -67,6 +67,6 @@ def preflight(connected: Cluster, plans: list[Plan]) -> None:
     findings = check(connected, plans)
     for each in findings:
         if each.level == "warning":
-            render.note(f"warning: {Problem(f'{each.subject}: {each.message}', hint=each.hint)}")
+            render.warning(Problem(f"{each.subject}: {each.message}", hint=each.hint))
     if errors := [Problem(f"{e.subject}: {e.message}", hint=e.hint) for e in findings if e.level == "error"]:
         raise UserError(errors)

@@ -142,12 +142,12 @@ def _watch(connected: Cluster, training_id: str | None, is_wide: bool) -> None:
     for change in watch_trainings(connected, training_id):
         match change:
             case OutOfSight(why):
-                render.note(f"states are unknown for now: {why}")
+                render.live(f"states are unknown for now: {why}")
             case InSight():
-                render.note("states are known again")
+                render.live("states are known again")
             case Deleted(name):
                 shown.pop(name, None)
-                render.note(f"{name} was deleted")
+                render.live(f"{name} was deleted")
             case _:
                 row = _row(change.training, is_wide)
                 if shown.get(change.training.id) != _without_age(row):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
 
 from odahu_argo import naming, quantity
 from odahu_argo.contract import CheckoutSpec, DownloadSpec, PackageSpec, TrainSpec
@@ -57,6 +59,13 @@ def mermaid(plan: Plan) -> str:
     nodes = [f'    {numbers[step.name]}["{step.name}{_gpu_suffix(step)}"]' for step in plan.steps]
     arrows = [f"    {numbers[need]} --> {numbers[step.name]}" for step in plan.steps for need in step.needs]
     return "\n".join(["flowchart LR", *nodes, *arrows]) + "\n"
+
+
+def as_data(plan: Plan) -> dict[str, Any]:
+    """The plan as plain data for a program, by the names of `plan.model`; the profile aside, each step with its kind."""
+    own = asdict(plan)
+    del own["profile"]
+    return {**own, "steps": [{"kind": step.kind, **asdict(step)} for step in plan.steps]}
 
 
 def duration(seconds: int) -> str:

@@ -18,23 +18,31 @@ _LEVEL = 6
 def write_zip(folder: Path, target: Path) -> None:
     """Write all files below `folder`, in the order of their names, with one fixed time and mode.
 
-    A symbolic link is stored as the file it leads to.
+    A symbolic link is stored as the file it leads to. On any failure no part of the zip is left.
 
     Raises:
         UserError: a link leads out of the folder, or nowhere.
         ServiceFault: the disk is full or failing.
     """
     files = sorted((path.relative_to(folder).as_posix(), path) for path in folder.rglob("*") if not _is_folder(path))
-    with disk_errors(target), zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as archive:
-        for name, path in files:
-            _require_inside(folder, path, name)
-            entry = zipfile.ZipInfo(name, _OLDEST_TIME)
-            entry.create_system = _UNIX
-            entry.external_attr = _FILE_MODE << 16
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.file_size = path.stat().st_size
-            with path.open("rb") as source, archive.open(entry, "w") as sink:
-                shutil.copyfileobj(source, sink, 1024 * 1024)
+    try:
+        with disk_errors(target), zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as archive:
+            for name, path in files:
+                _require_inside(folder, path, name)
+                _add(archive, name, path)
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+
+
+def _add(archive: zipfile.ZipFile, name: str, path: Path) -> None:
+    entry = zipfile.ZipInfo(name, _OLDEST_TIME)
+    entry.create_system = _UNIX
+    entry.external_attr = _FILE_MODE << 16
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.file_size = path.stat().st_size
+    with path.open("rb") as source, archive.open(entry, "w") as sink:
+        shutil.copyfileobj(source, sink, 1024 * 1024)
 
 
 def _is_folder(path: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ _TIMEOUTS = (10, 60)
 _CONNECTIONS = 32
 _UPLOAD_CHUNK = 8 * 1024 * 1024
 _SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"
+_NO_TELEMETRY = "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"
+"""Else the SDK asks for the bucket's metadata beside each first request (3.12), for which an identity may have no right."""
 _KEY_HINT = "paste the whole JSON key file of the service account, as Google's console hands it out"
 
 
@@ -157,6 +160,7 @@ def _client(fields: Mapping[str, str]) -> Any:
     from google.cloud.storage import Client
     from requests.adapters import HTTPAdapter
 
+    os.environ.setdefault(_NO_TELEMETRY, "true")
     endpoint, key = fields.get("endpoint") or None, fields.get("keySecret") or None
     if key:
         credentials = _service_account(key)

@@ -54,8 +54,11 @@ class S3Store:
             try:
                 facts = self.client.head_object(Bucket=self.bucket, Key=key)
             except ClientError as error:
-                if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404:
+                status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+                if status == 404:
                     return None
+                if status == 403:
+                    self._ask_in_words(key)
                 raise
         return StoredObject(key, facts["ContentLength"], facts["LastModified"].timestamp())
 
@@ -68,9 +71,12 @@ class S3Store:
                 self.client.download_fileobj(self.bucket, key, writer, Callback=on_bytes, Config=_transfer())
             except ClientError as error:
                 if error.response.get("Error", {}).get("Code") == "404":
-                    # The answer to HEAD has no words; that to a list tells a missing bucket.
-                    self.client.list_objects_v2(Bucket=self.bucket, Prefix=key, MaxKeys=1)
+                    self._ask_in_words(key)
                 raise
+
+    def _ask_in_words(self, key: str) -> None:
+        """The answer to HEAD has no words. That to a list tells a missing bucket and a wrong key, which it raises."""
+        self.client.list_objects_v2(Bucket=self.bucket, Prefix=key, MaxKeys=1)
 
     def upload(self, source: Path, key: str, on_bytes: OnBytes) -> None:
         """Send the file, large ones in several parts at once."""

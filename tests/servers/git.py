@@ -78,6 +78,8 @@ class HttpsRemote:
     """The certificate that vouches for the server, for GIT_SSL_CAINFO."""
     process_list: list[str]
     """What `ps` would show whenever the server is asked: the arguments of every process of this machine."""
+    asked: list[str]
+    """Each request so far, and whether it came with credentials: `GET /path with`."""
 
 
 class _GitOverHttp(BaseHTTPRequestHandler):
@@ -86,6 +88,7 @@ class _GitOverHttp(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     root: Path
     process_list: list[str]
+    asked: list[str]
 
     def do_GET(self) -> None:
         self._answer(b"")
@@ -98,6 +101,7 @@ class _GitOverHttp(BaseHTTPRequestHandler):
 
     def _answer(self, body: bytes) -> None:
         self.process_list += command_lines()
+        self.asked.append(f"{self.command} {self.path} {'with' if 'Authorization' in self.headers else 'without'}")
         given = base64.b64decode((self.headers.get("Authorization") or "").removeprefix("Basic ")).decode()
         if self.path.startswith("/down/"):
             self.send_error(503)
@@ -146,7 +150,7 @@ def command_lines() -> list[str]:
 def plain_http(root: Path, address: str = "127.0.0.1") -> Iterator[str]:
     """The repositories below `root` over http with the password, for as long as the block lasts; the URL of the root."""
     require_program("git-http-backend")
-    handler = type("Handler", (_GitOverHttp,), {"root": root, "process_list": []})
+    handler = type("Handler", (_GitOverHttp,), {"root": root, "process_list": [], "asked": []})
     with ThreadingHTTPServer((address, 0), handler) as server:
         serving = threading.Thread(target=server.serve_forever)
         serving.start()
@@ -167,12 +171,14 @@ def https_remote(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> It
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(context)
     seen: list[str] = []
-    handler = type("Handler", (_GitOverHttp,), {"root": origin.folder.parent, "process_list": seen})
+    asked: list[str] = []
+    of_server = {"root": origin.folder.parent, "process_list": seen, "asked": asked}
+    handler = type("Handler", (_GitOverHttp,), of_server)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)
         serving = threading.Thread(target=server.serve_forever)
         serving.start()
-        yield HttpsRemote(f"https://localhost:{server.server_port}/origin/.git", file, seen)
+        yield HttpsRemote(f"https://localhost:{server.server_port}/origin/.git", file, seen, asked)
         server.shutdown()
         serving.join()
 
@@ -183,6 +189,12 @@ class SshRemote:
     private_key: str
     host_key: str
     """The server's public key without its host name: `ssh-ed25519 AAAA…`."""
+    log: Path
+
+    @property
+    def refusals(self) -> int:
+        """How often a client has gone away because no key of it was taken."""
+        return self.log.read_text().count(" by authenticating user ")
 
 
 @pytest.fixture(scope="session")
@@ -214,6 +226,6 @@ def ssh_remote(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iter
             wait_until_open(port, server)
             host_key = (folder / "host.pub").read_text().strip()
             uri = f"ssh://{getpass.getuser()}@127.0.0.1:{port}{origin.folder}"
-            yield SshRemote(uri, (folder / "user").read_text(), host_key)
+            yield SshRemote(uri, (folder / "user").read_text(), host_key, folder / "log")
         finally:
             stop(server)

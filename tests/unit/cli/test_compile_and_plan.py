@@ -129,6 +129,31 @@ def test_kinds_of_others_are_passed_over_with_a_note(tmp_path: Path) -> None:
     assert "a ModelPackaging is passed over" in ran.err
 
 
+@pytest.mark.parametrize("command", ["compile", "plan"])
+def test_with_json_warnings_and_notes_are_data_beside_the_problems(tmp_path: Path, command: str) -> None:
+    file = write(tmp_path, training(args=["a"]), {"kind": "ModelPackaging", "id": "p", "spec": {}})
+    ran = odahu_argo(command, "-f", file, "-o", "json")
+    told = json.loads(ran.err)
+    assert (ran.code, told["problems"]) == (0, [])
+    assert [(each["file"], each["field"]) for each in told["warnings"]] == [(str(file), "spec.args")]
+    assert [note for note in told["notes"] if note.startswith(f"{file}:") and "a ModelPackaging" in note]
+    broken = odahu_argo(command, "-f", write(tmp_path, training(args=["a"], vcsName="coed")), "-o", "json")
+    assert (broken.code, broken.out) == (2, "")
+    assert [len(json.loads(broken.err)[kind]) for kind in ("problems", "warnings", "notes")] == [1, 1, 0]
+
+
+def test_with_json_and_nothing_to_say_standard_error_is_empty(tmp_path: Path) -> None:
+    ran = odahu_argo("plan", "-f", write(tmp_path, training()), "-o", "json")
+    [plan] = json.loads(ran.out)
+    assert ran.err == ""
+    assert [(step["name"], step["kind"], step["needs"]) for step in plan["steps"]] == [
+        ("checkout", "checkout", []),
+        ("download-wine-data", "download", ["checkout"]),
+        ("train", "train", ["download-wine-data"]),
+        ("package", "package", ["train"]),
+    ]
+
+
 def test_the_version_and_help_are_there() -> None:
     assert odahu_argo("--version").out.startswith("odahu-argo ")
     for command in ([], ["plan"], ["compile"], ["local", "train", "run"]):

@@ -108,9 +108,10 @@ def test_objects_of_other_kinds_are_passed_over_with_a_note() -> None:
     items = [{"kind": "Pod", "metadata": {}}, 3, recording("running"), {"kind": "Pod"}]
     ran = odahu_argo("status", "-f", "-", "-o", "json", stdin=json.dumps({"kind": "List", "items": items}))
     assert [item["id"] for item in json.loads(ran.out)] == ["running"]
-    assert ran.err == (
-        "note: standard input: a Pod is passed over (2 times)\nnote: standard input: a int, not an object is passed over\n"
-    )
+    assert json.loads(ran.err)["notes"] == [
+        "standard input: a Pod is passed over (2 times)",
+        "standard input: a int, not an object is passed over",
+    ]
 
 
 @pytest.mark.parametrize(

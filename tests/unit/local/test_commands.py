@@ -58,10 +58,11 @@ def test_a_failed_training_ends_with_4_its_reason_and_the_way_to_its_log(bench: 
     status = json.loads(out)["status"]
     assert status["state"] == "failed"
     assert status["artifacts"] == [{"runId": "", "artifactName": "", "commitID": "the-commit-id"}]
-    assert (
-        "error: training 'wine' failed in train: there is no entry point 'nope'\n  hint: there are main, test\n" in err
-    )
-    assert f"see {bench.home.root}/runs/wine/logs/train.log" in err
+    lines, _, told = err.partition("{\n")
+    [problem] = json.loads("{" + told)["problems"]
+    assert lines.splitlines()[-1].startswith("train  failed")
+    assert problem["message"].startswith("training 'wine' failed in train: there is no entry point 'nope'\n")
+    assert f"see {bench.home.root}/runs/wine/logs/train.log" in problem["hint"]
 
 
 def test_an_unusable_manifest_ends_with_2_before_anything_is_run(bench: Bench) -> None:

@@ -1,5 +1,6 @@
 """Servers and rooms that the tests of the steps use."""
 
+from tests.servers.disk import small_disk
 from tests.servers.git import https_remote, origin, ssh_remote
 from tests.servers.mlflow_project import project, tracking, tracking_store, trained
 from tests.servers.s3 import bucket, s3_endpoint
@@ -11,6 +12,7 @@ __all__ = [
     "origin",
     "project",
     "s3_endpoint",
+    "small_disk",
     "ssh_remote",
     "tracking",
     "tracking_store",

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from odahu_argo import build_plans, load, resolve
-from odahu_argo.contract import CheckoutSpec
+from odahu_argo.contract import EXIT_USER_ERROR, CheckoutSpec
 from odahu_argo.errors import ServiceFault, UserError
 from odahu_argo.local.connections import lay_out, step_connections
 from odahu_argo.profile import Profile
@@ -121,6 +121,30 @@ def test_a_wrong_or_missing_password_is_the_users_mistake_and_is_not_shown(
     with pytest.raises(UserError, match="access is refused") as raised:
         workplace.run(SPEC)
     assert "wr0ng-secret" not in str(raised.value)
+
+
+def test_a_wrong_password_is_tried_once_and_ends_the_step_with_two(workplace: Workplace, trusting: HttpsRemote) -> None:
+    workplace.connect("code", {"uri": trusting.uri, "username": USERNAME, "password": "wr0ng-secret"})
+    trusting.asked.clear()
+    ended = workplace.run_process(SPEC)
+    assert ended.code == EXIT_USER_ERROR
+    assert "access is refused" in ended.message
+    assert "wr0ng-secret" not in ended.log + ended.message
+    # Git asks without credentials first, and is told that they are needed.
+    assert [request.rpartition(" ")[2] for request in trusting.asked] == ["without", "with"]
+
+
+def test_a_wrong_key_is_tried_once_and_ends_the_step_with_two(
+    workplace: Workplace, ssh_remote: SshRemote, tmp_path: Path
+) -> None:
+    key = new_key(tmp_path).read_text()
+    fields = {"uri": ssh_remote.uri, "keySecret": key, "publicKey": ssh_remote.host_key}
+    workplace.connect("code", fields)
+    before = ssh_remote.refusals
+    ended = workplace.run_process(SPEC)
+    assert ended.code == EXIT_USER_ERROR
+    assert "access is refused" in ended.message
+    assert ssh_remote.refusals == before + 1
 
 
 def test_a_repository_that_the_server_does_not_have_is_the_users_mistake(
