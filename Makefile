@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 UV := uv==0.13.9
+# Programs start in half the time where Python may keep its bytecode, and tests start hundreds of them.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-image test-large lint format goldens constraints image clean
