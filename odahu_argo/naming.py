@@ -26,6 +26,7 @@ TRAINING_ID_LABEL = LABEL_PREFIX + "training-id"
 MODEL_NAME_LABEL = LABEL_PREFIX + "model-name"
 MODEL_VERSION_LABEL = LABEL_PREFIX + "model-version"
 TOOLCHAIN_LABEL = LABEL_PREFIX + "toolchain"
+TOOLCHAIN_ID_LABEL = LABEL_PREFIX + "toolchain-id"
 STEP_LABEL = LABEL_PREFIX + "step"
 ATTEMPT_LABEL = LABEL_PREFIX + "attempt"
 SPEC_ANNOTATION = LABEL_PREFIX + "training-spec"
@@ -76,6 +77,11 @@ def mutex_name(training_id: str) -> str:
 def connection_secret(connection_id: str) -> str:
     """The Kubernetes Secret that holds a connection, at most 75 characters."""
     return f"connection-{connection_id}"
+
+
+def toolchain_config_map(toolchain_id: str) -> str:
+    """The ConfigMap that holds a toolchain, at most 74 characters."""
+    return f"toolchain-{toolchain_id}"
 
 
 def connection_volume(connection_id: str) -> str:

@@ -19,6 +19,7 @@ from odahu_argo.cli.recorder import recorder_command
 from odahu_argo.cli.server import server_command
 from odahu_argo.cli.setup import setup_command
 from odahu_argo.cli.status import status_command
+from odahu_argo.cli.toolchain import app as toolchain_app
 from odahu_argo.cli.train import app as train_app
 from odahu_argo.errors import OdahuArgoError
 
@@ -43,6 +44,8 @@ app.add_typer(train_app, name="train")
 app.add_typer(train_app, name="training", hidden=True)
 app.add_typer(conn_app, name="conn")
 app.add_typer(conn_app, name="connection", hidden=True)
+app.add_typer(toolchain_app, name="toolchain-integration")
+app.add_typer(toolchain_app, name="ti", hidden=True)
 app.add_typer(local_app, name="local")
 
 

@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from odahu_argo.cli import render
-from odahu_argo.cli.forms import Form, age, show
-from odahu_argo.cli.options import (
-    Files,
-    Folders,
-    KubeContext,
-    Namespace,
-    ProfileFile,
-    by_id_or_file,
-    cluster,
-    read_manifests,
-)
+from odahu_argo.cli import render, resource
+from odahu_argo.cli.forms import ChangesForm, Form, age, show
+from odahu_argo.cli.options import Files, Folders, KubeContext, Namespace, ProfileFile, cluster
+from odahu_argo.cli.resource import IgnoreIfExists, IgnoreNotFound, ResourceKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from odahu_argo.errors import Problem
-    from odahu_argo.manifest.load import Manifests
     from odahu_argo.submit.cluster import Cluster, Object
 
 app = typer.Typer(name="conn", help="Connections on a cluster: each is a Secret that pods mount.", no_args_is_help=True)
 
-ConnectionId = Annotated[str | None, typer.Option("--id", "--conn-id", help="Only this connection.")]
+KnownId = Annotated[str | None, typer.Option("--id", "--conn-id", help="Only this connection.")]
+NewId = Annotated[
+    str | None,
+    typer.Option(
+        "--id", "--conn-id", help="The connection to take; of a single one, the id to give it instead of its own."
+    ),
+]
 COLUMNS = ("ID", "TYPE", "URI", "AGE")
 MORE_COLUMNS = ("REGION", "USERNAME", "SECRET FIELDS", "DESCRIPTION")
 
@@ -39,6 +31,7 @@ MORE_COLUMNS = ("REGION", "USERNAME", "SECRET FIELDS", "DESCRIPTION")
 def apply_command(
     file: Files = None,
     manifest_dir: Folders = None,
+    output: ChangesForm = "changes",
     profile: ProfileFile = None,
     namespace: Namespace = None,
     context: KubeContext = None,
@@ -47,19 +40,19 @@ def apply_command(
 
     Example: odahu-argo conn apply -f connections.yaml
     """
-    secrets = _secrets(file, manifest_dir)
+    kind = connection_kind()
+    objects = resource.read_objects(kind, file, manifest_dir)
     connected, _ = cluster(profile, namespace, context)
-    _apply(connected, secrets)
+    resource.apply(connected, kind, objects, output)
 
 
 @app.command("create")
 def create_command(
     file: Files = None,
     manifest_dir: Folders = None,
-    ignore_if_exists: Annotated[
-        bool,
-        typer.Option("--ignore-if-exists", help="A connection that is there already is no error; it stays as it is."),
-    ] = False,
+    new_id: NewId = None,
+    ignore_if_exists: IgnoreIfExists = False,
+    output: ChangesForm = "changes",
     profile: ProfileFile = None,
     namespace: Namespace = None,
     context: KubeContext = None,
@@ -68,30 +61,18 @@ def create_command(
 
     Example: odahu-argo conn create -f connections.yaml
     """
-    from odahu_argo.submit.cluster import AlreadyExists
-    from odahu_argo.submit.connections import create
-
-    secrets = _secrets(file, manifest_dir)
+    kind = connection_kind()
+    objects = resource.read_objects(kind, file, manifest_dir, new_id)
     connected, _ = cluster(profile, namespace, context)
-
-    def create_one(secret: Object, dry_run: bool) -> bool:
-        try:
-            create(connected, secret, dry_run)
-        except AlreadyExists:
-            if not ignore_if_exists:
-                raise
-            return False
-        return True
-
-    _for_each(secrets, lambda secret: create_one(secret, dry_run=True))
-    for secret in secrets:
-        render.out(f"connection {_id(secret)} {'created' if create_one(secret, dry_run=False) else 'is there already'}")
+    resource.create(connected, kind, objects, ignore_if_exists, output)
 
 
 @app.command("edit")
 def edit_command(
     file: Files = None,
     manifest_dir: Folders = None,
+    new_id: NewId = None,
+    output: ChangesForm = "changes",
     profile: ProfileFile = None,
     namespace: Namespace = None,
     context: KubeContext = None,
@@ -100,19 +81,17 @@ def edit_command(
 
     Example: odahu-argo conn edit -f connections.yaml
     """
-    from odahu_argo.submit.connections import find_connection
-
-    secrets = _secrets(file, manifest_dir)
+    kind = connection_kind()
+    objects = resource.read_objects(kind, file, manifest_dir, new_id)
     connected, _ = cluster(profile, namespace, context)
-    _for_each(secrets, lambda secret: find_connection(connected, _id(secret)))
-    _apply(connected, secrets)
+    resource.edit(connected, kind, objects, output)
 
 
 @app.command("get")
 def get_command(
-    connection: ConnectionId = None,
+    connection: KnownId = None,
     output: Form = None,
-    decrypted: Annotated[bool, typer.Option("--decrypted", help="Show secret values, in plain text.")] = False,
+    decrypted: Annotated[bool, typer.Option("--decrypted", "-d", help="Show secret values, in plain text.")] = False,
     profile: ProfileFile = None,
     namespace: Namespace = None,
     context: KubeContext = None,
@@ -133,22 +112,19 @@ def get_command(
     forms = [connection_form(secret, decrypted) for secret in secrets]
 
     def table(is_wide: bool) -> None:
-        if not forms:
+        if forms:
+            _table(forms, is_wide)
+        else:
             render.note(f"no connections in namespace {connected.namespace}")
-            return
-        render.table([*COLUMNS, *(MORE_COLUMNS if is_wide else ())], [_row(form, is_wide) for form in forms])
 
     show(forms, output, table)
 
 
 @app.command("delete")
 def delete_command(
-    connection: ConnectionId = None,
+    connection: KnownId = None,
     file: Files = None,
-    ignore_not_found: Annotated[
-        bool,
-        typer.Option("--ignore-not-found/--not-ignore-not-found", help="A connection that is not there is no error."),
-    ] = False,
+    ignore_not_found: IgnoreNotFound = False,
     profile: ProfileFile = None,
     namespace: Namespace = None,
     context: KubeContext = None,
@@ -157,85 +133,41 @@ def delete_command(
 
     Example: odahu-argo conn delete --id wine-data
     """
-    from odahu_argo.submit.cluster import NotFound
-    from odahu_argo.submit.connections import delete, find_connection
-
-    names = by_id_or_file("connection", connection, file, _ids)
     connected, _ = cluster(profile, namespace, context)
-    if not ignore_not_found:
-        for name in names:
-            find_connection(connected, name)
-    for name in names:
-        try:
-            users = delete(connected, name)
-        except NotFound:
-            render.out(f"there is no connection {name}")
-            continue
-        render.out(f"connection {name} deleted")
-        if users:
-            render.note(f"note: {', '.join(users)} goes on and names it: steps that mount it will not start")
+    resource.delete(connected, connection_kind(), connection, file, ignore_not_found)
 
 
-def _ids(manifests: Manifests) -> list[str]:
-    return [each.manifest.id for each in manifests.connections]
+def connection_kind() -> ResourceKind:
+    """Connections, for the commands that are the same for all that is kept on a cluster."""
+    from odahu_argo.submit import connections
+    from odahu_argo.submit.secrets import connection_form, connection_id, connection_to_secret
+
+    def name(secret: Object) -> str:
+        return str(connection_id(secret))
+
+    def delete(connected: Cluster, wanted: str) -> list[str]:
+        users = connections.delete(connected, wanted)
+        return [f"{', '.join(users)} goes on and names it: steps that mount it will not start"] if users else []
+
+    return ResourceKind(
+        word="connection",
+        kind="Connection",
+        among=lambda manifests: manifests.connections,
+        to_object=connection_to_secret,
+        id=name,
+        check=connections.check,
+        require=lambda connected, secret: connections.find_connection(connected, name(secret)),
+        create=connections.create,
+        apply=connections.apply,
+        find=connections.find_connection,
+        delete=delete,
+        form=lambda connected, wanted: connection_form(connections.find_connection(connected, wanted)),
+        table=_table,
+    )
 
 
-def _secrets(files: list[Path] | None, folders: list[Path] | None) -> list[Object]:
-    """The Secret of each connection among the manifests.
-
-    Raises:
-        UserError: with every mistake of every manifest, or because there is no connection among them.
-    """
-    from odahu_argo.errors import UserError
-    from odahu_argo.submit.secrets import connection_to_secret
-
-    manifests = read_manifests(files, folders)
-    problems, secrets = list(manifests.problems), []
-    for written in manifests.connections:
-        try:
-            secrets.append(connection_to_secret(written.manifest))
-        except UserError as error:
-            problems += [replace(problem, where=written.document.where()) for problem in error.problems]
-    if problems:
-        raise UserError(problems)
-    if not secrets:
-        raise UserError(
-            "there is no Connection among the manifests", hint="a connection is a document of kind Connection"
-        )
-    return secrets
-
-
-def _apply(connected: Cluster, secrets: list[Object]) -> None:
-    from odahu_argo.submit.connections import apply, check
-
-    _for_each(secrets, lambda secret: check(connected, secret))
-    for secret in secrets:
-        outcome = apply(connected, secret)
-        render.out(f"connection {_id(secret)} {'updated' if outcome == 'changed' else outcome}")
-
-
-def _for_each(secrets: list[Object], check: Callable[[Object], object]) -> None:
-    """Check all.
-
-    Raises:
-        UserError: with what is wrong with each.
-    """
-    from odahu_argo.errors import UserError
-
-    problems: list[Problem] = []
-    for secret in secrets:
-        try:
-            check(secret)
-        except UserError as error:
-            problems += error.problems
-    if problems:
-        raise UserError(problems)
-
-
-def _id(secret: Object) -> str:
-    from odahu_argo.submit.secrets import connection_id
-
-    return str(connection_id(secret))
+def _table(forms: list[dict[str, Any]], is_wide: bool) -> None:
+    render.table([*COLUMNS, *(MORE_COLUMNS if is_wide else ())], [_row(form, is_wide) for form in forms])
 
 
 def _row(form: dict[str, Any], is_wide: bool) -> list[str]:

@@ -54,7 +54,7 @@ def doctor_command(
     connected, settings = cluster(profile, namespace, context)
     plans = []
     if file or manifest_dir:
-        plans = plans_of(file, manifest_dir, training_id, settings, external_connection)
+        plans = plans_of(connected, file, manifest_dir, training_id, settings, external_connection)
     findings = check(connected, plans)
     if output is DoctorForm.JSON:
         render.as_json([asdict(finding) for finding in findings])

@@ -13,12 +13,21 @@ from odahu_argo.cli import render
 
 Items = Sequence[dict[str, Any]]
 FORMS = ("table", "wide", "json", "yaml", "jsonpath=EXPRESSION")
+CHANGES_FORMS = ("changes", *FORMS)
 
 
 def _known(form: str | None) -> str | None:
-    if form is not None and form.partition("=")[0] not in [each.partition("=")[0] for each in FORMS]:
-        raise typer.BadParameter(f"{form!r} is none of {', '.join(FORMS)}")
-    return render.in_form(form)
+    return render.in_form(form if form is None else _one_of(FORMS, form))
+
+
+def _known_of_changes(form: str) -> str:
+    return render.in_form(_one_of(CHANGES_FORMS, form))
+
+
+def _one_of(forms: Sequence[str], form: str) -> str:
+    if form.partition("=")[0] not in [each.partition("=")[0] for each in forms]:
+        raise typer.BadParameter(f"{form!r} is none of {', '.join(forms)}")
+    return form
 
 
 Form = Annotated[
@@ -31,6 +40,19 @@ Form = Annotated[
         metavar="|".join(FORMS),
         callback=_known,
         help="The form of what is shown. On a terminal a table, else YAML, as odahuflowctl did.",
+    ),
+]
+
+ChangesForm = Annotated[
+    str,
+    typer.Option(
+        "--output",
+        "-o",
+        "--format",
+        "--output-format",
+        metavar="|".join(CHANGES_FORMS),
+        callback=_known_of_changes,
+        help="A line for each change, or the resources as they are now.",
     ),
 ]
 

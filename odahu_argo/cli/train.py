@@ -69,7 +69,7 @@ def create_command(
     from odahu_argo.trainings.change import create
 
     connected, settings = cluster(profile, namespace, context)
-    plans = plans_of(file, manifest_dir, training_id, settings, external_connection)
+    plans = plans_of(connected, file, manifest_dir, training_id, settings, external_connection)
     preflight(connected, plans)
     if dry_run:
         _dry_run(connected, plans)
@@ -104,7 +104,7 @@ def edit_command(
     from odahu_argo.trainings.change import edit
 
     connected, settings = cluster(profile, namespace, context)
-    plans = plans_of(file, manifest_dir, training_id, settings, external_connection)
+    plans = plans_of(connected, file, manifest_dir, training_id, settings, external_connection)
     preflight(connected, plans)
     sent = [(plan.training_id, edit(connected, plan)) for plan in plans]
     _report(connected, settings, sent, wait, timeout)

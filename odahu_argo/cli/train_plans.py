@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 
 from odahu_argo.cli import render
 from odahu_argo.cli.options import read_manifests
+from odahu_argo.cli.resource import renamed
 
 if TYPE_CHECKING:
-    from odahu_argo.manifest.load import Manifests
     from odahu_argo.plan.model import Plan
     from odahu_argo.profile import Profile
     from odahu_argo.submit.cluster import Cluster
 
 
 def plans_of(
+    connected: Cluster,
     files: list[Path] | None,
     folders: list[Path] | None,
     training_id: str | None,
@@ -27,32 +28,14 @@ def plans_of(
 
     Raises:
         UserError: with every problem at once.
+        Unreachable: the API does not answer.
     """
-    from odahu_argo.plan.build import plan_trainings
+    from odahu_argo.trainings.planning import plan_on
 
     manifests = read_manifests(files, folders)
     if training_id and len(manifests.trainings) == 1:
-        manifests = _renamed(manifests, training_id)
-    return plan_trainings(manifests, settings.with_external(tuple(external or ())), training_id)
-
-
-def _renamed(manifests: Manifests, training_id: str) -> Manifests:
-    """With another id for the only training, as odahuflowctl did.
-
-    Raises:
-        UserError: the id is none.
-    """
-    from odahu_argo.errors import UserError
-    from odahu_argo.naming import ID_PATTERN
-
-    if not ID_PATTERN.fullmatch(training_id):
-        hint = "1 to 63 lowercase letters, digits and '-', a letter or digit at both ends"
-        raise UserError(f"--id: {training_id!r} is not a valid id", hint)
-    [only] = manifests.trainings
-    if only.manifest.id != training_id:
-        render.note(f"note: training {only.manifest.id} is submitted as {training_id}")
-    renamed = only.manifest.model_copy(update={"id": training_id})
-    return replace(manifests, trainings=(replace(only, manifest=renamed),))
+        manifests = replace(manifests, trainings=renamed("training", manifests.trainings, training_id))
+    return plan_on(connected, manifests, settings.with_external(tuple(external or ())), training_id)
 
 
 def preflight(connected: Cluster, plans: list[Plan]) -> None:

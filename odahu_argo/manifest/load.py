@@ -62,6 +62,7 @@ class Manifests:
 
     `skipped` are documents of kinds that odahu-argo has no use for, `warnings` what was understood although it is not quite
     right, `problems` what is wrong, and `refused` manifests that are there and cannot be used, by kind and id.
+    `registered` are toolchains that live where the trainings shall run; those among the manifests win over them.
     """
 
     trainings: tuple[Written[ModelTraining], ...] = ()
@@ -71,6 +72,7 @@ class Manifests:
     problems: tuple[Problem, ...] = ()
     refused: Mapping[tuple[str, str], Document] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
+    registered: tuple[ToolchainIntegration, ...] = ()
 
 
 def load(sources: Iterable[Path]) -> Manifests:

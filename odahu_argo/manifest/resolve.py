@@ -76,7 +76,9 @@ def _chosen(manifests: Manifests, training_id: str | None) -> tuple[list[Written
 
 
 def _toolchains(manifests: Manifests) -> dict[str, ToolchainIntegration]:
-    return BUILT_IN_TOOLCHAINS | {each.manifest.id: each.manifest for each in manifests.toolchains}
+    """What is among the manifests wins over what is registered, and that over what is built in."""
+    registered = {each.id: each for each in manifests.registered}
+    return BUILT_IN_TOOLCHAINS | registered | {each.manifest.id: each.manifest for each in manifests.toolchains}
 
 
 def _output(training: ModelTraining, profile: Profile) -> str:

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from odahu_argo import document
 from odahu_argo.errors import Problem, UserError
 from odahu_argo.manifest.load import Manifests, read_documents
-from odahu_argo.manifest.resolve import connection_names
-from odahu_argo.plan.build import plan_trainings
 from odahu_argo.plan.model import Plan
 from odahu_argo.profile import Profile
 from odahu_argo.server.source import Form
@@ -21,6 +19,7 @@ from odahu_argo.trainings.follow import follow as follow_training
 from odahu_argo.trainings.logs import Line, Missing, read_logs
 from odahu_argo.trainings.model import Training
 from odahu_argo.trainings.odahu_form import odahu_form
+from odahu_argo.trainings.planning import plan_on
 from odahu_argo.trainings.read import find_training, list_trainings
 from odahu_argo.trainings.watching import OutOfSight
 
@@ -81,14 +80,12 @@ class OnArgo:
                     yield f"out of sight: {why}"
 
     def _plan(self, body: object) -> Plan:
-        """The plan of the training. Its connections are Secrets of the namespace; what it needs there is looked at first.
+        """The plan of the training: connections and toolchain are the namespace's; what it needs there is seen first.
 
         Raises:
             UserError: with every mistake, or with everything on the cluster that is in its way.
         """
-        manifests = _manifests(body)
-        names = [name for each in manifests.trainings for name in connection_names(each.manifest, self.settings)]
-        [plan] = plan_trainings(manifests, self.settings.with_external(tuple(names)))
+        [plan] = plan_on(self.cluster, _manifests(body), self.settings)
         errors = [finding for finding in check(self.cluster, [plan]) if finding.level == "error"]
         if errors:
             raise UserError(Problem(f"{each.subject}: {each.message}", hint=each.hint) for each in errors)

@@ -38,6 +38,16 @@ def find(cluster: Cluster, kind: Kind, name: str) -> Object | None:
         return None
 
 
+def changed(found: Object) -> str:
+    """When the object was last changed, in UTC (RFC 3339): the newest time among its managers.
+
+    https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
+    """
+    metadata = found["metadata"]
+    times = [str(each.get("time") or "") for each in metadata.get("managedFields") or ()]
+    return max([*times, str(metadata.get("creationTimestamp") or "")])
+
+
 def _meaning(found: Object) -> dict[str, Any]:
     """What the object says, without its status and the API's bookkeeping."""
     metadata = {key: value for key, value in found["metadata"].items() if key not in _BOOKKEEPING}

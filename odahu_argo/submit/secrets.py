@@ -16,6 +16,7 @@ from odahu_argo.errors import UserError
 from odahu_argo.manifest.models import Connection
 from odahu_argo.manifest.plain_connection import OPEN_FIELDS, SECRET_FIELDS, plain_connection, secrets_as_written
 from odahu_argo.manifest.pull_secret import SECRET_KEY, SECRET_TYPE, docker_config
+from odahu_argo.submit.applying import changed
 from odahu_argo.submit.cluster import SECRET, Object
 from odahu_argo.uri import without_credentials
 
@@ -74,7 +75,7 @@ def fields_of(secret: Object) -> dict[str, str]:
 
 
 def connection_form(secret: Object, decrypted: bool = False) -> dict[str, Any]:
-    """The connection that a Secret holds, in the form of ODAHU's API: kind, id, createdAt and spec.
+    """The connection that a Secret holds, in the form of ODAHU's API: kind, id, times, spec and an empty status.
 
     Secret fields, and credentials in the URI, are masked unless `decrypted`. They are plain then, and where one could be
     taken for base64 the spec says `secretEncoding: plain`, so that the form is a manifest which gives the same Secret again.
@@ -92,8 +93,14 @@ def connection_form(secret: Object, decrypted: bool = False) -> dict[str, Any]:
         spec |= dict.fromkeys(secrets, MASK)
         if "uri" in spec:
             spec["uri"] = without_credentials(spec["uri"])
-    created = secret["metadata"].get("creationTimestamp", "")
-    return {"kind": "Connection", "id": connection_id(secret), "createdAt": created, "spec": spec}
+    return {
+        "kind": "Connection",
+        "id": connection_id(secret),
+        "createdAt": secret["metadata"].get("creationTimestamp", ""),
+        "updatedAt": changed(secret),
+        "spec": spec,
+        "status": {},
+    }
 
 
 def unknown_keys(secret: Object) -> list[str]:

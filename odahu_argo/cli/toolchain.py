@@ -1,0 +1,143 @@
+"""`odahu-argo toolchain-integration create|edit|get|delete`: toolchains on a cluster."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from odahu_argo.cli import render, resource
+from odahu_argo.cli.forms import ChangesForm, Form, age, show
+from odahu_argo.cli.options import Files, Folders, KubeContext, Namespace, ProfileFile, cluster
+from odahu_argo.cli.resource import IgnoreIfExists, IgnoreNotFound, ResourceKind
+
+if TYPE_CHECKING:
+    from odahu_argo.submit.cluster import Cluster
+
+app = typer.Typer(
+    name="toolchain-integration",
+    help="Toolchains on a cluster, beside those that are built in. `ti` is short for it.",
+    no_args_is_help=True,
+)
+
+KnownId = Annotated[str | None, typer.Option("--id", "--ti-id", help="Only this toolchain.")]
+NewId = Annotated[
+    str | None,
+    typer.Option(
+        "--id", "--ti-id", help="The toolchain to take; of a single one, the id to give it instead of its own."
+    ),
+]
+COLUMNS = ("ID", "ENTRYPOINT", "IMAGE", "AGE")
+
+
+@app.command("get")
+def get_command(
+    toolchain: KnownId = None,
+    output: Form = None,
+    profile: ProfileFile = None,
+    namespace: Namespace = None,
+    context: KubeContext = None,
+) -> None:
+    """Show the toolchains that trainings can name: the cluster's, and those built in, which have no age.
+
+    Example: odahu-argo ti get --id mlflow -o yaml
+    """
+    from odahu_argo.submit.toolchains import get_toolchain, list_toolchains
+
+    connected, _ = cluster(profile, namespace, context)
+    forms = list_toolchains(connected) if toolchain is None else [get_toolchain(connected, toolchain)]
+    show(forms, output, lambda is_wide: _table(forms, is_wide))
+
+
+@app.command("create")
+def create_command(
+    file: Files = None,
+    manifest_dir: Folders = None,
+    new_id: NewId = None,
+    ignore_if_exists: IgnoreIfExists = False,
+    output: ChangesForm = "changes",
+    profile: ProfileFile = None,
+    namespace: Namespace = None,
+    context: KubeContext = None,
+) -> None:
+    """Create toolchains that are not there yet. One called like a built-in one takes its place.
+
+    Example: odahu-argo ti create -f toolchain.yaml
+    """
+    kind = toolchain_kind()
+    objects = resource.read_objects(kind, file, manifest_dir, new_id)
+    connected, _ = cluster(profile, namespace, context)
+    resource.create(connected, kind, objects, ignore_if_exists, output)
+
+
+@app.command("edit")
+def edit_command(
+    file: Files = None,
+    manifest_dir: Folders = None,
+    new_id: NewId = None,
+    output: ChangesForm = "changes",
+    profile: ProfileFile = None,
+    namespace: Namespace = None,
+    context: KubeContext = None,
+) -> None:
+    """Bring toolchains up to date that are there. Trainings that run are not touched.
+
+    Example: odahu-argo ti edit -f toolchain.yaml
+    """
+    kind = toolchain_kind()
+    objects = resource.read_objects(kind, file, manifest_dir, new_id)
+    connected, _ = cluster(profile, namespace, context)
+    resource.edit(connected, kind, objects, output)
+
+
+@app.command("delete")
+def delete_command(
+    toolchain: KnownId = None,
+    file: Files = None,
+    ignore_not_found: IgnoreNotFound = False,
+    profile: ProfileFile = None,
+    namespace: Namespace = None,
+    context: KubeContext = None,
+) -> None:
+    """Delete a toolchain from the cluster. Trainings that run go on; a built-in one of that id counts again.
+
+    Example: odahu-argo ti delete --id wine-trainer
+    """
+    connected, _ = cluster(profile, namespace, context)
+    resource.delete(connected, toolchain_kind(), toolchain, file, ignore_not_found)
+
+
+def toolchain_kind() -> ResourceKind:
+    """Toolchains, for the commands that are the same for all that is kept on a cluster."""
+    from odahu_argo.submit import toolchains
+
+    def delete(connected: Cluster, name: str) -> list[str]:
+        toolchains.delete(connected, name)
+        return []
+
+    return ResourceKind(
+        word="toolchain",
+        kind="ToolchainIntegration",
+        among=lambda manifests: manifests.toolchains,
+        to_object=toolchains.toolchain_to_config_map,
+        id=toolchains.toolchain_id,
+        check=toolchains.check,
+        require=toolchains.require_known,
+        create=toolchains.create,
+        apply=toolchains.apply,
+        find=toolchains.find_toolchain,
+        delete=delete,
+        form=toolchains.get_toolchain,
+        table=_table,
+    )
+
+
+def _table(forms: list[dict[str, Any]], is_wide: bool) -> None:
+    from odahu_argo.trainings.read import now
+
+    rows = []
+    for form in forms:
+        spec = form["spec"]
+        row = [form["id"], spec["entrypoint"], spec.get("defaultImage", ""), age(form["createdAt"], now())]
+        rows.append([*row, ", ".join(spec.get("additionalEnvironments", {}))] if is_wide else row)
+    render.table([*COLUMNS, *(["ENVIRONMENT"] if is_wide else [])], rows)
