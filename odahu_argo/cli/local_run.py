@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +17,7 @@ from odahu_argo.cli import render
 from odahu_argo.cli.options import ExternalConnections, Files, Folders, ProfileFile, TrainingId, read
 
 if TYPE_CHECKING:
+    from odahu_argo.local.events import Event
     from odahu_argo.local.home import Home
     from odahu_argo.local.records import Training
     from odahu_argo.manifest.models import Connection
@@ -49,6 +50,9 @@ def run_command(
     output: Annotated[
         RunForm, typer.Option("--output", "-o", callback=render.in_form, help="The form of the result.")
     ] = RunForm.TEXT,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Do not show the steps' lines; `local train logs` does.")
+    ] = False,
 ) -> None:
     """Run a training's steps as processes of this machine, with MLflow in a local SQLite store.
 
@@ -66,8 +70,9 @@ def run_command(
     connections, plan = _plan(training_id, file, manifest_dir, profile, external_connection)
     home = Home.from_environment()
     render.note(for_the_cluster(plan))
+    shown = nullcontext(_say_nothing) if quiet else show([step.name for step in plan.steps])
     try:
-        with _signals_interrupt(), show([step.name for step in plan.steps]) as listener:
+        with _signals_interrupt(), shown as listener:
             ended = run(plan, connections, home, output_dir=output_dir, resume=resume, listener=listener)
     except KeyboardInterrupt:
         recorded = Store(home.trainings).get(plan.training_id)
@@ -93,6 +98,10 @@ def require_packages() -> None:
             f"training on this machine needs packages that are not installed: {', '.join(missing)}",
             hint="pip install 'odahu-argo[runner]'",
         )
+
+
+def _say_nothing(event: Event) -> None:
+    pass
 
 
 def _plan(

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from odahu_argo.cli import render
-from odahu_argo.cli.options import KubeContext, Namespace, ProfileFile, cluster
+from odahu_argo.cli.options import Folders, KubeContext, Namespace, ProfileFile, cluster
 
 _PACKAGES = ("fastapi", "fastapi_offline", "jwt", "prometheus_client", "uvicorn")
 
@@ -17,9 +17,14 @@ _PACKAGES = ("fastapi", "fastapi_offline", "jwt", "prometheus_client", "uvicorn"
 def server_command(
     host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="The port; 0 takes a free one.")] = 5000,
-    local: Annotated[bool, typer.Option("--local", help="Show the trainings of this machine instead.")] = False,
+    local: Annotated[bool, typer.Option("--local", help="Train on this machine instead of a cluster.")] = False,
+    manifest_dir: Folders = None,
     token_file: Annotated[
         Path | None, typer.Option("--token-file", help="A file with the bearer token that callers must have.")
+    ] = None,
+    decrypt_token_file: Annotated[
+        Path | None,
+        typer.Option("--decrypt-token-file", help="A file with the bearer token that may see secret values as well."),
     ] = None,
     oidc_jwks: Annotated[
         str | None,
@@ -27,6 +32,12 @@ def server_command(
     ] = None,
     oidc_audience: Annotated[str | None, typer.Option("--oidc-audience", help="The audience of those tokens.")] = None,
     oidc_issuer: Annotated[str | None, typer.Option("--oidc-issuer", help="The issuer of those tokens.")] = None,
+    decrypt_role: Annotated[
+        str | None, typer.Option("--decrypt-role", help="The role in those tokens that may see secret values.")
+    ] = None,
+    oidc_role_claim: Annotated[
+        str, typer.Option("--oidc-role-claim", metavar="CLAIM", help="The claim that has the roles; a path by dots.")
+    ] = "realm_access.roles",
     profile: ProfileFile = None,
     namespace: Namespace = None,
     context: KubeContext = None,
@@ -49,19 +60,24 @@ def server_command(
         raise UserError(
             "--local takes no --namespace and --context", hint="trainings of this machine are in no cluster"
         )
-    from odahu_argo.server.serve import make_guard, require_loopback_or_guard, serve
+    if manifest_dir and not local:
+        raise UserError(
+            "--manifest-dir belongs to --local", hint="on a cluster connections are kept by odahu-argo conn apply"
+        )
+    from odahu_argo.server.serve import OidcSettings, make_guard, require_loopback_or_guard, serve
 
-    guard = make_guard(token_file, oidc_jwks, oidc_audience, oidc_issuer)
+    oidc = OidcSettings(oidc_jwks, oidc_audience, oidc_issuer, decrypt_role, oidc_role_claim)
+    guard = make_guard(token_file, decrypt_token_file, oidc)
     require_loopback_or_guard(host, guard)
     if local:
         from odahu_argo.cli.local_run import require_packages
         from odahu_argo.local.home import Home
-        from odahu_argo.server.on_this_machine import OnThisMachine
+        from odahu_argo.server.this_machine import this_machine
 
         require_packages()
-        serve(OnThisMachine(Home.from_environment()), guard, host, port, render.note)
+        source = this_machine(Home.from_environment(), manifest_dir or [], profile)
     else:
-        from odahu_argo.server.on_argo import OnArgo
+        from odahu_argo.server.argo import argo
 
-        connected, settings = cluster(profile, namespace, context)
-        serve(OnArgo(connected, settings), guard, host, port, render.note)
+        source = argo(*cluster(profile, namespace, context))
+    serve(source, guard, host, port, render.note)

@@ -41,6 +41,7 @@ def fresh(plan: Plan, home: Home, output: str) -> Training:
         updated=time,
         digest=digest(plan),
         output=output,
+        spec=json.dumps(plan.spec),
         steps=tuple(StepRecord(step.name) for step in plan.steps),
     )
 

@@ -51,6 +51,11 @@ class Home:
         return cls(root)
 
     @property
+    def environment(self) -> dict[str, str]:
+        """The variable by which another process finds this home."""
+        return {HOME_VARIABLE: str(self.root)}
+
+    @property
     def trainings(self) -> Path:
         """The store of trainings, an SQLite file."""
         return self.root / "trainings.db"

@@ -25,13 +25,13 @@ def training_lock(home: Home, training_id: str) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
-    _make_folder(home)
+    make_home(home)
     lock = FileLock(home.locks / f"{training_id}.lock")
     try:
         lock.acquire(timeout=_PATIENCE, poll_interval=0.05)
     except Timeout:
         raise UserError(
-            f"training {training_id!r} is running already, in process {_holder(home, training_id)}",
+            f"training {training_id!r} is running already, in process {holder(home, training_id) or '(not known)'}",
             hint="wait for it, or stop that process",
         ) from None
     try:
@@ -75,6 +75,14 @@ def read_trainings(home: Home) -> list[Training]:
     return [_as_it_is(home, training) for training in Store(home.trainings).all()]
 
 
+def holder(home: Home, training_id: str) -> int | None:
+    """The process that holds the training, or held it last; None where that is not known."""
+    try:
+        return int(_pid_file(home, training_id).read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
+
+
 def _as_it_is(home: Home, training: Training) -> Training:
     if not training.is_live or is_held(home, training.id):
         return training
@@ -82,7 +90,12 @@ def _as_it_is(home: Home, training: Training) -> Training:
     return latest.lost() if latest.is_live else latest
 
 
-def _make_folder(home: Home) -> None:
+def make_home(home: Home) -> None:
+    """Make the home's folders where they are not there yet.
+
+    Raises:
+        UserError: that cannot be done.
+    """
     try:
         home.root.mkdir(parents=True, exist_ok=True, mode=0o700)
         home.locks.mkdir(exist_ok=True)
@@ -94,10 +107,3 @@ def _make_folder(home: Home) -> None:
 
 def _pid_file(home: Home, training_id: str) -> Path:
     return home.locks / f"{training_id}.pid"
-
-
-def _holder(home: Home, training_id: str) -> str:
-    try:
-        return _pid_file(home, training_id).read_text(encoding="ascii")
-    except OSError:
-        return "(not known)"

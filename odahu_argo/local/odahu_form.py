@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from odahu_argo.local.home import Home
@@ -16,10 +17,7 @@ def odahu_form(training: Training, home: Home) -> dict[str, Any]:
         "id": training.id,
         "createdAt": training.created,
         "updatedAt": training.updated,
-        "spec": {
-            "model": {"name": training.model_name, "version": training.model_version},
-            "toolchain": training.toolchain,
-        },
+        "spec": _spec(training),
         "status": {
             "state": training.state,
             "reason": training.reason,
@@ -42,3 +40,10 @@ def odahu_form(training: Training, home: Home) -> dict[str, Any]:
             },
         },
     }
+
+
+def _spec(training: Training) -> dict[str, Any]:
+    if training.spec:
+        return dict(json.loads(training.spec))
+    model = {"name": training.model_name, "version": training.model_version}
+    return {"model": model, "toolchain": training.toolchain}

@@ -29,7 +29,8 @@ class StepRecord:
 class Training:
     """One training: its last run. Times are UTC in ISO 8601.
 
-    `digest` tells plans apart, `output` is the address that its zip goes to.
+    `digest` tells plans apart, `output` is the address that its zip goes to, `spec` what the manifest says, as JSON; it is
+    empty for trainings of before that was kept.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Training:
     run_id: str = ""
     artifact_name: str = ""
     commit_id: str = ""
+    spec: str = ""
     steps: tuple[StepRecord, ...] = ()
 
     @property

@@ -13,7 +13,7 @@ from typing import Any
 from odahu_argo.errors import ServiceFault, UserError
 from odahu_argo.local.records import StepRecord, Training
 
-VERSION = 1
+VERSION = 2
 _BUSY = 30.0
 """Seconds to wait for another process that is writing."""
 _TABLES = """
@@ -21,7 +21,7 @@ CREATE TABLE training (
     id TEXT PRIMARY KEY, model_name TEXT NOT NULL, model_version TEXT NOT NULL, toolchain TEXT NOT NULL,
     state TEXT NOT NULL, created TEXT NOT NULL, updated TEXT NOT NULL, digest TEXT NOT NULL, output TEXT NOT NULL,
     reason TEXT NOT NULL, exit_code INTEGER, run_id TEXT NOT NULL, artifact_name TEXT NOT NULL,
-    commit_id TEXT NOT NULL
+    commit_id TEXT NOT NULL, spec TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE TABLE step (
     training TEXT NOT NULL REFERENCES training (id) ON DELETE CASCADE, position INTEGER NOT NULL, name TEXT NOT NULL,
@@ -127,6 +127,9 @@ def _prepare(db: sqlite3.Connection, file: Path) -> None:
     if version == 0:
         for statement in _TABLES.split(";"):
             db.execute(statement)
+    if version == 1:
+        db.execute("ALTER TABLE training ADD COLUMN spec TEXT NOT NULL DEFAULT ''")
+    if version < VERSION:
         db.execute(f"PRAGMA user_version = {VERSION}")
 
 

@@ -1,15 +1,16 @@
-"""Who may ask: bearer tokens, as one fixed token or as JSON Web Tokens of an OpenID provider."""
+"""Who may ask: bearer tokens, as fixed tokens or as JSON Web Tokens of an OpenID provider."""
 
 from __future__ import annotations
 
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
-from odahu_argo.errors import ServiceFault, UserError
+from fastapi import Request
 
-if TYPE_CHECKING:
-    from jwt import PyJWKClient
+from odahu_argo.errors import UserError
+from odahu_argo.server.provider_keys import ProviderKeys
 
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 """Asymmetric ones only: a key of the JWKS is public, and must never serve as the secret of an HMAC."""
@@ -19,67 +20,124 @@ class NotAuthenticated(UserError):
     """No token, or one that is not accepted."""
 
 
+class NotPermitted(UserError):
+    """The caller is known, and may not do this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whoever asks, and whether secret values may be shown to them."""
+
+    may_decrypt: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Oidc:
-    """Tokens that a key of the provider's JWKS has signed, for this audience, by this issuer, not expired."""
+    """Tokens that a key of the provider's JWKS has signed, for this audience, by this issuer, not expired.
 
-    keys: PyJWKClient
+    Who has `decrypt_role` among the roles in the claim `role_claim` may see secret values; without one, nobody.
+    """
+
+    keys: ProviderKeys
     audience: str
     issuer: str
+    decrypt_role: str | None = None
+    role_claim: str = "realm_access.roles"
 
-    def accepts(self, token: str) -> bool:
-        """Whether the token is good now.
+    def caller(self, token: str) -> Caller | None:
+        """Who has sent the token; None where it is not good now.
 
         Raises:
             ServiceFault: the provider's keys cannot be fetched.
         """
+        claims = self._claims(token)
+        if claims is None:
+            return None
+        return Caller(self.decrypt_role is not None and self.decrypt_role in _roles(claims, self.role_claim))
+
+    def _claims(self, token: str) -> Mapping[str, Any] | None:
         import jwt
 
         try:
-            key = self.keys.get_signing_key_from_jwt(token)
-            required = ["exp", "aud", "iss"]
-            jwt.decode(
+            key = self.keys.find(jwt.get_unverified_header(token).get("kid"))
+            if key is None:
+                return None
+            return jwt.decode(
                 token,
                 key,
                 algorithms=ALGORITHMS,
                 audience=self.audience,
                 issuer=self.issuer,
-                options={"require": required},
+                options={"require": ["exp", "aud", "iss"]},
             )
-        except jwt.PyJWKClientConnectionError as error:
-            raise ServiceFault("the keys that tokens are checked with cannot be fetched") from error
-        except jwt.PyJWTError:
-            return False
-        return True
+        except (jwt.PyJWTError, ValueError, RecursionError):
+            return None
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Lets in whoever has the fixed token, or a token of the provider; with neither configured, everyone."""
+    """Lets in whoever has a fixed token, or a token of the provider; without `token` and `oidc`, everyone.
+
+    Only `decrypt_token`, or the provider's role for it, gives the right to see secret values.
+    """
 
     token: str | None = None
     oidc: Oidc | None = None
+    decrypt_token: str | None = None
 
     @property
     def is_open(self) -> bool:
         """Whether everyone is let in."""
         return self.token is None and self.oidc is None
 
-    def check(self, authorization: str | None) -> None:
-        """See that the request's Authorization header (RFC 6750) is good.
+    @property
+    def takes_tokens(self) -> bool:
+        """Whether a token makes any difference."""
+        return not self.is_open or self.decrypt_token is not None
+
+    def check(self, authorization: str | None) -> Caller:
+        """Who has sent a request with this Authorization header (RFC 6750).
 
         Raises:
-            NotAuthenticated: it is not.
+            NotAuthenticated: the header is not good.
             ServiceFault: that cannot be told now.
         """
+        scheme, _, rest = (authorization or "").partition(" ")
+        given = rest.strip() if scheme.lower() == "bearer" else ""
+        if given and _is(given, self.decrypt_token):
+            return Caller(may_decrypt=True)
         if self.is_open:
-            return
-        scheme, _, token = (authorization or "").partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
+            return Caller()
+        if not given:
             raise NotAuthenticated("a bearer token is needed")
-        given = token.strip()
-        if self.token is not None and hmac.compare_digest(given.encode(), self.token.encode()):
-            return
-        if self.oidc is not None and self.oidc.accepts(given):
-            return
-        raise NotAuthenticated("the bearer token is not accepted")
+        if _is(given, self.token):
+            return Caller()
+        found = self.oidc.caller(given) if self.oidc is not None else None
+        if found is None:
+            raise NotAuthenticated("the bearer token is not accepted")
+        return found
+
+    def let_in(self, request: Request) -> None:
+        """Check the request, as a dependency of routes; `caller` tells those who it was."""
+        request.state.caller = self.check(request.headers.get("authorization"))
+
+
+def caller(request: Request) -> Caller:
+    """Who has sent the request, which a guard has let in."""
+    found: Caller = request.state.caller
+    return found
+
+
+def _is(given: str, expected: str | None) -> bool:
+    return expected is not None and hmac.compare_digest(given.encode(), expected.encode())
+
+
+def _roles(claims: Mapping[str, Any], name: str) -> list[str]:
+    """The roles in the claim of that name, or on that path of claims in claims. One role may stand alone as text."""
+    found: Any = claims.get(name)
+    if found is None:
+        found = claims
+        for part in name.split("."):
+            found = found.get(part) if isinstance(found, Mapping) else None
+    roles = found if isinstance(found, list) else [found]
+    return [role for role in roles if isinstance(role, str)]

@@ -6,38 +6,60 @@ import ipaddress
 import socket
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from odahu_argo.errors import ServiceFault, UserError
 from odahu_argo.server.guard import Guard, Oidc
-from odahu_argo.server.source import Trainings
+from odahu_argo.server.provider_keys import ProviderKeys
+from odahu_argo.server.source import Source
 
 SHORTEST_TOKEN = 16
 """Characters."""
 _GRACE = 5
 """Seconds that answers in progress have when the server is stopped."""
-_PATIENCE = 5
-"""Seconds to wait for the provider's keys."""
 
 
-def make_guard(
-    token_file: Path | None, oidc_jwks: str | None, oidc_audience: str | None, oidc_issuer: str | None
-) -> Guard:
-    """Who is let in.
+@dataclass(frozen=True, slots=True)
+class OidcSettings:
+    """An OpenID provider as the operator names it: the first three together or none; the role needs them."""
+
+    jwks: str | None = None
+    audience: str | None = None
+    issuer: str | None = None
+    decrypt_role: str | None = None
+    role_claim: str = "realm_access.roles"
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no provider is named."""
+        return not any((self.jwks, self.audience, self.issuer, self.decrypt_role))
+
+
+def make_guard(token_file: Path | None, decrypt_token_file: Path | None, oidc: OidcSettings) -> Guard:
+    """Who is let in, and who may see secret values.
 
     Raises:
-        UserError: the token cannot be read or is too short, or of the three settings of OpenID some are missing.
+        UserError: a token cannot be read or is too short, or of the settings of OpenID some are missing.
     """
-    oidc = None
-    if any((oidc_jwks, oidc_audience, oidc_issuer)):
-        if not (oidc_jwks and oidc_audience and oidc_issuer):
-            raise UserError("--oidc-jwks, --oidc-audience and --oidc-issuer belong together", hint="give all three")
-        if not oidc_jwks.startswith(("https://", "http://")):
-            raise UserError(f"--oidc-jwks: {oidc_jwks!r} is no address", hint="https://idp.example.org/keys")
-        from jwt import PyJWKClient
+    token = None if token_file is None else _token("--token-file", token_file)
+    decrypt_token = None if decrypt_token_file is None else _token("--decrypt-token-file", decrypt_token_file)
+    if token is not None and token == decrypt_token:
+        raise UserError(
+            "--token-file and --decrypt-token-file hold the same token, so everyone could see secret values",
+            hint="give two different ones",
+        )
+    return Guard(token, None if oidc.is_empty else _provider(oidc), decrypt_token)
 
-        oidc = Oidc(PyJWKClient(oidc_jwks, timeout=_PATIENCE), oidc_audience, oidc_issuer)
-    return Guard(None if token_file is None else _token(token_file), oidc)
+
+def _provider(oidc: OidcSettings) -> Oidc:
+    if not (oidc.jwks and oidc.audience and oidc.issuer):
+        raise UserError("--oidc-jwks, --oidc-audience and --oidc-issuer belong together", hint="give all three")
+    address = urlsplit(oidc.jwks)
+    if address.scheme not in ("https", "http") or not address.hostname:
+        raise UserError(f"--oidc-jwks: {oidc.jwks!r} is no address", hint="https://idp.example.org/keys")
+    return Oidc(ProviderKeys(oidc.jwks), oidc.audience, oidc.issuer, oidc.decrypt_role, oidc.role_claim)
 
 
 def require_loopback_or_guard(host: str, guard: Guard) -> None:
@@ -53,7 +75,7 @@ def require_loopback_or_guard(host: str, guard: Guard) -> None:
         )
 
 
-def serve(trainings: Trainings, guard: Guard, host: str, port: int, tell: Callable[[str], None]) -> None:
+def serve(source: Source, guard: Guard, host: str, port: int, tell: Callable[[str], None]) -> None:
     """Answer until the process is told to end. Port 0 takes a free one; `tell` is given the address.
 
     Raises:
@@ -65,7 +87,7 @@ def serve(trainings: Trainings, guard: Guard, host: str, port: int, tell: Callab
     from odahu_argo.server.app import build_app
 
     require_loopback_or_guard(host, guard)
-    app = build_app(trainings, guard)
+    app = build_app(source, guard)
     with closing(_listen(host, port)) as listening:
         shown = f"[{host}]" if ":" in host else host
         tell(f"listening on http://{shown}:{listening.getsockname()[1]}/swagger/index.html")
@@ -89,13 +111,13 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _token(file: Path) -> str:
+def _token(option: str, file: Path) -> str:
     try:
         token = file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"--token-file: {file} cannot be read", hint="name a text file with the token in it") from error
+        raise UserError(f"{option}: {file} cannot be read", hint="name a text file with the token in it") from error
     if len(token) < SHORTEST_TOKEN:
         raise UserError(
-            f"--token-file: the token in {file} has fewer than {SHORTEST_TOKEN} characters", hint="openssl rand -hex 32"
+            f"{option}: the token in {file} has fewer than {SHORTEST_TOKEN} characters", hint="openssl rand -hex 32"
         )
     return token

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from odahu_argo.errors import UserError
 
 Form = dict[str, Any]
-"""A training in the form of ODAHU's API."""
+"""A training, connection or toolchain in the form of ODAHU's API."""
 
 
 class NotAllowed(UserError):
@@ -25,13 +26,60 @@ class Trainings(Protocol):
         """One training."""
 
     def create(self, body: object) -> Form:
-        """Start a training from a ModelTraining as JSON has it. UserError with every mistake, AlreadyExists, NotAllowed."""
+        """Start a training from a ModelTraining as JSON has it. UserError with every mistake, AlreadyExists."""
 
     def update(self, body: object) -> Form:
-        """Run a training anew. UserError with every mistake, NotAllowed."""
+        """Run a training anew. UserError with every mistake."""
 
     def delete(self, training_id: str) -> None:
-        """Remove a training. NotAllowed."""
+        """Remove a training; one that goes on is stopped."""
 
     def log(self, training_id: str, follow: bool) -> Iterator[str]:
         """Its lines, without line breaks; NotFound before the first is asked for."""
+
+
+class Connections(Protocol):
+    """Connections by id; their secret values are masked but where `decrypted` asks for them. Faults as for trainings."""
+
+    def all(self) -> list[Form]:
+        """Every connection, by id."""
+
+    def get(self, connection_id: str, decrypted: bool = False) -> Form:
+        """One connection."""
+
+    def create(self, body: object) -> Form:
+        """Keep a new connection. UserError, AlreadyExists, NotAllowed."""
+
+    def update(self, body: object) -> Form:
+        """Replace a connection. UserError, NotAllowed."""
+
+    def delete(self, connection_id: str) -> None:
+        """Remove a connection. UserError where it is vital, NotAllowed."""
+
+
+class Toolchains(Protocol):
+    """Toolchains by id. Faults as for trainings."""
+
+    def all(self) -> list[Form]:
+        """Every toolchain, by id."""
+
+    def get(self, toolchain_id: str) -> Form:
+        """One toolchain."""
+
+    def create(self, body: object) -> Form:
+        """Keep a new toolchain. UserError, AlreadyExists, NotAllowed."""
+
+    def update(self, body: object) -> Form:
+        """Replace a toolchain. UserError, NotAllowed."""
+
+    def delete(self, toolchain_id: str) -> None:
+        """Remove a toolchain. NotAllowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """All that the API stands on."""
+
+    trainings: Trainings
+    connections: Connections
+    toolchains: Toolchains

@@ -9,7 +9,7 @@ from odahu_argo.errors import UserError
 from odahu_argo.submit import applying
 from odahu_argo.submit.applying import Outcome
 from odahu_argo.submit.cluster import SECRET, WORKFLOW, AlreadyExists, Cluster, Denied, NotFound, Object
-from odahu_argo.submit.secrets import connection_id
+from odahu_argo.submit.secrets import connection_id, fields_of
 
 _ENDED = ("Succeeded", "Failed", "Error")
 """Argo's phases after which nothing more is run."""
@@ -78,8 +78,11 @@ def delete(cluster: Cluster, wanted: str) -> list[str]:
 
     Raises:
         NotFound: there is none.
+        UserError: it says that it is vital; ODAHU's API refused that as well.
     """
     secret = find_connection(cluster, wanted)
+    if fields_of(secret).get("vital") == "true":
+        raise UserError(f"connection {wanted!r} is vital, it cannot be deleted", hint="set `vital: false` in it first")
     users = _users(cluster, secret["metadata"]["name"])
     cluster.delete(SECRET, secret["metadata"]["name"], secret["metadata"]["uid"])
     return users

@@ -35,12 +35,7 @@ def connection_to_secret(connection: Connection) -> Object:
     """
     _require_unmasked(connection)
     spec = connection.spec
-    fields = {
-        **plain_connection(connection).fields,
-        "description": spec.description,
-        "webUILink": spec.web_ui_link,
-        "vital": "true" if spec.vital else "",
-    }
+    fields = connection_fields(connection)
     pulls_images = spec.type in ("docker", "ecr")
     if pulls_images:
         fields[SECRET_KEY] = docker_config(connection)
@@ -60,6 +55,21 @@ def connection_to_secret(connection: Connection) -> Object:
     }
 
 
+def connection_fields(connection: Connection) -> dict[str, str]:
+    """All fields of a connection, plain, those for people included; one that is not given may be empty.
+
+    Raises:
+        UserError: a field cannot be read.
+    """
+    spec = connection.spec
+    for_people = {
+        "description": spec.description,
+        "webUILink": spec.web_ui_link,
+        "vital": "true" if spec.vital else "",
+    }
+    return {**plain_connection(connection).fields, **for_people}
+
+
 def connection_id(secret: Object) -> str | None:
     """The connection that a Secret holds; None where it holds none."""
     name = str(secret["metadata"]["name"])
@@ -75,12 +85,23 @@ def fields_of(secret: Object) -> dict[str, str]:
 
 
 def connection_form(secret: Object, decrypted: bool = False) -> dict[str, Any]:
-    """The connection that a Secret holds, in the form of ODAHU's API: kind, id, times, spec and an empty status.
+    """The connection that a Secret holds, in the form of ODAHU's API: kind, id, createdAt, updatedAt, spec and status.
 
     Secret fields, and credentials in the URI, are masked unless `decrypted`. They are plain then, and where one could be
     taken for base64 the spec says `secretEncoding: plain`, so that the form is a manifest which gives the same Secret again.
     """
-    fields = {**_of_docker(secret), **fields_of(secret)}
+    return {
+        "kind": "Connection",
+        "id": connection_id(secret),
+        "createdAt": secret["metadata"].get("creationTimestamp", ""),
+        "updatedAt": changed(secret),
+        "spec": spec_form({**_of_docker(secret), **fields_of(secret)}, decrypted),
+        "status": {"secretName": secret["metadata"]["name"]},
+    }
+
+
+def spec_form(fields: Mapping[str, str], decrypted: bool) -> dict[str, Any]:
+    """The spec of a connection with these plain fields, as `connection_form` has it."""
     spec: dict[str, Any] = {name: fields[name] for name in (*OPEN_FIELDS, *FOR_PEOPLE) if fields.get(name)}
     secrets = {name: fields[name] for name in SECRET_FIELDS if fields.get(name)}
     if "vital" in spec:
@@ -93,14 +114,7 @@ def connection_form(secret: Object, decrypted: bool = False) -> dict[str, Any]:
         spec |= dict.fromkeys(secrets, MASK)
         if "uri" in spec:
             spec["uri"] = without_credentials(spec["uri"])
-    return {
-        "kind": "Connection",
-        "id": connection_id(secret),
-        "createdAt": secret["metadata"].get("creationTimestamp", ""),
-        "updatedAt": changed(secret),
-        "spec": spec,
-        "status": {},
-    }
+    return spec
 
 
 def unknown_keys(secret: Object) -> list[str]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from odahu_argo import document
 from odahu_argo.errors import Problem, UserError
-from odahu_argo.manifest.load import Manifests, read_documents
 from odahu_argo.plan.model import Plan
 from odahu_argo.profile import Profile
+from odahu_argo.server.requests import as_manifest
 from odahu_argo.server.source import Form
 from odahu_argo.submit.cluster import Cluster
 from odahu_argo.submit.preflight import check
@@ -23,13 +21,9 @@ from odahu_argo.trainings.planning import plan_on
 from odahu_argo.trainings.read import find_training, list_trainings
 from odahu_argo.trainings.watching import OutOfSight
 
-BODY = "body"
-ANSWERED = {"status", "createdAt", "updatedAt"}
-"""What an answer has beside a manifest's fields, and a client may send back."""
-
 
 @dataclass(frozen=True, slots=True)
-class OnArgo:
+class TrainingsOnArgo:
     """The trainings of the cluster's namespace, planned by the site's settings."""
 
     cluster: Cluster
@@ -85,19 +79,8 @@ class OnArgo:
         Raises:
             UserError: with every mistake, or with everything on the cluster that is in its way.
         """
-        [plan] = plan_on(self.cluster, _manifests(body), self.settings)
+        [plan] = plan_on(self.cluster, as_manifest(body, "ModelTraining"), self.settings)
         errors = [finding for finding in check(self.cluster, [plan]) if finding.level == "error"]
         if errors:
             raise UserError(Problem(f"{each.subject}: {each.message}", hint=each.hint) for each in errors)
         return plan
-
-
-def _manifests(body: object) -> Manifests:
-    """The body as a manifest; `kind` may be left out, as ODAHU's clients do."""
-    if not isinstance(body, dict):
-        raise UserError("the body is no ModelTraining", hint='send a JSON object with "id" and "spec"')
-    if body.get("kind", "ModelTraining") != "ModelTraining":
-        raise UserError(f"kind: {str(body['kind'])[:63]!r} is not ModelTraining")
-    fields = {name: value for name, value in body.items() if name not in ANSWERED}
-    text = json.dumps({"kind": "ModelTraining", **fields})
-    return read_documents(document.parse(text, BODY))

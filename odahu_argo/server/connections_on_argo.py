@@ -1,0 +1,56 @@
+"""The connections of a cluster's namespace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from odahu_argo.errors import UserError
+from odahu_argo.manifest.models import Connection
+from odahu_argo.server.odahu_encoding import as_base64
+from odahu_argo.server.requests import as_manifest
+from odahu_argo.server.source import Form
+from odahu_argo.submit import connections
+from odahu_argo.submit.cluster import Cluster
+from odahu_argo.submit.secrets import connection_form, connection_to_secret
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionsOnArgo:
+    """The Secrets `connection-<id>` of the cluster's namespace, as `odahu-argo conn` keeps them."""
+
+    cluster: Cluster
+
+    def all(self) -> list[Form]:
+        """Every connection, by id."""
+        return [as_base64(connection_form(secret)) for secret in connections.list_connections(self.cluster)]
+
+    def get(self, connection_id: str, decrypted: bool = False) -> Form:
+        """One connection."""
+        return as_base64(connection_form(connections.find_connection(self.cluster, connection_id), decrypted))
+
+    def create(self, body: object) -> Form:
+        """Keep a new connection."""
+        connection = _connection(body)
+        connections.create(self.cluster, connection_to_secret(connection))
+        return self.get(connection.id)
+
+    def update(self, body: object) -> Form:
+        """Replace a connection."""
+        connection = _connection(body)
+        secret = connection_to_secret(connection)
+        connections.find_connection(self.cluster, connection.id)
+        connections.check(self.cluster, secret)
+        connections.apply(self.cluster, secret)
+        return self.get(connection.id)
+
+    def delete(self, connection_id: str) -> None:
+        """Remove a connection; trainings that go on and mount it will not start their next step."""
+        connections.delete(self.cluster, connection_id)
+
+
+def _connection(body: object) -> Connection:
+    manifests = as_manifest(body, "Connection")
+    if manifests.problems:
+        raise UserError(manifests.problems)
+    [written] = manifests.connections
+    return written.manifest

@@ -1,0 +1,75 @@
+"""Errors as answers: ODAHU's form `{"message": …}` and its status codes."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
+
+from odahu_argo.errors import OdahuArgoError, Problem, ServiceFault, UserError
+from odahu_argo.server.guard import NotAuthenticated, NotPermitted
+from odahu_argo.server.requests import TooLarge
+from odahu_argo.server.source import NotAllowed
+from odahu_argo.submit.cluster import AlreadyExists, Conflict, Denied, NotFound
+
+STATUS_CODES: tuple[tuple[type[OdahuArgoError], int], ...] = (
+    (NotAuthenticated, 401),
+    (NotPermitted, 403),
+    (Denied, 403),
+    (NotFound, 404),
+    (NotAllowed, 405),
+    (AlreadyExists, 409),
+    (Conflict, 409),
+    (TooLarge, 413),
+    (UserError, 400),
+    (ServiceFault, 503),
+    (OdahuArgoError, 500),
+)
+"""The first that fits counts."""
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+
+
+def answer_faults(app: FastAPI) -> None:
+    """Let the application answer every error in that form."""
+
+    @app.exception_handler(OdahuArgoError)
+    async def ours(_: Request, error: OdahuArgoError) -> JSONResponse:
+        code = next(code for kind, code in STATUS_CODES if isinstance(error, kind))
+        headers = {401: {"WWW-Authenticate": "Bearer"}, 405: {"Allow": "GET"}}.get(code)
+        return _message(code, "\n".join(map(_told, error.problems)), headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def malformed(_: Request, error: RequestValidationError) -> JSONResponse:
+        told = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
+        return _message(400, "\n".join(told))
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> JSONResponse:
+        headers = {"Allow": _allowed(request)} if error.status_code == 405 else error.headers
+        return _message(error.status_code, str(error.detail), headers)
+
+    @app.exception_handler(Exception)
+    async def unexpected(_: Request, error: Exception) -> JSONResponse:
+        return _message(500, f"unexpected {type(error).__name__}; the server's log says more")
+
+
+def _allowed(request: Request) -> str:
+    """The methods of all routes that have this path (RFC 9110, section 10.2.1); Starlette names those of the first."""
+
+    def is_there(method: str) -> bool:
+        scope = {**request.scope, "method": method}
+        return any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
+
+    return ", ".join(filter(is_there, METHODS))
+
+
+def _told(problem: Problem) -> str:
+    text = f"{problem.where.field}: {problem.message}" if problem.where.field else problem.message
+    return f"{text} ({problem.hint})" if problem.hint else text
+
+
+def _message(code: int, text: str, headers: object = None) -> JSONResponse:
+    """ODAHU's form of an error (httputil.HTTPResult)."""
+    return JSONResponse({"message": text}, code, headers=headers if isinstance(headers, dict) else None)

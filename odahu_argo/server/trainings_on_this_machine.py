@@ -1,0 +1,102 @@
+"""The trainings of this machine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from odahu_argo.local.begin import digest
+from odahu_argo.local.cleanup import remove
+from odahu_argo.local.connections import step_connections
+from odahu_argo.local.detached import start, stop
+from odahu_argo.local.home import Home
+from odahu_argo.local.lines import without_kind
+from odahu_argo.local.lock import read_training, read_trainings
+from odahu_argo.local.logs import read_logs
+from odahu_argo.local.odahu_form import odahu_form
+from odahu_argo.local.store import Store
+from odahu_argo.manifest.load import Manifests, Written
+from odahu_argo.plan.build import plan_trainings
+from odahu_argo.plan.model import Plan
+from odahu_argo.profile import Profile
+from odahu_argo.server.manifest_folders import ManifestFolders
+from odahu_argo.server.requests import as_manifest
+from odahu_argo.server.source import Form
+from odahu_argo.submit.cluster import AlreadyExists, NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingsOnThisMachine:
+    """What `odahu-argo local` has run below `home`, and runs with the connections and toolchains of the folders.
+
+    `settings` are read from `profile`, which each run reads again.
+    """
+
+    home: Home
+    folders: ManifestFolders
+    settings: Profile
+    profile: Path | None
+
+    def all(self) -> list[Form]:
+        """Every training, by id."""
+        found = sorted(read_trainings(self.home), key=lambda training: training.id)
+        return [odahu_form(training, self.home) for training in found]
+
+    def get(self, training_id: str) -> Form:
+        """One training."""
+        self._require(training_id)
+        return odahu_form(read_training(self.home, training_id), self.home)
+
+    def create(self, body: object) -> Form:
+        """Run a training in a process of its own; the very same one while it goes on is the answer."""
+        manifests, plan = self._plan(body)
+        if Store(self.home.trainings).get(plan.training_id) is not None:
+            there = read_training(self.home, plan.training_id)
+            if there.is_live and there.digest == digest(plan):
+                return odahu_form(there, self.home)
+            raise AlreadyExists(f"there is a training {plan.training_id!r} on this machine: {there.state}")
+        return self._start(manifests, plan)
+
+    def update(self, body: object) -> Form:
+        """End the run before, and run what the body says now."""
+        manifests, plan = self._plan(body)
+        self._require(plan.training_id)
+        stop(self.home, plan.training_id)
+        return self._start(manifests, plan)
+
+    def delete(self, training_id: str) -> None:
+        """Remove a training's workspace, logs and record; one that goes on is ended first. Trained models stay."""
+        self._require(training_id)
+        stop(self.home, training_id)
+        remove(self.home, training_id)
+
+    def log(self, training_id: str, follow: bool) -> Iterator[str]:
+        """Its lines, each after the name of its step."""
+        self._require(training_id)
+        lines = read_logs(self.home, training_id, None, follow)
+        return (f"{step} | {without_kind(step, line)}" for step, line in lines)
+
+    def _require(self, training_id: str) -> None:
+        if Store(self.home.trainings).get(training_id) is None:
+            raise NotFound(f"no training {training_id!r} was run on this machine")
+
+    def _plan(self, body: object) -> tuple[Manifests, Plan]:
+        """The plan of the training, with the manifests it was made of.
+
+        Raises:
+            UserError: with every mistake, or because a connection is not on this machine.
+        """
+        sent, kept = as_manifest(body, "ModelTraining"), self.folders.whole()
+        manifests = replace(sent, connections=kept.connections, toolchains=kept.toolchains)
+        [plan] = plan_trainings(manifests, self.settings)
+        connections = {written.manifest.id: written.manifest for written in manifests.connections}
+        step_connections(plan, connections, self.home.artifacts, None)
+        return manifests, plan
+
+    def _start(self, manifests: Manifests, plan: Plan) -> Form:
+        written: Iterable[Written[Any]] = (*manifests.trainings, *manifests.connections, *manifests.toolchains)
+        texts = [json.dumps({"kind": each.manifest.kind, **each.document.value}) for each in written]
+        return odahu_form(start("\n---\n".join(texts), plan.training_id, self.home, self.profile), self.home)

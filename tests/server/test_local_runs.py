@@ -1,0 +1,180 @@
+"""Trainings that the API runs on this machine: real steps, a real repository, real MLflow."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import requests
+import yaml
+
+from odahu_argo.local.home import Home
+from tests.commands import odahu_argo
+from tests.servers.api import serving
+from tests.servers.git import git
+from tests.servers.mlflow_project import write_project
+
+API = "/api/v1"
+
+
+class Machine:
+    """A folder of manifests, a home, and the address of the API upon them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.home = Home(folder / "home")
+        self.manifests = folder / "manifests"
+        self.address = ""
+
+    def __call__(self, method: str, path: str, body: object = None, **options: Any) -> requests.Response:
+        return requests.request(method, self.address + API + path, json=body, timeout=60, **options)
+
+    def create(self, training_id: str, **spec: Any) -> requests.Response:
+        return self("POST", "/model/training", training(training_id, **spec))
+
+    def state(self, training_id: str) -> str:
+        return str(self("GET", f"/model/training/{training_id}").json()["status"]["state"])
+
+    def wait_for(self, training_id: str, *states: str) -> str:
+        until = time.monotonic() + 90
+        while (state := self.state(training_id)) not in states and time.monotonic() < until:
+            time.sleep(0.2)
+        return state
+
+    def started(self, name: str) -> psutil.Process:
+        """The program that a training with the entry point `sleep` has started."""
+        file = self.folder / name
+        until = time.monotonic() + 60
+        while not (file.exists() and file.read_text().strip()) and time.monotonic() < until:
+            time.sleep(0.1)
+        return psutil.Process(int(file.read_text()))
+
+
+def training(training_id: str, **spec: Any) -> dict[str, Any]:
+    fields = {
+        "model": {"name": "wine", "version": "1.0"},
+        "toolchain": "mlflow",
+        "vcsName": "code",
+        "workDir": "project",
+        "hyperParameters": {"data": "project/data.csv"},
+        **spec,
+    }
+    return {"kind": "ModelTraining", "id": training_id, "spec": fields}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("machine")
+    repository = folder / "repository"
+    write_project(repository)
+    git(repository, "init", "--quiet", "--initial-branch=main")
+    git(repository, "add", "--all")
+    git(repository, "commit", "--quiet", "--message", "the project")
+    connections = [
+        {"kind": "Connection", "id": "code", "spec": {"type": "git", "uri": repository.as_uri()}},
+        {"kind": "Connection", "id": "data", "spec": {"type": "s3", "uri": "s3://x/", "keySecret": "CANARYsecret"}},
+    ]
+    (folder / "manifests").mkdir()
+    (folder / "manifests" / "connections.yaml").write_text(yaml.safe_dump_all([*connections, training("wine")]))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def machine(folder: Path) -> Iterator[Machine]:
+    machine = Machine(folder)
+    with serving("--local", "-d", machine.manifests, ODAHU_ARGO_HOME=str(machine.home.root)) as machine.address:
+        yield machine
+
+
+def test_a_training_runs_to_its_zip_while_its_log_is_followed(machine: Machine) -> None:
+    created = machine.create("wine")
+    assert created.status_code == 201, created.text
+    assert created.json()["spec"]["hyperParameters"] == {"data": "project/data.csv"}
+    assert created.json()["status"]["state"] in ("scheduling", "running")
+    with machine("GET", "/model/training/wine/log?follow=true", stream=True) as log:
+        lines = [line.decode() for line in log.iter_lines()]
+    assert any(line.startswith("checkout | ") for line in lines)
+    assert any(line.startswith("package | ") for line in lines)
+    assert machine.wait_for("wine", "succeeded", "failed") == "succeeded", lines
+    shown = machine("GET", "/model/training/wine").json()
+    assert shown == json.loads(odahu_argo("local", "train", "get", "--id", "wine", "-o", "json", env=home(machine)).out)
+    [artifact] = shown["status"]["artifacts"]
+    assert zipfile.is_zipfile(machine.home.artifacts / artifact["artifactName"])
+    again = machine.create("wine")
+    assert (again.status_code, "is a training 'wine' on this machine" in again.json()["message"]) == (409, True)
+    assert machine("DELETE", "/model/training/wine").json() == {"message": "Model training wine was deleted"}
+    assert machine("GET", "/model/training/wine").status_code == 404
+    assert (machine.home.artifacts / artifact["artifactName"]).exists()
+
+
+def home(machine: Machine) -> dict[str, str]:
+    return {**os.environ, "ODAHU_ARGO_HOME": str(machine.home.root)}
+
+
+def test_a_training_outlives_its_server_is_run_anew_and_is_stopped_when_deleted(folder: Path) -> None:
+    machine = Machine(folder)
+    machine.home = Home(folder / "another home")
+    machine.home.root.mkdir()
+    machine.home.tracking_version.write_text(version("mlflow"))
+    command = [sys.executable, "-m", "odahu_argo", "server", "--local", "--port", "0", "-d", str(machine.manifests)]
+    server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=home(machine))
+    assert server.stderr is not None
+    machine.address = server.stderr.readline().split()[-1].removesuffix("/swagger/index.html")
+    spec = {"entrypoint": "sleep", "hyperParameters": {"pid": str(folder / "first")}}
+    first = machine.create("sleeper", **spec).json()
+    program = machine.started("first")
+    server.send_signal(signal.SIGINT)
+    server.communicate(timeout=30)
+    assert program.is_running()
+
+    with serving("--local", "-d", machine.manifests, ODAHU_ARGO_HOME=str(machine.home.root)) as machine.address:
+        repeated = machine.create("sleeper", **spec)
+        assert (repeated.status_code, repeated.json()["createdAt"]) == (201, first["createdAt"])
+        assert machine.create("sleeper", **{**spec, "entrypoint": "fail"}).status_code == 409
+
+        renewed = machine("PUT", "/model/training", training("sleeper", **{**spec, "workDir": "./project"}))
+        assert renewed.status_code == 200, renewed.text
+        assert renewed.json()["createdAt"] > first["createdAt"]
+        assert not program.is_running()
+        assert machine.state("sleeper") in ("scheduling", "running")
+        assert machine("DELETE", "/model/training/sleeper").status_code == 200
+        assert machine("GET", "/model/training/sleeper").status_code == 404
+    assert not machine.home.run("sleeper").root.exists()
+
+
+def test_what_cannot_run_is_refused_with_every_mistake_before_anything_is_started(machine: Machine) -> None:
+    wrong = machine.create("beer", toolchain="mlfow", vcsName="nowhere")
+    assert wrong.status_code == 400
+    assert "toolchain" in wrong.json()["message"] and "nowhere" in wrong.json()["message"]
+    assert machine("PUT", "/model/training", training("beer")).status_code == 404
+    assert machine("GET", "/model/training/beer").status_code == 404
+
+
+def test_a_failure_is_told_by_the_training(machine: Machine) -> None:
+    assert machine.create("failing", reference="no-such-branch").status_code == 201
+    assert machine.wait_for("failing", "succeeded", "failed") == "failed"
+    shown = machine("GET", "/model/training/failing").json()
+    assert "no-such-branch" in shown["status"]["reason"]
+
+
+def test_connections_of_the_folder_are_shown_masked_and_changed_in_their_files(machine: Machine) -> None:
+    listed = machine("GET", "/connection")
+    assert [each["id"] for each in listed.json()] == ["code", "data"]
+    assert "CANARY" not in listed.text
+    assert [each["id"] for each in machine("GET", "/connection?type=s3").json()] == ["data"]
+    assert machine("GET", "/connection/data").json()["spec"]["keySecret"] == "*****"
+    assert machine("GET", "/connection/data/decrypted").status_code == 403
+    for method, path in (("POST", ""), ("PUT", ""), ("DELETE", "/data")):
+        refused = machine(method, f"/connection{path}", {"id": "data", "spec": {}})
+        assert (refused.status_code, "--manifest-dir" in refused.json()["message"]) == (405, True)
