@@ -126,3 +126,20 @@ def test_every_exit_code_is_told() -> None:
 
 def test_the_changelog_is_there_for_this_version() -> None:
     assert "## Unreleased" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_the_table_of_routes_is_the_openapi_document() -> None:
+    """One route stands there to say that there is none."""
+    from odahu_argo.server.app import build_app
+    from odahu_argo.server.guard import Guard
+    from odahu_argo.server.source import Source
+
+    nothing: Any = None
+    document = build_app(Source(nothing, nothing, nothing), Guard()).openapi()
+    known = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}
+    page = (DOCS / "server.md").read_text(encoding="utf-8")
+    told = set(
+        re.findall(r"`((?:GET|POST|PUT|DELETE) /[^`]*)`", page.partition("## Routes")[2].partition("Errors are")[0])
+    )
+    apart = {"GET /openapi.json", "GET /swagger/index.html", "PUT /api/v1/model/training/{id}/result"}
+    assert told - apart == known

@@ -85,8 +85,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {"kind": "Connection", "id": "code", "spec": {"type": "git", "uri": repository.as_uri()}},
         {"kind": "Connection", "id": "data", "spec": {"type": "s3", "uri": "s3://x/", "keySecret": "CANARYsecret"}},
     ]
+    toolchain = {"kind": "ToolchainIntegration", "id": "mine", "spec": {"entrypoint": "mlflow-project"}}
     (folder / "manifests").mkdir()
-    (folder / "manifests" / "connections.yaml").write_text(yaml.safe_dump_all([*connections, training("wine")]))
+    (folder / "manifests" / "connections.yaml").write_text(
+        yaml.safe_dump_all([*connections, toolchain, training("wine")])
+    )
     return folder
 
 
@@ -168,13 +171,18 @@ def test_a_failure_is_told_by_the_training(machine: Machine) -> None:
     assert "no-such-branch" in shown["status"]["reason"]
 
 
-def test_connections_of_the_folder_are_shown_masked_and_changed_in_their_files(machine: Machine) -> None:
+def test_connections_and_toolchains_of_the_folder_are_shown_and_changed_in_their_files(machine: Machine) -> None:
     listed = machine("GET", "/connection")
     assert [each["id"] for each in listed.json()] == ["code", "data"]
     assert "CANARY" not in listed.text
     assert [each["id"] for each in machine("GET", "/connection?type=s3").json()] == ["data"]
     assert machine("GET", "/connection/data").json()["spec"]["keySecret"] == "*****"
     assert machine("GET", "/connection/data/decrypted").status_code == 403
-    for method, path in (("POST", ""), ("PUT", ""), ("DELETE", "/data")):
-        refused = machine(method, f"/connection{path}", {"id": "data", "spec": {}})
-        assert (refused.status_code, "--manifest-dir" in refused.json()["message"]) == (405, True)
+    toolchains = machine("GET", "/toolchain/integration").json()
+    assert [each["id"] for each in toolchains] == ["mine", "mlflow", "mlflow-project"]
+    assert machine("GET", "/toolchain/integration/mine").json()["spec"] == {"entrypoint": "mlflow-project"}
+    for what in ("/connection", "/toolchain/integration"):
+        assert machine("GET", f"{what}/nowhere").status_code == 404
+        for method, path in (("POST", ""), ("PUT", ""), ("DELETE", "/data")):
+            refused = machine(method, what + path, {"id": "data", "spec": {}})
+            assert (refused.status_code, "--manifest-dir" in refused.json()["message"]) == (405, True)
