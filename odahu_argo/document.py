@@ -88,10 +88,20 @@ def _parse(text: str, file: str) -> list[Document]:
         mark = error.problem_mark or error.context_mark
         began = f" {error.context} that begins on line {error.context_mark.line + 1}" if error.context_mark else ""
         place = Where(file, mark.line + 1 if mark else None)
-        hint = "indent by spaces; YAML takes no tabs" if "\t" in _indentation(text, place.line) else None
+        hint = _yaml_hint(str(error.problem), _indentation(text, place.line))
         raise UserError(Problem(f"not valid YAML: {error.problem}{began}", place, hint)) from error
     except yaml.YAMLError as error:
         raise UserError(Problem(f"not valid YAML: {error}", Where(file))) from error
+
+
+def _yaml_hint(problem: str, indentation: str) -> str | None:
+    if "\t" in indentation:
+        return "indent by spaces; YAML takes no tabs"
+    if problem == "did not find expected key":
+        return "fields of one mapping begin in the same column, and a value with quotes in it is quoted as a whole"
+    if problem == "mapping values are not allowed in this context":
+        return "a value with `: ` in it needs quotes; a field of its own begins in the column of the fields before it"
+    return None
 
 
 def _indentation(text: str, line: int | None) -> str:
@@ -204,7 +214,9 @@ class _Builder:
         self.place(line)
         parent.size += size
         if parent.size > MOST_VALUES:
-            raise self.refusal(f"more than {MOST_VALUES} values, aliases counted", line)
+            raise self.refusal(
+                f"holds more than {MOST_VALUES} values, each alias (*name) counted as what it repeats", line
+            )
         if isinstance(parent.value, list):
             parent.value.append(value)
         elif parent.key == "<<":

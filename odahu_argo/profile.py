@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from odahu_argo import __version__, document, quantity
 from odahu_argo.errors import Problem, UserError, Where
@@ -72,6 +72,11 @@ class Resources(Strict):
     cpu: Quantity | None = None
     memory: Quantity | None = None
     gpu: Count | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_text_is_absent(cls, values: Any) -> Any:
+        return {k: v for k, v in values.items() if v != ""} if isinstance(values, dict) else values
 
 
 class Requirements(Strict):

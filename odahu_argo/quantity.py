@@ -30,7 +30,9 @@ def amount(quantity: str) -> Decimal:
     """
     match = _QUANTITY.fullmatch(quantity.strip())
     if not match:
-        raise ValueError(f"{quantity!r} is not a quantity; write for example 2, 500m or 4Gi")
+        bytes_ = re.fullmatch(r"(\d+) ?([kKMGTPE])i?[bB]", quantity.strip())
+        example = f"{bytes_[1]}{bytes_[2].upper()}i" if bytes_ else "2, 500m or 4Gi"
+        raise ValueError(f"{quantity!r} is not a quantity; write for example {example}")
     number, suffix = Decimal(match["number"]), match["suffix"] or ""
     if suffix[:1] in ("e", "E") and suffix[1:].isdigit():
         return number * Decimal(10) ** int(suffix[1:])

@@ -14,7 +14,7 @@ FORMS = {
 _PATTERNS = {
     "s3": r"s3://[^/\s]+(/.*)?",
     "gcs": r"gsc?://[^/\s]+(/.*)?",
-    "azureblob": r"(https?|abfss?|wasbs?)://[^/\s]+(/.*)?",
+    "azureblob": r"(https?|abfss?|wasbs?)://[^/\s]+(/.*)?|[a-z0-9$][a-z0-9-]{2,62}(/[^?#@:]*)?",
     "git": r"(https?|ssh|file)://[^\s-].*|/.*|([\w.-]+@)?[A-Za-z0-9][\w.-]*:[^:/-].*|([\w.-]+@)[A-Za-z0-9][\w.-]*:/.*",
 }
 

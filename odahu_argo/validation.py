@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Collection, Iterable
+from copy import deepcopy
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
@@ -15,6 +17,17 @@ from odahu_argo.errors import Problem
 
 M = TypeVar("M", bound=BaseModel)
 
+_STAND_IN = "standin0odahu"
+"""An id, a label, a path and a variable's name that nobody has."""
+_STAND_INS: dict[str, type[dict[Any, Any]] | type[list[Any]]] = {
+    "dict_type": dict,
+    "model_type": dict,
+    "model_attributes_type": dict,
+    "list_type": list,
+    "tuple_type": list,
+}
+_DEEPEST_MODEL = 8
+_PLACEHOLDER = re.compile(r"<[^<>]+>")
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-:/@]*")
 _SHAPES = {
     "string_type": "text",
@@ -28,6 +41,9 @@ _SHAPES = {
     "int_parsing": "a whole number",
     "int_type": "a whole number",
 }
+
+
+_REMEDIES = {"list_type": "begin each entry with `- `", "tuple_type": "begin each entry with `- `"}
 
 
 class Strict(BaseModel):
@@ -81,17 +97,72 @@ def validate(model: type[M], document: Document) -> tuple[M | None, list[Problem
     try:
         return model.model_validate(document.value), []
     except ValidationError as error:
-        problems = [_problem(model, document, detail) for detail in error.errors(include_url=False)]
+        details = error.errors(include_url=False)
+        unknown = [tuple(detail["loc"]) for detail in details if detail["type"] == "extra_forbidden"]
+        misspelt = [(*path[:-1], _closest(str(path[-1]), _fields_at(model, path[:-1]))) for path in unknown]
+        problems = [
+            _problem(model, document, detail)
+            for detail in details
+            if not (detail["type"] == "missing" and tuple(detail["loc"]) in misspelt)
+        ]
         return None, sorted(problems, key=lambda problem: problem.where.line or 0)
+
+
+def salvage(model: type[M], document: Document) -> M | None:
+    """What can be read of a document that `validate` refuses, so that mistakes in the rest of it are told at once.
+
+    Misspelt fields are read as what they are most like, other refused fields are left out, and a stand-in takes the place of
+    those that must be there.
+    """
+    value = deepcopy(document.value)
+    for _ in range(_DEEPEST_MODEL):
+        try:
+            return model.model_validate(value)
+        except ValidationError as error:
+            for detail in error.errors(include_url=False):
+                _put_aside(model, value, tuple(detail["loc"]), detail["type"])
+    return None
+
+
+def further(problems: Iterable[Problem], told: Collection[str]) -> list[Problem]:
+    """Those problems that are not in fields of which one is told already, which `salvage` has put aside."""
+    return [
+        problem
+        for problem in problems
+        if not any(re.match(rf"{re.escape(field)}([.\[]|$)", problem.where.field or "") for field in told)
+    ]
+
+
+def _put_aside(model: type[BaseModel], value: Any, path: Path, kind: str) -> None:
+    """Mend what is refused at this path, in place."""
+    *above, last = path
+    meant = _closest(str(last), _fields_at(model, path[:-1])) if kind == "extra_forbidden" else None
+    for part in above:
+        if not isinstance(value[part], dict | list):  # the path ends with pydantic's own `[key]`
+            last = part
+            break
+        value = value[part]
+    if kind in _STAND_INS:
+        value[last] = _STAND_INS[kind]()
+    elif kind == "missing" or isinstance(value, list):
+        value[last] = _STAND_IN
+    else:
+        left = value.pop(last)
+        if meant is not None and value.get(meant) in (None, _STAND_IN):
+            value[meant] = left
 
 
 def nearest(word: str, known: list[str]) -> str:
     """A hint that names the known word most like `word`, else all of them."""
+    close = _closest(word, known)
+    return f"did you mean {close}?" if close else f"known here: {', '.join(known) or 'nothing'}."
+
+
+def _closest(word: str, known: list[str]) -> str | None:
+    lowered = {name.lower(): name for name in known}
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    if not close:
-        lowered = {name.lower(): name for name in known}
-        close = [lowered[match] for match in difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)]
-    return f"did you mean {close[0]}?" if close else f"known here: {', '.join(known) or 'nothing'}."
+    close += [lowered[match] for match in difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)]
+    return close[0] if close else None
 
 
 def _problem(model: type[BaseModel], document: Document, detail: ErrorDetails) -> Problem:
@@ -104,14 +175,27 @@ def _problem(model: type[BaseModel], document: Document, detail: ErrorDetails) -
         return Problem(f"there is no field {path[-1]!r}", document.where(path), hint)
     if kind == "missing":
         return Problem("is missing", document.where(path), f"give {path[-1]!r} a value")
+    if isinstance(detail["input"], str) and (left := _PLACEHOLDER.search(detail["input"])):
+        return Problem(placeholder(left[0]), document.where(path))
     if kind in _SHAPES:
-        return Problem(f"must be {_SHAPES[kind]}", document.where(path))
+        return Problem(
+            f"must be {_SHAPES[kind]}, not {_shape(detail['input'])}", document.where(path), _REMEDIES.get(kind)
+        )
     if kind == "literal_error":
         return Problem(f"must be {detail['ctx']['expected']}", document.where(path))
     if kind in ("less_than_equal", "greater_than_equal"):
         return Problem(detail["msg"].replace("Input should", "must"), document.where(path))
     remedy = getattr(detail.get("ctx", {}).get("error"), "hint", None)
     return Problem(detail["msg"].removeprefix("Value error, "), document.where(path), remedy)
+
+
+def _shape(value: Any) -> str:
+    return "a mapping" if isinstance(value, dict) else "a list" if isinstance(value, list) else "text"
+
+
+def placeholder(text: str) -> str:
+    """The message for something such as `<git-connection>` that was copied from documentation and left."""
+    return f"{text!r} is a placeholder of the documentation; put your own value in its place"
 
 
 def _fields_at(model: type[BaseModel], path: Path) -> list[str]:

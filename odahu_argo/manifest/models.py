@@ -18,19 +18,12 @@ from odahu_argo.errors import UserError
 from odahu_argo.naming import ID_PATTERN, LABEL_PATTERN
 from odahu_argo.profile import Requirements
 from odahu_argo.uri import FORMS, is_of_type, without_credentials
-from odahu_argo.validation import Image, Refused, Strict
+from odahu_argo.validation import Image, Refused, Strict, placeholder
 
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def _filled_in(text: str) -> str:
-    if text.startswith("<") and text.endswith(">"):
-        raise ValueError(f"{text!r} is a placeholder of the documentation; put your own value in its place")
-    return text
-
-
 def _id(text: str) -> str:
-    _filled_in(text)
     if not ID_PATTERN.fullmatch(text):
         raise ValueError(
             f"{text!r} is not a valid id: 1 to 63 lowercase letters, digits and '-', a letter or digit at both ends"
@@ -225,7 +218,7 @@ class ConnectionSpec(_Manifest):
     """
 
     type: Literal["s3", "gcs", "azureblob", "git", "docker", "ecr"]
-    uri: Annotated[Text, AfterValidator(_filled_in)]
+    uri: Text
     region: Text = ""
     username: Text = ""
     password: SecretStr = SecretStr("")
@@ -244,6 +237,8 @@ class ConnectionSpec(_Manifest):
     @classmethod
     def _is_of_the_type(cls, uri: str, info: ValidationInfo) -> str:
         kind = info.data.get("type")
+        if left := re.search(r"<[^<>/]+>", uri):
+            raise ValueError(placeholder(left[0]))
         if kind and not is_of_type(uri, kind):
             raise ValueError(f"{without_credentials(uri)!r} is not an address of type {kind}, such as {FORMS[kind]}")
         return uri

@@ -9,9 +9,8 @@ from odahu_argo.document import Document, Path
 from odahu_argo.errors import Problem, UserError
 from odahu_argo.manifest.load import Manifests, Written
 from odahu_argo.manifest.models import Connection, ModelTraining, ToolchainIntegration, ToolchainIntegrationSpec
-from odahu_argo.naming import LABEL_PATTERN
 from odahu_argo.profile import Profile
-from odahu_argo.validation import nearest
+from odahu_argo.validation import further, nearest
 
 STORE_TYPES = ("s3", "gcs", "azureblob")
 BUILT_IN_TOOLCHAINS = {
@@ -22,13 +21,17 @@ BUILT_IN_TOOLCHAINS = {
 
 @dataclass(frozen=True, slots=True)
 class ResolvedTraining:
-    """A training with all that it names. A connection that lives on the cluster stands in `connections` as None."""
+    """A training with all that it names. A connection that lives on the cluster stands in `connections` as None.
+
+    `told` are the fields of which a problem is known already.
+    """
 
     training: ModelTraining
     document: Document
     toolchain: ToolchainIntegration
     connections: Mapping[str, Connection | None]
     output_connection: str
+    told: frozenset[str] = frozenset()
 
 
 def resolve(manifests: Manifests, profile: Profile, training_id: str | None = None) -> tuple[ResolvedTraining, ...]:
@@ -39,24 +42,24 @@ def resolve(manifests: Manifests, profile: Profile, training_id: str | None = No
             wrong type.
     """
     resolved, problems = look_up(manifests, profile, training_id)
-    if problems:
-        raise UserError(problems)
+    if manifests.problems or problems:
+        raise UserError([*manifests.problems, *problems])
     return tuple(resolved)
 
 
 def look_up(
     manifests: Manifests, profile: Profile, training_id: str | None
 ) -> tuple[list[ResolvedTraining], list[Problem]]:
-    """The trainings of which all that they name was found, and the problems of the others."""
+    """The trainings, and the problems that what they name has, apart from those that `manifests` has already.
+
+    Where there is any problem at all, trainings may be faulty, or not all that they name be there; then they are good for
+    finding more mistakes only.
+    """
     chosen, problems = _chosen(manifests, training_id)
-    resolved = []
-    problems += _toolchain_mistakes_of_refused(manifests, training_id)
+    chosen += [written for written in manifests.faulty if training_id in (None, written.manifest.id)]
     for written in chosen:
-        mistakes = list(_mistakes(written, manifests, profile))
-        problems += mistakes
-        if not mistakes:
-            resolved.append(_resolved(written, manifests, profile))
-    return resolved, problems
+        problems += further(_mistakes(written, manifests, profile), written.told)
+    return [_resolved(written, manifests, profile) for written in chosen], problems
 
 
 def connection_names(training: ModelTraining, profile: Profile) -> tuple[str, ...]:
@@ -91,32 +94,19 @@ def _resolved(written: Written[ModelTraining], manifests: Manifests, profile: Pr
     return ResolvedTraining(
         training=written.manifest,
         document=written.document,
-        toolchain=_toolchains(manifests)[written.manifest.spec.toolchain],
+        toolchain=_toolchains(manifests).get(written.manifest.spec.toolchain, BUILT_IN_TOOLCHAINS["mlflow"]),
         connections={name: known.get(name) for _, name, _ in _references(written.manifest, output)},
         output_connection=output,
+        told=written.told,
     )
 
 
 def _mistakes(written: Written[ModelTraining], manifests: Manifests, profile: Profile) -> Iterator[Problem]:
     yield from _connection_mistakes(written, manifests, profile)
-    yield from _toolchain_mistake(written.manifest.spec.toolchain, written.document, manifests)
-
-
-def _toolchain_mistakes_of_refused(manifests: Manifests, training_id: str | None) -> Iterator[Problem]:
-    """A training that has other mistakes is told of this one too: its field can be read all the same."""
-    for (kind, refused_id), document in manifests.refused.items():
-        spec = document.value.get("spec")
-        name = spec.get("toolchain") if isinstance(spec, dict) else None
-        is_asked_for = kind == "ModelTraining" and training_id in (None, refused_id)
-        if is_asked_for and isinstance(name, str) and LABEL_PATTERN.fullmatch(name):
-            yield from _toolchain_mistake(name, document, manifests)
-
-
-def _toolchain_mistake(name: str, document: Document, manifests: Manifests) -> Iterator[Problem]:
-    toolchains = _toolchains(manifests)
+    name, toolchains = written.manifest.spec.toolchain, _toolchains(manifests)
     if name not in toolchains and ("ToolchainIntegration", name) not in manifests.refused:
         hint = f"{nearest(name, sorted(toolchains))} Otherwise give its ToolchainIntegration by -f"
-        yield Problem(f"there is no toolchain {name!r}", document.where(("spec", "toolchain")), hint)
+        yield Problem(f"there is no toolchain {name!r}", written.document.where(("spec", "toolchain")), hint)
 
 
 def _references(training: ModelTraining, output: str) -> Iterator[tuple[Path, str, tuple[str, ...]]]:
@@ -135,17 +125,21 @@ def _references(training: ModelTraining, output: str) -> Iterator[tuple[Path, st
     yield ("spec", "outputConnection"), output, STORE_TYPES
 
 
+def _one_of(words: tuple[str, ...]) -> str:
+    return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
 def _connection_mistakes(written: Written[ModelTraining], manifests: Manifests, profile: Profile) -> Iterator[Problem]:
     known = {each.manifest.id: each.manifest for each in manifests.connections}
     for path, name, types in _references(written.manifest, _output(written.manifest, profile)):
-        if ("Connection", name) in manifests.refused:
+        if not name or ("Connection", name) in manifests.refused:
             continue
         where = written.document.where(path)
         if name in known and known[name].spec.type not in types:
-            allowed = " or ".join(types)
-            yield Problem(
-                f"the connection {name!r} is of type {known[name].spec.type}; {allowed} is needed here", where
-            )
+            fitting = [each.id for each in known.values() if each.spec.type in types]
+            hint = f"known of such a type: {', '.join(fitting) or 'none among the given manifests'}"
+            message = f"the connection {name!r} is of type {known[name].spec.type}; {_one_of(types)} is needed here"
+            yield Problem(message, where, hint)
         elif name not in known and not profile.is_external(name):
             close = f"{nearest(name, sorted(known))} Otherwise " if known else ""
             hint = f"{close}give its manifest by -f, or, if it lives on the cluster, add --external-connection {name}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from odahu_argo.document import Document
@@ -18,6 +19,13 @@ def contradictions(training: ModelTraining, document: Document) -> Iterator[Prob
             yield Problem("connName and connection both name the connection", where, "keep one of them")
         elif not binding.source:
             yield Problem("is missing", where, "name the connection by connName, or by connection as ODAHU 1.5 does")
+
+
+def older_spelling(field: str) -> str:
+    """The field of ODAHU up to 1.4 that says what this one says since; any other field itself."""
+    if field.startswith("spec.algorithmSource"):
+        return "spec.vcsName"
+    return re.sub(r"^(spec\.data\[\d+\])\.connection$", r"\1.connName", field)
 
 
 def _code(spec: ModelTrainingSpec, document: Document) -> Iterator[Problem]:

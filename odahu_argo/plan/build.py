@@ -16,6 +16,7 @@ from odahu_argo.plan import checks, resources
 from odahu_argo.plan.model import ConnectionUse, Plan, Retry, Step
 from odahu_argo.profile import Profile
 from odahu_argo.uri import without_credentials
+from odahu_argo.validation import further
 
 
 def plan_trainings(manifests: Manifests, profile: Profile, training_id: str | None = None) -> list[Plan]:
@@ -36,11 +37,18 @@ def build_plans(
     Raises:
         UserError: with `known_problems` and every mistake of every training, if there is any.
     """
-    trainings = list(trainings)
-    problems = [*known_problems, *(mistake for each in trainings for mistake in checks.mistakes(each, profile))]
+    trainings, problems = list(trainings), list(known_problems)
+    for each in trainings:
+        problems += further(checks.mistakes(each, profile), each.told)
     if problems:
-        raise UserError(problems)
+        raise UserError(_by_place(problems))
     return [build_plan(training, profile) for training in trainings]
+
+
+def _by_place(problems: list[Problem]) -> list[Problem]:
+    """File by file, as they were given, and line by line."""
+    files = list(dict.fromkeys(problem.where.file for problem in problems))
+    return sorted(problems, key=lambda problem: (files.index(problem.where.file), problem.where.line or 0))
 
 
 def build_plan(resolved: ResolvedTraining, profile: Profile) -> Plan:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from odahu_argo import quantity
 from odahu_argo.document import Path
@@ -105,6 +105,11 @@ def _node_selector(resolved: ResolvedTraining, profile: Profile) -> Iterator[Pro
     wanted = dict(resolved.training.spec.node_selector)
     pool = profile.pools.gpu if resources.gpus(resolved.training.spec.resources) else profile.pools.cpu
     if wanted and wanted != pool.node_selector:
-        message = f"no node pool of the profile has the selector {wanted}"
-        hint = f"leave nodeSelector out; this training would run on nodes with {pool.node_selector or 'any labels'}"
+        message = f"no node pool of the profile has the selector {_shown(wanted)}"
+        labels = _shown(pool.node_selector) or "any labels"
+        hint = f"leave nodeSelector out; this training would run on nodes with {labels}"
         yield Problem(message, resolved.document.where(("spec", "nodeSelector")), hint)
+
+
+def _shown(selector: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in selector.items())

@@ -37,7 +37,8 @@ class Address:
 def read_address(fields: Mapping[str, str], shown: str) -> Address:
     """The address by a connection's `uri`, `keySecret`, `keyID` (the account's name where no URI tells it), `endpoint`.
 
-    The account is that of `endpoint`, else of a SAS URL in `keySecret`, as with ODAHU, else of the `uri`.
+    The account is that of `endpoint`, else of a SAS URL in `keySecret`, as with ODAHU, else of the `uri`; where one of the
+    first two is given, the `uri` may be just CONTAINER/path, as ODAHU's documentation prints it.
 
     Raises:
         UserError: a field has none of the known forms; `shown` is the URI without secrets.
@@ -49,14 +50,21 @@ def read_address(fields: Mapping[str, str], shown: str) -> Address:
     elif uri.scheme in ("abfs", "abfss", "wasb", "wasbs") and uri.username:
         path = uri.path
         own_url, rest = f"https://{_blob_host(uri.netloc.rpartition('@')[2])}", f"{unquote(uri.username)}{path}"
-    else:
+    elif uri.scheme or uri.netloc or not uri.path.strip("/"):
         raise UserError(f"the URI {shown} names no container of Azure Blob Storage", hint=f"write it as {FORMS}")
+    else:
+        own_url, rest = "", uri.path.lstrip("/")
     container, _, path = rest.partition("/")
     if not container:
         raise UserError(f"the URI {shown} names an account, but no container", hint=f"write it as {FORMS}")
 
     keys, key_url = _keys(fields.get("keySecret", "").strip(), _token(uri.query))
     account_url = (fields.get("endpoint", "").strip() or key_url or own_url).rstrip("/")
+    if not account_url and "connection_string" not in keys:
+        raise UserError(
+            f"the URI {shown} names a container, but no account",
+            hint=f"give a SAS URL as keySecret, or write the URI as {FORMS}",
+        )
     account = fields.get("keyID", "").strip() or _account_name(urlsplit(account_url))
     return Address(account_url, account, container, path, **keys)
 

@@ -139,7 +139,7 @@ def test_an_id_given_twice_names_both_places(tmp_path: Path) -> None:
     [
         (b"\xff\xfe\x00", "is not UTF-8 text"),
         (b"- a\n- b\n", "a manifest is a mapping with kind, id and spec"),
-        (b"id: x\n", "has no kind"),
+        (b"id: x\n", "is missing"),
         (b"a: 'x", "not valid YAML"),
     ],
 )
@@ -179,7 +179,7 @@ def test_a_projects_other_files_in_a_folder_are_passed_over(tmp_path: Path) -> N
     (tmp_path / ".hidden" / "broken.yaml").write_text("{")
     manifests = gather([tmp_path])
     assert (len(manifests.trainings), len(manifests.skipped), manifests.problems) == (1, 2, ())
-    with pytest.raises(UserError, match="has no kind"):
+    with pytest.raises(UserError, match="is missing"):
         load([tmp_path / "conda.yaml"])
 
 

@@ -54,7 +54,7 @@ def test_a_connection_of_the_wrong_type_is_refused(tmp_path: Path) -> None:
         resolved(tmp_path, vcsName="wine-data", data=[{"connName": "code", "localPath": "x"}])
     assert problems(error.value) == [
         "spec.vcsName: the connection 'wine-data' is of type s3; git is needed here",
-        "spec.data[0].connName: the connection 'code' is of type git; s3 or gcs or azureblob is needed here",
+        "spec.data[0].connName: the connection 'code' is of type git; s3, gcs or azureblob is needed here",
     ]
 
 

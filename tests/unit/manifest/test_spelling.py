@@ -65,7 +65,7 @@ def test_a_node_selector_must_be_that_of_the_pool(tmp_path: Path) -> None:
     }
     with pytest.raises(UserError) as error:
         plan(tmp_path, profile, nodeSelector={"pool": "gpu"})
-    assert problems(error.value) == ["spec.nodeSelector: no node pool of the profile has the selector {'pool': 'gpu'}"]
+    assert problems(error.value) == ["spec.nodeSelector: no node pool of the profile has the selector pool=gpu"]
 
 
 def test_args_are_taken_with_a_warning(tmp_path: Path) -> None:

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from odahu_argo.contract import PackageSpec, TrainSpec
+from odahu_argo.document import parse
 from odahu_argo.errors import UserError
-from odahu_argo.manifest.load import gather
+from odahu_argo.manifest.load import gather, read_documents
 from odahu_argo.plan.build import plan_trainings
 from odahu_argo.plan.model import Plan
 from odahu_argo.profile import Profile
-from tests.manifests import plan, problems, training, write
+from tests.manifests import CONNECTIONS, plan, problems, training, write
 
 
 def data(local_path: str, remote_path: str = "") -> dict[str, object]:
@@ -109,7 +113,10 @@ def test_a_toolchain_of_another_package_packs_in_its_own_image(tmp_path: Path, e
 def test_a_missing_toolchain_is_told_together_with_a_wrong_type(tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
         plan_trainings(gather([write(tmp_path, training(toolchain="mlfow", data="none"))]), Profile())
-    assert problems(error.value) == ["spec.data: must be a list", "spec.toolchain: there is no toolchain 'mlfow'"]
+    assert problems(error.value) == [
+        "spec.toolchain: there is no toolchain 'mlfow'",
+        "spec.data: must be a list, not text",
+    ]
 
 
 def test_the_mistakes_of_several_fields_come_together(tmp_path: Path) -> None:
@@ -127,4 +134,74 @@ def test_documents_references_and_checks_are_told_in_one_go(tmp_path: Path) -> N
     file = write(tmp_path, unreadable, lost, outside, broken_connection, uses_it)
     with pytest.raises(UserError) as error:
         plan_trainings(gather([file]), Profile())
-    assert [line.split(":")[0] for line in problems(error.value)] == ["id", "spec.type", "spec.vcsName", "spec.workDir"]
+    assert [line.split(":")[0] for line in problems(error.value)] == ["id", "spec.vcsName", "spec.workDir", "spec.type"]
+
+
+FAULTY = {
+    "model": {"name": "my wine", "version": "1.0"},
+    "workdir": "x",
+    "workDir": "../x",
+    "data": [
+        {"connName": "lost", "localPath": "../y"},
+        {"connName": "Bad_id", "localPath": "same", "foo": "1"},
+        {"connName": "code", "localPath": "same"},
+        {"connName": "wine-data"},
+    ],
+    "envs": [{"name": "A", "value": ["b"]}, {"name": "A"}, {"name": "1A"}],
+    "resources": {"limits": {"cpu": "1", "memory": "1GB"}, "requests": {"cpu": "2"}},
+    "hyperParameters": ["a"],
+    "nodeSelector": {"pool": "big"},
+}
+
+
+def test_every_mistake_of_one_training_is_told_in_one_go_and_none_that_only_follows_from_another(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(UserError) as error:
+        plan_trainings(gather([write(tmp_path, training(**FAULTY))]), Profile())
+    assert sorted(line.split(":")[0] for line in problems(error.value)) == [
+        "spec.data[0].connName",
+        "spec.data[0].localPath",
+        "spec.data[1].connName",
+        "spec.data[1].foo",
+        "spec.data[2].connName",
+        "spec.data[2].localPath",
+        "spec.data[3].localPath",
+        "spec.envs[0].value",
+        "spec.envs[1].name",
+        "spec.envs[2].name",
+        "spec.hyperParameters",
+        "spec.model.name",
+        "spec.nodeSelector",
+        "spec.resources.limits.memory",
+        "spec.resources.requests.cpu",
+        "spec.workDir",
+        "spec.workdir",
+    ]
+
+
+@given(
+    field=st.sampled_from(
+        ["model", "toolchain", "vcsName", "algorithmSource", "data", "envs", "resources", "nodeSelector"]
+    ),
+    value=st.recursive(
+        st.none() | st.sampled_from(["", "x", "<x>", "../x"]),
+        lambda inner: (
+            st.lists(inner, max_size=2)
+            | st.dictionaries(
+                st.sampled_from(["name", "version", "connName", "connection", "localPath", "vcs", "limits", "gpu"]),
+                inner,
+                max_size=3,
+            )
+        ),
+        max_leaves=6,
+    ),
+)
+def test_whatever_a_field_holds_the_mistakes_are_told_in_the_users_words(field: str, value: object) -> None:
+    text = json.dumps({**training(), "spec": {**training()["spec"], field: value}})
+    documents = [*parse(text, "t.json"), *parse(CONNECTIONS, "c.yaml")]
+    try:
+        plan_trainings(read_documents(documents), Profile())
+    except UserError as error:
+        assert "standin" not in str(error)
+        assert len({problem.where for problem in error.problems}) == len(error.problems)

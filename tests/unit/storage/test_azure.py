@@ -56,6 +56,10 @@ Fields = Callable[[Container], dict[str, str]]
             lambda box: box.fields("data", keySecret=f"{box.endpoint}/?{account_sas()}", endpoint=""), id="sas-url"
         ),
         pytest.param(
+            lambda box: box.fields(uri=f"{box.name}/data", keySecret=f"{box.endpoint}/?{account_sas()}", endpoint=""),
+            id="sas-url-and-the-container-alone-as-in-odahus-documentation",
+        ),
+        pytest.param(
             lambda box: box.fields("data", keySecret=f"{box.url('')}?{container_sas(box, 'rl')}", endpoint=""),
             id="sas-url-of-the-container",
         ),
@@ -110,6 +114,7 @@ def test_a_sas_url_names_the_account_as_with_odahu() -> None:
         ({"uri": "gs://box/a"}, "names no container of Azure.*https://ACCOUNT"),
         ({"uri": "abfss://acc.dfs.core.windows.net/box"}, "names no container of Azure.*abfss://CONTAINER@ACCOUNT"),
         ({"uri": f"https://{HOST}"}, "names an account, but no container"),
+        ({"uri": "box/a", "keySecret": KEY}, "names a container, but no account.*give a SAS URL as keySecret"),
         ({"uri": f"https://{HOST}/box", "keySecret": "s3cret!"}, "keySecret has no form that .*an account key"),
         ({"uri": f"https://{HOST}/box", "keySecret": f"https://{HOST}/s3cret!"}, "URL without a signature"),
         ({"uri": f"https://{HOST}/box", "keySecret": "AccountKey=s3cret!;x"}, "connection string, but cannot be read"),

@@ -1,0 +1,74 @@
+"""Files, folders and standard input to documents."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from odahu_argo import document
+from odahu_argo.document import Document
+from odahu_argo.errors import Problem, UserError, Where
+
+STANDARD_INPUT = Path("-")
+LONGEST_FILE_NAME = 255
+LARGEST_FILE = 4 * 1024 * 1024
+"""Bytes. A manifest has a few thousand; Kubernetes takes no object over one MiB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file, and whether it was only found in a folder that was named."""
+
+    path: Path
+    from_folder: bool
+
+
+def _may_be_a_manifest(within: Path, path: Path) -> bool:
+    is_hidden = any(part.startswith(".") for part in within.parts)
+    return path.suffix in {".yaml", ".yml", ".json"} and not is_hidden and path.is_file()
+
+
+def find(sources: Iterable[Path], problems: list[Problem]) -> Iterator[Source]:
+    """The files that were named or are in folders that were named, each once; what is not there becomes a problem."""
+    given: set[Path] = set()
+    for source in sources:
+        if len(source.name) > LONGEST_FILE_NAME:
+            problems.append(Problem("there is no such file or folder", Where(f"{source.name[:60]}...")))
+        elif source.is_dir():
+            names = [path for path in sorted(source.rglob("*")) if _may_be_a_manifest(path.relative_to(source), path)]
+            if not names:
+                problems.append(Problem("the folder holds no .yaml, .yml or .json file", Where(str(source))))
+            for name in names:
+                if name.resolve() not in given:
+                    yield Source(name, from_folder=True)
+            given.update(name.resolve() for name in names)
+        elif source == STANDARD_INPUT or source.exists():
+            if source.resolve() not in given:
+                yield Source(source, from_folder=False)
+            given.add(source.resolve())
+        else:
+            problems.append(Problem("there is no such file or folder", Where(str(source))))
+
+
+def parse(file: Path, problems: list[Problem]) -> list[Document]:
+    """The documents of a file; what cannot be read becomes a problem, and an empty list."""
+    name = "standard input" if file == STANDARD_INPUT else str(file)
+    try:
+        raw = sys.stdin.buffer.read(LARGEST_FILE + 1) if file == STANDARD_INPUT else _read(file)
+        if len(raw) > LARGEST_FILE:
+            raise UserError(Problem(f"is larger than {LARGEST_FILE // 1024**2} MiB", Where(name)))
+        return [each for found in document.parse(raw.decode("utf-8-sig"), name) for each in found.items()]
+    except UserError as error:
+        problems += error.problems
+    except UnicodeDecodeError:
+        problems.append(Problem("is not UTF-8 text", Where(name)))
+    except OSError as error:
+        problems.append(Problem(f"cannot be read: {error.strerror}", Where(name)))
+    return []
+
+
+def _read(file: Path) -> bytes:
+    with file.open("rb") as stream:
+        return stream.read(LARGEST_FILE + 1)
