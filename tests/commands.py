@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -18,3 +20,42 @@ def odahu_argo(*arguments: object, stdin: str | None = None, **options: object) 
     command = [sys.executable, "-m", "odahu_argo", *map(str, arguments)]
     ended = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", input=stdin, **options)
     return Ran(ended.returncode, ended.stdout, ended.stderr)
+
+
+class Running:
+    """A command that goes on while the test does something else."""
+
+    def __init__(self, *arguments: object) -> None:
+        command = [sys.executable, "-m", "odahu_argo", *map(str, arguments)]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.text = ""
+        self._heard = threading.Condition()
+        self._reader = threading.Thread(target=self._read)
+
+    def __enter__(self) -> Running:
+        self._reader.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        self.process.wait(timeout=30)
+        self._reader.join(timeout=30)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+    def wait_for(self, text: str) -> None:
+        with self._heard:
+            found: Callable[[], bool] = lambda: text in self.text or self.process.poll() is not None  # noqa: E731
+            self._heard.wait_for(found, timeout=60)
+            assert text in self.text, self.text
+
+    def end(self) -> int:
+        code = self.process.wait(timeout=60)
+        self._reader.join(timeout=30)
+        return code
+
+    def _read(self) -> None:
+        for line in self.process.stdout or ():
+            with self._heard:
+                self.text += line
+                self._heard.notify_all()

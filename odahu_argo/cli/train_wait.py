@@ -59,7 +59,7 @@ def wait_for(connected: Cluster, settings: Profile, training_ids: list[str], tim
 def _follow(connected: Cluster, training_id: str, timeout: float | None, several: bool) -> Training:
     from odahu_argo.errors import StillRunning
     from odahu_argo.trainings.follow import TimeIsUp, follow
-    from odahu_argo.trainings.logs import Line
+    from odahu_argo.trainings.logs import Line, Missing
     from odahu_argo.trainings.recorder import tidy
     from odahu_argo.trainings.watching import Changed, InSight, OutOfSight
 
@@ -72,6 +72,8 @@ def _follow(connected: Cluster, training_id: str, timeout: float | None, several
                     shown.tell(training)
                 case Line(step, text):
                     render.note(f"{prefix}{step} | {text}")
+                case Missing(step, attempt, why):
+                    render.note(f"note: the log of {step}, attempt {attempt}, is missing: {why}")
                 case OutOfSight(why):
                     shown.out_of_sight(why)
                 case InSight():

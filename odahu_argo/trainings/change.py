@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 
 from odahu_argo import contract, naming
@@ -22,7 +23,7 @@ from odahu_argo.submit.cluster import (
     Object,
 )
 from odahu_argo.submit.send import Sent, check, send
-from odahu_argo.trainings.model import Training
+from odahu_argo.trainings.model import Attempt, Training
 from odahu_argo.trainings.read import find_training
 
 STOP = {"spec": {"shutdown": "Stop"}}
@@ -77,7 +78,7 @@ def edit(cluster: Cluster, plan: Plan) -> Sent:
     check(cluster, workflow)
     _shut_down(cluster, training)
     sent = send(cluster, workflow)
-    give_up_workspaces(cluster, training)
+    give_up_workspaces(cluster, training.attempts)
     return sent
 
 
@@ -129,20 +130,21 @@ def delete(cluster: Cluster, training_id: str) -> None:
             cluster.delete(WORKFLOW, attempt.workflow)
     with suppress(NotFound):
         cluster.delete(CONFIG_MAP, naming.record_name(training_id))
-    give_up_workspaces(cluster, training)
+    give_up_workspaces(cluster, training.attempts)
 
 
-def give_up_workspaces(cluster: Cluster, training: Training) -> None:
-    """Delete the workspaces that a training's attempts have left, where that is allowed.
+def give_up_workspaces(cluster: Cluster, attempts: Sequence[Attempt]) -> None:
+    """Delete the workspaces that attempts of a training have left, where that is allowed.
 
-    Kubernetes keeps a claim as long as a pod that names it is there, also one that has ended. Where the training has ended,
-    that protection is taken away, as Argo's controller does with the claims of its workflows.
+    Kubernetes keeps a claim as long as a pod that names it is there, also one that has ended. Where all these attempts have
+    ended, that protection is taken away, as Argo's controller does with the claims of its workflows.
     """
-    for attempt in training.attempts:
+    are_over = all(each.status.has_ended or each.is_gone for each in attempts)
+    for attempt in attempts:
         claim = workspace_claim(attempt.workflow)
         with suppress(NotFound, Denied):
             cluster.delete(CLAIM, claim)
-            if training.status.has_ended:
+            if are_over:
                 cluster.patch(CLAIM, claim, UNPROTECTED)
 
 

@@ -12,7 +12,7 @@ from time import monotonic
 from odahu_argo.errors import OdahuArgoError
 from odahu_argo.status.model import PodRun
 from odahu_argo.submit.cluster import Cluster, NotFound, Refused, Unreachable
-from odahu_argo.trainings.logs import Line
+from odahu_argo.trainings.logs import Line, Missing
 from odahu_argo.trainings.model import Attempt, Training
 from odahu_argo.trainings.pod_logs import CONTAINER, own_lines, pod_names
 from odahu_argo.trainings.read import find_training
@@ -20,6 +20,8 @@ from odahu_argo.trainings.watching import Changed, Deleted, InSight, OutOfSight,
 
 _ASK_AGAIN = 1.0
 """Seconds."""
+_PATIENCE = 10
+"""How often a log is asked for that should be whole, but cannot be had: its node may be gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class TimeIsUp:
     """The time to follow has passed; the training goes on."""
 
 
-Event = Changed | Line | OutOfSight | InSight | TimeIsUp
+Event = Changed | Line | Missing | OutOfSight | InSight | TimeIsUp
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,14 @@ class _LogEnded:
     """A log has been read to its end."""
 
 
-_Word = SimpleQueue[Event | _Failed | _LogEnded]
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What those have in common who watch the training and read its logs: where they leave word, and when to give up."""
+
+    cluster: Cluster
+    word: SimpleQueue[Event | _Failed | _LogEnded]
+    is_over: threading.Event
+    has_ended: threading.Event
 
 
 def follow(
@@ -55,17 +64,15 @@ def follow(
         Denied: trainings or logs may not be read.
     """
     find_training(cluster, training_id)
-    word: _Word = SimpleQueue()
-    is_over = threading.Event()
-    _begin(_watch, cluster, training_id, word, is_over)
+    shared = _Shared(cluster, SimpleQueue(), is_over=threading.Event(), has_ended=threading.Event())
+    _begin(_watch, shared, training_id)
     until = None if timeout is None else monotonic() + timeout
     begun: set[str] = set()
     open_logs = 0
-    has_ended = False
     try:
-        while not (has_ended and open_logs == 0):
+        while not (shared.has_ended.is_set() and open_logs == 0):
             try:
-                heard = word.get(timeout=None if until is None else max(0.0, until - monotonic()))
+                heard = shared.word.get(timeout=None if until is None else max(0.0, until - monotonic()))
             except Empty:
                 yield TimeIsUp()
                 return
@@ -76,34 +83,37 @@ def follow(
                     open_logs -= 1
                 case Changed(training):
                     yield heard
-                    has_ended = training.status.has_ended
+                    if training.status.has_ended:
+                        shared.has_ended.set()
+                    else:
+                        shared.has_ended.clear()
                     for name, run in _new_runs(training, begun, step) if logs else ():
                         begun.add(run.node_id)
                         open_logs += 1
                         if run.finished:
-                            _read(cluster, training.newest, name, run, word, is_over)
+                            _read(shared, training.newest, name, run)
                         else:
-                            _begin(_read, cluster, training.newest, name, run, word, is_over)
-                case Line() | OutOfSight() | InSight() | TimeIsUp():
+                            _begin(_read, shared, training.newest, name, run)
+                case Line() | Missing() | OutOfSight() | InSight() | TimeIsUp():
                     yield heard
     finally:
-        is_over.set()
+        shared.is_over.set()
 
 
 def _begin(work: object, *arguments: object) -> None:
     threading.Thread(target=work, args=arguments, daemon=True).start()  # type: ignore[arg-type]
 
 
-def _watch(cluster: Cluster, training_id: str, word: _Word, is_over: threading.Event) -> None:
+def _watch(shared: _Shared, training_id: str) -> None:
     try:
-        for change in watch_trainings(cluster, training_id):
-            if is_over.is_set():
+        for change in watch_trainings(shared.cluster, training_id):
+            if shared.is_over.is_set():
                 return
             if isinstance(change, Deleted):
                 raise NotFound(f"training {training_id!r} was deleted")
-            word.put(change)
+            shared.word.put(change)
     except OdahuArgoError as error:
-        word.put(_Failed(error))
+        shared.word.put(_Failed(error))
 
 
 def _new_runs(training: Training, begun: set[str], step: str | None) -> list[tuple[str, PodRun]]:
@@ -117,24 +127,31 @@ def _new_runs(training: Training, begun: set[str], step: str | None) -> list[tup
     ]
 
 
-def _read(cluster: Cluster, attempt: Attempt, step: str, run: PodRun, word: _Word, is_over: threading.Event) -> None:
+def _read(shared: _Shared, attempt: Attempt, step: str, run: PodRun) -> None:
     """Leave word of each line, to the end of the log. After a lost connection the lines that were given are passed over."""
+    cluster = shared.cluster
     given = 0
+    patience = _PATIENCE
     try:
-        while not is_over.is_set():
+        while not shared.is_over.is_set():
             try:
                 pod = pod_names(cluster, attempt.workflow).get(run.node_id)
                 if pod is None:
                     return
                 for text in islice(own_lines(cluster.pod_log(pod, CONTAINER, follow=True)), given, None):
                     given += 1
-                    word.put(Line(step, text))
+                    shared.word.put(Line(step, text))
                 return
             except NotFound:
                 return
-            except (Refused, Unreachable):
-                is_over.wait(_ASK_AGAIN)
+            except (Refused, Unreachable) as error:
+                if run.finished or shared.has_ended.is_set():
+                    patience -= 1
+                if patience == 0:
+                    shared.word.put(Missing(step, run.attempt, error.problems[0].message))
+                    return
+                shared.is_over.wait(_ASK_AGAIN)
     except OdahuArgoError as error:
-        word.put(_Failed(error))
+        shared.word.put(_Failed(error))
     finally:
-        word.put(_LogEnded())
+        shared.word.put(_LogEnded())

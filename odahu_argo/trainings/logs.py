@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from odahu_argo.errors import OdahuArgoError, UserError
 from odahu_argo.status.model import PodRun
-from odahu_argo.submit.cluster import Cluster, NotFound, Refused
+from odahu_argo.submit.cluster import Cluster, NotFound, Refused, Unreachable
 from odahu_argo.trainings.model import Training
 from odahu_argo.trainings.pod_logs import CONTAINER, archived_lines, own_lines, pod_names
 from odahu_argo.validation import nearest
@@ -69,6 +69,9 @@ def _lines(
             yield from (Line(step, text) for text in own_lines(cluster.pod_log(pod, CONTAINER)))
             return
     except Refused:
+        return
+    except Unreachable as error:
+        yield Missing(step, run.attempt, error.problems[0].message)
         return
     except NotFound:
         pass

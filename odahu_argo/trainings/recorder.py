@@ -13,8 +13,7 @@ from odahu_argo.trainings.watching import Changed, Deleted, InSight, OutOfSight,
 def run(cluster: Cluster, tell: Callable[[str], None]) -> None:
     """Remember until the process is ended; `tell` hears a sentence for each state that a training takes.
 
-    A training that succeeded in the workspace of an earlier attempt has that workspace given up, as Argo does with a
-    workspace that is the workflow's own.
+    Workspaces that no run needs any more are given up, as Argo does with a workspace that is the workflow's own.
 
     Raises:
         Denied: the account may not read workflows or write records.
@@ -38,6 +37,12 @@ def run(cluster: Cluster, tell: Callable[[str], None]) -> None:
 
 
 def tidy(cluster: Cluster, training: Training) -> None:
-    """Give up the workspaces of a training that was resumed and has succeeded."""
+    """Give up the workspaces that no run needs any more: when a resumed training has succeeded, and when another run has
+    taken the place of one that was stopped for it."""
+    resumed = [attempt for attempt, _ in training.steps_by_attempt]
     if training.status.state == "succeeded" and training.newest.resumes:
-        give_up_workspaces(cluster, training)
+        give_up_workspaces(cluster, resumed)
+    replaced = training.attempts[: -len(resumed)]
+    left = [attempt for attempt in replaced if not attempt.is_gone]
+    if left and left[-1].status.has_ended:
+        give_up_workspaces(cluster, left)

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,7 +18,7 @@ import pytest
 import yaml
 from kubernetes import client, utils
 
-from tests.commands import Ran, odahu_argo
+from tests.commands import Ran, Running, odahu_argo
 from tests.manifests import training, write
 from tests.servers.controller import offload, play
 
@@ -59,6 +57,16 @@ class Site:
     def remove(self, workflow: str) -> None:
         """As Argo's clean-up, or anyone with kubectl, would."""
         client.CustomObjectsApi(self.api).delete_namespaced_custom_object(*GROUP, self.namespace, "workflows", workflow)
+
+    def make_claim(self, name: str) -> None:
+        """As the controller does when it takes up a workflow."""
+        spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+        claims = client.CoreV1Api(self.api)
+        claims.create_namespaced_persistent_volume_claim(self.namespace, {"metadata": {"name": name}, "spec": spec})
+
+    def claims(self) -> list[str]:
+        found = client.CoreV1Api(self.api).list_namespaced_persistent_volume_claim(self.namespace).items
+        return sorted(each.metadata.name for each in found)
 
     def create(self, *arguments: object, **spec: Any) -> Ran:
         return self.run("train", "create", "-f", self.manifest(**spec), "--no-wait", *arguments)
@@ -165,7 +173,7 @@ def test_what_became_of_a_training_outlives_its_workflow(site: Site) -> None:
 
 def test_the_recorder_remembers_what_nobody_else_has_seen(site: Site) -> None:
     assert site.create().code == 0
-    with _running("recorder", "-n", site.namespace) as recorder:
+    with Running("recorder", "-n", site.namespace) as recorder:
         recorder.wait_for("wine: attempt 1 is scheduling")
         site.play("wine-1", "oom")
         site.remove("wine-1")
@@ -176,7 +184,7 @@ def test_the_recorder_remembers_what_nobody_else_has_seen(site: Site) -> None:
 
 def test_a_training_that_is_deleted_stays_deleted_with_the_recorder_at_work(site: Site) -> None:
     assert site.create().code == 0
-    with _running("recorder", "-n", site.namespace) as recorder:
+    with Running("recorder", "-n", site.namespace) as recorder:
         recorder.wait_for("wine: attempt 1 is scheduling")
         deleted = site.run("train", "delete", "--id", "wine")
         assert (deleted.code, deleted.out) == (0, "training wine is deleted\n")
@@ -200,14 +208,56 @@ def test_a_workflow_that_vanished_while_it_ran_is_unknown(site: Site) -> None:
     assert status["artifacts"][0]["commitID"] == COMMIT
 
 
+def test_the_workspace_of_a_run_that_another_has_replaced_goes_when_that_run_has_ended(site: Site) -> None:
+    """A pod that has ended would hold it: the API's protection of claims stands for that."""
+    assert site.create().code == 0
+    site.make_claim("wine-1-workspace")
+    site.make_claim("wine-2-workspace")
+    site.play("wine-1", "running-train")
+    with Running("recorder", "-n", site.namespace) as recorder:
+        assert site.run("train", "edit", "-f", site.manifest(), "--no-wait").code == 0
+        recorder.wait_for("wine: attempt 2 is scheduling")
+        assert site.claims() == ["wine-1-workspace", "wine-2-workspace"]
+        site.play("wine-1", "terminated")
+        site.play("wine-2", "running-train")
+        recorder.wait_for("wine: attempt 2 is running")
+        site.play("wine-2", "train-failed")
+        recorder.wait_for("wine: attempt 2 is failed")
+    assert site.claims() == ["wine-2-workspace"]
+
+
+def test_logs_that_cannot_be_had_are_told_and_do_not_hold_up_the_end(site: Site) -> None:
+    """The node of a pod is gone, so the API cannot ask its kubelet."""
+    core = client.CoreV1Api(site.api)
+    node = f"lost-{site.namespace}"
+    core.create_node({"metadata": {"name": node}})
+    core.create_namespaced_pod(
+        site.namespace,
+        {
+            "metadata": {
+                "name": "wine-1-train",
+                "labels": {"workflows.argoproj.io/workflow": "wine-1"},
+                "annotations": {"workflows.argoproj.io/node-id": "wine-1-2802317361"},
+            },
+            "spec": {"nodeName": node, "containers": [{"name": "main", "image": "example.org/any"}]},
+        },
+    )
+    try:
+        with Running("train", "create", "-f", site.manifest(), "-n", site.namespace) as waiting:
+            waiting.wait_for("training wine is scheduling")
+            site.play("wine-1", "train-failed")
+            assert waiting.end() == 4
+        assert "the log of train, attempt 1, is missing: cannot get the log of" in waiting.text
+        read = site.run("train", "logs", "--id", "wine")
+        assert read.code == 0 and "the log of train, attempt 1, is missing: cannot get the log of" in read.err
+    finally:
+        core.delete_node(node)
+
+
 def test_retry_goes_on_in_the_kept_workspace(site: Site) -> None:
     assert site.create().code == 0
-    claim = {
-        "metadata": {"name": "wine-1-workspace"},
-        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
-    }
     core = client.CoreV1Api(site.api)
-    core.create_namespaced_persistent_volume_claim(site.namespace, claim)
+    site.make_claim("wine-1-workspace")
     assert site.run("train", "retry", "--id", "wine", "--no-wait").code == 2
     site.play("wine-1", "train-failed")
     retried = site.run("train", "retry", "--id", "wine", "--no-wait")
@@ -221,7 +271,7 @@ def test_retry_goes_on_in_the_kept_workspace(site: Site) -> None:
 
 
 def test_waiting_ends_with_the_training_and_says_how(site: Site) -> None:
-    with _running("train", "create", "-f", site.manifest(), "-n", site.namespace) as waiting:
+    with Running("train", "create", "-f", site.manifest(), "-n", site.namespace) as waiting:
         waiting.wait_for("training wine is scheduling")
         site.play("wine-1", "running-train")
         waiting.wait_for("training wine is running")
@@ -231,7 +281,7 @@ def test_waiting_ends_with_the_training_and_says_how(site: Site) -> None:
 
 
 def test_a_failure_ends_the_waiting_with_4_and_the_reason(site: Site) -> None:
-    with _running("train", "create", "-f", site.manifest(), "-n", site.namespace) as waiting:
+    with Running("train", "create", "-f", site.manifest(), "-n", site.namespace) as waiting:
         waiting.wait_for("training wine is scheduling")
         site.play("wine-1", "oom")
         assert waiting.end() == 4
@@ -240,7 +290,7 @@ def test_a_failure_ends_the_waiting_with_4_and_the_reason(site: Site) -> None:
 
 
 def test_ctrl_c_ends_the_waiting_and_not_the_training(site: Site) -> None:
-    with _running("train", "create", "-f", site.manifest(), "-n", site.namespace) as waiting:
+    with Running("train", "create", "-f", site.manifest(), "-n", site.namespace) as waiting:
         waiting.wait_for("training wine is scheduling")
         waiting.process.send_signal(signal.SIGINT)
         assert waiting.end() == 130
@@ -281,7 +331,7 @@ def test_every_form_shows_every_training(site: Site) -> None:
 
 def test_watching_prints_a_line_for_each_change(site: Site) -> None:
     assert site.create().code == 0
-    with _running("train", "get", "--watch", "-n", site.namespace) as watching:
+    with Running("train", "get", "--watch", "-n", site.namespace) as watching:
         watching.wait_for("scheduling")
         site.play("wine-1", "running-train")
         watching.wait_for("running")
@@ -328,42 +378,3 @@ def _answering(path: str, value: object) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
         serving.join()
-
-
-class _running:
-    """A command that goes on while the test does something else."""
-
-    def __init__(self, *arguments: object) -> None:
-        command = [sys.executable, "-m", "odahu_argo", *map(str, arguments)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        self.text = ""
-        self._heard = threading.Condition()
-        self._reader = threading.Thread(target=self._read)
-
-    def __enter__(self) -> _running:
-        self._reader.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.terminate()
-        self.process.wait(timeout=30)
-        self._reader.join(timeout=30)
-        if self.process.stdout is not None:
-            self.process.stdout.close()
-
-    def wait_for(self, text: str) -> None:
-        with self._heard:
-            found: Callable[[], bool] = lambda: text in self.text or self.process.poll() is not None  # noqa: E731
-            self._heard.wait_for(found, timeout=60)
-            assert text in self.text, self.text
-
-    def end(self) -> int:
-        code = self.process.wait(timeout=60)
-        self._reader.join(timeout=30)
-        return code
-
-    def _read(self) -> None:
-        for line in self.process.stdout or ():
-            with self._heard:
-                self.text += line
-                self._heard.notify_all()

@@ -1,6 +1,7 @@
-"""The server that trainings from end to end fetch their data from."""
+"""The servers that trainings from end to end fetch their data from, and the cluster that runs some of them."""
 
+from tests.servers.argo import argo, site
 from tests.servers.s3 import bucket, s3_endpoint
 from tests.servers.workplace import workplace
 
-__all__ = ["bucket", "s3_endpoint", "workplace"]
+__all__ = ["argo", "bucket", "s3_endpoint", "site", "workplace"]

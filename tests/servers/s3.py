@@ -27,6 +27,9 @@ class Bucket:
     def client(self) -> Any:
         return client("s3", self.endpoint)
 
+    def create(self) -> None:
+        self.client.create_bucket(Bucket=self.name, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+
     def fields(self, path: str = "", **more: str) -> dict[str, str]:
         """A connection's fields for this bucket."""
         uri = f"s3://{self.name}/{path}" if path else f"s3://{self.name}"
@@ -66,12 +69,13 @@ def client(service: str, endpoint: str, key_id: str = KEY_ID, secret: str = KEY_
 
 
 @contextmanager
-def running_s3(**environment: str) -> Iterator[str]:
-    """The endpoint of a server that ends with the block."""
+def running_s3(address: str = "127.0.0.1", **environment: str) -> Iterator[str]:
+    """The endpoint of a server that ends with the block. It listens everywhere where others reach it by another address."""
     port = free_port()
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    listen = "127.0.0.1" if address == "127.0.0.1" else "0.0.0.0"
+    command = [sys.executable, "-m", "moto.server", "-H", listen, "-p", str(port)]
     with serving(port, *command, **environment):
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://{address}:{port}"
 
 
 @pytest.fixture(scope="session")
@@ -83,11 +87,9 @@ def s3_endpoint() -> Iterator[str]:
 @pytest.fixture
 def bucket(s3_endpoint: str) -> Bucket:
     """A new, empty bucket."""
-    name = f"bucket-{uuid.uuid4().hex[:12]}"
-    client("s3", s3_endpoint).create_bucket(
-        Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
-    )
-    return Bucket(s3_endpoint, name)
+    bucket = Bucket(s3_endpoint, f"bucket-{uuid.uuid4().hex[:12]}")
+    bucket.create()
+    return bucket
 
 
 @contextmanager

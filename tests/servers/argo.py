@@ -1,0 +1,280 @@
+"""A namespace for trainings that Argo really runs: pods and volumes of a real cluster, git and S3 servers of this machine.
+
+It needs `KUBECONFIG`, a controller at work, and the runner image on the nodes (`ODAHU_ARGO_TEST_IMAGE` is its name). Pods use
+the network of this machine, unless `ODAHU_ARGO_TEST_ADDRESS` is where they reach it from a network of their own; then the
+namespace enforces the restricted Pod Security Standard, which forbids the host's network.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import uuid
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from kubernetes import client, config
+
+from odahu_argo import naming
+from tests.commands import Ran, odahu_argo
+from tests.conftest import ROOT
+from tests.servers.git import PASSWORD, USERNAME, git, plain_http
+from tests.servers.s3 import KEY_ID, KEY_SECRET, Bucket, running_s3
+
+GROUP = ("argoproj.io", "v1alpha1")
+HERE = "127.0.0.1"
+LONGEST = 600
+"""Seconds that anything here may take."""
+
+MLPROJECT = """\
+name: small
+entry_points:
+  main:
+    parameters: {text: {type: string, default: none}}
+    command: "python train.py {text}"
+  fail: {command: "python -c 'raise SystemExit(7)'"}
+  long: {command: "python -c 'import time; print(\\"begun\\", flush=True); time.sleep(600)'"}
+"""
+TRAIN = """\
+import sys
+import mlflow
+from mlflow.pyfunc import PythonModel, log_model
+
+
+class Echo(PythonModel):
+    def predict(self, context, model_input: list[str], params=None):
+        return model_input
+
+
+print("text:", ascii(sys.argv[1]), flush=True)
+with mlflow.start_run():
+    log_model(name="model", python_model=Echo(), pip_requirements=["mlflow"])
+"""
+
+
+@dataclass(frozen=True)
+class Site:
+    """A namespace with everything that a training needs."""
+
+    api: client.ApiClient
+    namespace: str
+    folder: Path
+    profile: Path
+    bucket: Bucket
+    git_url: str
+
+    def settings(self, **more: Any) -> dict[str, Any]:
+        """What the profile says."""
+        return {
+            "namespace": self.namespace,
+            "runner_image": os.environ["ODAHU_ARGO_TEST_IMAGE"],
+            "argo": {"log_connection": "log-archive"},
+            "step_resources": {"requests": {"cpu": "50m", "memory": "128Mi"}},
+            "pools": {"gpu": {"node_selector": {"mode.odahu.gpu-training": "true"}}},
+            "retries": {"first_wait": "1s"},
+            "external_connections": ["odahu-argo", "wine-data", "lost-output"],
+            **more,
+        }
+
+    def run(self, *arguments: object, profile: Path | None = None) -> Ran:
+        return odahu_argo(*arguments, "--profile", profile or self.profile)
+
+    def manifest(self, training_id: str, **spec: Any) -> Path:
+        fields = {
+            "model": {"name": training_id, "version": "1"},
+            "toolchain": "mlflow",
+            "vcsName": "small",
+            "resources": {"limits": {"cpu": "1", "memory": "2Gi"}, "requests": {"cpu": "100m", "memory": "256Mi"}},
+            **spec,
+        }
+        file = self.folder / f"{training_id}.yaml"
+        connection = {"kind": "Connection", "id": "small", "spec": {"type": "git", "uri": f"{self.git_url}/small"}}
+        training = {"kind": "ModelTraining", "id": training_id, "spec": fields}
+        file.write_text(yaml.safe_dump_all([training, connection], sort_keys=False))
+        return file
+
+    def status(self, training_id: str) -> dict[str, Any]:
+        ran = self.run("train", "get", "--id", training_id, "-o", "json")
+        assert ran.code == 0, ran.err
+        return json.loads(ran.out)[0]["status"]
+
+    def wait(self, training_id: str, is_there: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """The status when it is as awaited."""
+        until = time.monotonic() + LONGEST
+        while not is_there(status := self.status(training_id)):
+            assert time.monotonic() < until and status["state"] not in ("succeeded", "failed"), status
+            time.sleep(2)
+        return status
+
+    def wait_for_end(self, training_id: str) -> dict[str, Any]:
+        """The status when the training has ended, whichever way."""
+        self.until(lambda: self.status(training_id)["state"] in ("succeeded", "failed"))
+        return self.status(training_id)
+
+    def until(self, is_so: Callable[[], bool]) -> None:
+        until = time.monotonic() + LONGEST
+        while not is_so():
+            assert time.monotonic() < until, "it did not come"
+            time.sleep(1)
+
+    def zip(self, name: str) -> list[str]:
+        target = self.folder / name
+        target.write_bytes(self.bucket.get(f"output/{name}"))
+        return zipfile.ZipFile(target).namelist()
+
+    def pods(self, workflow: str) -> list[client.V1Pod]:
+        label = f"workflows.argoproj.io/workflow={workflow}"
+        return client.CoreV1Api(self.api).list_namespaced_pod(self.namespace, label_selector=label).items
+
+    def claims(self) -> list[str]:
+        return [
+            c.metadata.name
+            for c in client.CoreV1Api(self.api).list_namespaced_persistent_volume_claim(self.namespace).items
+        ]
+
+    def wait_until_gone(self, claim: str) -> None:
+        """A workspace that is given up goes when Kubernetes has seen that no pod uses it any more."""
+        self.until(lambda: claim not in self.claims())
+
+    def workflow(self, name: str) -> dict[str, Any] | None:
+        """The workflow as it is, None where it is gone."""
+        try:
+            found = client.CustomObjectsApi(self.api).get_namespaced_custom_object(
+                *GROUP, self.namespace, "workflows", name
+            )
+        except client.ApiException as error:
+            if error.status == 404:
+                return None
+            raise
+        return dict(found)
+
+    def delete_workflow(self, name: str) -> None:
+        client.CustomObjectsApi(self.api).delete_namespaced_custom_object(*GROUP, self.namespace, "workflows", name)
+
+    def is_remembered(self, training_id: str) -> bool:
+        records = client.CoreV1Api(self.api).list_namespaced_config_map(self.namespace).items
+        return naming.record_name(training_id) in [each.metadata.name for each in records]
+
+
+@pytest.fixture(scope="session")
+def argo() -> Iterator[client.ApiClient]:
+    """A cluster on which a controller takes up workflows: it is given one to take up."""
+    if not os.environ.get("KUBECONFIG") or not os.environ.get("ODAHU_ARGO_TEST_IMAGE"):
+        pytest.skip("no Argo: KUBECONFIG or ODAHU_ARGO_TEST_IMAGE is not set")
+    config.load_kube_config()
+    with client.ApiClient() as api:
+        objects = client.CustomObjectsApi(api)
+        probe = {
+            "apiVersion": "argoproj.io/v1alpha1",
+            "kind": "Workflow",
+            "metadata": {"name": f"probe-{uuid.uuid4().hex[:8]}"},
+            "spec": {"entrypoint": "wait", "templates": [{"name": "wait", "suspend": {}}]},
+        }
+        name = objects.create_namespaced_custom_object(*GROUP, "default", "workflows", probe)["metadata"]["name"]
+        until = time.monotonic() + 20
+        is_taken = False
+        while not is_taken and time.monotonic() < until:
+            time.sleep(1)
+            found = objects.get_namespaced_custom_object(*GROUP, "default", "workflows", name)
+            is_taken = "phase" in found.get("status", {})
+        objects.delete_namespaced_custom_object(*GROUP, "default", "workflows", name)
+        if not is_taken:
+            pytest.skip("no Argo controller took up a workflow within 20 s")
+        yield api
+
+
+@pytest.fixture(scope="session")
+def site(argo: client.ApiClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("argo")
+    namespace = f"argo-{uuid.uuid4().hex[:8]}"
+    address = os.environ.get("ODAHU_ARGO_TEST_ADDRESS", HERE)
+    _make_repositories(folder / "git")
+    with running_s3(address) as endpoint, plain_http(folder / "git", address) as git_url:
+        site = Site(argo, namespace, folder, folder / "profile.yaml", _bucket(endpoint), git_url)
+        site.profile.write_text(yaml.safe_dump(site.settings()))
+        applied = site.run("setup", "--apply")
+        assert applied.code == 0, applied.err
+        _allow_this_network(site) if address == HERE else _enforce_the_restricted_standard(site)
+        _apply_connections(site)
+        _archive_logs(site)
+        yield site
+    client.CoreV1Api(argo).delete_namespace(namespace)
+
+
+def _make_repositories(folder: Path) -> None:
+    repository = folder / "small"
+    repository.mkdir(parents=True)
+    git(repository, "init", "--quiet", "--initial-branch=main")
+    (repository / "MLproject").write_text(MLPROJECT)
+    (repository / "train.py").write_text(TRAIN)
+    git(repository, "add", "--all")
+    git(repository, "commit", "--quiet", "--message", "a small project")
+    git(folder, "clone", "--quiet", "--bare", str(ROOT), str(folder / "odahu-argo"))
+
+
+def _allow_this_network(site: Site) -> None:
+    change = {"spec": {"template": {"spec": {"hostNetwork": True}}}}
+    client.AppsV1Api(site.api).patch_namespaced_deployment("odahu-argo-recorder", site.namespace, change)
+
+
+def _enforce_the_restricted_standard(site: Site) -> None:
+    change = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}
+    client.CoreV1Api(site.api).patch_namespace(site.namespace, change)
+
+
+def _archive_logs(site: Site) -> None:
+    """Give the namespace the artifact repository that Argo's controller takes where a workflow names none.
+
+    https://argo-workflows.readthedocs.io/en/latest/artifact-repository-ref/
+    """
+    keys = {"keyID": KEY_ID, "keySecret": KEY_SECRET}
+    repository = {
+        "archiveLogs": True,
+        "s3": {
+            "bucket": site.bucket.name,
+            "endpoint": site.bucket.endpoint.removeprefix("http://"),
+            "insecure": True,
+            "region": "eu-central-1",
+            "keyFormat": "logs/{{workflow.name}}/{{pod.name}}",
+            "accessKeySecret": {"name": "archive", "key": "keyID"},
+            "secretKeySecret": {"name": "archive", "key": "keySecret"},
+        },
+    }
+    core = client.CoreV1Api(site.api)
+    core.create_namespaced_secret(site.namespace, {"metadata": {"name": "archive"}, "stringData": keys})
+    default = {"workflows.argoproj.io/default-artifact-repository": "default"}
+    named = {"name": "artifact-repositories", "annotations": default}
+    core.create_namespaced_config_map(site.namespace, {"metadata": named, "data": {"default": json.dumps(repository)}})
+
+
+def _bucket(endpoint: str) -> Bucket:
+    from sklearn.datasets import load_wine
+
+    bucket = Bucket(endpoint, f"argo-{uuid.uuid4().hex[:8]}")
+    bucket.create()
+    wines = load_wine(as_frame=True).frame.rename(columns={"target": "quality"})
+    bucket.put_all({"data/wine-quality.csv": wines.to_csv(index=False).encode()})
+    return bucket
+
+
+def _apply_connections(site: Site) -> None:
+    own = {"type": "git", "username": USERNAME, "password": PASSWORD}
+    connections = {
+        "small": {**own, "uri": f"{site.git_url}/small", "reference": "main"},
+        "odahu-argo": {**own, "uri": f"{site.git_url}/odahu-argo"},
+        "wine-data": site.bucket.fields("data/wine-quality.csv"),
+        "models-output": site.bucket.fields("output"),
+        "lost-output": site.bucket.elsewhere(),
+        "log-archive": site.bucket.fields(),
+    }
+    file = site.folder / "connections.yaml"
+    plain = [{"kind": "Connection", "id": k, "spec": {**v, "secretEncoding": "plain"}} for k, v in connections.items()]
+    file.write_text(yaml.safe_dump_all(plain))
+    applied = site.run("conn", "apply", "-f", file)
+    assert applied.code == 0, applied.err
