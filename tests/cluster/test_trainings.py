@@ -239,7 +239,11 @@ def test_logs_that_cannot_be_had_are_told_and_do_not_hold_up_the_end(site: Site)
                 "labels": {"workflows.argoproj.io/workflow": "wine-1"},
                 "annotations": {"workflows.argoproj.io/node-id": "wine-1-2802317361"},
             },
-            "spec": {"nodeName": node, "containers": [{"name": "main", "image": "example.org/any"}]},
+            "spec": {
+                "nodeName": node,
+                "serviceAccountName": "odahu-argo-training",
+                "containers": [{"name": "main", "image": "example.org/any"}],
+            },
         },
     )
     try:
