@@ -64,6 +64,17 @@ def workflow_name(training_id: str, attempt: int = 1) -> str:
     return shorten(training_id, LABEL_LENGTH - len(suffix)) + suffix
 
 
+def run_name(training_id: str, digest: str) -> str:
+    """The workflow in git that runs a training of this content, at most 63 characters."""
+    suffix = f"-{digest[:8]}"
+    return shorten(training_id, LABEL_LENGTH - len(suffix)) + suffix
+
+
+def cron_name(training_id: str) -> str:
+    """The CronWorkflow of a training, at most 52 characters: Argo appends the time to the names of its workflows."""
+    return shorten(training_id, 52)
+
+
 def record_name(training_id: str) -> str:
     """The ConfigMap that remembers a training, at most 72 characters."""
     return f"training-{training_id}"

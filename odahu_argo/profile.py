@@ -179,6 +179,18 @@ class Argo(Strict):
     log_connection: str | None = None
 
 
+class ExternalSecrets(Strict):
+    """Where External Secrets finds connections, for `render` to write an ExternalSecret for each; without `store` none.
+
+    The secret of a connection is called `prefix` and the connection's id, and holds a property for each of its fields.
+    """
+
+    store: str | None = None
+    kind: Literal["ClusterSecretStore", "SecretStore"] = "ClusterSecretStore"
+    prefix: str = ""
+    refresh: Duration = "1h"
+
+
 TRAINING_RESOURCES = Requirements(limits=Resources(cpu="2", memory="4Gi"), requests=Resources(cpu="1", memory="2Gi"))
 STEP_RESOURCES = Requirements(limits=Resources(cpu="1", memory="1Gi"), requests=Resources(cpu="250m", memory="512Mi"))
 
@@ -208,6 +220,7 @@ class Profile(Strict):
     keep: Keep = Keep()
     tracking: Tracking = Tracking()
     argo: Argo = Argo()
+    external_secrets: ExternalSecrets = ExternalSecrets()
     archive_logs: bool = True
     restrict_executor: bool = True
     recorder: bool = True

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from odahu_argo.cli import render
-from odahu_argo.cli.options import ExternalConnections, Files, Folders, ProfileFile, TrainingId, read
+from odahu_argo.cli.options import ExternalConnections, Files, Folders, ProfileFile, TrainingId, read, tell_schedules
 
 
 class Format(StrEnum):
@@ -58,6 +58,7 @@ def compile_command(
 
     manifests, settings = read(file, manifest_dir, profile, external_connection)
     plans = plan_trainings(manifests, settings, training_id)
+    tell_schedules(plans, "what is compiled runs once")
     workflows = {plan.training_id: compile_workflow(plan, attempt) for plan in plans}
     if validate:
         _require_valid(list(workflows.values()))

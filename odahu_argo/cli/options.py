@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from odahu_argo.manifest.load import Manifests
+    from odahu_argo.plan.model import Plan
     from odahu_argo.profile import Profile
     from odahu_argo.submit.cluster import Cluster
 
@@ -79,6 +80,14 @@ def read(
     require_manifests(files, folders)
     settings = load_profile(profile).with_external(tuple(external or ()))
     return read_manifests(files, folders), settings
+
+
+def tell_schedules(plans: Iterable[Plan], instead: str) -> None:
+    """Note which trainings ask for a schedule, where a command does not keep it."""
+    for plan in plans:
+        if plan.schedule:
+            hint = "odahu-argo render writes its CronWorkflow"
+            render.note(f"note: training {plan.training_id} asks for the schedule {plan.schedule}: {instead}; {hint}")
 
 
 def require_manifests(files: list[Path] | None, folders: list[Path] | None) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from odahu_argo.cli import render
-from odahu_argo.cli.options import read_manifests
+from odahu_argo.cli.options import read_manifests, tell_schedules
 from odahu_argo.cli.resource import renamed
 
 if TYPE_CHECKING:
@@ -35,7 +35,9 @@ def plans_of(
     manifests = read_manifests(files, folders)
     if training_id and len(manifests.trainings) == 1:
         manifests = replace(manifests, trainings=renamed("training", manifests.trainings, training_id))
-    return plan_on(connected, manifests, settings.with_external(tuple(external or ())), training_id)
+    plans = plan_on(connected, manifests, settings.with_external(tuple(external or ())), training_id)
+    tell_schedules(plans, "it is run once now")
+    return plans
 
 
 def preflight(connected: Cluster, plans: list[Plan]) -> None:

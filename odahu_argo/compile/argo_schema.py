@@ -18,13 +18,13 @@ Object = dict[str, Any]
 
 
 def refused_fields(workflow: Object) -> list[Problem]:
-    """A problem for each field of a Workflow that hera's models do not take; none where all is well."""
-    from hera.workflows.models import Workflow
+    """A problem for each field of a Workflow, WorkflowTemplate or CronWorkflow that hera's models do not take."""
+    from hera.workflows import models
     from pydantic import ValidationError
 
     name = workflow.get("metadata", {}).get("name", "workflow")
     try:
-        taken = Workflow.model_validate(workflow)
+        taken = getattr(models, workflow["kind"]).model_validate(workflow)
     except ValidationError as error:
         return [
             Problem(f"Argo's model refuses it: {detail['msg']}", Where(name, field=field_name(tuple(detail["loc"]))))

@@ -28,7 +28,7 @@ def resumed_workflow(
     Raises:
         UserError: the earlier workflow was not compiled by odahu-argo, or none of its steps is left.
     """
-    spec, metadata = earlier["spec"], earlier["metadata"]
+    spec, metadata = _whole_spec(earlier), earlier["metadata"]
     templates = {template["name"]: template for template in spec.get("templates", [])}
     if naming.ENTRYPOINT not in templates or naming.DIGEST_ANNOTATION not in metadata.get("annotations", {}):
         raise UserError(f"workflow {metadata['name']!r} cannot be resumed: it was not compiled by odahu-argo")
@@ -57,6 +57,15 @@ def resumed_workflow(
             "templates": [{"name": naming.ENTRYPOINT, "dag": {"tasks": tasks}}, *kept],
         },
     }
+
+
+def _whole_spec(workflow: Object) -> Object:
+    """The spec that a workflow runs: its own, or what Argo has stored of that and the WorkflowTemplate it refers to."""
+    spec: Object = workflow["spec"]
+    if "workflowTemplateRef" not in spec:
+        return spec
+    stored: Object = (workflow.get("status") or {}).get("storedWorkflowTemplateSpec") or {}
+    return {name: part for name, part in stored.items() if name not in ("workflowTemplateRef", "workflowMetadata")}
 
 
 def claim_of(workflow: Object) -> str:

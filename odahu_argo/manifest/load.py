@@ -126,9 +126,10 @@ def _is_for_others(found: Document) -> bool:
     kind, api_version = found.value.get("kind"), found.value.get("apiVersion")
     if kind in KINDS:
         return False
-    return kind in OTHER_ODAHU_KINDS or (
-        isinstance(kind, str) and isinstance(api_version, str) and "metadata" in found.value
-    )
+    if not isinstance(kind, str) or not isinstance(api_version, str):
+        return kind in OTHER_ODAHU_KINDS
+    has_metadata = "metadata" in found.value or api_version.startswith("kustomize.config.k8s.io/")
+    return kind in OTHER_ODAHU_KINDS or has_metadata
 
 
 def _is_no_manifest(found: Document) -> bool:

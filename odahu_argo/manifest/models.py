@@ -17,6 +17,7 @@ from odahu_argo import artifact_name
 from odahu_argo.errors import UserError
 from odahu_argo.naming import ID_PATTERN, LABEL_PATTERN
 from odahu_argo.profile import Requirements
+from odahu_argo.schedule import check_cron, check_time_zone
 from odahu_argo.uri import FORMS, is_of_type, without_credentials
 from odahu_argo.validation import Image, Refused, Strict, placeholder
 
@@ -69,6 +70,8 @@ Label = Annotated[str, AfterValidator(_label)]
 EnvironmentName = Annotated[str, AfterValidator(_environment_name)]
 Text = Annotated[str, AfterValidator(_without_nul)]
 Reference = Annotated[str, AfterValidator(_reference)]
+Cron = Annotated[str, AfterValidator(check_cron)]
+TimeZone = Annotated[str, AfterValidator(check_time_zone)]
 
 
 class _Manifest(Strict, alias_generator=to_camel):
@@ -144,7 +147,11 @@ class EnvironmentVariable(_Manifest):
 
 
 class ModelTrainingSpec(_Manifest):
-    """How a model is trained."""
+    """How a model is trained.
+
+    Two fields are ours: `schedules`, when it is to be trained anew, and `timezone`, in which these are meant; UTC where it
+    is not given.
+    """
 
     model: ModelIdentity
     toolchain: Label
@@ -161,6 +168,8 @@ class ModelTrainingSpec(_Manifest):
     output_connection: Id | None = None
     node_selector: dict[str, str] = {}
     args: tuple[Text, ...] = ()
+    schedules: tuple[Cron, ...] = ()
+    timezone: TimeZone | None = None
 
     _keep_empty_values = field_validator("hyper_parameters", mode="before")(_empty_texts)
 

@@ -19,6 +19,9 @@ def contradictions(training: ModelTraining, document: Document) -> Iterator[Prob
             yield Problem("connName and connection both name the connection", where, "keep one of them")
         elif not binding.source:
             yield Problem("is missing", where, "name the connection by connName, or by connection as ODAHU 1.5 does")
+    if training.spec.timezone and not training.spec.schedules:
+        where = document.where(("spec", "timezone"))
+        yield Problem("timezone has no effect without schedules", where, "give schedules, or leave timezone out")
 
 
 def older_spelling(field: str) -> str:

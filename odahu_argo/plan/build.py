@@ -13,7 +13,7 @@ from odahu_argo.manifest.load import Manifests
 from odahu_argo.manifest.models import ObjectStorage
 from odahu_argo.manifest.resolve import BUILT_IN_TOOLCHAINS, ResolvedTraining, look_up
 from odahu_argo.plan import checks, resources
-from odahu_argo.plan.model import ConnectionUse, Plan, Retry, Step
+from odahu_argo.plan.model import ConnectionUse, Plan, Retry, Schedule, Step
 from odahu_argo.profile import Profile
 from odahu_argo.uri import without_credentials
 from odahu_argo.validation import further
@@ -75,6 +75,7 @@ def build_plan(resolved: ResolvedTraining, profile: Profile) -> Plan:
         ),
         profile=profile,
         spec=_spec_with_defaults(resolved),
+        schedule=Schedule(spec.schedules, spec.timezone or "UTC") if spec.schedules else None,
     )
 
 

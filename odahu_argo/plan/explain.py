@@ -150,6 +150,8 @@ def _operation(plan: Plan) -> Iterator[str]:
     if _trainer(plan) in BUILT_IN_TOOLCHAINS:
         yield f"MLflow's records: {_TRACKING[plan.tracking]}."
     yield f"Logs: kept {duration(quantity.seconds(profile.keep.pods))} with the pods{_archive(plan)}."
+    if plan.schedule:
+        yield f"Schedule: {plan.schedule}, by the CronWorkflow that `odahu-argo render` writes."
     yield f"On the cluster there must be: the Secrets {secrets}; the service account {profile.service_account}."
 
 

@@ -82,6 +82,17 @@ class ConnectionUse:
 
 
 @dataclass(frozen=True, slots=True)
+class Schedule:
+    """When a training is to be run anew: cron schedules, meant in a time zone of the IANA database."""
+
+    crons: tuple[str, ...]
+    timezone: str
+
+    def __str__(self) -> str:
+        return f"{', '.join(self.crons)} ({self.timezone})"
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What becomes of one ModelTraining. Steps stand in an order in which they could run one after the other.
 
@@ -97,6 +108,7 @@ class Plan:
     connections: tuple[ConnectionUse, ...]
     profile: Profile
     spec: Mapping[str, Any]
+    schedule: Schedule | None = None
 
     @property
     def tracking(self) -> Literal["training", "server", "workspace"]:

@@ -7,7 +7,8 @@ from contextlib import suppress
 
 from odahu_argo import contract, naming
 from odahu_argo.compile.resume import claim_of, resumed_workflow, workspace_claim
-from odahu_argo.compile.workflow import compile_workflow, digest
+from odahu_argo.compile.spec import digest
+from odahu_argo.compile.workflow import compile_workflow
 from odahu_argo.errors import UserError
 from odahu_argo.plan.model import Plan
 from odahu_argo.status.model import Status

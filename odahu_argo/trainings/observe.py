@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from odahu_argo import naming
@@ -20,12 +20,28 @@ def training_id(workflow: Object) -> str:
     return str(_entries(workflow, "labels").get(naming.TRAINING_ID_LABEL, ""))
 
 
-def attempt(workflow: Object, now: str) -> Attempt:
-    """What a workflow says of its attempt, read at `now`."""
+def attempts(workflows: Iterable[Object], known: Sequence[Attempt], now: str) -> list[Attempt]:
+    """What workflows say of their attempts, read at `now`; `known` are the attempts of the training that are remembered.
+
+    A workflow that was rendered for git, or begun by a schedule, has no number of its own: it keeps the one it is
+    remembered by, else it gets the next, in the order in which workflows were created.
+    """
+    listed = list(workflows)
+    own = {str(each["metadata"].get("uid", "")): number for each in listed if (number := _own_number(each)) is not None}
+    remembered = {each.uid: each.number for each in known if each.number not in own.values()}
+    numbers = {**remembered, **own}
+    for each in sorted(listed, key=_age):
+        uid = str(each["metadata"].get("uid", ""))
+        if uid not in numbers:
+            numbers[uid] = max([*numbers.values(), *(one.number for one in known)], default=0) + 1
+    return [_attempt(each, numbers[str(each["metadata"].get("uid", ""))], now) for each in listed]
+
+
+def _attempt(workflow: Object, number: int, now: str) -> Attempt:
     metadata = workflow["metadata"]
     annotations = _entries(workflow, "annotations")
     return Attempt(
-        number=_number(_entries(workflow, "labels").get(naming.ATTEMPT_LABEL), str(metadata.get("name", ""))),
+        number=number,
         workflow=str(metadata.get("name", "")),
         uid=str(metadata.get("uid", "")),
         created=str(metadata.get("creationTimestamp") or now),
@@ -56,9 +72,18 @@ def _entries(workflow: Object, name: str) -> dict[str, Any]:
     return entries if isinstance(entries, dict) else {}
 
 
-def _number(label: object, name: str) -> int:
-    written = str(label) if label is not None else name.rpartition("-")[2]
-    return int(written) if re.fullmatch(r"[0-9]{1,9}", written) else 1
+def _own_number(workflow: Object) -> int | None:
+    """The number in a workflow's label, else at the end of its name, unless that is a digest or a time."""
+    label = _entries(workflow, "labels").get(naming.ATTEMPT_LABEL)
+    refers = "workflowTemplateRef" in (workflow.get("spec") or {})
+    written = str(label) if label is not None else str(workflow["metadata"].get("name", "")).rpartition("-")[2]
+    is_number = re.fullmatch(r"[0-9]{1,9}", written) and (label is not None or not refers)
+    return int(written) if is_number else None
+
+
+def _age(workflow: Object) -> tuple[str, str]:
+    metadata = workflow["metadata"]
+    return str(metadata.get("creationTimestamp", "")), str(metadata.get("name", ""))
 
 
 def _spec(annotation: object, labels: dict[str, Any]) -> dict[str, Any]:

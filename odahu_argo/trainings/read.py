@@ -53,8 +53,8 @@ def find_training(cluster: Cluster, training_id: str) -> Training:
 def together(cluster: Cluster, training_id: str, workflows: Iterable[Object], known: Training | None) -> Training:
     """A training from its workflows and its record, which is brought up to date."""
     time = now()
-    seen = {each.number: each for each in (observe.attempt(workflow, time) for workflow in workflows)}
     remembered = known.attempts if known else ()
+    seen = {each.number: each for each in observe.attempts(workflows, remembered, time)}
     for each in remembered:
         if each.number not in seen:
             seen[each.number] = gone(each)

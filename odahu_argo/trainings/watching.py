@@ -87,7 +87,9 @@ def _as_it_stands(cluster: Cluster, name: str, change: Change) -> Changed | Dele
     try:
         if change.is_deleted and not observe.is_given_up(change.object):
             with suppress(Denied):
-                record.remember(cluster, Training(name, (observe.attempt(change.object, now()),)))
+                known = record.find(cluster, name)
+                last = observe.attempts([change.object], known.attempts if known else (), now())
+                record.remember(cluster, Training(name, tuple(last)))
         return Changed(find_training(cluster, name))
     except NotFound:
         return Deleted(name)

@@ -5,15 +5,19 @@ from __future__ import annotations
 import copy
 import json
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 import yaml
 
+from odahu_argo import naming
+from odahu_argo.compile import referenced
 from odahu_argo.compile.argo_schema import NEWER_THAN_HERA, refused_fields
 from tests.commands import odahu_argo
 from tests.conftest import ROOT, Example
+from tests.manifests import plan
 
 SCHEMA = ROOT / "tests" / "data" / "argo-4.1.2-workflow.schema.json"
 
@@ -62,6 +66,54 @@ def test_argo_3_6_knows_every_field_but_the_one_that_it_may_ignore(example: Exam
     newer["spec"]["templates"][1]["podResources"] = {}
     with pytest.raises(jsonschema.ValidationError, match="podResources"):
         jsonschema.validate(newer, oldest_schema())
+
+
+KINDS = ("WorkflowTemplate", "Workflow", "CronWorkflow")
+
+
+def schema_of(kind: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {**schema, "$ref": f"#/definitions/io.argoproj.workflow.v1alpha1.{kind}"}
+
+
+def rendered(kind: str, folder: Path) -> dict[str, Any]:
+    planned = plan(folder, schedules=["0 3 * * 1"], timezone="Europe/Berlin", hyperParameters={"alpha": "0.1"})
+    found = [referenced.workflow_template(planned), referenced.run(planned), referenced.cron_workflow(planned)]
+    return next(each for each in found if each is not None and each["kind"] == kind)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_argos_schema_and_heras_models_take_what_git_holds(kind: str, tmp_path: Path) -> None:
+    written = rendered(kind, tmp_path)
+    jsonschema.validate(written, schema_of(kind, strict_schema()))
+    jsonschema.validate(written, schema_of(kind, oldest_schema()))
+    assert refused_fields(written) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_field_that_argo_does_not_know_is_found_in_each_kind(kind: str, tmp_path: Path) -> None:
+    written = rendered(kind, tmp_path)
+    written["spec"]["schedule"] = "0 3 * * 1"
+    assert [problem.where.field for problem in refused_fields(written)] == ["spec.schedule"]
+    with pytest.raises(jsonschema.ValidationError, match="schedule"):
+        jsonschema.validate(written, schema_of(kind, strict_schema()))
+
+
+def test_the_template_of_an_example_is_the_workflow_that_is_compiled(example: Example) -> None:
+    [written] = (example.folder / "golden" / "rendered" / "templates").glob("*.template.yaml")
+    template, workflow = yaml.safe_load(written.read_text(encoding="utf-8"))["spec"], golden(example)["spec"]
+    metadata = template.pop("workflowMetadata")
+    assert spread(template) == spread(workflow)
+    name = naming.DIGEST_ANNOTATION
+    assert metadata["annotations"][name] == golden(example)["metadata"]["annotations"][name]
+
+
+def spread(spec: dict[str, Any]) -> dict[str, Any]:
+    """With steps' specifications as values: the template has them on several lines."""
+    for template in spec["templates"]:
+        for variable in template.get("container", {}).get("env", []):
+            if variable["name"] == "ODAHU_ARGO_STEP":
+                variable["value"] = json.loads(variable["value"])
+    return spec
 
 
 def test_heras_models_take_the_workflow(example: Example) -> None:

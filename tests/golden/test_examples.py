@@ -29,6 +29,14 @@ def test_an_example_gives_its_golden_file(example: Example, name: str, request: 
     assert ran.out == golden.read_text(encoding="utf-8"), difference(golden, ran.out)
 
 
+def test_an_example_renders_as_its_golden_folder(example: Example, request: pytest.FixtureRequest) -> None:
+    folder = example.folder / "golden" / "rendered"
+    if request.config.getoption("--update-goldens"):
+        odahu_argo("render", *example.arguments, "-o", folder, "--overwrite", cwd=ROOT)
+    ran = odahu_argo("render", *example.arguments, "-o", folder, "--check", cwd=ROOT)
+    assert ran.code == 0, ran.out
+
+
 def test_the_folder_of_an_example_compiles_as_its_files_do(example: Example, tmp_path: Path) -> None:
     profile = [a for a in example.arguments if a.endswith("profile.yaml")]
     manifests = [p for p in example.folder.glob("*.yaml") if p.name != "profile.yaml"]

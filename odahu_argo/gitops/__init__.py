@@ -1,0 +1,1 @@
+"""Trainings as objects in git, brought to clusters by Argo CD, Flux or kubectl."""

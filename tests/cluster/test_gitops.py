@@ -1,0 +1,135 @@
+"""What git holds, on a real Kubernetes API with Argo's CRDs: by kubectl as a user has it, and read back as trainings."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kubernetes import client
+
+from odahu_argo import naming
+from odahu_argo.submit.cluster import CLAIM, WORKFLOW, Kind, Object
+from odahu_argo.submit.kube import KubeCluster
+from odahu_argo.trainings.read import find_training
+from tests.commands import Ran, odahu_argo
+from tests.manifests import training, write
+from tests.servers.controller import play
+
+TEMPLATE = Kind("WorkflowTemplate", "workflowtemplates", "argoproj.io", "v1alpha1")
+
+pytestmark = pytest.mark.cluster
+
+
+def render(folder: Path, **spec: Any) -> Path:
+    write(folder, training(**{"schedules": ["@daily"], **spec}))
+    ran = odahu_argo("render", "-f", folder / "manifests.yaml", "-o", folder / "git")
+    assert ran.code == 0, ran.err
+    return folder / "git"
+
+
+def kubectl(cluster: KubeCluster, *arguments: object) -> Ran:
+    command = ["kubectl", "-n", cluster.namespace, *map(str, arguments)]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    return Ran(ended.returncode, ended.stdout, ended.stderr)
+
+
+def workflow_names(cluster: KubeCluster) -> list[str]:
+    return [each["metadata"]["name"] for each in cluster.list(WORKFLOW).items]
+
+
+def test_the_api_takes_all_of_it_strictly(cluster: KubeCluster, tmp_path: Path) -> None:
+    strictly = ("--server-side", "--dry-run=server", "--validate=strict")
+    ran = kubectl(cluster, "apply", *strictly, "-k", render(tmp_path))
+    assert ran.code == 0, ran.err
+    assert len(ran.out.splitlines()) == 3
+
+
+def test_templates_come_first_and_a_second_time_changes_nothing(cluster: KubeCluster, tmp_path: Path) -> None:
+    folder = render(tmp_path)
+    first, again = kubectl(cluster, "apply", "-k", folder), kubectl(cluster, "apply", "-k", folder)
+    kinds = [line.partition(".")[0] for line in first.out.splitlines()]
+    assert (kinds[0], set(kinds[1:])) == ("workflowtemplate", {"workflow", "cronworkflow"}), first.err
+    assert [line.rpartition(" ")[2] for line in again.out.splitlines()] == ["unchanged"] * 3
+
+
+def test_a_change_is_another_workflow_and_the_way_back_is_the_first(cluster: KubeCluster, tmp_path: Path) -> None:
+    kubectl(cluster, "apply", "-k", render(tmp_path))
+    [first] = workflow_names(cluster)
+    kubectl(cluster, "apply", "-k", render(tmp_path, hyperParameters={"alpha": "0.7"}))
+    assert len(workflow_names(cluster)) == 2
+    kubectl(cluster, "apply", "-k", render(tmp_path))
+    assert len(workflow_names(cluster)) == 2
+    assert first in workflow_names(cluster)
+
+
+def begun(api: client.ApiClient, cluster: KubeCluster, workflow: str, recording: str) -> None:
+    """What Argo's controller does to a workflow that refers to a template, and then a recording of one."""
+    template = cluster.get(TEMPLATE, "wine")["spec"]
+    spec: Object = cluster.get(WORKFLOW, workflow)["spec"]
+    cluster.patch(
+        WORKFLOW,
+        workflow,
+        {"metadata": template["workflowMetadata"], "status": {"storedWorkflowTemplateSpec": {**template, **spec}}},
+    )
+    play(api, cluster.namespace, workflow, recording)
+
+
+def by_schedule(cluster: KubeCluster, time: int) -> str:
+    """A workflow as Argo's controller makes it from a CronWorkflow at a time."""
+    cron = cluster.get(Kind("CronWorkflow", "cronworkflows", "argoproj.io", "v1alpha1"), "wine")
+    name = f"wine-{time}"
+    labels = {**cron["spec"]["workflowMetadata"]["labels"], "workflows.argoproj.io/cron-workflow": "wine"}
+    cluster.create(WORKFLOW, {"metadata": {"name": name, "labels": labels}, "spec": cron["spec"]["workflowSpec"]})
+    return name
+
+
+def history(cluster: KubeCluster) -> list[tuple[int, str, str]]:
+    attempts = find_training(cluster, "wine").attempts
+    return [(each.number, each.workflow, each.status.state) for each in attempts]
+
+
+def test_runs_from_git_and_by_schedule_are_attempts_of_the_training_in_their_order(
+    api: client.ApiClient, cluster: KubeCluster, tmp_path: Path
+) -> None:
+    kubectl(cluster, "apply", "-k", render(tmp_path))
+    [run] = workflow_names(cluster)
+    assert history(cluster) == [(1, run, "scheduling")]
+    begun(api, cluster, run, "succeeded")
+    scheduled = by_schedule(cluster, 1732492800)
+    assert history(cluster) == [(1, run, "succeeded"), (2, scheduled, "scheduling")]
+    begun(api, cluster, scheduled, "train-failed")
+    cluster.delete(WORKFLOW, run)
+    assert history(cluster) == [(1, run, "succeeded"), (2, scheduled, "failed")]
+    later = by_schedule(cluster, 1732579200)
+    assert history(cluster)[1:] == [(2, scheduled, "failed"), (3, later, "scheduling")]
+    newest = find_training(cluster, "wine").newest
+    assert newest.spec["model"]["name"] == "wine"
+
+
+def test_what_was_run_is_told_by_the_template_that_was_run(
+    api: client.ApiClient, cluster: KubeCluster, tmp_path: Path
+) -> None:
+    kubectl(cluster, "apply", "-k", render(tmp_path))
+    [run] = workflow_names(cluster)
+    begun(api, cluster, run, "running")
+    training = find_training(cluster, "wine")
+    assert naming.run_name("wine", training.newest.digest) == run
+    assert training.newest.spec["data"] == [{"connName": "wine-data", "localPath": "data/"}]
+
+
+def test_a_failed_run_from_git_is_retried_from_the_step_that_failed(
+    api: client.ApiClient, cluster: KubeCluster, tmp_path: Path
+) -> None:
+    kubectl(cluster, "apply", "-k", render(tmp_path))
+    [run] = workflow_names(cluster)
+    begun(api, cluster, run, "train-failed")
+    claim = cluster.get(TEMPLATE, "wine")["spec"]["volumeClaimTemplates"][0]["spec"]
+    cluster.create(CLAIM, {"metadata": {"name": f"{run}-workspace"}, "spec": claim})
+    ran = odahu_argo("train", "retry", "-n", cluster.namespace, "--id", "wine", "--no-wait")
+    assert ran.code == 0, ran.err
+    resumed = cluster.get(WORKFLOW, "wine-2")["spec"]
+    assert [task["name"] for task in resumed["templates"][0]["dag"]["tasks"]] == ["train", "package"]
+    assert resumed["volumes"][0]["persistentVolumeClaim"]["claimName"] == f"{run}-workspace"
+    assert [number for number, _, _ in history(cluster)] == [1, 2]
