@@ -6,19 +6,14 @@ workflows (https://argo-workflows.readthedocs.io/en/latest/offloading-large-work
 
 from __future__ import annotations
 
-import base64
-import json
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from odahu_argo.status.compressed import unpack
 from odahu_argo.status.lenient import look, mapping, sequence, text, whole
 
-LARGEST_NODES = 16 * 1024 * 1024
-"""Bytes of JSON. Argo compresses nodes that would not fit an object of one MiB; more than this is no workflow of ours."""
 MOST_NODES = 20_000
-_GZIP = 31
 POD_TYPES = frozenset({"Pod", "HTTP", "Plugin"})
 FAILED = frozenset({"Failed", "Error"})
 SKIPPED = frozenset({"Skipped", "Omitted"})
@@ -82,7 +77,7 @@ def read_nodes(status: object) -> Nodes:
         return Nodes(missing="offloaded")
     compressed = look(status, "compressedNodes")
     if isinstance(compressed, str) and compressed:
-        unpacked = _unpacked(compressed)
+        unpacked = unpack(compressed)
         return Nodes(missing="unreadable") if unpacked is None else _nodes(unpacked)
     return Nodes()
 
@@ -92,20 +87,6 @@ def results(parameters: object) -> dict[str, str]:
     named = ((mapping(each).get("globalName") or mapping(each).get("name"), each) for each in sequence(parameters))
     values = {text(name): text(mapping(each).get("value")) for name, each in named if isinstance(name, str)}
     return {name: value for name, value in values.items() if value}
-
-
-def _unpacked(compressed: str) -> Mapping[str, Any] | None:
-    """Base64 of gzip of JSON, as Argo writes it; None where it is not that. zstd and brotli (options of 4.1) are not read."""
-    if len(compressed) > LARGEST_NODES:
-        return None
-    try:
-        unpacking = zlib.decompressobj(_GZIP)
-        written = unpacking.decompress(base64.b64decode(compressed, validate=True), LARGEST_NODES)
-        whole_text = unpacking.eof and not unpacking.unconsumed_tail
-        value = json.loads(written) if whole_text else None
-    except (ValueError, zlib.error, RecursionError):
-        return None
-    return value if isinstance(value, Mapping) else None
 
 
 def _nodes(raw: Mapping[Any, Any]) -> Nodes:
