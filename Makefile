@@ -6,10 +6,10 @@ UV := uv==0.13.9
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-image test-large lint format goldens constraints image clean
+.PHONY: help install demo test test-image test-large lint format goldens constraints image runner-image training-image clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: .venv/installed ## make .venv with odahu-argo and all its tools in it
 
@@ -49,18 +49,29 @@ goldens: install ## write what examples compile to now as their goldens, and the
 constraints: install ## resolve all dependencies anew and pin them
 	$(BIN)/uv pip compile -q pyproject.toml --all-extras --universal --upgrade --python-version 3.11 --no-annotate --no-header -o constraints.txt
 
-IMAGE ?= odahu-argo-runner:$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+IMAGE ?= odahu-argo-runner:$(VERSION)
+TRAINING_IMAGE ?= odahu-argo-training:$(VERSION)
 BASE ?= python:3.12-slim-bookworm
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
 
-image: ## build the runner image IMAGE upon BASE, with buildah, podman or docker, whichever is there
-	@builder=$$(command -v buildah || command -v podman || command -v docker) \
-		|| { echo "there is no buildah, podman or docker here" >&2; exit 1; }; \
-	case $$builder in \
-		*docker) dated="--build-arg SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH)" ;; \
-		*) dated="--timestamp $(SOURCE_DATE_EPOCH)" ;; \
-	esac; \
-	set -x; "$$builder" build $$dated --build-arg "BASE=$(BASE)" $(IMAGE_OPTIONS) -f templates/Dockerfile -t "$(IMAGE)" .
+define build
+@builder=$$(command -v buildah || command -v podman || command -v docker) \
+	|| { echo "there is no buildah, podman or docker here" >&2; exit 1; }; \
+case $$builder in \
+	*docker) dated="--build-arg SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH)" ;; \
+	*) dated="--timestamp $(SOURCE_DATE_EPOCH)" ;; \
+esac; \
+set -x; "$$builder" build $$dated --build-arg "BASE=$(BASE)" --build-arg "FOR=$(1)" $(IMAGE_OPTIONS) -f templates/Dockerfile -t "$(2)" .
+endef
+
+image: runner-image training-image ## build both images upon BASE, with buildah, podman or docker, whichever is there
+
+runner-image: ## build IMAGE, which moves files and packages
+	$(call build,runner,$(IMAGE))
+
+training-image: ## build TRAINING_IMAGE, which trains
+	$(call build,training,$(TRAINING_IMAGE))
 
 clean: ## remove what was built, the environment included
 	rm -rf .venv build dist

@@ -198,6 +198,7 @@ STEP_RESOURCES = Requirements(limits=Resources(cpu="1", memory="1Gi"), requests=
 class Profile(Strict):
     """All settings; every one has a default, so an empty file, or none, is a profile.
 
+    `runner_image` moves files and packages; `training_image` trains where neither the training nor its toolchain names one.
     `restrict_executor` gives Argo's own containers the restricted security context as well; a controller that runs pods
     without its init container (an option since Argo 4.1) needs it off. `recorder` lets `setup` install what remembers each
     training's last status.
@@ -206,6 +207,7 @@ class Profile(Strict):
     namespace: Name | None = None
     service_account: Name = "odahu-argo-training"
     runner_image: Image = f"odahu-argo-runner:{__version__}"
+    training_image: Image = f"odahu-argo-training:{__version__}"
     image_pull_secrets: tuple[str, ...] = ()
     output_connection: str = "models-output"
     external_connections: tuple[str, ...] = ()

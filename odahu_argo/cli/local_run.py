@@ -96,7 +96,7 @@ def require_packages() -> None:
     if missing:
         raise UserError(
             f"training on this machine needs packages that are not installed: {', '.join(missing)}",
-            hint="pip install 'odahu-argo[runner]'",
+            hint="pip install 'odahu-argo[training]'",
         )
 
 

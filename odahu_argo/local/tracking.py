@@ -53,7 +53,7 @@ def _installed_version() -> str:
     try:
         return version("mlflow")
     except PackageNotFoundError:
-        raise UserError("MLflow is not installed here", hint="pip install 'odahu-argo[runner]'") from None
+        raise UserError("MLflow is not installed here", hint="pip install 'odahu-argo[training]'") from None
 
 
 def _prepared_version(home: Home) -> str | None:

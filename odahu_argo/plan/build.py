@@ -170,7 +170,7 @@ def _trainer(resolved: ResolvedTraining) -> str:
 
 
 def _training_image(resolved: ResolvedTraining, profile: Profile) -> str:
-    return resolved.training.spec.image or resolved.toolchain.spec.default_image or profile.runner_image
+    return resolved.training.spec.image or resolved.toolchain.spec.default_image or profile.training_image
 
 
 def _environment(resolved: ResolvedTraining) -> dict[str, str]:

@@ -16,7 +16,6 @@ from odahu_argo.steps.log import log
 from odahu_argo.steps.output import PROJECT_FILE
 
 MODEL_FOLDER = "odahuflow_model"
-SAMPLES = ("head_input.pkl", "head_output.pkl")
 _FORMAT = "1.0"
 _ENTRYPOINT = "entrypoint"
 
@@ -35,13 +34,11 @@ def complete(folder: Path, identity: Identity) -> None:
     """Make a trained model binary of `folder`, whose `odahuflow_model/` holds the MLflow model and its samples.
 
     Raises:
-        UserError: the model is no pyfunc model, has no conda environment, or a sample is no readable table.
+        UserError: the model is no pyfunc model, or has no conda environment.
     """
     model = folder / MODEL_FOLDER
     description = _read_description(model)
     conda_file = _conda_file(model, description)
-    samples = [name for name in SAMPLES if _check_sample(model / name)]
-    log("package", f"samples: {', '.join(samples) or 'none'}")
 
     entrypoint = model / f"{_ENTRYPOINT}.py"
     if entrypoint.exists():
@@ -94,24 +91,3 @@ def _conda_file(model: Path, description: Mapping[str, Any]) -> str:
             hint="let log_model write conda.yaml, which is its default",
         )
     return str(name)
-
-
-def _check_sample(path: Path) -> bool:
-    """Whether the sample is there; then it is a readable table."""
-    import pandas as pd
-
-    if not path.is_file():
-        return False
-    try:
-        sample = pd.read_pickle(path)
-    except Exception as error:
-        raise UserError(
-            f"{path.name} cannot be read: {type(error).__name__}: {error}",
-            hint="write it with pandas' DataFrame.to_pickle, and log it below the model's name",
-        ) from error
-    if not isinstance(sample, pd.DataFrame | pd.Series):
-        raise UserError(
-            f"{path.name} holds a {type(sample).__name__}, no table",
-            hint="log a pandas DataFrame, such as data.head().to_pickle(...)",
-        )
-    return True

@@ -27,13 +27,16 @@ class Images:
     def buildah(self, *arguments: str) -> str:
         return self._done(["buildah", *arguments])
 
-    def make(self, name: str) -> str:
-        """`make image` upon the base that was made here; the image's id."""
+    def make(self, target: str, *names: str) -> None:
+        """`make` the target, an image or both, upon the base that was made here; names are like `IMAGE=…`."""
         cache = Path(self.environment["HOME"], ".cache", "uv")
         cache.mkdir(parents=True, exist_ok=True)
         options = f"--quiet --volume {cache}:/root/.cache/uv"
-        self._done(["make", "image", f"BASE={BASE}", f"IMAGE={name}", f"IMAGE_OPTIONS={options}"])
-        return self.buildah("inspect", "--type", "image", "--format", "{{.FromImageID}}", name)
+        self._done(["make", target, f"BASE={BASE}", *names, f"IMAGE_OPTIONS={options}"])
+
+    def id(self, image: str) -> str:
+        """What the image's whole content makes it."""
+        return self.buildah("inspect", "--type", "image", "--format", "{{.FromImageID}}", image)
 
     def run(self, image: str, *command: str, workspace: Path | None = None) -> subprocess.CompletedProcess[str]:
         """The command in a new container of the image, as the image's user."""

@@ -26,6 +26,7 @@ entry_points:
   model-twice: {command: "python train.py data.csv 0.5 twice"}
   model-again: {command: "python train.py data.csv 0.5 again"}
   model-never: {command: "python train.py data.csv 0.5 never"}
+  sample-no-table: {command: "python train.py data.csv 0.5 no-table"}
   fail: {command: "python -c 'import sys; sys.exit(7)'"}
   killed: {command: "kill -9 $$"}
   sleep: {command: "echo sleeping; sleep 600 & echo $! > {pid}; wait", parameters: {pid: string}}
@@ -66,7 +67,7 @@ with mlflow.start_run():
         log("second")
     if note == "again":
         log("model")
-    table[["acid", "sugar"]].head(2).to_pickle("head_input.pkl")
+    pd.to_pickle({"acid": 1} if note == "no-table" else table[["acid", "sugar"]].head(2), "head_input.pkl")
     table[["quality"]].head(2).to_pickle("head_output.pkl")
     mlflow.log_artifact("head_input.pkl", "model")
     mlflow.log_artifact("head_output.pkl", "model")

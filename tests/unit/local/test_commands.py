@@ -46,7 +46,7 @@ def test_run_tells_what_happens_in_plain_lines_and_ends_with_a_summary(bench: Be
         f"MLflow:       mlflow ui --backend-store-uri sqlite:///{home.root}/mlflow.db",
     ]
     lines = err.splitlines()
-    assert lines[0].startswith("note: image odahu-argo-runner:")
+    assert lines[0].startswith("note: image odahu-argo-training:")
     assert {"checkout  running", "train | [red]epoch 1"} <= set(lines)
     assert re.fullmatch(r"package  succeeded  \d+\.\d s", lines[-1])
 

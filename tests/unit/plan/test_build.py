@@ -127,5 +127,5 @@ def test_a_cpu_training_stays_off_the_gpu_pool(tmp_path: Path) -> None:
 
 def test_the_image_is_the_trainings_own_else_the_sites(tmp_path: Path) -> None:
     assert plan(tmp_path, image="own:1").step("train").image == "own:1"
-    assert plan(tmp_path).step("train").image == Profile().runner_image
+    assert plan(tmp_path).step("train").image == Profile().training_image
     assert plan(tmp_path, image="own:1").step("package").image == Profile().runner_image

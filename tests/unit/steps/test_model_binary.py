@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import pickle
 import zipfile
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from odahu_argo.errors import UserError
@@ -20,12 +18,11 @@ MLMODEL = "mlflow_version: 2.0.1\nflavors: {python_function: {env: conda.yaml}}\
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """What was fetched for a model of MLflow 1, with one sample."""
+    """What was fetched for a model of MLflow 1."""
     model = tmp_path / "content" / "odahuflow_model"
     model.mkdir(parents=True)
     (model / "MLmodel").write_text(MLMODEL)
     (model / "conda.yaml").write_text("dependencies: []\n")
-    pd.DataFrame({"acid": [1.0]}).to_pickle(model / "head_input.pkl")
     return tmp_path / "content"
 
 
@@ -47,17 +44,6 @@ def test_a_model_of_an_older_mlflow_is_taken(folder: Path) -> None:
 def test_a_model_that_cannot_be_served_is_refused(folder: Path, mlmodel: str, words: str) -> None:
     (folder / "odahuflow_model" / "MLmodel").write_text(mlmodel)
     with pytest.raises(UserError, match=words):
-        complete(folder, IDENTITY)
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [(b"no pickle", "cannot be read"), (b"", "cannot be read"), (pickle.dumps({"a": 1}), "holds a dict, no table")],
-)
-@pytest.mark.parametrize("sample", ["head_input.pkl", "head_output.pkl"])
-def test_a_sample_must_be_a_readable_table(folder: Path, sample: str, content: bytes, words: str) -> None:
-    (folder / "odahuflow_model" / sample).write_bytes(content)
-    with pytest.raises(UserError, match=f"{sample} {words}"):
         complete(folder, IDENTITY)
 
 
