@@ -37,6 +37,12 @@ def _label_value(text: str) -> str:
     return text
 
 
+def _wait_limit(text: str) -> str:
+    if text != UNLIMITED and quantity.seconds(text) == 0:
+        raise ValueError(f"must be longer than nothing, or {UNLIMITED}")
+    return text
+
+
 def _volume_size(text: str) -> str:
     if quantity.amount(text) < SMALLEST_VOLUME:
         raise ValueError(f"{text} are bytes; write for example {text}Gi")
@@ -57,10 +63,12 @@ def _server_url(text: str) -> str:
     return text.rstrip("/")
 
 
+UNLIMITED = "none"
 SMALLEST_VOLUME = 2**20
 Name = Annotated[str, AfterValidator(_name)]
 LabelKey = Annotated[str, AfterValidator(_label_key)]
 LabelValue = Annotated[str, AfterValidator(_label_value)]
+WaitLimit = Annotated[str, AfterValidator(_wait_limit)]
 VolumeSize = Annotated[Quantity, AfterValidator(_volume_size)]
 ServerUrl = Annotated[str, AfterValidator(_server_url)]
 TrackingUri = Annotated[str, AfterValidator(_tracking_uri)]
@@ -104,10 +112,11 @@ class Pool(Strict):
 
 
 class GpuPool(Pool):
-    """The nodes with GPUs. `pending_timeout` ends a step that waits longer than this for a free one."""
+    """The nodes with GPUs. `pending_timeout` ends a step that waits longer than this for a free one;
+    `none` is for Argo 4.0, whose definitions refuse such a limit."""
 
     resource_name: LabelKey = "nvidia.com/gpu"
-    pending_timeout: Duration = "30m"
+    pending_timeout: WaitLimit = "30m"
     tolerations: tuple[Toleration, ...] = (Toleration(key="nvidia.com/gpu", operator="Exists", effect="NoSchedule"),)
 
 

@@ -55,7 +55,7 @@ def doctor_command(
     plans = []
     if file or manifest_dir:
         plans = plans_of(connected, file, manifest_dir, training_id, settings, external_connection)
-    findings = check(connected, plans)
+    findings = check(connected, settings, plans)
     if output is DoctorForm.JSON:
         render.as_json([asdict(finding) for finding in findings])
     else:

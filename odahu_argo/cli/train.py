@@ -70,7 +70,7 @@ def create_command(
 
     connected, settings = cluster(profile, namespace, context)
     plans = plans_of(connected, file, manifest_dir, training_id, settings, external_connection)
-    preflight(connected, plans)
+    preflight(connected, settings, plans)
     if dry_run:
         _dry_run(connected, plans)
         return
@@ -105,7 +105,7 @@ def edit_command(
 
     connected, settings = cluster(profile, namespace, context)
     plans = plans_of(connected, file, manifest_dir, training_id, settings, external_connection)
-    preflight(connected, plans)
+    preflight(connected, settings, plans)
     sent = [(plan.training_id, edit(connected, plan)) for plan in plans]
     _report(connected, settings, sent, wait, timeout)
 

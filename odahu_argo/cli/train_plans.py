@@ -40,7 +40,7 @@ def plans_of(
     return plans
 
 
-def preflight(connected: Cluster, plans: list[Plan]) -> None:
+def preflight(connected: Cluster, settings: Profile, plans: list[Plan]) -> None:
     """Tell what may be in the way, and end where something surely is.
 
     Raises:
@@ -49,7 +49,7 @@ def preflight(connected: Cluster, plans: list[Plan]) -> None:
     from odahu_argo.errors import Problem, UserError
     from odahu_argo.submit.preflight import check
 
-    findings = check(connected, plans)
+    findings = check(connected, settings, plans)
     for each in findings:
         if each.level == "warning":
             render.warning(Problem(f"{each.subject}: {each.message}", hint=each.hint))

@@ -14,7 +14,7 @@ from odahu_argo.manifest.models import ObjectStorage
 from odahu_argo.manifest.resolve import BUILT_IN_TOOLCHAINS, ResolvedTraining, look_up
 from odahu_argo.plan import checks, resources
 from odahu_argo.plan.model import ConnectionUse, Plan, Retry, Schedule, Step
-from odahu_argo.profile import Profile
+from odahu_argo.profile import UNLIMITED, Profile
 from odahu_argo.uri import without_credentials
 from odahu_argo.validation import further
 
@@ -209,4 +209,5 @@ def _light_step(
 
 def _pending_timeout(profile: Profile, on_gpu_pool: bool) -> int | None:
     """Nodes with GPUs are scarce; whichever step comes first must not wait for one for ever."""
-    return quantity.seconds(profile.pools.gpu.pending_timeout) if on_gpu_pool else None
+    longest = profile.pools.gpu.pending_timeout
+    return quantity.seconds(longest) if on_gpu_pool and longest != UNLIMITED else None

@@ -80,7 +80,7 @@ class TrainingsOnArgo:
             UserError: with every mistake, or with everything on the cluster that is in its way.
         """
         [plan] = plan_on(self.cluster, as_manifest(body, "ModelTraining"), self.settings)
-        errors = [finding for finding in check(self.cluster, [plan]) if finding.level == "error"]
+        errors = [finding for finding in check(self.cluster, self.settings, [plan]) if finding.level == "error"]
         if errors:
             raise UserError(Problem(f"{each.subject}: {each.message}", hint=each.hint) for each in errors)
         return plan

@@ -87,17 +87,34 @@ class WithArgoServer:
 
     def _nodes(self, name: str) -> Object:
         """The nodes that the server knows; none where it does not answer."""
-        import urllib3
-
-        address = f"{self.url}/api/v1/workflows/{quote(self.namespace, safe='')}/{quote(name, safe='')}"
-        token = os.environ.get(TOKEN_VARIABLE, "")
-        headers = {"Accept": "application/json", **({"Authorization": token} if token else {})}
-        try:
-            with urllib3.request(
-                "GET", address, headers=headers, timeout=TIMEOUT, retries=False, redirect=False, preload_content=False
-            ) as answer:
-                value = json.loads(answer.read(LARGEST)) if answer.status == 200 else {}
-        except (urllib3.exceptions.HTTPError, OSError, ValueError):
-            return {}
-        nodes = (value.get("status") or {}).get("nodes") if isinstance(value, dict) else None
+        place = f"workflows/{quote(self.namespace, safe='')}/{quote(name, safe='')}"
+        nodes = (_asked(self.url, place).get("status") or {}).get("nodes")
         return nodes if isinstance(nodes, dict) else {}
+
+
+def server_version(url: str) -> str | None:
+    """The version of Argo Server at `url`, such as `v4.1.2`; None where it does not tell."""
+    told = _asked(url, "version").get("version")
+    return told if isinstance(told, str) else None
+
+
+def _asked(url: str, place: str) -> Object:
+    """What Argo Server answers; empty where it does not."""
+    import urllib3
+
+    token = os.environ.get(TOKEN_VARIABLE, "")
+    headers = {"Accept": "application/json", **({"Authorization": token} if token else {})}
+    try:
+        with urllib3.request(
+            "GET",
+            f"{url}/api/v1/{place}",
+            headers=headers,
+            timeout=TIMEOUT,
+            retries=False,
+            redirect=False,
+            preload_content=False,
+        ) as answer:
+            value = json.loads(answer.read(LARGEST)) if answer.status == 200 else {}
+    except (urllib3.exceptions.HTTPError, OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}

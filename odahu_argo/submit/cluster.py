@@ -40,11 +40,14 @@ SERVICE_ACCOUNT = Kind("ServiceAccount", "serviceaccounts")
 ROLE = Kind("Role", "roles", "rbac.authorization.k8s.io")
 ROLE_BINDING = Kind("RoleBinding", "rolebindings", "rbac.authorization.k8s.io")
 DEPLOYMENT = Kind("Deployment", "deployments", "apps")
+DEPLOYMENT_ANYWHERE = Kind("Deployment", "deployments", "apps", namespaced=False)
+"""Of all namespaces together: to be listed only."""
 NAMESPACE = Kind("Namespace", "namespaces", namespaced=False)
 NODE = Kind("Node", "nodes", namespaced=False)
 STORAGE_CLASS = Kind("StorageClass", "storageclasses", "storage.k8s.io", namespaced=False)
 DEFINITION = Kind("CustomResourceDefinition", "customresourcedefinitions", "apiextensions.k8s.io", namespaced=False)
 ACCESS_REVIEW = Kind("SelfSubjectAccessReview", "selfsubjectaccessreviews", "authorization.k8s.io", namespaced=False)
+LOCAL_ACCESS_REVIEW = Kind("LocalSubjectAccessReview", "localsubjectaccessreviews", "authorization.k8s.io")
 
 
 class NotFound(UserError):

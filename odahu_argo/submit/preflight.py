@@ -3,132 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from odahu_argo import naming
+from odahu_argo.compile.workflow import compile_workflow
+from odahu_argo.errors import UserError
 from odahu_argo.plan.model import Plan, Step
 from odahu_argo.profile import Profile
 from odahu_argo.submit.applying import find
+from odahu_argo.submit.argo_installed import check_argo
 from odahu_argo.submit.cluster import (
-    ACCESS_REVIEW,
-    DEFINITION,
     SECRET,
-    SERVICE_ACCOUNT,
     STORAGE_CLASS,
-    WORKFLOW,
     Cluster,
     Denied,
     Kind,
-    NotFound,
     Object,
 )
 from odahu_argo.submit.finding import Finding
 from odahu_argo.submit.nodes import room_on_nodes
+from odahu_argo.submit.rights import check_account, check_own_rights
 
 STORES = ("s3", "gcs", "azureblob")
 PULL_SECRETS = ("kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg")
+APPLY = "odahu-argo conn apply -f FILE makes it from a Connection"
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
-NEEDED = [(verb, WORKFLOW.group, WORKFLOW.plural) for verb in ("create", "get", "list", "watch")]
-"""Without these rights nothing can be submitted or followed."""
-WANTED = {
-    ("patch", WORKFLOW.group, WORKFLOW.plural): "train stop and train edit cannot stop a run",
-    ("delete", WORKFLOW.group, WORKFLOW.plural): "train delete cannot remove runs",
-    ("list", "", "configmaps"): "what is remembered of earlier trainings is not seen",
-    ("create", "", "configmaps"): "what becomes of trainings is remembered by the recorder alone",
-    ("update", "", "configmaps"): "what becomes of trainings is remembered by the recorder alone",
-    ("list", "", "pods"): "train logs sees no pods",
-    ("get", "", "pods/log"): "train logs cannot read pods",
-    ("get", "", "persistentvolumeclaims"): "train retry cannot see the workspace",
-    ("patch", "", "persistentvolumeclaims"): "train retry cannot keep the workspace",
-    ("delete", "", "persistentvolumeclaims"): "workspaces of retried trainings are left behind",
-}
 
 
-def check(cluster: Cluster, plans: Sequence[Plan] = ()) -> tuple[Finding, ...]:
-    """Everything that was looked at: the cluster itself, and whatever these plans need on it.
+def check(cluster: Cluster, profile: Profile, plans: Sequence[Plan] = ()) -> tuple[Finding, ...]:
+    """Everything that was looked at: the cluster itself, what the profile names, and whatever these plans need.
 
     Raises:
         Unreachable: the API does not answer.
     """
-    findings = [*_argo(cluster), *_rights(cluster)]
-    for profile in _profiles(plans):
-        findings += _account(cluster, profile)
-        findings += _other_secrets(cluster, profile)
-        findings += _storage(cluster, profile)
+    findings = [
+        *check_argo(cluster, profile.argo.url, plans),
+        *check_own_rights(cluster),
+        *check_account(cluster, profile),
+    ]
+    findings += _other_secrets(cluster, profile)
+    findings += _storage(cluster, profile)
+    if not plans:
+        findings += _connections_of_the_profile(cluster, profile)
     for plan in plans:
         findings += _connections(cluster, plan)
+        findings += _workflow(plan)
     findings += room_on_nodes(cluster, plans)
     return tuple(dict.fromkeys(findings))
 
 
-def _profiles(plans: Sequence[Plan]) -> list[Profile]:
-    """Each profile once; plans that are submitted together share theirs."""
-    profiles: list[Profile] = []
-    for plan in plans:
-        if plan.profile not in profiles:
-            profiles.append(plan.profile)
-    return profiles
-
-
-def _argo(cluster: Cluster) -> Iterator[Finding]:
-    """Argo's definitions, and whether they serve the version that is compiled."""
-    name = f"{WORKFLOW.plural}.{WORKFLOW.group}"
-    hint = "install Argo Workflows: https://argo-workflows.readthedocs.io/en/latest/installation/"
+def _workflow(plan: Plan) -> Iterator[Finding]:
+    """Whether the plan fits an object of Kubernetes, and Argo."""
+    subject = f"workflow of {plan.training_id}"
     try:
-        definition = cluster.get(DEFINITION, name)
-    except NotFound:
-        yield Finding("error", "Argo", f"the cluster has no CustomResourceDefinition {name}", hint)
-        return
-    except Denied:
-        return
-    served = [version.get("name") for version in definition["spec"].get("versions", []) if version.get("served")]
-    if WORKFLOW.version in served:
-        yield Finding("ok", "Argo", f"{name} serves {WORKFLOW.version}")
-    else:
-        yield Finding("error", "Argo", f"{name} serves {', '.join(map(str, served))}, not {WORKFLOW.version}", hint)
+        compile_workflow(plan)
+    except UserError as error:
+        yield from (Finding("error", subject, each.message, each.hint) for each in error.problems)
 
 
-def _rights(cluster: Cluster) -> Iterator[Finding]:
-    rights = [*NEEDED, *WANTED]
-    try:
-        with ThreadPoolExecutor(max_workers=8) as pool:
-            allowed = list(pool.map(lambda right: _may(cluster, *right), rights))
-    except Denied:
-        yield Finding("warning", "your rights", "you may not ask for your own rights, so nothing was seen of them")
-        return
-    place = f"in namespace {cluster.namespace}"
-    ask = "ask whoever runs the cluster for a Role with this right"
-    missing = [right for right, is_allowed in zip(rights, allowed, strict=True) if not is_allowed]
-    for verb, group, resource in missing:
-        what = f"you may not {verb} {resource}{'.' + group if group else ''} {place}"
-        if (verb, group, resource) in WANTED:
-            yield Finding("warning", "your rights", f"{what}: {WANTED[verb, group, resource]}", ask)
-        else:
-            yield Finding("error", "your rights", what, ask)
-    if not missing:
-        yield Finding("ok", "your rights", f"all that is needed {place}")
-
-
-def _may(cluster: Cluster, verb: str, group: str, resource: str) -> bool:
-    """https://kubernetes.io/docs/reference/access-authn-authz/authorization/#checking-api-access"""
-    resource, _, part = resource.partition("/")
-    asked = {"namespace": cluster.namespace, "verb": verb, "group": group, "resource": resource, "subresource": part}
-    review = {
-        "apiVersion": ACCESS_REVIEW.api_version,
-        "kind": ACCESS_REVIEW.name,
-        "spec": {"resourceAttributes": asked},
-    }
-    return bool((cluster.create(ACCESS_REVIEW, review).get("status") or {}).get("allowed"))
-
-
-def _account(cluster: Cluster, profile: Profile) -> Iterator[Finding]:
-    found = _look(cluster, SERVICE_ACCOUNT, profile.service_account)
-    subject = "service account"
-    if found is None:
-        message = f"there is no ServiceAccount {profile.service_account} in namespace {cluster.namespace}"
-        yield Finding("error", subject, message, "odahu-argo setup --apply makes it, with its rights")
-    elif found:
-        yield Finding("ok", subject, f"{profile.service_account} is there")
+def _connections_of_the_profile(cluster: Cluster, profile: Profile) -> Iterator[Finding]:
+    for name in dict.fromkeys((profile.output_connection, *profile.external_connections)):
+        secret = naming.connection_secret(name)
+        if _look(cluster, SECRET, secret) is None:
+            message = f"there is no Secret {secret} in namespace {cluster.namespace}, which the profile counts on"
+            yield Finding("warning", f"connection {name}", message, APPLY)
 
 
 def _connections(cluster: Cluster, plan: Plan) -> Iterator[Finding]:
@@ -139,7 +76,7 @@ def _connections(cluster: Cluster, plan: Plan) -> Iterator[Finding]:
         subject = f"connection {name}"
         if found is None:
             message = f"there is no Secret {secret} in namespace {cluster.namespace}; {steps[0].name} mounts it"
-            yield Finding("error", subject, message, "odahu-argo conn apply -f FILE makes it from a Connection")
+            yield Finding("error", subject, message, APPLY)
         elif not found:
             yield Finding("warning", "connections", "you may not read Secrets, so nothing was seen of connections")
         else:

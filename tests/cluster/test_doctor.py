@@ -68,6 +68,7 @@ def ward(api: client.ApiClient, tmp_path: Path) -> Iterator[Ward]:
 def test_each_thing_that_is_missing_is_told_until_it_is_there(ward: Ward) -> None:
     found = ward.findings()
     assert found["Argo"][0] == "ok" and found["your rights"][0] == "ok"
+    assert found["Argo's controller"][0] == "warning", "none is at work on this cluster"
     assert found["service account"][0] == "error"
     for name in FIELDS:
         level, message = found[f"connection {name}"]
@@ -133,6 +134,27 @@ def test_a_request_that_no_node_can_hold_is_told_with_numbers(ward: Ward, node: 
     assert "takes its pods" in ward.findings()["step checkout"][1], "the taint is not tolerated"
 
 
+def test_an_account_without_its_role_is_told(ward: Ward) -> None:
+    account = client.V1ServiceAccount(metadata=client.V1ObjectMeta(name="odahu-argo-training"))
+    ward.core.create_namespaced_service_account(ward.namespace, account)
+    level, message = ward.findings()["service account"]
+    assert level == "error" and "may not patch workflowtaskresults.argoproj.io: Argo cannot" in message
+    assert odahu_argo("setup", "--namespace", ward.namespace, "--apply").code == 0
+    level, message = ward.findings()["service account"]
+    assert (level, message) == ("ok", "odahu-argo-training is there, with the rights that Argo's executor needs")
+
+
+def test_without_manifests_what_the_profile_names_is_looked_at(ward: Ward) -> None:
+    profile = ward.folder / "profile.yaml"
+    names = "image_pull_secrets: [registry]\nexternal_connections: [pretrained]\n"
+    profile.write_text(f"namespace: {ward.namespace}\n{names}")
+    ran = odahu_argo("doctor", "--profile", profile, "-o", "json")
+    assert ran.code == 2, ran.err
+    found = {each["subject"]: each["level"] for each in json.loads(ran.out)}
+    assert (found["service account"], found["images"]) == ("error", "error")
+    assert (found["connection models-output"], found["connection pretrained"]) == ("warning", "warning")
+
+
 def test_rights_that_are_missing_are_told(ward: Ward, tmp_path: Path) -> None:
     """As somebody who may do nothing: a service account without a role, by its token."""
     account = client.V1ServiceAccount(metadata=client.V1ObjectMeta(name="nobody"))
@@ -152,3 +174,6 @@ def test_rights_that_are_missing_are_told(ward: Ward, tmp_path: Path) -> None:
     errors = {each["message"].split(" in ")[0] for each in found if each["level"] == "error"}
     assert errors == {f"you may not {verb} workflows.argoproj.io" for verb in ("create", "get", "list", "watch")}
     assert any("train logs cannot read pods" in each["message"] for each in found)
+    [account] = [each for each in json.loads(ran.out) if each["subject"] == "service account"]
+    assert account["level"] == "warning"
+    assert account["message"].startswith("you may not ask what odahu-argo-training may do")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from odahu_argo.profile import Profile
 from odahu_argo.submit.cluster import Denied
 from odahu_argo.submit.preflight import check
 
@@ -21,5 +22,9 @@ class Closed:
 
 
 def test_who_may_not_ask_for_own_rights_is_warned_and_goes_on() -> None:
-    [finding] = check(Closed())  # type: ignore[arg-type]
-    assert (finding.level, finding.subject) == ("warning", "your rights")
+    findings = check(Closed(), Profile())  # type: ignore[arg-type]
+    assert [(each.level, each.subject) for each in findings] == [
+        ("warning", "your rights"),
+        ("warning", "service account"),
+    ]
+    assert "--as system:serviceaccount:ml:odahu-argo-training" in (findings[1].hint or "")
