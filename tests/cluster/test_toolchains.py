@@ -98,7 +98,7 @@ def test_a_toolchain_of_the_manifests_wins_over_the_cluster_s_and_that_over_a_bu
     assert ti("create", "-f", manifest(tmp_path, toolchain(), toolchain("mlflow"))).code == 0
     assert planned(cluster, tmp_path, "wine-trainer").image == IMAGE
     assert planned(cluster, tmp_path, "mlflow").image == IMAGE
-    assert planned(cluster, tmp_path, "mlflow-project").image == Profile().runner_image
+    assert planned(cluster, tmp_path, "mlflow-project").image == Profile().training_image
     own = toolchain("mlflow", defaultImage="registry.example.org/own:1")
     assert planned(cluster, tmp_path, "mlflow", own).image == "registry.example.org/own:1"
 
@@ -115,7 +115,7 @@ def test_a_config_map_that_holds_no_toolchain_is_in_the_way_of_those_alone_that_
     shown = ti("get", "--id", "other")
     assert shown.code == 2 and "did you mean entrypoint?" in shown.err
     cluster.patch(CONFIG_MAP, "toolchain-other", {"data": {"toolchain.json": broken.replace("iont", "oint")}})
-    assert planned(cluster, tmp_path, "other").image == Profile().runner_image
+    assert planned(cluster, tmp_path, "other").image == Profile().training_image
 
 
 def test_manifests_without_a_toolchain_are_told(ti: Ti, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """A namespace for trainings that Argo really runs: pods and volumes of a real cluster, git and S3 servers of this machine.
 
-It needs `KUBECONFIG`, a controller at work, and the training image on the nodes (`ODAHU_ARGO_TEST_IMAGE` is its name). Pods use
+It needs `KUBECONFIG`, a controller at work, and the training image on the nodes (`ODAHU_ARGO_TEST_IMAGE`, its name). Pods use
 the network of this machine, unless `ODAHU_ARGO_TEST_ADDRESS` is where they reach it from a network of their own; then the
 namespace enforces the restricted Pod Security Standard, which forbids the host's network.
 """
