@@ -174,7 +174,7 @@ class _Builder:
         line = event.start_mark.line + 1 if event.start_mark else 1
         if isinstance(event, yaml.AliasEvent):
             if event.anchor not in self.anchors:
-                raise self.refusal(f"the alias *{event.anchor} has no anchor", line)
+                raise self.refusal("a value that begins with * is an alias, and this one has no anchor; quote it", line)
             value, size = self.anchors[event.anchor]
             self.put(value, size, line)
         elif isinstance(event, yaml.ScalarEvent):

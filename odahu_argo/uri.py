@@ -32,8 +32,11 @@ def is_of_type(uri: str, connection_type: str) -> bool:
 def without_credentials(text: str) -> str:
     """The text with passwords, tokens and queries (a SAS token, `?token=...`) taken out of the URLs in it.
 
+    So are the keys of an Azure connection string, and what stands before `@` where a scheme is missing or misspelt.
     The user of an ssh address stays: `ssh://git@host/path`.
     """
+    text = re.sub(r"(?i)\b(accountkey|sharedaccesssignature|sig|password|token)=[^\s&;'\"]+", r"\1=***", text)
     text = re.sub(r"(\w://)[^/@\s:]*:\S*@", r"\1***@", text)
     text = re.sub(r"(https?://)[^/@\s]+@", r"\1***@", text)
+    text = re.sub(r"(?<![\w/@.-])[\w.%+-]+:(?!//)[^\s@]+@", "***@", text)
     return re.sub(r"(\w://[^\s?#]*)\?[^\s#'\"]+", r"\1?***", text)

@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from odahu_argo import quantity
 from odahu_argo.document import Document, Path
 from odahu_argo.errors import Problem
+from odahu_argo.uri import without_credentials
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -175,7 +176,7 @@ def _problem(model: type[BaseModel], document: Document, detail: ErrorDetails) -
         return Problem(f"there is no field {path[-1]!r}", document.where(path), hint)
     if kind == "missing":
         return Problem("is missing", document.where(path), f"give {path[-1]!r} a value")
-    if isinstance(detail["input"], str) and (left := _PLACEHOLDER.search(detail["input"])):
+    if isinstance(detail["input"], str) and (left := _PLACEHOLDER.search(without_credentials(detail["input"]))):
         return Problem(placeholder(left[0]), document.where(path))
     if kind in _SHAPES:
         return Problem(

@@ -246,7 +246,7 @@ class ConnectionSpec(_Manifest):
     @classmethod
     def _is_of_the_type(cls, uri: str, info: ValidationInfo) -> str:
         kind = info.data.get("type")
-        if left := re.search(r"<[^<>/]+>", uri):
+        if left := re.search(r"<[^<>/]+>", without_credentials(uri)):
             raise ValueError(placeholder(left[0]))
         if kind and not is_of_type(uri, kind):
             raise ValueError(f"{without_credentials(uri)!r} is not an address of type {kind}, such as {FORMS[kind]}")

@@ -21,6 +21,9 @@ ODAHU_PROGRAMS = {
 """The programs that ODAHU's registrations name by a path in its own image, to the toolchains here that do the same."""
 
 
+_SAME_NAME = "a localPath that ends in / is a folder, any other a file; choose names that differ"
+
+
 def mistakes(resolved: ResolvedTraining, profile: Profile) -> Iterator[Problem]:
     """Every mistake that can be told before anything runs."""
     yield from _paths(resolved)
@@ -69,11 +72,20 @@ def _repetitions(resolved: ResolvedTraining) -> Iterator[Problem]:
         if name in names[:index]:
             where = resolved.document.where(("spec", "envs", index, "name"))
             yield Problem(f"the environment variable {name!r} is set twice", where, "remove one")
-    files = {i: posixpath.normpath(b.local_path) for i, b in enumerate(spec.data) if not b.local_path.endswith("/")}
-    for index, target in files.items():
-        if any(target == other and earlier < index for earlier, other in files.items()):
-            where = resolved.document.where(("spec", "data", index, "localPath"))
-            yield Problem(f"two downloads write {target!r}", where, "give each its own localPath")
+    targets = [posixpath.normpath(binding.local_path) for binding in spec.data]
+    is_file = [
+        bool(b.local_path) and not b.local_path.endswith("/") and t != "."
+        for b, t in zip(spec.data, targets, strict=True)
+    ]
+    for index, target in enumerate(targets):
+        where = resolved.document.where(("spec", "data", index, "localPath"))
+        for earlier, other in enumerate(targets[:index]):
+            if target == other and is_file[index] and is_file[earlier]:
+                yield Problem(f"two downloads write {target!r}", where, "give each its own localPath")
+            elif is_file[earlier] and f"{target}/".startswith(f"{other}/"):
+                yield Problem(f"{other!r} is the file of another download, and cannot be a folder", where, _SAME_NAME)
+            elif is_file[index] and f"{other}/".startswith(f"{target}/"):
+                yield Problem(f"{target!r} is the folder of another download, and cannot be a file", where, _SAME_NAME)
 
 
 def _amounts(resolved: ResolvedTraining, profile: Profile) -> Iterator[Problem]:

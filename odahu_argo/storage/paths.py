@@ -18,7 +18,8 @@ def inside(root: Path, path: str, field: str) -> Path:
     resolved = (root / path).resolve()
     if path.startswith("/") or not resolved.is_relative_to(root.resolve()):
         raise UserError(
-            f"{field} {path!r} leaves the repository", hint="write a path inside the repository, without `..`"
+            f"{field} {path!r} leaves the repository",
+            hint="write a path inside the repository, without `..` and without a symbolic link that leads out",
         )
     return resolved
 

@@ -22,14 +22,24 @@ SECRETS = {
     "gcs": {"keySecret": ACCOUNT},
     "azureblob": {"keySecret": "CANARYaccountkey0000=="},
     "git": {"username": "user", "password": "CANARYpassword", "keySecret": KEY_FILE},
+    "docker": {"username": "user", "password": "CANARYregistry"},
+    "ecr": {"keyID": "CANARYecrid", "keySecret": "CANARYecrsecret"},
 }
 URIS = {
     "s3": ["s3://bucket/path"],
     "gcs": ["gs://bucket/path"],
     "azureblob": ["https://account.blob.core.windows.net/box/path?sv=1&sig=CANARYsignature"],
+    "docker": ["registry.example.org/team"],
+    "ecr": ["012345678901.dkr.ecr.eu-central-1.amazonaws.com"],
     "git": ["https://user:CANARYurl@127.0.0.1:{port}/x.git?token=CANARYtoken", "ssh://git@127.0.0.1:{port}/x.git"],
 }
-CASES = [(kind, uri, encoded) for kind, uris in URIS.items() for uri in uris for encoded in (False, True)]
+REGISTRIES = ("docker", "ecr")
+CASES = [
+    (kind, uri, encoded)
+    for kind, uris in URIS.items()
+    for uri in uris
+    for encoded in ([True] if kind in REGISTRIES else [False, True])
+]
 
 
 @pytest.mark.parametrize(("kind", "uri", "encoded"), CASES)
@@ -40,6 +50,7 @@ def test_no_canary_is_seen_outside_its_manifest(kind: str, uri: str, encoded: bo
     home, out = tmp_path / "home", tmp_path / "compiled"
     runs = [
         odahu_argo("plan", "-d", manifests),
+        odahu_argo("plan", "-d", manifests, "-o", "json"),
         odahu_argo("compile", "-d", manifests, "--output-dir", out),
         odahu_argo("compile", "-d", manifests, "-o", "json", "--id", "wine"),
         odahu_argo("compile", "-d", manifests, "--id", "no-such-training"),
@@ -49,7 +60,7 @@ def test_no_canary_is_seen_outside_its_manifest(kind: str, uri: str, encoded: bo
         ),
         odahu_argo("conn", "apply", "-d", manifests, env={**os.environ, "KUBECONFIG": str(tmp_path / "none")}),
     ]
-    assert [ran.code for ran in runs] == [0, 0, 0, 2, 4, 2]
+    assert [ran.code for ran in runs] == [0, 0, 0, 0, 2, 4, 2]
     for ran in runs:
         assert not canaries_in(ran.out + ran.err)
     assert not [
@@ -74,7 +85,7 @@ def write_manifests(folder: Path, kind: str, uri: str, encoded: bool) -> Path:
         **secrets,
     }
     plain = {"type": "git", "uri": repository.as_uri()}
-    data = [] if kind == "git" else [{"connName": "tested", "localPath": "data/"}]
+    data = [{"connName": "tested", "localPath": "data/"}] if kind in ("s3", "gcs", "azureblob") else []
     training = {
         "model": {"name": "wine", "version": "1"},
         "toolchain": "mlflow",
@@ -101,3 +112,39 @@ def canaries_in(text: str) -> bool:
 def test_the_search_for_canaries_finds_them() -> None:
     assert canaries_in("x CANARYid y")
     assert canaries_in(base64.b64encode(b"CANARYsecret").decode())
+
+
+WRONG = (
+    "{type: s3, uri: 's3:/CANARYid:CANARYsecret@bucket/path'}",
+    "{type: azureblob, uri: 'DefaultEndpointsProtocol=https;AccountName=a;AccountKey=CANARYkey=='}",
+    "{type: gcs, uri: 'https://x.blob.core.windows.net/box?sig=CANARYsignature'}",
+    "{type: s3, uri: 'https://user:<CANARY>@host/x.git'}",
+    "{type: git, uri: 'https://host/x.git', password: *CANARYunquoted}",
+    "{type: git, uri: 'https://host/x.git', password: {CANARY: CANARY}}",
+    "{type: git, uri: 'https://host/x.git', keySecret: [CANARY]}",
+    "{type: git, uri: 'https://host/x.git', keySecrt: CANARY}",
+    "{type: git, uri: 'https://host/x.git', password: CANARY: x}",
+    "{type: git, uri: 'https://host/x.git', password: CANARY, secretEncoding: CANARY}",
+    '{type: git, uri: "https://host/x.git", password: "CANARY\\q"}',
+    "{type: git, uri: 'https://host/x.git', password: @CANARY}",
+)
+
+
+@pytest.mark.parametrize("command", [["compile"], ["plan", "-o", "json"], ["conn", "apply"]])
+def test_no_canary_is_seen_when_connections_are_written_wrongly(command: list[str], tmp_path: Path) -> None:
+    for number, spec in enumerate(WRONG):
+        (tmp_path / f"{number}.yaml").write_text(f"kind: Connection\nid: tested-{number}\nspec: {spec}\n")
+    ran = odahu_argo(*command, "-d", tmp_path, env={**os.environ, "KUBECONFIG": str(tmp_path / "none")})
+    assert ran.code == 2
+    assert [number for number in range(len(WRONG)) if f"{number}.yaml" not in ran.err] == []
+    assert "CANARY" not in ran.out + ran.err
+
+
+def test_no_canary_is_seen_when_a_value_is_not_the_base64_that_it_must_be(tmp_path: Path) -> None:
+    file = tmp_path / "connection.yaml"
+    spec = "{type: git, uri: 'https://host/x.git', password: CANARY!, secretEncoding: base64}"
+    file.write_text(f"kind: Connection\nid: tested\nspec: {spec}\n")
+    ran = odahu_argo("conn", "apply", "-f", file)
+    assert ran.code == 2
+    assert "its field password is not the base64 of any text" in ran.err
+    assert "CANARY" not in ran.out + ran.err

@@ -55,7 +55,7 @@ def test_anchors_and_merges_work() -> None:
         ("a: 1\na: 2", 2, "the key 'a' stands twice"),
         ("a: [1, 2\nb: 3\n", 2, "while parsing a flow sequence that begins on line 1"),
         ("a:\n  - b\n c: 1", 3, "not valid YAML"),
-        ("a: *b", 1, "the alias *b has no anchor"),
+        ("a: *b", 1, "begins with * is an alias, and this one has no anchor"),
         ("? [1]\n: 2", 1, "a key must be text"),
         ("a: 1\n<<: 3", 2, "`<<` takes a mapping"),
         ("a: {{ .Name }}.zip", 1, "a key must be text"),

@@ -17,6 +17,10 @@ from odahu_argo.uri import without_credentials
         ("ssh://git@host:22/x.git", "ssh://git@host:22/x.git"),
         ("git@host:x.git", "git@host:x.git"),
         ("s3://bucket/a?b", "s3://bucket/a?***"),
+        ("s3:/AKIA:sec/ret@bucket/x", "***@bucket/x"),
+        ("AKIA:secret@bucket/x", "***@bucket/x"),
+        ("AccountName=a;AccountKey=secret==;EndpointSuffix=x", "AccountName=a;AccountKey=***;EndpointSuffix=x"),
+        ("abfss://box@account.dfs.core.windows.net/x", "abfss://box@account.dfs.core.windows.net/x"),
         ("fetching 'https://u:p@h/x' failed", "fetching 'https://***@h/x' failed"),
     ],
 )
