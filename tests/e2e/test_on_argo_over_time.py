@@ -26,8 +26,7 @@ def is_training(status: dict[str, Any]) -> bool:
 def test_ctrl_c_ends_the_waiting_and_not_the_training_which_then_can_be_stopped(site: Site) -> None:
     manifest = site.manifest("long", entrypoint="long")
     with Running("train", "create", "-f", manifest, "--profile", site.profile) as following:
-        site.wait("long", is_training)
-        following.wait_for("train | begun")
+        site.until(lambda: "train | begun" in following.text)
         following.process.send_signal(signal.SIGINT)
         assert following.end() == 130
     assert "training long goes on" in following.text
