@@ -123,6 +123,12 @@ FAILURES: tuple[Row, ...] = (
         "ask for less, or raise the quota: kubectl describe quota",
     ),
     row(
+        r"failed quota: (?P<quota>[^\s:]+): must specify (?P<what>[^\n]+?) for: (?P<containers>[^\n]+)",
+        "ExceededQuota",
+        "the namespace's quota {quota} wants {what} of every container, and {containers} of {pod} have none",
+        "init and wait are Argo's: set resources of its executor (its controller's configuration), or a LimitRange",
+    ),
+    row(
         r"violates PodSecurity \"(?P<level>[^\"]+)\"",
         "Forbidden",
         "the namespace's Pod Security Standard {level} refuses {pod}: {said}",
@@ -133,6 +139,12 @@ FAILURES: tuple[Row, ...] = (
         "PersistentVolumeClaim",
         "the workspace's claim cannot be made: {said}",
         "see the profile's workspace: its size, access_mode and storage_class",
+    ),
+    row(
+        r"^pods? \"[^\"]+\" is forbidden: (?P<refusal>.*)|^admission webhook (?P<refusal2>.*)",
+        "Forbidden",
+        "Kubernetes did not take {pod}: {refusal}{refusal2}",
+        "a rule of the namespace or the cluster is against it; who runs the cluster knows it",
     ),
     row(
         SECRET_OF_A_CONNECTION,

@@ -64,7 +64,7 @@ class Teller:
             "memory": f" of {memory}" if memory else "",
             **self._unstarted(step, template),
             "holder": self.holder or "another",
-            "during": f" while step {step.name} was at work" if step.name else "",
+            "during": _during(step),
             "tried": f", the last of {tried} attempts" if tried > 1 else "",
             **self._limit(step, template),
         }
@@ -111,3 +111,12 @@ class Teller:
             return (ended - began).total_seconds() >= (self.intent.deadline or 0)
         except (ValueError, TypeError):
             return False
+
+
+def _during(step: Step) -> str:
+    """What the step did when the training was ended. A container that had begun leaves an exit code behind."""
+    if not step.name:
+        return ""
+    last = step.last
+    waited = last is not None and last.message.startswith("workflow shutdown") and last.exit_code is None
+    return f" while step {step.name} was {'waiting to start' if waited else 'at work'}"

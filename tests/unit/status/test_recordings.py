@@ -62,6 +62,11 @@ TRUTHS = {
     "pod-deleted": Truth(
         "failed", "PodDeleted", "the pod of step train was deleted", "train", TRAIN_FAILED, hint="train retry",
     ),
+    "quota-needs-limits": Truth(
+        "failed", "ExceededQuota",
+        "quota q wants limits.memory of every container, and init,wait of the pod of step checkout have none", "checkout",
+        ["failed", "skipped", "skipped"], NOTHING, hint="LimitRange",
+    ),
     "retried-then-failed": Truth(
         "failed", "Error", "exit code 7, the last of 2 attempts", "train", TRAIN_FAILED, exit_code=7, hint="train logs",
     ),
@@ -82,6 +87,11 @@ TRUTHS = {
         "scheduling", "Unschedulable",
         "no node has enough nvidia.com/gpu free for step train, which asks for 8 nvidia.com/gpu "
         "(Unschedulable: 0/1 nodes are available: 1 Insufficient nvidia.com/gpu.", "train", TRAIN_WAITS, hint="doctor",
+    ),
+    "stopped-while-unschedulable": Truth(
+        "failed", "Stopped", "the training was stopped while step train was waiting to start", "train",
+        ["succeeded", "failed", "skipped"], Artifacts(commit_id="f5ce9548e8f5fc19e03a104a6ee3a02653866544"),
+        hint="train retry",
     ),
     "succeeded": Truth("succeeded", "", "", "", DONE, TRAINED, exit_code=0),
     "succeeded-hardened-gpu": Truth("succeeded", "", "", "", DONE, TRAINED, exit_code=0),
@@ -122,7 +132,7 @@ def test_each_kind_of_trouble_has_a_sentence_and_a_hint_of_its_own() -> None:
     told = {
         status.reason: (status.message, status.hint) for name in NAMES if (status := read_status(recording(name))).hint
     }
-    assert len(told) == 12
+    assert len(told) == 14
     assert len({message for message, _ in told.values()}) == len({hint for _, hint in told.values()}) == len(told)
 
 
