@@ -1,8 +1,9 @@
 """A namespace for trainings that Argo really runs: pods and volumes of a real cluster, git and S3 servers of this machine.
 
-It needs `KUBECONFIG`, a controller at work, and the training image on the nodes (`ODAHU_ARGO_TEST_IMAGE`, its name). Pods use
-the network of this machine, unless `ODAHU_ARGO_TEST_ADDRESS` is where they reach it from a network of their own; then the
-namespace enforces the restricted Pod Security Standard, which forbids the host's network.
+It needs `KUBECONFIG`, a controller at work, and the training image on the nodes (`ODAHU_ARGO_TEST_IMAGE`, its name), in which
+all steps run unless `ODAHU_ARGO_TEST_RUNNER_IMAGE` names the small one. Pods use the network of this machine, unless
+`ODAHU_ARGO_TEST_ADDRESS` is where they reach it from a network of their own; then the namespace enforces the restricted Pod
+Security Standard, which forbids the host's network.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ class Site:
         """What the profile says."""
         return {
             "namespace": self.namespace,
-            "runner_image": os.environ["ODAHU_ARGO_TEST_IMAGE"],
+            "runner_image": os.environ.get("ODAHU_ARGO_TEST_RUNNER_IMAGE", os.environ["ODAHU_ARGO_TEST_IMAGE"]),
             "training_image": os.environ["ODAHU_ARGO_TEST_IMAGE"],
             "argo": {"log_connection": "log-archive"},
             "step_resources": {"requests": {"cpu": "50m", "memory": "128Mi"}},
