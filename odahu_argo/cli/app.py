@@ -14,7 +14,7 @@ from odahu_argo.cli import render
 from odahu_argo.cli.compile import compile_command, plan_command
 from odahu_argo.cli.conn import app as conn_app
 from odahu_argo.cli.doctor import doctor_command
-from odahu_argo.cli.gitops import render_command
+from odahu_argo.cli.gitops import diff_command, render_command
 from odahu_argo.cli.local import app as local_app
 from odahu_argo.cli.recorder import recorder_command
 from odahu_argo.cli.server import server_command
@@ -37,6 +37,7 @@ app = typer.Typer(
 app.command("plan")(plan_command)
 app.command("compile")(compile_command)
 app.command("render")(render_command)
+app.command("diff")(diff_command)
 app.command("setup")(setup_command)
 app.command("status")(status_command)
 app.command("doctor")(doctor_command)

@@ -31,6 +31,8 @@ class Kind:
 
 
 WORKFLOW = Kind("Workflow", "workflows", "argoproj.io", "v1alpha1")
+WORKFLOW_TEMPLATE = Kind("WorkflowTemplate", "workflowtemplates", "argoproj.io", "v1alpha1")
+CRON_WORKFLOW = Kind("CronWorkflow", "cronworkflows", "argoproj.io", "v1alpha1")
 CONFIG_MAP = Kind("ConfigMap", "configmaps")
 SECRET = Kind("Secret", "secrets")
 POD = Kind("Pod", "pods")

@@ -133,3 +133,20 @@ def test_a_failed_run_from_git_is_retried_from_the_step_that_failed(
     assert [task["name"] for task in resumed["templates"][0]["dag"]["tasks"]] == ["train", "package"]
     assert resumed["volumes"][0]["persistentVolumeClaim"]["claimName"] == f"{run}-workspace"
     assert [number for number, _, _ in history(cluster)] == [1, 2]
+
+
+def test_differences_from_the_cluster_are_told_in_words(cluster: KubeCluster, tmp_path: Path) -> None:
+    folder = render(tmp_path, hyperParameters={"alpha": "0.5"})
+    options = ("-f", tmp_path / "manifests.yaml", "-o", folder, "-n", cluster.namespace)
+    missing = odahu_argo("diff", *options)
+    assert (missing.code, missing.out) == (1, "training wine on the cluster: not there yet\n"), missing.err
+    kubectl(cluster, "apply", "-k", folder)
+    same = odahu_argo("diff", *options)
+    assert (same.code, same.out) == (0, "no difference: wine\n"), same.err
+    write(tmp_path, training(schedules=["@daily"], hyperParameters={"alpha": "0.7"}))
+    changed = odahu_argo("diff", *options)
+    assert changed.code == 1
+    assert [line.partition("; ")[0] for line in changed.out.splitlines()] == [
+        f"training wine in {folder}: alpha 0.5 -> 0.7",
+        "training wine on the cluster: alpha 0.5 -> 0.7",
+    ]

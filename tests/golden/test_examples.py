@@ -37,6 +37,15 @@ def test_an_example_renders_as_its_golden_folder(example: Example, request: pyte
     assert ran.code == 0, ran.out
 
 
+def test_the_example_repository_holds_what_its_manifests_say(request: pytest.FixtureRequest) -> None:
+    repository = ROOT / "examples" / "04-gitops"
+    options = ("-d", "manifests", "--profile", "profile.yaml", "-o", "deploy")
+    if request.config.getoption("--update-goldens"):
+        odahu_argo("render", *options, "--overwrite", cwd=repository)
+    ran = odahu_argo("render", *options, "--check", cwd=repository)
+    assert ran.code == 0, ran.out
+
+
 def test_the_folder_of_an_example_compiles_as_its_files_do(example: Example, tmp_path: Path) -> None:
     profile = [a for a in example.arguments if a.endswith("profile.yaml")]
     manifests = [p for p in example.folder.glob("*.yaml") if p.name != "profile.yaml"]
