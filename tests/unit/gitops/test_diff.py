@@ -44,7 +44,7 @@ def test_what_was_just_rendered_is_no_difference(tmp_path: Path) -> None:
         ({"hyperParameters": {"alpha": "0.5"}}, {"hyperParameters": {"alpha": "0.7"}}, "alpha 0.5 -> 0.7"),
         ({"hyperParameters": {"alpha": "0.5"}}, {}, "alpha 0.5 goes"),
         ({}, {"hyperParameters": {"alpha": ""}}, 'alpha "" is new'),
-        ({}, {"image": "other:2"}, "image odahu-argo-runner:0.1.0 -> other:2 (train)"),
+        ({}, {"image": "other:2"}, "image odahu-argo-training:0.1.0 -> other:2 (train)"),
         ({}, {"envs": [{"name": "X", "value": "a b"}]}, 'variable X "a b" is new'),
         ({"reference": "v1"}, {"reference": "v2"}, "reference v1 -> v2 (checkout)"),
         ({"resources": {"limits": {"cpu": "2"}}}, {"resources": {"limits": {"cpu": "4"}}}, "cpu limit 2 -> 4 (train)"),
@@ -63,10 +63,10 @@ def test_an_amount_written_otherwise_is_no_difference_in_words(tmp_path: Path) -
     assert [each.split()[0] for each in told(there, tmp_path, resources={"limits": {"cpu": "2000m"}})] == ["runs"]
 
 
-def test_a_profile_that_changes_all_steps_is_told_once(tmp_path: Path) -> None:
+def test_an_image_of_several_steps_is_told_once(tmp_path: Path) -> None:
     there = folder(tmp_path)
     words = told(there, tmp_path, Profile(runner_image="runner:2"))
-    assert words[0] == "image odahu-argo-runner:0.1.0 -> runner:2 (checkout, download-wine-data, train, package)"
+    assert words[0] == "image odahu-argo-runner:0.1.0 -> runner:2 (checkout, download-wine-data, package)"
     assert len(words) == 2
 
 
