@@ -1,76 +1,57 @@
-"""Workflows to text: the same object, the same bytes.
+"""Objects to text: the same object, the same bytes.
 
-A Dumper of our own, because other packages (hera among them) change PyYAML's shared ones when they are imported.
+YAML is written as events of libyaml's emitter, which decides on quotes and escapes. PyYAML's representers cost three times as
+much, and other packages (hera among them) change them for the whole process.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import yaml
+from yaml import events
 
 Object = dict[str, Any]
 
-
-class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
-    """PyYAML's safe dumper with its own representers, without anchors for values that occur twice."""
-
-    yaml_representers = yaml.representer.SafeRepresenter.yaml_representers.copy()
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-
 LONGEST_FLOW = 72
 """Characters of a list or mapping that stands on one line."""
+_WIDTH = 2**31 - 1
+_EMITTER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+_MAPPING, _SEQUENCE = "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"
+_TAGS = {"str": "str", "int": "int", "bool": "bool", "NoneType": "null"}
 
 
-class _ReviewDumper(_Dumper):
-    """Texts of several lines as blocks; lists and mappings of a few plain values on one line."""
+class _Resolver(yaml.resolver.Resolver):
+    """What a plain word means to readers of YAML, whatever other packages add to PyYAML's own table."""
 
-    yaml_representers = _Dumper.yaml_representers.copy()
-
-    def represent_sequence(self, tag: str, sequence: Any, flow_style: bool | None = None) -> yaml.SequenceNode:
-        node: yaml.SequenceNode = super().represent_sequence(tag, sequence, flow_style)
-        node.flow_style = _fits_a_line(node.value)
-        return node
-
-    def represent_mapping(self, tag: str, mapping: Any, flow_style: bool | None = None) -> yaml.MappingNode:
-        node: yaml.MappingNode = super().represent_mapping(tag, mapping, flow_style)
-        node.flow_style = _fits_a_line([part for pair in node.value for part in pair])
-        return node
-
-    def represent_text(self, text: str) -> yaml.ScalarNode:
-        node: yaml.ScalarNode = self.represent_scalar("tag:yaml.org,2002:str", text, "|" if "\n" in text else None)
-        return node
+    yaml_implicit_resolvers = yaml.resolver.Resolver.yaml_implicit_resolvers.copy()
 
 
-_ReviewDumper.add_representer(str, _ReviewDumper.represent_text)
-
-
-def _fits_a_line(nodes: list[yaml.Node]) -> bool:
-    are_plain = all(isinstance(node, yaml.ScalarNode) and node.style is None for node in nodes)
-    return are_plain and sum(len(node.value) + 2 for node in nodes) <= LONGEST_FLOW
-
-
-def to_review_yaml(objects: Iterable[Object]) -> str:
-    """The same objects as `to_yaml` writes, compact, for people who compare two versions."""
-    return yaml.dump_all(objects, Dumper=_ReviewDumper, sort_keys=False, allow_unicode=True, width=2**31 - 1)
+_RESOLVER = _Resolver()
 
 
 def to_yaml(objects: Iterable[Object]) -> str:
     """One document for each object, keys in their own order, long lines unbroken."""
-    return yaml.dump_all(
-        objects, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=2**31 - 1, default_flow_style=False
-    )
+    return _emit(objects, is_compact=False)
+
+
+def to_review_yaml(objects: Iterable[Object]) -> str:
+    """The same objects as `to_yaml` writes, compact, for people who compare two versions.
+
+    Texts of several lines stand as blocks, lists and mappings of a few plain values on one line.
+    """
+    return _emit(objects, is_compact=True)
 
 
 def quoted(text: str) -> str:
     """A text as a value of YAML in double quotes, on one line."""
-    dumped = yaml.dump(text, Dumper=_Dumper, default_style='"', allow_unicode=False, width=2**31 - 1)
-    return str(dumped).rstrip("\n")
+    start, end = events.DocumentStartEvent(explicit=False), events.DocumentEndEvent(explicit=False)
+    value = events.ScalarEvent(None, None, (False, True), text, style='"')
+    document = [events.StreamStartEvent(), start, value, end, events.StreamEndEvent()]
+    return str(yaml.emit(document, Dumper=_EMITTER, allow_unicode=False, width=_WIDTH)).rstrip("\n")
 
 
 def to_json(objects: Iterable[Object]) -> str:
@@ -78,3 +59,61 @@ def to_json(objects: Iterable[Object]) -> str:
     listed = list(objects)
     value = listed[0] if len(listed) == 1 else {"apiVersion": "v1", "kind": "List", "items": listed}
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+def _emit(objects: Iterable[Object], is_compact: bool) -> str:
+    return str(yaml.emit(_stream(objects, is_compact), Dumper=_EMITTER, allow_unicode=True, width=_WIDTH))
+
+
+def _stream(objects: Iterable[Object], is_compact: bool) -> Iterator[yaml.Event]:
+    yield events.StreamStartEvent()
+    for each in objects:
+        yield events.DocumentStartEvent(explicit=False)
+        yield from _value(each, is_compact)
+        yield events.DocumentEndEvent(explicit=False)
+    yield events.StreamEndEvent()
+
+
+def _value(value: Any, is_compact: bool) -> Iterator[yaml.Event]:
+    """Events of one value. A value that occurs twice is written twice, without an anchor."""
+    if isinstance(value, dict):
+        is_flow = is_compact and _fits_a_line([part for pair in value.items() for part in pair])
+        yield events.MappingStartEvent(None, _MAPPING, True, flow_style=is_flow)
+        for key, each in value.items():
+            yield _scalar(type(key).__name__, key, is_compact)
+            yield from _value(each, is_compact)
+        yield events.MappingEndEvent()
+    elif isinstance(value, (list, tuple)):
+        is_flow = is_compact and _fits_a_line(value)
+        yield events.SequenceStartEvent(None, _SEQUENCE, True, flow_style=is_flow)
+        for each in value:
+            yield from _value(each, is_compact)
+        yield events.SequenceEndEvent()
+    else:
+        yield _scalar(type(value).__name__, value, is_compact)
+
+
+def _fits_a_line(values: Sequence[Any]) -> bool:
+    are_plain = all(type(each).__name__ in _TAGS and "\n" not in _text(each) for each in values)
+    return are_plain and sum(len(_text(each)) + 2 for each in values) <= LONGEST_FLOW
+
+
+@lru_cache(maxsize=4096)
+def _scalar(kind: str, value: str | int | None, is_compact: bool) -> yaml.ScalarEvent:
+    """The event of a scalar; `kind` tells 1 from True, which are equal keys of the cache. KeyError for any other type."""
+    text, tag = _text(value), f"tag:yaml.org,2002:{_TAGS[kind]}"
+    implicit = (_meant(text, (True, False)) == tag, _meant(text, (False, True)) == tag)
+    is_block = is_compact and kind == "str" and "\n" in text
+    return yaml.ScalarEvent(None, tag, implicit, text, style="|" if is_block else None)
+
+
+def _meant(text: str, form: tuple[bool, bool]) -> str:
+    """The tag that readers give to a text without one: written plainly, (True, False), or in quotes, (False, True)."""
+    return str(_RESOLVER.resolve(yaml.ScalarNode, text, form))  # type: ignore[no-untyped-call]
+
+
+def _text(value: str | int | None) -> str:
+    """A scalar as YAML writes it."""
+    if isinstance(value, str):
+        return value
+    return "null" if value is None else str(value).lower()
