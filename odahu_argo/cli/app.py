@@ -11,6 +11,7 @@ import typer
 
 from odahu_argo import __version__
 from odahu_argo.cli import render
+from odahu_argo.cli.bulk import app as bulk_app
 from odahu_argo.cli.compile import compile_command, plan_command
 from odahu_argo.cli.conn import app as conn_app
 from odahu_argo.cli.doctor import doctor_command
@@ -49,6 +50,7 @@ app.add_typer(conn_app, name="conn")
 app.add_typer(conn_app, name="connection", hidden=True)
 app.add_typer(toolchain_app, name="toolchain-integration")
 app.add_typer(toolchain_app, name="ti", hidden=True)
+app.add_typer(bulk_app, name="bulk")
 app.add_typer(local_app, name="local")
 
 

@@ -108,13 +108,21 @@ def by_id_or_file(
     """The id that `--id` gives, or those that `found` takes out of the manifests of `-f`.
 
     Raises:
-        UserError: neither is given, or both are.
+        UserError: neither is given, or both are; the manifests have mistakes, or hold none.
     """
     from odahu_argo.errors import UserError
 
     if bool(given) == bool(files):
         raise UserError(f"which {what}?", hint="name it either by --id or by a manifest, -f FILE")
-    return [given] if given else list(found(read_manifests(files, None)))
+    if given:
+        return [given]
+    manifests = read_manifests(files, None)
+    names = list(found(manifests))
+    if manifests.problems:
+        raise UserError(manifests.problems)
+    if not names:
+        raise UserError(f"there is no {what} among the manifests", hint="name it by --id")
+    return names
 
 
 def read_manifests(files: list[Path] | None, folders: list[Path] | None) -> Manifests:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from odahu_argo.submit.applying import Outcome
     from odahu_argo.submit.cluster import Cluster, Object
 
+T = TypeVar("T")
 IgnoreIfExists = Annotated[
     bool, typer.Option("--ignore-if-exists", help="What is there already is no error; it stays as it is.")
 ]
@@ -163,7 +164,7 @@ def delete(
             render.note(f"note: {each}")
 
 
-def for_each(objects: list[Object], check: Callable[[Object], object]) -> None:
+def for_each(objects: list[T], check: Callable[[T], object]) -> None:
     """Check all.
 
     Raises:

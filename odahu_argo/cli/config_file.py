@@ -1,0 +1,111 @@
+"""What a user has set for good: a file in the form of odahuflowctl's, which stands behind options and the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from configparser import ConfigParser, Error
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from odahu_argo.errors import Problem, UserError, Where
+
+FILE_VARIABLE = "ODAHU_ARGO_CONFIG"
+SECTION = "general"
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A setting: the parameter of commands that it stands for, and the environment variable that wins over it."""
+
+    name: str
+    purpose: str
+    parameter: str
+    environment: str = ""
+    is_path: bool = False
+
+
+VARIABLES = (
+    Variable("NAMESPACE", "The namespace where trainings run", "namespace", "ODAHU_ARGO_NAMESPACE"),
+    Variable("CONTEXT", "The kubeconfig's context to use", "context", "ODAHU_ARGO_CONTEXT"),
+    Variable("PROFILE", "The site's settings, a YAML file", "profile", "ODAHU_ARGO_PROFILE", is_path=True),
+    Variable("LOCAL_MODEL_OUTPUT_DIR", "Directory where model artifacts will be saved", "model_dir", is_path=True),
+)
+
+
+def path() -> Path:
+    """The file that `ODAHU_ARGO_CONFIG` names, else `~/.odahu-argo/config`. It need not exist."""
+    return Path(os.environ.get(FILE_VARIABLE) or Path.home() / ".odahu-argo" / "config").expanduser()
+
+
+def read() -> dict[str, str]:
+    """What is set, by the variables' names.
+
+    Raises:
+        UserError: the file cannot be read, or holds an unknown name.
+    """
+    held = _parse()
+    found = {name.upper(): value for name, value in held[SECTION].items()} if SECTION in held else {}
+    for name in found:
+        find(name)
+    return {name: value for name, value in found.items() if value}
+
+
+def write(name: str, value: str) -> None:
+    """Set a variable; an empty value takes it out. Nobody else may read the file.
+
+    Raises:
+        UserError: the file cannot be read or written.
+    """
+    held = _parse()
+    if SECTION not in held:
+        held.add_section(SECTION)
+    if value:
+        held[SECTION][name] = str(Path(value).expanduser().absolute()) if find(name).is_path else value
+    else:
+        held.remove_option(SECTION, name)
+    file = path()
+    partial = file.with_name(f".{file.name}.partial")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial.unlink(missing_ok=True)
+        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:  # noqa: PTH123
+            held.write(stream)
+        partial.replace(file)
+    except OSError as error:
+        raise UserError(Problem(f"cannot be written: {error.strerror}", Where(str(file)))) from error
+
+
+def find(name: str) -> Variable:
+    """The variable of that name, in capitals or not.
+
+    Raises:
+        UserError: there is none.
+    """
+    known = {each.name: each for each in VARIABLES}
+    if name.upper() not in known:
+        hint = f"there are {', '.join(known)}; docs/odahuflowctl.md tells what became of odahuflowctl's others"
+        raise UserError(f"Variable {name.upper()!r} is unknown", hint)
+    return known[name.upper()]
+
+
+def defaults(command: Any, values: Mapping[str, str]) -> dict[str, Any]:
+    """The values as defaults of all parameters below the command that they stand for, in click's `default_map`."""
+    if hasattr(command, "commands"):
+        return {name: defaults(inner, values) for name, inner in command.commands.items()}
+    parameters = {each.parameter: values[each.name] for each in VARIABLES if each.name in values}
+    return {each.name: parameters[each.name] for each in command.params if each.name in parameters}
+
+
+def _parse() -> ConfigParser:
+    held = ConfigParser(interpolation=None)
+    file = path()
+    try:
+        if file.exists():
+            held.read_string(file.read_text(encoding="utf-8"), str(file))
+    except (Error, UnicodeDecodeError) as error:
+        raise UserError(Problem(f"is no configuration: {error}", Where(str(file)), "mend or remove it")) from error
+    except OSError as error:
+        raise UserError(Problem(f"cannot be read: {error.strerror}", Where(str(file)))) from error
+    return held

@@ -1,0 +1,73 @@
+"""`odahu-argo bulk` on a real Kubernetes API."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.cluster.test_trainings import Site, site  # noqa: F401
+from tests.manifests import training, write
+
+pytestmark = pytest.mark.cluster
+
+TOOLCHAIN = {"kind": "ToolchainIntegration", "id": "wine-trainer", "spec": {"entrypoint": "mlflow"}}
+NEW = {"kind": "Connection", "id": "new", "spec": {"type": "s3", "uri": "s3://new/", "keySecret": "CANARYbulk"}}
+EVERYTHING = (
+    "ModelTraining wine, ToolchainIntegration wine-trainer, Connection new, Connection code, Connection wine-data"
+)
+
+
+def everything(folder: Path) -> Path:
+    """In an order in which each comes before what it needs."""
+    return write(folder, training(toolchain="wine-trainer"), TOOLCHAIN, NEW)
+
+
+def test_what_a_file_holds_is_applied_in_the_order_of_need_and_deleted_in_the_other(site: Site) -> None:  # noqa: F811
+    applied = site.run("bulk", "apply", everything(site.folder))
+    assert applied.code == 0, applied.err
+    assert applied.out == (
+        "Operation completed, created resources: 3 (Connection new, ToolchainIntegration wine-trainer, ModelTraining wine), "
+        "changed resources: 2 (Connection code, Connection wine-data)\n"
+    )
+    assert "CANARY" not in applied.err
+    assert site.get()["spec"]["toolchain"] == "wine-trainer"
+    again = site.run("bulk", "apply", everything(site.folder), "-o", "json")
+    assert {each["outcome"] for each in json.loads(again.out)} == {"unchanged"}
+    site.play("wine-1", "succeeded")
+    anew = site.run("bulk", "apply", everything(site.folder), "-o", "changes")
+    assert anew.out.splitlines()[-1] == "ModelTraining wine changed"
+    assert site.workflows() == ["wine-1", "wine-2"]
+    deleted = site.run("bulk", "delete", everything(site.folder))
+    assert (deleted.code, deleted.out) == (0, f"Operation completed, removed resources: 5 ({EVERYTHING})\n"), (
+        deleted.err
+    )
+    nothing = site.run("bulk", "delete", everything(site.folder))
+    assert (nothing.code, nothing.out) == (0, "Operation completed\n")
+    assert "ModelTraining wine not there" in nothing.err
+
+
+def test_a_mistake_anywhere_leaves_all_unwritten(site: Site) -> None:  # noqa: F811
+    masked = {**NEW, "spec": {**NEW["spec"], "keySecret": "*****"}}
+    for documents in ([training(toolchain="none"), NEW], [TOOLCHAIN, masked], [{**TOOLCHAIN, "id": "NO"}, NEW]):
+        ran = site.run("bulk", "apply", write(site.folder, *documents))
+        assert (ran.code, ran.out) == (2, "")
+    assert "'NO' is not a valid id" in ran.err
+    refused = site.run("bulk", "delete", site.folder / "manifests.yaml")
+    assert (refused.code, refused.out) == (2, "")
+    assert yaml.safe_load(site.run("conn", "get", "-o", "jsonpath=[*].id").out) == [
+        "code",
+        "models-output",
+        "wine-data",
+    ]
+
+
+def test_one_training_that_cannot_run_keeps_no_other_from_running(site: Site) -> None:  # noqa: F811
+    lost = {**training(vcsName="lost"), "id": "lost"}
+    ran = site.run("bulk", "apply", write(site.folder, lost, training()))
+    assert ran.code == 2
+    assert "created resources: 1 (ModelTraining wine)" in ran.out
+    assert "there is no Secret connection-lost" in ran.err
+    assert site.workflows() == ["wine-1"]
