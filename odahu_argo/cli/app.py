@@ -13,11 +13,14 @@ from odahu_argo import __version__
 from odahu_argo.cli import render
 from odahu_argo.cli.bulk import app as bulk_app
 from odahu_argo.cli.compile import compile_command, plan_command
+from odahu_argo.cli.completion import PROGRAM, completion_command
+from odahu_argo.cli.config import app as config_app
 from odahu_argo.cli.conn import app as conn_app
 from odahu_argo.cli.doctor import doctor_command
 from odahu_argo.cli.gitops import diff_command, render_command
 from odahu_argo.cli.local import app as local_app
 from odahu_argo.cli.recorder import recorder_command
+from odahu_argo.cli.security import login_command, logout_command
 from odahu_argo.cli.server import server_command
 from odahu_argo.cli.setup import setup_command
 from odahu_argo.cli.status import status_command
@@ -34,6 +37,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("plan")(plan_command)
 app.command("compile")(compile_command)
@@ -52,12 +56,34 @@ app.add_typer(toolchain_app, name="toolchain-integration")
 app.add_typer(toolchain_app, name="ti", hidden=True)
 app.add_typer(bulk_app, name="bulk")
 app.add_typer(local_app, name="local")
+app.add_typer(config_app, name="config")
+app.add_typer(config_app, name="conf", hidden=True)
+app.command("completion")(completion_command)
+ANY_OPTIONS = {"ignore_unknown_options": True, "allow_extra_args": True}
+app.command("login", hidden=True, context_settings=ANY_OPTIONS)(login_command)
+app.command("logout", hidden=True)(logout_command)
 
 
-def _show_version(wanted: bool) -> None:
+def _show_version(wanted: bool) -> bool:
     if wanted:
-        render.out(f"odahu-argo {__version__}")
+        version_command()
         raise typer.Exit()
+    return wanted
+
+
+@app.command("version", hidden=True)
+def version_command() -> None:
+    """Print the version.
+
+    Example: odahu-argo version
+    """
+    render.out(f"{PROGRAM} {__version__}")
+
+
+def _show_faults(wanted: bool) -> bool:
+    if wanted:
+        os.environ[DEBUG_VARIABLE] = "1"
+    return wanted
 
 
 @app.callback()
@@ -65,8 +91,22 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and end.")
     ] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose/--non-verbose", callback=_show_faults, help="Show where a fault of the program happened."
+        ),
+    ] = False,
 ) -> None:
     pass
+
+
+def _run() -> None:
+    """The command, with what the user has set for good behind its options."""
+    from odahu_argo.cli.config_file import defaults, read
+
+    command = typer.main.get_command(app)
+    command(prog_name=PROGRAM, default_map=defaults(command, read()))
 
 
 def main() -> None:
@@ -75,7 +115,7 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
-        app()
+        _run()
     except OdahuArgoError as error:
         render.error(error)
         sys.exit(error.exit_code)

@@ -16,9 +16,16 @@ app = typer.Typer(help="What is set for good: options win over it, and so does t
 
 Key = Annotated[str, typer.Argument(metavar="KEY", help="The variable's name.")]
 
+ShowSecrets = Annotated[
+    bool, typer.Option("--show-secrets/--no-show-secrets", help="As odahuflowctl had it; no variable is a secret.")
+]
+WithSystem = Annotated[
+    bool, typer.Option("--with-system/--no-with-system", help="As odahuflowctl had it; no variable is the system's.")
+]
+
 
 @app.command("all")
-def all_command() -> None:
+def all_command(show_secrets: ShowSecrets = False, with_system: WithSystem = False) -> None:
     """Show every variable with its value, and where the value is from.
 
     Example: odahu-argo config all
@@ -30,7 +37,7 @@ def all_command() -> None:
 
 
 @app.command("get")
-def get_command(key: Key) -> None:
+def get_command(key: Key, show_secrets: ShowSecrets = False) -> None:
     """Show one variable.
 
     Example: odahu-argo config get NAMESPACE

@@ -93,7 +93,8 @@ def find(name: str) -> Variable:
 def defaults(command: Any, values: Mapping[str, str]) -> dict[str, Any]:
     """The values as defaults of all parameters below the command that they stand for, in click's `default_map`."""
     if hasattr(command, "commands"):
-        return {name: defaults(inner, values) for name, inner in command.commands.items()}
+        below = {name: defaults(inner, values) for name, inner in command.commands.items()}
+        return {name: found for name, found in below.items() if found}
     parameters = {each.parameter: values[each.name] for each in VARIABLES if each.name in values}
     return {each.name: parameters[each.name] for each in command.params if each.name in parameters}
 

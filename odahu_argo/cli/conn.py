@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from odahu_argo.cli import render, resource
+from odahu_argo.cli import completing, render, resource
 from odahu_argo.cli.forms import ChangesForm, Form, age, show
 from odahu_argo.cli.options import Files, Folders, KubeContext, Namespace, ProfileFile, cluster
 from odahu_argo.cli.resource import IgnoreIfExists, IgnoreNotFound, ResourceKind
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(name="conn", help="Connections on a cluster: each is a Secret that pods mount.", no_args_is_help=True)
 
-KnownId = Annotated[str | None, typer.Option("--id", "--conn-id", help="Only this connection.")]
+KnownId = Annotated[
+    str | None, typer.Option("--id", "--conn-id", autocompletion=completing.connections, help="Only this connection.")
+]
 NewId = Annotated[
     str | None,
     typer.Option(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from odahu_argo.cli import render
+from odahu_argo.cli import completing, render
 from odahu_argo.cli.local_run import require_packages, run_command
 
 if TYPE_CHECKING:
@@ -17,12 +18,14 @@ app = typer.Typer(help="Train on this machine, without a cluster or server.", no
 train = typer.Typer(help="Run trainings here, and look at those that were.", no_args_is_help=True)
 train.command("run")(run_command)
 app.add_typer(train, name="train")
+app.add_typer(train, name="training", hidden=True)
 
 
 class ListForm(StrEnum):
     """How `list` shows trainings."""
 
     TABLE = "table"
+    TEXT = "text"
     JSON = "json"
 
 
@@ -34,7 +37,15 @@ class Form(StrEnum):
     YAML = "yaml"
 
 
-KnownId = Annotated[str, typer.Option("--id", "--train-id", help="The id of a training that was run here.")]
+KnownId = Annotated[
+    str,
+    typer.Option(
+        "--id",
+        "--train-id",
+        autocompletion=completing.local_trainings,
+        help="The id of a training that was run here.",
+    ),
+]
 
 
 @app.callback()
@@ -45,7 +56,14 @@ def _group() -> None:
 @train.command("list")
 def list_command(
     output: Annotated[
-        ListForm, typer.Option("--output", "-o", callback=render.in_form, help="The form of the list.")
+        ListForm,
+        typer.Option(
+            "--output",
+            "-o",
+            "--output-format",
+            callback=render.in_form,
+            help="The form of the list; text is odahuflowctl's.",
+        ),
     ] = ListForm.TABLE,
 ) -> None:
     """Show the trainings of this machine, the newest first.
@@ -61,6 +79,8 @@ def list_command(
     trainings = read_trainings(home)
     if output is ListForm.JSON:
         render.as_json([odahu_form(training, home) for training in trainings])
+    elif output is ListForm.TEXT:
+        _artifacts(trainings)
     else:
         _table(trainings)
 
@@ -69,7 +89,8 @@ def list_command(
 def get_command(
     training_id: KnownId,
     output: Annotated[
-        Form, typer.Option("--output", "-o", callback=render.in_form, help="The form of what is shown.")
+        Form,
+        typer.Option("--output", "-o", "--output-format", callback=render.in_form, help="The form of what is shown."),
     ] = Form.TABLE,
 ) -> None:
     """Show one training: its state, the reason of a failure, its artifacts.
@@ -121,7 +142,10 @@ def logs_command(
 
 @train.command("cleanup")
 def cleanup_command(
-    training_id: Annotated[str | None, typer.Option("--id", "--train-id", help="Only this training.")] = None,
+    training_id: Annotated[
+        str | None,
+        typer.Option("--id", "--train-id", autocompletion=completing.local_trainings, help="Only this training."),
+    ] = None,
     all_of_them: Annotated[bool, typer.Option("--all", help="Every training that is not running.")] = False,
     older_than: Annotated[
         str | None,
@@ -145,6 +169,46 @@ def cleanup_command(
         removed.append(cleanup.remove(home, training.id))
         render.out(f"removed {training.id}: {removed[-1].size} bytes")
     render.out(f"{len(removed)} removed, {sum(each.size for each in removed)} bytes freed")
+
+
+@train.command("cleanup-artifacts")
+def cleanup_artifacts_command(
+    model_dir: Annotated[
+        Path | None,
+        typer.Option("--output-dir", help="The folder that trainings were given, whose models go as well."),
+    ] = None,
+) -> None:
+    """Remove all trained models from this machine: those of local trainings. What connections lead to is not touched.
+
+    Example: odahu-argo local train cleanup-artifacts
+    """
+    from odahu_argo.local.cleanup import remove_artifacts
+    from odahu_argo.local.home import Home
+
+    require_packages()
+    removed = remove_artifacts(Home.from_environment(), model_dir)
+    for each in removed:
+        render.out(f"removed {each.id}: {each.size} bytes")
+    render.out(f"{len(removed)} removed, {sum(each.size for each in removed)} bytes freed")
+
+
+@train.command("cleanup-containers")
+def cleanup_containers_command() -> None:
+    """Say that there are no containers: local trainings are processes of this machine.
+
+    Example: odahu-argo local train cleanup-containers
+    """
+    render.note(
+        "note: there are no containers to remove: local trainings are processes, and none is left when one ends"
+    )
+
+
+def _artifacts(trainings: list[Training]) -> None:
+    """As odahuflowctl listed them: the trained models that lie on this machine."""
+    from odahu_argo.local.cleanup import file_of
+
+    found = sorted(training.artifact_name for training in trainings if file_of(training))
+    render.out("\n".join(["Training artifacts:", *(f"* {name}" for name in found)]) if found else "Artifacts not found")
 
 
 def _table(trainings: list[Training]) -> None:

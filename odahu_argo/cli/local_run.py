@@ -40,15 +40,17 @@ def run_command(
     manifest_dir: Folders = None,
     profile: ProfileFile = None,
     external_connection: ExternalConnections = None,
-    output_dir: Annotated[
+    model_dir: Annotated[
         Path | None,
-        typer.Option("--output-dir", help="A folder for the trained model; it wins over the output connection."),
+        typer.Option(
+            "--output-dir", "--output", help="A folder for the trained model; it wins over the output connection."
+        ),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the earlier run: steps that succeeded are not run again.")
     ] = False,
     output: Annotated[
-        RunForm, typer.Option("--output", "-o", callback=render.in_form, help="The form of the result.")
+        RunForm, typer.Option("--output-format", "-o", callback=render.in_form, help="The form of the result.")
     ] = RunForm.TEXT,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Do not show the steps' lines; `local train logs` does.")
@@ -73,7 +75,7 @@ def run_command(
     shown = nullcontext(_say_nothing) if quiet else show([step.name for step in plan.steps])
     try:
         with _signals_interrupt(), shown as listener:
-            ended = run(plan, connections, home, output_dir=output_dir, resume=resume, listener=listener)
+            ended = run(plan, connections, home, output_dir=model_dir, resume=resume, listener=listener)
     except KeyboardInterrupt:
         recorded = Store(home.trainings).get(plan.training_id)
         if recorded is not None and recorded.state == "failed":

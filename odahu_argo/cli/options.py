@@ -39,10 +39,18 @@ ExternalConnections = Annotated[
 ]
 Namespace = Annotated[
     str | None,
-    typer.Option("--namespace", "-n", help="Where trainings run; else the profile's namespace, else the kubeconfig's."),
+    typer.Option(
+        "--namespace",
+        "-n",
+        envvar="ODAHU_ARGO_NAMESPACE",
+        help="Where trainings run; else the profile's namespace, else the kubeconfig's.",
+    ),
 ]
 KubeContext = Annotated[
-    str | None, typer.Option("--context", help="The kubeconfig's context to use, else its current one.")
+    str | None,
+    typer.Option(
+        "--context", envvar="ODAHU_ARGO_CONTEXT", help="The kubeconfig's context to use, else its current one."
+    ),
 ]
 
 

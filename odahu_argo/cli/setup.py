@@ -17,6 +17,7 @@ def setup_command(
         typer.Option(
             "--namespace",
             "-n",
+            envvar="ODAHU_ARGO_NAMESPACE",
             help="Where trainings run, else the profile's namespace; one it does not name must exist.",
         ),
     ] = None,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from odahu_argo.cli import render, resource
+from odahu_argo.cli import completing, render, resource
 from odahu_argo.cli.forms import ChangesForm, Form, age, show
 from odahu_argo.cli.options import Files, Folders, KubeContext, Namespace, ProfileFile, cluster
 from odahu_argo.cli.resource import IgnoreIfExists, IgnoreNotFound, ResourceKind
@@ -20,7 +20,9 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-KnownId = Annotated[str | None, typer.Option("--id", "--ti-id", help="Only this toolchain.")]
+KnownId = Annotated[
+    str | None, typer.Option("--id", "--ti-id", autocompletion=completing.toolchains, help="Only this toolchain.")
+]
 NewId = Annotated[
     str | None,
     typer.Option(

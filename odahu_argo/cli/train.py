@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from odahu_argo.cli import render
+from odahu_argo.cli import completing, render
 from odahu_argo.cli.options import (
     ExternalConnections,
     Files,
@@ -18,7 +18,7 @@ from odahu_argo.cli.options import (
     cluster,
 )
 from odahu_argo.cli.train_plans import plans_of, preflight
-from odahu_argo.cli.train_show import get_command, history_command, logs_command, training_ids
+from odahu_argo.cli.train_show import SomeId, get_command, history_command, logs_command, training_ids
 from odahu_argo.cli.train_wait import Timeout, Wait, submitted, wait_for
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ NewId = Annotated[
         "--id", "--train-id", help="The training to take; of a single one, the id to give it instead of its own."
     ),
 ]
-KnownId = Annotated[str, typer.Option("--id", "--train-id", help="The training.")]
+KnownId = Annotated[str, typer.Option("--id", "--train-id", autocompletion=completing.trainings, help="The training.")]
 
 
 @app.command("create")
@@ -149,7 +149,7 @@ def stop_command(
 
 @app.command("delete")
 def delete_command(
-    training_id: Annotated[str | None, typer.Option("--id", "--train-id", help="The training.")] = None,
+    training_id: SomeId = None,
     file: Files = None,
     ignore_not_found: Annotated[
         bool,

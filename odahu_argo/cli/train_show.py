@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from odahu_argo.cli import render
+from odahu_argo.cli import completing, render
 from odahu_argo.cli.forms import Form, age, show
 from odahu_argo.cli.options import Files, KubeContext, Namespace, ProfileFile, by_id_or_file, cluster
 
@@ -15,12 +15,15 @@ if TYPE_CHECKING:
     from odahu_argo.submit.cluster import Cluster
     from odahu_argo.trainings.model import Attempt, Training
 
+SomeId = Annotated[
+    str | None, typer.Option("--id", "--train-id", autocompletion=completing.trainings, help="Only this training.")
+]
 COLUMNS = ("ID", "STATE", "REASON", "MODEL", "VERSION", "AGE", "ARTIFACT")
 MORE_COLUMNS = ("ATTEMPT", "WORKFLOW", "STEP", "EXIT", "RUN ID", "COMMIT")
 
 
 def get_command(
-    training_id: Annotated[str | None, typer.Option("--id", "--train-id", help="Only this training.")] = None,
+    training_id: SomeId = None,
     output: Form = None,
     watch: Annotated[
         bool, typer.Option("--watch", "-w", help="Go on with a line for each change, until Ctrl-C.")
@@ -54,7 +57,9 @@ def get_command(
 
 
 def history_command(
-    training_id: Annotated[str, typer.Option("--id", "--train-id", help="The training.")],
+    training_id: Annotated[
+        str, typer.Option("--id", "--train-id", autocompletion=completing.trainings, help="The training.")
+    ],
     output: Form = None,
     profile: ProfileFile = None,
     namespace: Namespace = None,
@@ -79,7 +84,7 @@ def history_command(
 
 
 def logs_command(
-    training_id: Annotated[str | None, typer.Option("--id", "--train-id", help="The training.")] = None,
+    training_id: SomeId = None,
     file: Files = None,
     step: Annotated[
         str | None, typer.Option("--step", help="Only this step, without its name before each line.")

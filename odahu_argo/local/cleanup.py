@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from odahu_argo.errors import ServiceFault, UserError
 from odahu_argo.local.begin import clear_remains
@@ -18,7 +19,7 @@ from odahu_argo.local.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """A training that is gone from this machine, and how many bytes its files had."""
+    """A training that is gone from this machine, or a file of one, and how many bytes there were."""
 
     id: str
     size: int
@@ -54,6 +55,37 @@ def remove(home: Home, training_id: str) -> Removed:
             raise ServiceFault(f"{error.filename} cannot be removed: {error.strerror}") from error
         Store(home.trainings).remove(training_id)
     return Removed(training_id, size)
+
+
+def file_of(training: Training) -> Path | None:
+    """The zip that a training has left on this machine; None where it left none, or it is gone."""
+    address = urlsplit(training.artifact_uri)
+    file = Path(unquote(address.path))
+    return file if address.scheme == "file" and file.is_file() else None
+
+
+def remove_artifacts(home: Home, output_dir: Path | None = None) -> list[Removed]:
+    """Remove the zips in the home's own folder, and of those in `output_dir` the ones that trainings of this home have left.
+
+    Raises:
+        UserError: a training is running.
+        ServiceFault: a file cannot be removed.
+    """
+    trainings = read_trainings(home)
+    for training in trainings:
+        if training.is_live:
+            raise UserError(f"training {training.id!r} is running", hint="stop it first")
+    folders = [home.artifacts, *([output_dir.absolute()] if output_dir else ())]
+    files = {file for each in trainings if (file := file_of(each)) and any(file.is_relative_to(f) for f in folders)}
+    files.update(file for file in home.artifacts.rglob("*") if file.is_file())
+    removed = []
+    try:
+        for file in sorted(files):
+            removed.append(Removed(file.name, file.lstat().st_size))
+            file.unlink()
+    except OSError as error:
+        raise ServiceFault(f"{error.filename} cannot be removed: {error.strerror}") from error
+    return removed
 
 
 def _size(folder: Path) -> int:

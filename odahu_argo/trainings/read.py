@@ -32,6 +32,16 @@ def list_trainings(cluster: Cluster) -> list[Training]:
     return [together(cluster, name, workflows.get(name, []), known.get(name)) for name in names]
 
 
+def training_ids(cluster: Cluster) -> list[str]:
+    """The id of every training of the namespace; nothing is remembered on the way.
+
+    Raises:
+        Denied, Unreachable: workflows cannot be listed.
+    """
+    records = (cluster.list(CONFIG_MAP, record.SELECTOR).items, cluster.list(WORKFLOW, observe.SELECTOR).items)
+    return sorted({name for items in records for each in items if (name := observe.training_id(each))})
+
+
 def find_training(cluster: Cluster, training_id: str) -> Training:
     """One training.
 

@@ -8,13 +8,17 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.cluster.test_trainings import Site, site  # noqa: F401
+from tests.cluster.test_trainings import Site, site
 from tests.manifests import training, write
+from tests.unit.cli.test_completion import completed
 
+__all__ = ["site"]
 pytestmark = pytest.mark.cluster
 
 TOOLCHAIN = {"kind": "ToolchainIntegration", "id": "wine-trainer", "spec": {"entrypoint": "mlflow"}}
 NEW = {"kind": "Connection", "id": "new", "spec": {"type": "s3", "uri": "s3://new/", "keySecret": "CANARYbulk"}}
+TRIES = 10
+"""A machine that is busy may need longer than a user waits for a completion."""
 EVERYTHING = (
     "ModelTraining wine, ToolchainIntegration wine-trainer, Connection new, Connection code, Connection wine-data"
 )
@@ -25,7 +29,7 @@ def everything(folder: Path) -> Path:
     return write(folder, training(toolchain="wine-trainer"), TOOLCHAIN, NEW)
 
 
-def test_what_a_file_holds_is_applied_in_the_order_of_need_and_deleted_in_the_other(site: Site) -> None:  # noqa: F811
+def test_what_a_file_holds_is_applied_in_the_order_of_need_and_deleted_in_the_other(site: Site) -> None:
     applied = site.run("bulk", "apply", everything(site.folder))
     assert applied.code == 0, applied.err
     assert applied.out == (
@@ -34,6 +38,9 @@ def test_what_a_file_holds_is_applied_in_the_order_of_need_and_deleted_in_the_ot
     )
     assert "CANARY" not in applied.err
     assert site.get()["spec"]["toolchain"] == "wine-trainer"
+    for group, name in {"train": "wine", "conn": "wine-data", "ti": "wine-trainer"}.items():
+        offers = (completed(group, "get", "-n", site.namespace, "--id", "w") for _ in range(TRIES))
+        assert ([name], "") in offers
     again = site.run("bulk", "apply", everything(site.folder), "-o", "json")
     assert {each["outcome"] for each in json.loads(again.out)} == {"unchanged"}
     site.play("wine-1", "succeeded")
@@ -49,7 +56,7 @@ def test_what_a_file_holds_is_applied_in_the_order_of_need_and_deleted_in_the_ot
     assert "ModelTraining wine not there" in nothing.err
 
 
-def test_a_mistake_anywhere_leaves_all_unwritten(site: Site) -> None:  # noqa: F811
+def test_a_mistake_anywhere_leaves_all_unwritten(site: Site) -> None:
     masked = {**NEW, "spec": {**NEW["spec"], "keySecret": "*****"}}
     for documents in ([training(toolchain="none"), NEW], [TOOLCHAIN, masked], [{**TOOLCHAIN, "id": "NO"}, NEW]):
         ran = site.run("bulk", "apply", write(site.folder, *documents))
@@ -64,7 +71,7 @@ def test_a_mistake_anywhere_leaves_all_unwritten(site: Site) -> None:  # noqa: F
     ]
 
 
-def test_one_training_that_cannot_run_keeps_no_other_from_running(site: Site) -> None:  # noqa: F811
+def test_one_training_that_cannot_run_keeps_no_other_from_running(site: Site) -> None:
     lost = {**training(vcsName="lost"), "id": "lost"}
     ran = site.run("bulk", "apply", write(site.folder, lost, training()))
     assert ran.code == 2

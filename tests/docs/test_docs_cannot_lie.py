@@ -105,6 +105,8 @@ def test_the_command_line_reference_is_what_help_says(request: pytest.FixtureReq
 def sections(command: Any, path: tuple[str, ...]) -> Iterator[str]:
     """A section of Markdown for each command below this one."""
     for name, inner in getattr(command, "commands", {}).items():
+        if inner.hidden:
+            continue
         yield from sections(inner, (*path, name))
     if hasattr(command, "commands"):
         return

@@ -216,6 +216,39 @@ def test_on_a_terminal_a_table_of_the_steps_is_kept_up_to_date(bench: Bench) -> 
     assert re.search(r"✔ package +succeeded", text)
 
 
+def test_trained_models_are_listed_and_removed_as_odahuflowctl_did(bench: Bench) -> None:
+    models = bench.folder / "models"
+    bench.environment.setenv("ODAHU_ARGO_CONFIG", str(bench.folder / "config"))
+    (bench.folder / "config").write_text(f"[general]\nlocal_model_output_dir = {models}\n", encoding="utf-8")
+    assert ended(bench.command("list", "-o", "text"))[1] == "Artifacts not found\n"
+    code, out, err = ended(bench.command("run", "-f", bench.manifest()))
+    assert code == 0, err
+    assert f"artifact:     file://{models}/the-artifact-name" in out
+    models.mkdir()
+    (models / "the-artifact-name").write_text("zip", encoding="utf-8")
+    (models / "of-someone-else").write_text("", encoding="utf-8")
+    assert ended(bench.command("list", "-o", "text"))[1] == "Training artifacts:\n* the-artifact-name\n"
+    code, out, _ = ended(bench.command("cleanup-artifacts"))
+    assert (code, out) == (0, "removed the-artifact-name: 3 bytes\n1 removed, 3 bytes freed\n")
+    assert [file.name for file in models.iterdir()] == ["of-someone-else"]
+    assert ended(bench.command("list", "-o", "text"))[1] == "Artifacts not found\n"
+
+
+def test_models_are_not_removed_while_a_training_runs(bench: Bench) -> None:
+    bench.steps_do(train=["sleep 30"])
+    running = bench.command("run", "-f", bench.manifest())
+    until(lambda: bench.began()[-1:] == ["train"])
+    bench.home.artifacts.mkdir(exist_ok=True)
+    (bench.home.artifacts / "half").write_text("", encoding="utf-8")
+    code, _, err = ended(bench.command("cleanup-artifacts"))
+    assert code == 2 and "training 'wine' is running" in err
+    assert (bench.home.artifacts / "half").exists()
+    running.send_signal(signal.SIGINT)
+    ended(running)
+    assert ended(bench.command("cleanup-artifacts"))[0] == 0
+    assert not (bench.home.artifacts / "half").exists()
+
+
 @pytest.mark.parametrize("command", [[], ["run"], ["list"], ["get"], ["logs"], ["cleanup"]])
 def test_every_command_has_a_help_with_an_example(bench: Bench, command: list[str]) -> None:
     code, out, _ = ended(bench.command(*command, "--help"))

@@ -1,0 +1,75 @@
+"""`odahu-argo config`, and that commands go by what it keeps. `setup` prints the namespace that it was told."""
+
+from __future__ import annotations
+
+import re
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.commands import Ran, odahu_argo
+
+
+@pytest.fixture(autouse=True)
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    file = tmp_path / "settings" / "config"
+    monkeypatch.setenv("ODAHU_ARGO_CONFIG", str(file))
+    for name in ("NAMESPACE", "CONTEXT", "PROFILE"):
+        monkeypatch.delenv(f"ODAHU_ARGO_{name}", raising=False)
+    return file
+
+
+def config(*arguments: object) -> Ran:
+    ran = odahu_argo("config", *arguments)
+    assert ran.code == 0, ran.err
+    return ran
+
+
+def namespace(*arguments: object) -> str:
+    ran = odahu_argo("setup", *arguments)
+    assert ran.code == 0, ran.err
+    [found] = set(re.findall(r'namespace: "(.*)"', ran.out))
+    return found
+
+
+def test_a_variable_is_kept_for_its_owner_alone_and_told_as_odahuflowctl_told_it(kept: Path) -> None:
+    assert config("path").out == f"{kept}\n"
+    assert config("get", "NAMESPACE").out == "NAMESPACE - The namespace where trainings run\n  default: None\n"
+    told = f"NAMESPACE - The namespace where trainings run\n  default: None\n  current: 'ml'\n  from: {kept}\n"
+    assert config("set", "namespace", "ml").out == told
+    assert config("get", "NAMESPACE", "--show-secrets").out == told
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert told in config("all").out and "CONTEXT - " in config("all").out
+    assert "current" not in config("set", "NAMESPACE", "").out
+
+
+def test_an_option_wins_over_the_environment_and_that_over_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    config("set", "NAMESPACE", "kept")
+    assert namespace() == "kept"
+    monkeypatch.setenv("ODAHU_ARGO_NAMESPACE", "environment")
+    assert "current: 'environment'\n  from: ODAHU_ARGO_NAMESPACE\n" in config("get", "NAMESPACE").out
+    assert namespace() == "environment"
+    assert namespace("-n", "option") == "option"
+
+
+def test_a_path_is_kept_whole_so_that_it_means_the_same_everywhere(tmp_path: Path) -> None:
+    (tmp_path / "site.yaml").write_text("namespace: of-the-profile\n", encoding="utf-8")
+    odahu_argo("config", "set", "PROFILE", "site.yaml", cwd=tmp_path)
+    assert namespace() == "of-the-profile"
+
+
+@pytest.mark.parametrize("text", ["no section = 1\n", "[general]\nnamespaces = ml\n", "[general\n"])
+def test_a_file_that_is_no_configuration_is_told(kept: Path, text: str) -> None:
+    kept.parent.mkdir()
+    kept.write_text(text, encoding="utf-8")
+    for arguments in (["plan"], ["config", "set", "NAMESPACE", "ml"]):
+        ran = odahu_argo(*arguments)
+        assert ran.code == 2 and ran.out == ""
+        assert str(kept) in ran.err or "'NAMESPACES' is unknown" in ran.err
+    assert kept.read_text(encoding="utf-8") == text
+
+
+def test_a_variable_that_there_is_not_is_refused_with_those_there_are() -> None:
+    ran = odahu_argo("config", "set", "MODEL_HOST", "x")
+    assert ran.code == 2 and "LOCAL_MODEL_OUTPUT_DIR" in ran.err
