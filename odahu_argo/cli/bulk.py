@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from odahu_argo.errors import Problem
     from odahu_argo.manifest.load import Manifests
     from odahu_argo.plan.model import Plan
+    from odahu_argo.profile import Profile
     from odahu_argo.submit.cluster import Cluster, Object
 
 app = typer.Typer(help="Connections, toolchains and trainings of one file together.", no_args_is_help=True)
@@ -90,7 +91,7 @@ def apply_command(
     objects = _checked_objects(connected, manifests)
     _check_workflows(connected, plans)
     tasks = [Task(kind.kind, kind.id(each), partial(kind.apply, connected, each)) for kind, each in objects]
-    tasks += [Task(TRAINING, plan.training_id, partial(_submit, connected, plan)) for plan in plans]
+    tasks += [Task(TRAINING, plan.training_id, partial(_submit, connected, settings, plan)) for plan in plans]
     _carry_out(tasks, output)
 
 
@@ -175,13 +176,13 @@ def _check_workflows(connected: Cluster, plans: list[Plan]) -> None:
             continue
 
 
-def _submit(connected: Cluster, plan: Plan) -> str:
+def _submit(connected: Cluster, settings: Profile, plan: Plan) -> str:
     """Run a training: anew where there is one; the very same one while it goes on is left alone."""
     from odahu_argo.cli.train_plans import preflight
     from odahu_argo.submit.cluster import AlreadyExists
     from odahu_argo.trainings.change import create, edit
 
-    preflight(connected, [plan])
+    preflight(connected, settings, [plan])
     try:
         return "created" if create(connected, plan).created else "unchanged"
     except AlreadyExists:
