@@ -196,7 +196,9 @@ class _Builder:
         elif isinstance(parent := self.stack[-1].value, list):
             path = (*self.stack[-1].path, len(parent))
         elif self.stack[-1].key is None:
-            raise self.refusal("a key must be text, not a list or a mapping", line)
+            raise self.refusal(
+                "a key must be text, not a list or a mapping", line, "a value that begins with { needs quotes"
+            )
         else:
             path = (*self.stack[-1].path, self.stack[-1].key)
         self.lines.setdefault(path, line)
@@ -250,5 +252,5 @@ class _Builder:
             raise self.refusal("`<<` takes a mapping or a list of mappings", line)
         return merged
 
-    def refusal(self, message: str, line: int) -> UserError:
-        return UserError(Problem(message, Where(self.file, line)))
+    def refusal(self, message: str, line: int, hint: str | None = None) -> UserError:
+        return UserError(Problem(message, Where(self.file, line), hint))

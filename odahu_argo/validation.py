@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, mod
 from pydantic_core import ErrorDetails
 
 from odahu_argo import quantity
-from odahu_argo.document import Document, Path
+from odahu_argo.document import Document, Path, field_name
 from odahu_argo.errors import Problem
 from odahu_argo.uri import without_credentials
 
@@ -99,7 +99,8 @@ def validate(model: type[M], document: Document) -> tuple[M | None, list[Problem
         return model.model_validate(document.value), []
     except ValidationError as error:
         details = error.errors(include_url=False)
-        unknown = [tuple(detail["loc"]) for detail in details if detail["type"] == "extra_forbidden"]
+        filled = [detail for detail in details if detail["type"] == "extra_forbidden" and detail["input"] is not None]
+        unknown = [tuple(detail["loc"]) for detail in filled]
         misspelt = [(*path[:-1], _closest(str(path[-1]), _fields_at(model, path[:-1]))) for path in unknown]
         problems = [
             _problem(model, document, detail)
@@ -109,24 +110,25 @@ def validate(model: type[M], document: Document) -> tuple[M | None, list[Problem
         return None, sorted(problems, key=lambda problem: problem.where.line or 0)
 
 
-def salvage(model: type[M], document: Document) -> M | None:
+def salvage(model: type[M], document: Document) -> tuple[M | None, set[str]]:
     """What can be read of a document that `validate` refuses, so that mistakes in the rest of it are told at once.
 
     Misspelt fields are read as what they are most like, other refused fields are left out, and a stand-in takes the place of
-    those that must be there.
+    those that must be there. Also returns the names of all these fields.
     """
-    value = deepcopy(document.value)
+    value, aside = deepcopy(document.value), set[str]()
     for _ in range(_DEEPEST_MODEL):
         try:
-            return model.model_validate(value)
+            return model.model_validate(value), aside
         except ValidationError as error:
             for detail in error.errors(include_url=False):
+                aside.add(field_name(tuple(detail["loc"])))
                 _put_aside(model, value, tuple(detail["loc"]), detail["type"])
-    return None
+    return None, aside
 
 
 def further(problems: Iterable[Problem], told: Collection[str]) -> list[Problem]:
-    """Those problems that are not in fields of which one is told already, which `salvage` has put aside."""
+    """Those problems that are not in fields of which one is told already, or which `salvage` has put aside."""
     return [
         problem
         for problem in problems
@@ -180,7 +182,7 @@ def _problem(model: type[BaseModel], document: Document, detail: ErrorDetails) -
         return Problem(placeholder(left[0]), document.where(path))
     if kind in _SHAPES:
         return Problem(
-            f"must be {_SHAPES[kind]}, not {_shape(detail['input'])}", document.where(path), _REMEDIES.get(kind)
+            f"must be {_SHAPES[kind]}{_found(kind, detail['input'])}", document.where(path), _REMEDIES.get(kind)
         )
     if kind == "literal_error":
         return Problem(f"must be {detail['ctx']['expected']}", document.where(path))
@@ -190,8 +192,11 @@ def _problem(model: type[BaseModel], document: Document, detail: ErrorDetails) -
     return Problem(detail["msg"].removeprefix("Value error, "), document.where(path), remedy)
 
 
-def _shape(value: Any) -> str:
-    return "a mapping" if isinstance(value, dict) else "a list" if isinstance(value, list) else "text"
+def _found(kind: str, value: Any) -> str:
+    """What stands there instead, where that is not plain to see."""
+    if isinstance(value, dict | list):
+        return ", not a mapping" if isinstance(value, dict) else ", not a list"
+    return ", not text" if kind in _STAND_INS else ""
 
 
 def placeholder(text: str) -> str:

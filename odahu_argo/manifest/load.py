@@ -104,8 +104,7 @@ def read_documents(
         if found_problems and isinstance(found.value, dict):
             refused[_kind(found.value) or "", str(found.value.get("id"))] = found
         if manifest is not None:
-            told = frozenset(problem.where.field or "" for problem in found_problems)
-            (faulty if found_problems else written).append(Written(manifest, found, told))
+            (faulty if found_problems else written).append(manifest)
     problems += _repeated_ids(documents)
     return Manifests(
         trainings=_of_kind(written, ModelTraining),
@@ -137,29 +136,34 @@ def _is_no_manifest(found: Document) -> bool:
     return not isinstance(found.value, dict) or not ({"kind", "spec"} & found.value.keys())
 
 
-def _manifest(found: Document) -> tuple[Manifest | None, list[Problem]]:
+def _manifest(found: Document) -> tuple[Written[Manifest] | None, list[Problem]]:
     """The manifest, of a training with problems what can be read of it, and the problems."""
+    kind = _kind(found.value) if isinstance(found.value, dict) else None
+    if (problem := _is_no_kind(found, kind)) is not None:
+        return None, [problem]
+    manifest, problems = validate(KINDS[str(kind)], found)
+    aside: set[str] = set()
+    if manifest is None and kind == "ModelTraining":
+        manifest, aside = salvage(ModelTraining, found)
+    if isinstance(manifest, ModelTraining):
+        problems += further(contradictions(manifest, found), {older_spelling(field) for field in aside})
+    told = {problem.where.field or "" for problem in problems} | aside
+    return Written(manifest, found, frozenset(told)) if manifest else None, problems
+
+
+def _is_no_kind(found: Document, kind: str | None) -> Problem | None:
+    """What is wrong with a document of which it cannot be said what it is."""
+    known, where = list(KINDS), found.where(("kind",))
     if not isinstance(found.value, dict):
-        return None, [Problem("a manifest is a mapping with kind, id and spec", found.where())]
-    kind = _kind(found.value)
+        return Problem("a manifest is a mapping with kind, id and spec", found.where())
+    if kind is None:
+        return Problem("is missing", where, f"write {', '.join(known[:-1])} or {known[-1]}")
     if kind not in KINDS:
-        known = list(KINDS)
-        if kind is None:
-            return None, [
-                Problem("is missing", found.where(("kind",)), f"write {', '.join(known[:-1])} or {known[-1]}")
-            ]
-        message = f"{kind!r} is not a kind that odahu-argo knows"
-        return None, [Problem(message, found.where(("kind",)), nearest(kind, known))]
+        return Problem(f"{kind!r} is not a kind that odahu-argo knows", where, nearest(kind, known))
     if kind == "ModelTraining" and _is_like_a_connection(found.value):
         message = "is ModelTraining, but the spec is a connection's: it has type and uri, and no model"
-        return None, [Problem(message, found.where(("kind",)), "write kind: Connection")]
-    manifest, problems = validate(KINDS[kind], found)
-    if kind == "ModelTraining":
-        manifest = manifest or salvage(ModelTraining, found)
-    if isinstance(manifest, ModelTraining):
-        told = [older_spelling(problem.where.field or "") for problem in problems]
-        problems += further(contradictions(manifest, found), told)
-    return manifest, problems
+        return Problem(message, where, "write kind: Connection")
+    return None
 
 
 def _warnings(written: Written[Manifest]) -> Iterator[Problem]:
