@@ -88,7 +88,7 @@ def _picked(items: Items, expression: str) -> str:
     try:
         values = [match.value for match in parse(expression).find(list(items))]
     except (JSONPathError, AttributeError, TypeError, ValueError) as error:
-        hint = "an expression such as [*].spec.model.name; quote it for the shell"
+        hint = "an expression such as [*].spec.model.name, without kubectl's braces; quote it for the shell"
         raise UserError(f"the JSONPath {expression!r} cannot be read: {error}", hint) from error
     [value] = values if len(values) == 1 else [values]
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

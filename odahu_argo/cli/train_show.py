@@ -116,7 +116,7 @@ def _logs(connected: Cluster, training_id: str, step: str | None, follow: bool, 
     from odahu_argo.trainings.follow import follow as follow_training
     from odahu_argo.trainings.logs import Line, Missing, read_logs, require_step
     from odahu_argo.trainings.read import find_training
-    from odahu_argo.trainings.watching import InSight, OutOfSight
+    from odahu_argo.trainings.watching import Changed, InSight, OutOfSight
 
     training = find_training(connected, training_id)
     require_step(training, step)
@@ -126,8 +126,17 @@ def _logs(connected: Cluster, training_id: str, step: str | None, follow: bool, 
         if goes_on
         else read_logs(connected, training, step, log_connection)
     )
+    said = ""
+    if not goes_on and not any(each.runs for each in training.steps):
+        render.note(f"training {training_id} is {training.status.state}; none of its steps has begun")
     for event in events:
-        if isinstance(event, Line):
+        if isinstance(event, Changed):
+            status = event.training.status
+            held_up = f"{status.state}: {status.message or status.reason}" if status.state == "scheduling" else ""
+            if held_up and held_up != said:
+                render.note(f"training {training_id} is {held_up}")
+            said = held_up
+        elif isinstance(event, Line):
             if not render.out(event.text if step else f"{event.step} | {event.text}"):
                 return
         elif isinstance(event, OutOfSight):

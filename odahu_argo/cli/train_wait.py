@@ -29,7 +29,11 @@ def submitted(connected: Cluster, settings: Profile, training_id: str, sent: Sen
     render.out(f"training {training_id} {verb} workflow {sent.name} in namespace {connected.namespace}")
     if settings.argo.url:
         render.out(f"  {settings.argo.url}/workflows/{connected.namespace}/{sent.name}")
-    render.note(f"  odahu-argo train logs --id {training_id} -n {connected.namespace}   follows it")
+    render.note(f"  {_following(connected, training_id)}   follows it")
+
+
+def _following(connected: Cluster, training_id: str) -> str:
+    return f"odahu-argo train logs --id {training_id} -n {connected.namespace}"
 
 
 def wait_for(connected: Cluster, settings: Profile, training_ids: list[str], timeout: float | None) -> None:
@@ -81,10 +85,10 @@ def _follow(connected: Cluster, training_id: str, timeout: float | None, several
                 case TimeIsUp():
                     raise StillRunning(
                         f"training {training_id!r} goes on: it had not ended after {timeout:.0f} s",
-                        hint=f"odahu-argo train logs --id {training_id} follows it, train stop ends it",
+                        hint=f"{_following(connected, training_id)} follows it, train stop ends it",
                     )
     except KeyboardInterrupt:
-        hint = f"odahu-argo train logs --id {training_id} follows it, train stop --id {training_id} ends it"
+        hint = f"{_following(connected, training_id)} follows it, train stop ends it"
         render.note(f"interrupted; training {training_id} goes on: {hint}")
         raise typer.Exit(EXIT_INTERRUPTED) from None
     ended = shown.last

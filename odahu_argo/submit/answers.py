@@ -21,6 +21,7 @@ from odahu_argo.submit.cluster import (
     Expired,
     Kind,
     NotFound,
+    NotLoggedIn,
     Object,
     Refused,
     Unreachable,
@@ -73,12 +74,15 @@ def from_status(action: Action, server: str, status: Object) -> OdahuArgoError:
     said = f"cannot {action}: {message}" if message else f"cannot {action}: the API answered {code}"
     match code:
         case 401:
-            return Denied(
+            return NotLoggedIn(
                 f"cannot {action}: the cluster does not accept these credentials",
                 hint="log in again, or check the user of this context in the kubeconfig",
             )
         case 403 if " cannot " in message:
             return Denied(f"cannot {action}: this account may not", hint=f"have it allowed: `{action.question}`")
+        case 403 if "exceeded quota" in message:
+            hint = f"remove what is no longer needed, or ask for more: kubectl describe quota -n {action.namespace}"
+            return Denied(said, hint)
         case 403:
             return Denied(said, hint="have it allowed by who runs the cluster")
         case 404:

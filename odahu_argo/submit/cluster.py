@@ -64,6 +64,10 @@ class Denied(UserError):
     """The account may not do this (401, 403)."""
 
 
+class NotLoggedIn(Denied):
+    """The cluster does not accept these credentials, perhaps no longer (401)."""
+
+
 class Refused(UserError):
     """The API finds the object wrong (400, 413, 422)."""
 

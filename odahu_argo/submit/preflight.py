@@ -12,11 +12,14 @@ from odahu_argo.profile import Profile
 from odahu_argo.submit.applying import find
 from odahu_argo.submit.argo_installed import check_argo
 from odahu_argo.submit.cluster import (
+    NAMESPACE,
     SECRET,
     STORAGE_CLASS,
     Cluster,
     Denied,
     Kind,
+    NotFound,
+    NotLoggedIn,
     Object,
 )
 from odahu_argo.submit.finding import Finding
@@ -34,7 +37,10 @@ def check(cluster: Cluster, profile: Profile, plans: Sequence[Plan] = ()) -> tup
 
     Raises:
         Unreachable: the API does not answer.
+        NotLoggedIn: it does not accept the credentials.
     """
+    if missing := _namespace(cluster):
+        return (missing,)
     findings = [
         *check_argo(cluster, profile.argo.url, plans),
         *check_own_rights(cluster),
@@ -49,6 +55,20 @@ def check(cluster: Cluster, profile: Profile, plans: Sequence[Plan] = ()) -> tup
         findings += _workflow(plan)
     findings += room_on_nodes(cluster, plans)
     return tuple(dict.fromkeys(findings))
+
+
+def _namespace(cluster: Cluster) -> Finding | None:
+    """What is said where the namespace is not there; then nothing in it can be."""
+    try:
+        cluster.get(NAMESPACE, cluster.namespace)
+    except NotLoggedIn:
+        raise
+    except NotFound:
+        hint = "odahu-argo setup --apply makes it where the profile names it; -n names another"
+        return Finding("error", "namespace", f"there is no namespace {cluster.namespace}", hint)
+    except Denied:
+        pass
+    return None
 
 
 def _workflow(plan: Plan) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from odahu_argo import naming
 from odahu_argo.profile import Profile, parse
-from odahu_argo.submit.cluster import CONFIG_MAP, Cluster, Denied, NotFound
+from odahu_argo.submit.cluster import CONFIG_MAP, Cluster, Denied, NotFound, NotLoggedIn
 
 
 def installed_profile(cluster: Cluster) -> Profile:
@@ -18,6 +18,8 @@ def installed_profile(cluster: Cluster) -> Profile:
         found = cluster.get(CONFIG_MAP, naming.PROFILE_CONFIG_MAP)
     except NotFound:
         return Profile()
+    except NotLoggedIn:
+        raise
     except Denied as denied:
         place = f"the ConfigMap {naming.PROFILE_CONFIG_MAP} of namespace {cluster.namespace}"
         raise Denied(f"the profile, {place}, may not be read by you", "give it by --profile FILE") from denied

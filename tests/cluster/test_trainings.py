@@ -307,6 +307,16 @@ def test_a_timeout_ends_the_waiting_with_5(site: Site) -> None:
     assert ran.code == 5 and "had not ended after 1 s" in ran.err
 
 
+def test_the_log_of_a_training_that_has_not_begun_says_what_it_waits_for(site: Site) -> None:
+    assert site.create().code == 0
+    ran = site.run("train", "logs", "--id", "wine", "--not-follow")
+    assert (ran.code, ran.out, ran.err) == (0, "", "training wine is scheduling; none of its steps has begun\n")
+    with Running("train", "logs", "--id", "wine", "-n", site.namespace) as following:
+        following.wait_for("training wine is scheduling: Argo has not begun with it yet")
+        site.play("wine-1", "succeeded")
+        assert following.end() == 0
+
+
 def test_stop_ends_the_run(site: Site) -> None:
     assert site.create().code == 0
     assert site.run("train", "stop", "--id", "wine").out == "training wine is being stopped\n"

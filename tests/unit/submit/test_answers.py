@@ -12,7 +12,18 @@ import trustme
 import yaml
 
 from odahu_argo.errors import OdahuArgoError
-from odahu_argo.submit.cluster import POD, SECRET, WORKFLOW, Conflict, Denied, Expired, NotFound, Refused, Unreachable
+from odahu_argo.submit.cluster import (
+    POD,
+    SECRET,
+    WORKFLOW,
+    Conflict,
+    Denied,
+    Expired,
+    NotFound,
+    NotLoggedIn,
+    Refused,
+    Unreachable,
+)
 from odahu_argo.submit.kube import KubeCluster, connect
 from tests.servers.scripted import Answer, answering
 
@@ -100,7 +111,7 @@ def test_no_redirection_takes_the_credentials_elsewhere(connected: Connect) -> N
 @pytest.mark.parametrize(
     ("answer", "error", "said"),
     [
-        (status(401, "Unauthorized", "Unauthorized"), Denied, "does not accept these credentials"),
+        (status(401, "Unauthorized", "Unauthorized"), NotLoggedIn, "does not accept these credentials"),
         (
             status(403, "Forbidden", 'pods "here" is forbidden: User "ada" cannot get resource "pods"'),
             Denied,
