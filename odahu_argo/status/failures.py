@@ -105,6 +105,24 @@ FAILURES: tuple[Row, ...] = (
         "the image needs Python 3.11 and odahu-argo[training]; docs/toolchains.md tells what it must hold",
     ),
     row(
+        r"^WorkflowSpec may not change during execution",
+        "TemplateChanged",
+        "its WorkflowTemplate was changed while it ran, which templateReferencing: Secure of Argo's controller forbids",
+        "what was changed runs as another workflow; to run this one again, delete it and bring its template back",
+    ),
+    row(
+        r"^workflows must use workflowTemplateRef",
+        "TemplateReferencing",
+        "Argo's controller runs only workflows that refer to a WorkflowTemplate (templateReferencing)",
+        "odahu-argo render writes such workflows, for kubectl apply -k, Argo CD or Flux",
+    ),
+    row(
+        r"^workflowtemplates?\.argoproj\.io \"(?P<template>[^\"]*)\" not found",
+        "TemplateNotFound",
+        "the WorkflowTemplate {template} was not there when Argo looked for it",
+        "apply templates before runs, and delete this workflow so that it is created again",
+    ),
+    row(
         r"^invalid spec: (?P<refusal>.*)",
         "InvalidSpec",
         "Argo does not accept the workflow: {refusal}",

@@ -1,0 +1,35 @@
+"""A training that git holds, really run by Argo: applied by kubectl as Argo CD and Flux would, and told as a training."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.servers.argo import Site
+
+pytestmark = [pytest.mark.argo, pytest.mark.timeout(1200)]
+
+
+def applied(site: Site, folder: Path) -> list[str]:
+    command = ["kubectl", "apply", "-n", site.namespace, "-k", str(folder)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def test_a_training_from_git_runs_once_and_is_told_as_any_other(site: Site, tmp_path: Path) -> None:
+    text = "{{workflow.name}} $(PATH)"
+    ran = site.run("render", "-f", site.manifest("from-git", hyperParameters={"text": text}), "-o", tmp_path)
+    assert ran.code == 0, ran.err
+    assert len(applied(site, tmp_path)) == 2
+    status = site.wait("from-git", lambda found: found["state"] == "succeeded")
+    assert "odahuflow.project.yaml" in site.zip(status["artifacts"][0]["artifactName"])
+    assert all(line.endswith(" unchanged") for line in applied(site, tmp_path))
+    [only] = json.loads(site.run("train", "history", "--id", "from-git", "-o", "json").out)
+    assert only["attempt"] == 1
+    assert only["spec"]["hyperParameters"] == {"text": text}
+    logs = site.run("train", "logs", "--id", "from-git", "--step", "train")
+    assert f"text: {text!a}" in logs.out
+    difference = site.run("diff", "-f", site.manifest("from-git", hyperParameters={"text": "other"}), "-o", tmp_path)
+    assert difference.code == 1
