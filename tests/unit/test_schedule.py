@@ -84,7 +84,7 @@ def test_a_schedule_that_is_none_is_a_mistake_at_its_place(tmp_path: Path) -> No
 def test_a_schedule_written_as_one_text_is_told_to_be_a_list(tmp_path: Path) -> None:
     with pytest.raises(UserError) as told:
         plan(tmp_path, schedules="@daily")
-    assert problems(told.value) == ["spec.schedules: must be a list"]
+    assert problems(told.value) == ["spec.schedules: must be a list, not text"]
 
 
 def test_the_documented_example_is_a_schedule() -> None:
