@@ -67,6 +67,11 @@ TRUTHS = {
         "quota q wants limits.memory of every container, and init,wait of the pod of step checkout have none", "checkout",
         ["failed", "skipped", "skipped"], NOTHING, hint="LimitRange",
     ),
+    "refused-by-limit-range": Truth(
+        "failed", "Forbidden",
+        "did not take the pod of step checkout: maximum memory usage per Container is 512Mi, but limit is 1Gi", "checkout",
+        ["failed", "skipped", "skipped"], NOTHING, hint="a rule of the namespace",
+    ),
     "retried-then-failed": Truth(
         "failed", "Error", "exit code 7, the last of 2 attempts", "train", TRAIN_FAILED, exit_code=7, hint="train logs",
     ),
@@ -132,7 +137,7 @@ def test_each_kind_of_trouble_has_a_sentence_and_a_hint_of_its_own() -> None:
     told = {
         status.reason: (status.message, status.hint) for name in NAMES if (status := read_status(recording(name))).hint
     }
-    assert len(told) == 14
+    assert len(told) == 15
     assert len({message for message, _ in told.values()}) == len({hint for _, hint in told.values()}) == len(told)
 
 
