@@ -79,19 +79,33 @@ def show(items: Items, form: str | None, table: Callable[[bool], None]) -> None:
 
 
 def _picked(items: Items, expression: str) -> str:
-    """One value as it is, several as a JSON list (https://docs.odahu.org: `-o jsonpath=`)."""
+    """One value as it is, one that is not set as nothing, several as a JSON list, as odahuflowctl did."""
     from jsonpath_ng.exceptions import JSONPathError
     from jsonpath_ng.ext.parser import parse
 
     from odahu_argo.errors import UserError
 
     try:
-        values = [match.value for match in parse(expression).find(list(items))]
+        values = [match.value for match in parse(expression).find([_with_unset(each) for each in items])]
     except (JSONPathError, AttributeError, TypeError, ValueError) as error:
         hint = "an expression such as [*].spec.model.name, without kubectl's braces; quote it for the shell"
         raise UserError(f"the JSONPath {expression!r} cannot be read: {error}", hint) from error
     [value] = values if len(values) == 1 else [values]
+    if value is None:
+        return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _with_unset(item: dict[str, Any]) -> dict[str, Any]:
+    """With every field of the spec that its kind has, as the models of odahuflowctl had them."""
+    from odahu_argo.manifest.load import KINDS
+
+    model: Any = KINDS.get(str(item.get("kind")))
+    if model is None:
+        return item
+    fields = model.model_fields["spec"].annotation.model_fields
+    unset = {field.alias or name: None for name, field in fields.items()}
+    return {**item, "spec": {**unset, **item["spec"]}}
 
 
 def age(since: str, now: str) -> str:

@@ -15,6 +15,7 @@ _PACKAGES = ("fastapi", "fastapi_offline", "jwt", "prometheus_client", "uvicorn"
 
 
 def server_command(
+    ctx: typer.Context,
     host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="The port; 0 takes a free one.")] = 5000,
     local: Annotated[bool, typer.Option("--local", help="Train on this machine instead of a cluster.")] = False,
@@ -56,7 +57,7 @@ def server_command(
             f"the server needs packages that are not installed: {', '.join(missing)}",
             hint="pip install 'odahu-argo[server]'",
         )
-    if local and (namespace or context):
+    if local and any(_is_given(ctx, name) for name in ("namespace", "context")):
         raise UserError(
             "--local takes no --namespace and --context", hint="trainings of this machine are in no cluster"
         )
@@ -81,3 +82,9 @@ def server_command(
 
         source = argo(*cluster(profile, namespace, context))
     serve(source, guard, host, port, render.note)
+
+
+def _is_given(ctx: typer.Context, name: str) -> bool:
+    """Whether the option stands on the command line; what is set for good for clusters does no harm here."""
+    source = ctx.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
