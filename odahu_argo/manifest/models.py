@@ -65,8 +65,8 @@ def _empty_texts(values: Any) -> Any:
     return {k: "" if v is None else v for k, v in values.items()} if isinstance(values, dict) else values
 
 
-Id = Annotated[str, AfterValidator(_id)]
-Label = Annotated[str, AfterValidator(_label)]
+Id = Annotated[str, AfterValidator(_id), Field(json_schema_extra={"pattern": f"^({ID_PATTERN.pattern})$"})]
+Label = Annotated[str, AfterValidator(_label), Field(json_schema_extra={"pattern": f"^({LABEL_PATTERN.pattern})$"})]
 EnvironmentName = Annotated[str, AfterValidator(_environment_name)]
 Text = Annotated[str, AfterValidator(_without_nul)]
 Reference = Annotated[str, AfterValidator(_reference)]

@@ -55,7 +55,7 @@ def build_app(source: Source, guard: Guard) -> FastAPI:
 
 def _add_api(app: FastAPI, source: Source, guard: Guard) -> None:
     """ODAHU's routes, each behind the guard."""
-    documented = [Depends(HTTPBearer(auto_error=False))] if guard.takes_tokens else []
+    documented = [Depends(HTTPBearer(auto_error=False))] if not guard.is_open else []
     routers = (
         training_routes(source.trainings),
         connection_routes(source.connections),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
+from fastapi.security import HTTPBearer
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
@@ -41,7 +42,9 @@ def connection_routes(connections: Connections) -> APIRouter:
         """One connection, its secret values masked."""
         return connections.get(id)
 
-    @router.get("/{id}/decrypted", response_model=ConnectionAnswer)
+    @router.get(
+        "/{id}/decrypted", response_model=ConnectionAnswer, dependencies=[Depends(HTTPBearer(auto_error=False))]
+    )
     def get_decrypted_connection(id: Id, asking: Annotated[Caller, Depends(caller)]) -> Form:
         """One connection with its secret values, as base64; only for callers with the right to decrypt."""
         if not asking.may_decrypt:

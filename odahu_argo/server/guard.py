@@ -90,11 +90,6 @@ class Guard:
         """Whether everyone is let in."""
         return self.token is None and self.oidc is None
 
-    @property
-    def takes_tokens(self) -> bool:
-        """Whether a token makes any difference."""
-        return not self.is_open or self.decrypt_token is not None
-
     def check(self, authorization: str | None) -> Caller:
         """Who has sent a request with this Authorization header (RFC 6750).
 

@@ -86,7 +86,7 @@ def as_manifest(body: object, kind: str) -> Manifests:
     """
     if not isinstance(body, dict):
         raise UserError(f"the body is no {kind}", hint='send a JSON object with "id" and "spec"')
-    if (body.get("kind") or kind) != kind:
+    if body.get("kind") not in (None, kind):
         raise UserError(f"kind: {str(body['kind'])[:63]!r} is not {kind}")
     fields = {name: value for name, value in body.items() if name not in ANSWERED}
     return read_documents(document.parse(json.dumps({**fields, "kind": kind}), "body"))

@@ -1,0 +1,27 @@
+"""Every route on a real Kubernetes API, asked in the order that a client would: create, get, change, delete.
+
+Logs are left out: a training that nothing runs can be followed for ever.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.test_trainings import Site, site
+from tests.servers.api import serving
+from tests.servers.schemathesis import require_conformance
+
+__all__ = ["site"]
+pytestmark = pytest.mark.cluster
+TOKEN = "0123456789abcdef"
+
+
+def test_no_request_breaks_it_and_every_answer_is_as_the_document_says(site: Site, tmp_path: Path) -> None:
+    for name in ("token", "decrypt"):
+        (tmp_path / name).write_text(f"{name}-{TOKEN}")
+    files = ("--token-file", tmp_path / "token", "--decrypt-token-file", tmp_path / "decrypt")
+    with serving("-n", site.namespace, *files) as address:
+        options = ("--phases", "examples,fuzzing,stateful", "-n", 5, "--exclude-path-regex", "/log$")
+        require_conformance(address, f"decrypt-{TOKEN}", tmp_path, 18, *options)
