@@ -1,0 +1,179 @@
+"""Tokens of an OpenID provider, as somebody would forge them. The provider is an HTTP server with a JWKS."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from odahu_argo.errors import ServiceFault
+from odahu_argo.server.guard import Caller, Guard, NotAuthenticated, Oidc
+from odahu_argo.server.provider_keys import ProviderKeys
+from tests.servers.scripted import Answer, Scripted, answering
+
+KEY, OTHER = (rsa.generate_private_key(65537, 2048) for _ in range(2))
+CURVE = ec.generate_private_key(ec.SECP256R1())
+ISSUER = "https://idp.example.org"
+
+
+def public(key: rsa.RSAPrivateKey, kid: str) -> dict[str, Any]:
+    return {**jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key(), as_dict=True), "kid": kid, "use": "sig"}
+
+
+def signed(key: Any = KEY, algorithm: str = "RS256", kid: object = "one", **claims: object) -> str:
+    good = {"iss": ISSUER, "aud": "odahu-argo", "exp": int(time.time()) + 600}
+    content = {name: value for name, value in {**good, **claims}.items() if value is not None}
+    return jwt.encode(content, key, algorithm, {"kid": kid})
+
+
+def packed(*parts: bytes) -> str:
+    return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
+
+
+@pytest.fixture
+def provider() -> Iterator[Scripted]:
+    symmetric = {"kty": "oct", "kid": "shared", "k": base64.urlsafe_b64encode(b"0" * 32).decode()}
+    useless = [symmetric, {"kty": "new", "kid": "new"}, "no key", {**public(OTHER, "enc"), "use": "enc"}]
+    with answering(Answer(200, {"keys": [*useless, public(KEY, "one")]})) as scripted:
+        yield scripted
+
+
+def oidc(provider: Scripted, pause: float = 60, **settings: str) -> Oidc:
+    return Oidc(ProviderKeys(f"{provider.address}/keys", pause), "odahu-argo", ISSUER, **settings)
+
+
+def test_a_good_token_is_accepted_and_the_keys_are_fetched_once(provider: Scripted) -> None:
+    guard = Guard(oidc=oidc(provider))
+    for token in (signed(), signed(aud=["others", "odahu-argo"])):
+        assert guard.check(f"Bearer {token}") == Caller(may_decrypt=False)
+    assert len(provider.asked) == 1
+
+
+def forged() -> dict[str, str]:
+    pem = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    content = jwt.decode(signed(), options={"verify_signature": False})
+    claims = json.dumps(content).encode()
+    by_public_key = jwt.api_jws.PyJWS()
+    by_public_key._algorithms["HS256"].prepare_key = lambda key: key  # type: ignore[method-assign]
+    hmac_token = by_public_key.encode(claims, pem, "HS256", {"kid": "one"})
+    head, body, _ = signed().split(".")
+    return {
+        "unsigned": jwt.encode(content, None, "none", {"kid": "one"}),
+        "unsigned, with a signature": packed(b'{"alg":"none","kid":"one"}', claims, b"x"),
+        "no signature": f"{head}.{body}.",
+        "HMAC by the public key": hmac_token,
+        "HMAC by a key of the JWKS": jwt.encode(content, b"0" * 32, "HS256", {"kid": "shared"}),
+        "another key": signed(OTHER),
+        "a key for encryption": signed(OTHER, kid="enc"),
+        "another kind of key": signed(CURVE, "ES256"),
+        "an unknown key": signed(kid="two"),
+        "no key named": jwt.encode(content, KEY, "RS256"),
+        "a list for a key": packed(b'{"alg":"RS256","kid":["one"]}', claims, b"x"),
+        "expired": signed(exp=int(time.time()) - 1),
+        "without an end": signed(exp=None),
+        "not yet good": signed(nbf=int(time.time()) + 600),
+        "for others": signed(aud="others"),
+        "for nobody": signed(aud=None),
+        "by others": signed(iss="https://others.example.org"),
+        "by nobody": signed(iss=None),
+        "an issuer that begins alike": signed(iss=ISSUER + ".evil.example"),
+        "other claims": f"{head}.{packed(claims.replace(b'odahu-argo', b'odahu-argi'))}.{signed().split('.')[2]}",
+        "deep": packed(b"[" * 30_000, b"{}", b"x"),
+        "deep in the head": packed(b'{"alg":"RS256","kid":' + b"[" * 30_000, b"{}", b"x"),
+        "a long number": packed(b'{"alg":"RS256","kid":"one","x":' + b"9" * 5000 + b"}", claims, b"x"),
+        "text": "abc",
+        "dots": "..",
+        "nothing": "",
+    }
+
+
+def test_no_forged_token_is_accepted(provider: Scripted) -> None:
+    guard = Guard(oidc=oidc(provider))
+    for what, token in forged().items():
+        with pytest.raises(NotAuthenticated):
+            guard.check(f"Bearer {token}")
+            pytest.fail(f"accepted: {what}")
+
+
+def test_invented_key_ids_do_not_become_requests_to_the_provider(provider: Scripted) -> None:
+    guard = Guard(oidc=oidc(provider))
+    for number in range(50):
+        with pytest.raises(NotAuthenticated):
+            guard.check(f"Bearer {signed(OTHER, kid=f'invented-{number}')}")
+    assert len(provider.asked) == 1
+
+
+def test_a_new_key_of_the_provider_is_found_and_one_that_is_gone_is_given_up() -> None:
+    before, after = (Answer(200, {"keys": [public(key, kid)]}) for key, kid in ((KEY, "one"), (OTHER, "two")))
+    with answering(before, after) as provider:
+        guard = Guard(oidc=oidc(provider, pause=0))
+        assert guard.check(f"Bearer {signed()}")
+        assert guard.check(f"Bearer {signed(OTHER, kid='two')}")
+        with pytest.raises(NotAuthenticated):
+            guard.check(f"Bearer {signed()}")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(500, {}),
+        Answer(200, b"<html>"),
+        Answer(200, []),
+        Answer(200, b"[" * 30_000),
+        Answer(200, {"keys": {}}),
+        Answer(200, b"{", length=100),
+    ],
+    ids=["500", "page", "list", "deep", "no keys", "cut off"],
+)
+def test_a_provider_that_is_away_is_a_fault_but_for_keys_that_are_known(answer: Answer) -> None:
+    with answering(answer) as provider, pytest.raises(ServiceFault, match="cannot be fetched"):
+        Guard(oidc=oidc(provider)).check(f"Bearer {signed()}")
+    with answering(Answer(200, {"keys": [public(KEY, "one")]}), answer) as provider:
+        guard = Guard(oidc=oidc(provider, pause=0))
+        assert guard.check(f"Bearer {signed()}")
+        with pytest.raises(ServiceFault):
+            guard.check(f"Bearer {signed(kid='two')}")
+        assert guard.check(f"Bearer {signed()}")
+
+
+@pytest.mark.parametrize(
+    ("claims", "name", "may"),
+    [
+        ({"realm_access": {"roles": ["user", "odahu_admin"]}}, "realm_access.roles", True),
+        ({"https://odahu.example.org/roles": ["odahu_admin"]}, "https://odahu.example.org/roles", True),
+        ({"roles": "odahu_admin"}, "roles", True),
+        ({"roles": ["odahu_admin_not"]}, "roles", False),
+        ({"roles": "user odahu_admin_not"}, "roles", False),
+        ({"roles": {"odahu_admin": True}}, "roles", False),
+        ({"groups": ["odahu_admin"]}, "roles", False),
+        ({"realm_access": ["odahu_admin"]}, "realm_access.roles", False),
+        ({}, "realm_access.roles", False),
+    ],
+)
+def test_only_the_role_in_its_claim_gives_the_right_to_decrypt(
+    provider: Scripted, claims: dict[str, Any], name: str, may: bool
+) -> None:
+    guard = Guard(oidc=oidc(provider, decrypt_role="odahu_admin", role_claim=name))
+    assert guard.check(f"Bearer {signed(**claims)}").may_decrypt is may
+    without = Guard(oidc=oidc(provider, role_claim=name))
+    assert without.check(f"Bearer {signed(**claims)}").may_decrypt is False
+
+
+def test_fixed_tokens_give_what_they_are_for() -> None:
+    guard = Guard(token="p" * 16, decrypt_token="d" * 16)
+    assert guard.check("bearer " + "p" * 16) == Caller(may_decrypt=False)
+    assert guard.check("Bearer " + "d" * 16) == Caller(may_decrypt=True)
+    for header in (None, "", "Bearer", "Bearer ", "Basic " + "p" * 16, "Bearer " + "p" * 15, "Bearer " + "é" * 16):
+        with pytest.raises(NotAuthenticated):
+            guard.check(header)
+    on_loopback = Guard(decrypt_token="d" * 16)
+    assert on_loopback.check(None) == Caller(may_decrypt=False)
+    assert on_loopback.check("Bearer " + "d" * 16) == Caller(may_decrypt=True)
+    assert Guard().check("Bearer anything") == Caller(may_decrypt=False)
