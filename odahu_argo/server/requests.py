@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Path, Request
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import ClientDisconnect
 
 from odahu_argo import document
 from odahu_argo.errors import UserError
@@ -64,15 +65,21 @@ async def read_json(request: Request) -> object:
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise UserError("the body must be JSON", hint="Content-Type: application/json")
+    try:
+        return json.loads(await _read(request))
+    except ClientDisconnect as error:
+        raise UserError("the client has gone before its body was whole") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"the body is no JSON: {error}") from error
+
+
+async def _read(request: Request) -> bytearray:
     raw = bytearray()
     async for chunk in request.stream():
         raw += chunk
         if len(raw) > LARGEST_BODY:
             raise TooLarge(f"the body is larger than {LARGEST_BODY // 1024} KiB")
-    try:
-        return json.loads(raw)
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"the body is no JSON: {error}") from error
+    return raw
 
 
 Body = Annotated[object, Depends(read_json)]

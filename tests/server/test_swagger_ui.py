@@ -1,0 +1,40 @@
+"""Swagger UI in a real browser, which knows no other host than the server."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+from tests.servers.api import serving
+from tests.servers.programs import require_program
+
+
+def test_swagger_ui_shows_every_route_and_asks_nobody_else(tmp_path: Path) -> None:
+    chromium = require_program("chromium")
+    (tmp_path / "token").write_text("0123456789abcdef")
+    home = str(tmp_path / "home")
+    with serving("--local", "--token-file", tmp_path / "token", ODAHU_ARGO_HOME=home) as address:
+        origin = f"http://api.example.org:{address.rpartition(':')[2]}"
+        flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--virtual-time-budget=20000"]
+        hosts = "--host-resolver-rules=MAP api.example.org 127.0.0.1, MAP * ~NOTFOUND"
+        files = [f"--user-data-dir={tmp_path / 'browser'}", f"--log-net-log={tmp_path / 'net.json'}"]
+        command = [chromium, *flags, hosts, *files, "--dump-dom", f"{origin}/swagger/index.html"]
+        page = subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
+    shown = set(re.findall(r'data-path="([^"]+)"', page))
+    assert {"/api/v1/model/training/{id}/log", "/api/v1/connection/{id}/decrypted", "/health"} <= shown
+    asked = asked_by(tmp_path / "net.json", origin)
+    assert {f"{origin}/openapi.json", f"{origin}/swagger/static/swagger-ui-bundle.js"} <= asked
+    assert [url for url in asked if not url.startswith(f"{origin}/")] == []
+
+
+def asked_by(log: Path, origin: str) -> set[str]:
+    """What the pages of that origin have asked for; the browser itself asks its maker for updates.
+
+    Events stand one on a line, in a list that is not closed where the browser has ended at once.
+    """
+    lines = [line for line in log.read_text(encoding="utf-8").splitlines() if line.startswith('{"params')]
+    events = [json.loads(line[: line.rindex("}") + 1]) for line in lines]
+    asked = [event["params"] for event in events if event.get("params", {}).get("url")]
+    return {each["url"] for each in asked if str(each.get("initiator")).startswith(origin)}
