@@ -18,12 +18,15 @@ from odahu_argo.plan.model import Plan
 
 
 def fresh(plan: Plan, home: Home, output: str) -> Training:
-    """A new run in the place of any earlier one, whose workspace and logs are removed.
+    """A new run in the place of any earlier one, whose record, workspace and logs are removed.
+
+    The record goes first: if this process dies in between, no run is there to be resumed without its files.
 
     Raises:
         ServiceFault: the disk failed.
     """
     folder = home.run(plan.training_id)
+    Store(home.trainings).remove(plan.training_id)
     try:
         remove_folder(folder.root)
         for each in (folder.workspace, folder.logs):

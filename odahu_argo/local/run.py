@@ -156,9 +156,7 @@ class _Run:
         }
         known = {name: value for name, value in results.items() if value}
         ended = {"state": outcome.state, "exit_code": outcome.exit_code, "message": outcome.message, "finished": now()}
-        self._store.update_step(self._plan.training_id, step.name, **ended)
-        if known:
-            self._store.update(self._plan.training_id, **known)
+        self._store.update_step(self._plan.training_id, step.name, known, **ended)
 
     def _record_failure(self, reason: str) -> None:
         """The first failure is the reason; those that follow may come of stopping the other steps."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass, fields
 from datetime import UTC, datetime
@@ -65,12 +65,16 @@ class Store:
         with self._transaction() as db:
             db.execute(f"UPDATE training SET {_assignments(changes)} WHERE id = ?", (*changes.values(), training_id))
 
-    def update_step(self, training_id: str, name: str, **changes: str | int | None) -> None:
-        """Change fields of a step; the training's time of update becomes now."""
+    def update_step(
+        self, training_id: str, name: str, results: Mapping[str, str] | None = None, **changes: str | int | None
+    ) -> None:
+        """Change fields of a step, and the training's fields `results` with them; its time of update becomes now."""
+        of_training = {**(results or {}), "updated": now()}
         with self._transaction() as db:
             where = (*changes.values(), training_id, name)
             db.execute(f"UPDATE step SET {_assignments(changes)} WHERE training = ? AND name = ?", where)
-            db.execute("UPDATE training SET updated = ? WHERE id = ?", (now(), training_id))
+            values = (*of_training.values(), training_id)
+            db.execute(f"UPDATE training SET {_assignments(of_training)} WHERE id = ?", values)
 
     def remove(self, training_id: str) -> None:
         """Forget a training; nothing happens where there is none."""
@@ -143,5 +147,5 @@ def _marks(columns: tuple[str, ...]) -> str:
     return ", ".join("?" * len(columns))
 
 
-def _assignments(changes: dict[str, str | int | None]) -> str:
+def _assignments(changes: Mapping[str, str | int | None]) -> str:
     return ", ".join(f"{name} = ?" for name in changes)

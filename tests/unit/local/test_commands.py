@@ -138,6 +138,16 @@ def test_an_engine_that_was_killed_leaves_the_state_unknown_and_can_be_resumed(b
     assert list((bench.folder / "tmp").iterdir()) == []
 
 
+def test_of_two_commands_that_start_one_training_at_once_one_is_refused(bench: Bench) -> None:
+    bench.steps_do(checkout=["sleep 4"])
+    manifest = bench.manifest()
+    both = [ended(process) for process in [bench.command("run", "-f", manifest) for _ in range(2)]]
+    assert sorted(code for code, _, _ in both) == [0, 2]
+    [refused] = [err for code, _, err in both if code == 2]
+    assert re.search(r"training 'wine' is running already, in process \d+\n  hint: wait for it", refused)
+    assert sorted(bench.began()) == ["checkout", "download-a", "download-b", "package", "train"]
+
+
 def test_logs_are_shown_for_all_steps_or_one_and_followed_to_the_end(bench: Bench) -> None:
     bench.steps_do(checkout=["write cloned\n"], train=["write epoch 1\n", "sleep 2", "write epoch 2\n"])
     process = bench.command("run", "-f", bench.manifest())
