@@ -13,6 +13,7 @@ from odahu_argo.errors import Problem, UserError
 
 DEFAULT_TEMPLATE = "{{ .Name }}-{{ .Version }}-{{ .RandomUUID }}.zip"
 FIELDS = ("Name", "Version", "RandomUUID")
+LONGEST_TEMPLATE = 1000
 LONGEST_NAME = 255
 """Bytes; the longest file name of common file systems."""
 
@@ -27,6 +28,9 @@ def render(template: str, name: str, version: str, random_uuid: str) -> str:
     Raises:
         UserError: the template uses anything but the three fields, or the result is not a safe file name.
     """
+    if len(template) > LONGEST_TEMPLATE:
+        reason = f"it has {len(template)} characters; {LONGEST_TEMPLATE} are allowed"
+        raise _unusable(template, reason, "shorten it")
     values = {"Name": name, "Version": version, "RandomUUID": random_uuid}
     rendered = ""
     position = 0

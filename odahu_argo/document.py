@@ -20,9 +20,13 @@ from odahu_argo.errors import Problem, UserError, Where
 Path = tuple[str | int, ...]
 
 MOST_VALUES = 100_000
+MOST_TEXT = 4 * 1024 * 1024
+"""Characters of all values together, aliases counted."""
+MOST_DOCUMENTS = 10_000
 DEEPEST_NESTING = 64
 _SURROGATES = re.compile(r"(?<!\\)((?:\\\\)*)((?:\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})+)")
 _UNQUOTED_TEMPLATE = re.compile(r"(?P<key>\s*artifactNameTemplate:\s+)(?P<value>\{\{.*?)(?P<rest>\s+#.*|\s*)")
+_PLAIN_TAGS = {None, "!", *(f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "map", "seq"))}
 _NULLS = {"", "~", "null", "Null", "NULL"}
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -68,7 +72,8 @@ def parse(text: str, file: str) -> list[Document]:
     is, such lines are read as if they had them, with a warning.
 
     Raises:
-        UserError: a syntax error, a key that stands twice, a key that is not text, or more nesting or aliases than allowed.
+        UserError: a syntax error, a key that stands twice, a key that is not text, a tag that is not YAML's own, or more
+            nesting, values, text or documents than allowed, aliases counted.
     """
     text = _without_surrogates(text)
     quoted, warnings = _quote_templates(text, file)
@@ -135,6 +140,17 @@ def _without_surrogates(text: str) -> str:
     return _SURROGATES.sub(lambda found: found[1] + json.loads(f'"{found[2]}"'), text)
 
 
+@dataclass(frozen=True, slots=True)
+class _Size:
+    """How many values there are, themselves included, and how many characters they have together."""
+
+    values: int
+    characters: int
+
+
+_EMPTY = _Size(1, 0)
+
+
 @dataclass(slots=True)
 class _Open:
     """A mapping or list whose end has not been read yet."""
@@ -142,22 +158,28 @@ class _Open:
     value: dict[str, Any] | list[Any]
     path: Path
     anchor: str | None
-    size: int = 1
+    size: _Size = _EMPTY
     key: str | None = None
     merges: list[dict[str, Any]] = field(default_factory=list)
 
 
 def _documents(text: str, file: str) -> Iterator[Document]:
-    builder = _Builder(file)
+    builder, count = _Builder(file), 0
     for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, yaml.DocumentStartEvent):
-            builder = _Builder(file)
+            builder, count = _Builder(file), count + 1
+            if count > MOST_DOCUMENTS:
+                raise builder.refusal(f"more than {MOST_DOCUMENTS} documents", _line(event))
         elif isinstance(event, yaml.DocumentEndEvent):
             yield Document(builder.root, file, builder.lines)
         elif isinstance(event, yaml.NodeEvent):
             builder.node(event)
         elif isinstance(event, yaml.CollectionEndEvent):
             builder.close()
+
+
+def _line(event: yaml.Event) -> int:
+    return event.start_mark.line + 1 if event.start_mark else 1
 
 
 class _Builder:
@@ -168,26 +190,33 @@ class _Builder:
         self.root: Any = None
         self.lines: dict[Path, int] = {}
         self.stack: list[_Open] = []
-        self.anchors: dict[str, tuple[Any, int]] = {}
+        self.anchors: dict[str, tuple[Any, _Size]] = {}
 
     def node(self, event: yaml.NodeEvent) -> None:
-        line = event.start_mark.line + 1 if event.start_mark else 1
+        line = _line(event)
         if isinstance(event, yaml.AliasEvent):
             if event.anchor not in self.anchors:
                 raise self.refusal("a value that begins with * is an alias, and this one has no anchor; quote it", line)
             value, size = self.anchors[event.anchor]
             self.put(value, size, line)
         elif isinstance(event, yaml.ScalarEvent):
-            value = None if not event.style and event.value in _NULLS else event.value
+            self.require_plain_tag(event.tag, line)
+            value = None if not event.style and not event.tag and event.value in _NULLS else event.value
+            size = _Size(1, len(event.value))
             if event.anchor:
-                self.anchors[event.anchor] = (value, 1)
-            self.put(value, 1, line, scalar=event)
+                self.anchors[event.anchor] = (value, size)
+            self.put(value, size, line, scalar=event)
         else:
+            self.require_plain_tag(event.tag, line)  # type: ignore[attr-defined]  # both have one
             if len(self.stack) >= DEEPEST_NESTING:
                 raise self.refusal(f"nested deeper than {DEEPEST_NESTING} levels", line)
             collection: Any = {} if isinstance(event, yaml.MappingStartEvent) else []
             path = self.place(line)
             self.stack.append(_Open(collection, path, event.anchor))
+
+    def require_plain_tag(self, tag: str | None, line: int) -> None:
+        if tag not in _PLAIN_TAGS:
+            raise self.refusal(f"the tag {tag} is not understood; write the value itself", line)
 
     def place(self, line: int) -> Path:
         """The path of the value that comes next, noted with its line."""
@@ -204,7 +233,7 @@ class _Builder:
         self.lines.setdefault(path, line)
         return path
 
-    def put(self, value: Any, size: int, line: int, scalar: yaml.ScalarEvent | None = None) -> None:
+    def put(self, value: Any, size: _Size, line: int, scalar: yaml.ScalarEvent | None = None) -> None:
         if not self.stack:
             self.place(line)
             self.root = value
@@ -214,11 +243,15 @@ class _Builder:
             self.open_key(parent, scalar, line)
             return
         self.place(line)
-        parent.size += size
-        if parent.size > MOST_VALUES:
-            raise self.refusal(
-                f"holds more than {MOST_VALUES} values, each alias (*name) counted as what it repeats", line
-            )
+        parent.size = _Size(parent.size.values + size.values, parent.size.characters + size.characters)
+        for found, most, what in (
+            (parent.size.values, MOST_VALUES, "values"),
+            (parent.size.characters, MOST_TEXT, "characters of text"),
+        ):
+            if found > most:
+                raise self.refusal(
+                    f"holds more than {most} {what}, each alias (*name) counted as what it repeats", line
+                )
         if isinstance(parent.value, list):
             parent.value.append(value)
         elif parent.key == "<<":

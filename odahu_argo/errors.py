@@ -15,14 +15,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+LONGEST_MESSAGE = 2000
+"""Characters. A message that quotes what the user wrote must not fill a terminal with it."""
+LONGEST_FIELD = 200
+MOST_PROBLEMS = 500
+"""That one error tells."""
+
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """A place in a file: the file's name as the user gave it, a line from 1, a field such as `spec.model.name`."""
+    """A place in a file: the file's name as the user gave it, a line from 1, a field such as `spec.model.name`.
+
+    Of a field that is too long to be read, the middle is left out.
+    """
 
     file: str | None = None
     line: int | None = None
     field: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.field is not None:
+            object.__setattr__(self, "field", _shortened(self.field, LONGEST_FIELD))
 
     def __str__(self) -> str:
         place = ":".join(str(part) for part in (self.file, self.line) if part is not None)
@@ -31,16 +44,25 @@ class Where:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One mistake or fault: `message` says what is wrong, `hint` how to mend it."""
+    """One mistake or fault: `message` says what is wrong, `hint` how to mend it. Neither is endless."""
 
     message: str
     where: Where = Where()
     hint: str | None = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", _shortened(self.message, LONGEST_MESSAGE))
+        if self.hint is not None:
+            object.__setattr__(self, "hint", _shortened(self.hint, LONGEST_MESSAGE))
+
     def __str__(self) -> str:
         place = str(self.where)
         text = f"{place}: {self.message}" if place else self.message
         return f"{text}\n  hint: {self.hint}" if self.hint else text
+
+
+def _shortened(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest * 3 // 4]} … {text[-longest // 4 + 3 :]}"
 
 
 class OdahuArgoError(Exception):
@@ -51,7 +73,9 @@ class OdahuArgoError(Exception):
     def __init__(self, problems: str | Problem | Iterable[Problem], hint: str | None = None):
         if isinstance(problems, str):
             problems = Problem(problems, hint=hint)
-        self.problems: tuple[Problem, ...] = (problems,) if isinstance(problems, Problem) else tuple(problems)
+        told = (problems,) if isinstance(problems, Problem) else tuple(problems)
+        more = (Problem(f"and {len(told) - MOST_PROBLEMS} more problems"),) if len(told) > MOST_PROBLEMS else ()
+        self.problems: tuple[Problem, ...] = told[:MOST_PROBLEMS] + more
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 

@@ -18,6 +18,8 @@ _FACTORS = {
     **{letter: Decimal(1000) ** power for power, letter in enumerate("kMGTPE", start=1)},
     **{letter + "i": Decimal(1024) ** power for power, letter in enumerate("KMGTPE", start=1)},
 }
+LONGEST = 40
+"""Characters. Kubernetes' quantities end at 2^63, with nine digits after the point."""
 _DURATION = re.compile(r"(?P<number>\d{1,9})(?P<unit>[smhd])", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -29,7 +31,7 @@ def amount(quantity: str) -> Decimal:
         ValueError: it is no quantity, or it is negative.
     """
     match = _QUANTITY.fullmatch(quantity.strip())
-    if not match:
+    if not match or len(quantity) > LONGEST:
         bytes_ = re.fullmatch(r"(\d+) ?([kKMGTPE])i?[bB]", quantity.strip())
         example = f"{bytes_[1]}{bytes_[2].upper()}i" if bytes_ else "2, 500m or 4Gi"
         raise ValueError(f"{quantity!r} is not a quantity; write for example {example}")

@@ -42,9 +42,9 @@ _SHAPES = {
     "int_parsing": "a whole number",
     "int_type": "a whole number",
 }
-
-
 _REMEDIES = {"list_type": "begin each entry with `- `", "tuple_type": "begin each entry with `- `"}
+MOST_PROBLEMS = 100
+"""Of one document."""
 
 
 class Strict(BaseModel):
@@ -98,7 +98,7 @@ def validate(model: type[M], document: Document) -> tuple[M | None, list[Problem
     try:
         return model.model_validate(document.value), []
     except ValidationError as error:
-        details = error.errors(include_url=False)
+        details = error.errors(include_url=False)[:MOST_PROBLEMS]
         filled = [detail for detail in details if detail["type"] == "extra_forbidden" and detail["input"] is not None]
         unknown = [tuple(detail["loc"]) for detail in filled]
         misspelt = [(*path[:-1], _closest(str(path[-1]), _fields_at(model, path[:-1]))) for path in unknown]
@@ -107,6 +107,8 @@ def validate(model: type[M], document: Document) -> tuple[M | None, list[Problem
             for detail in details
             if not (detail["type"] == "missing" and tuple(detail["loc"]) in misspelt)
         ]
+        if error.error_count() > MOST_PROBLEMS:
+            problems.append(Problem(f"{error.error_count() - MOST_PROBLEMS} more are wrong", document.where()))
         return None, sorted(problems, key=lambda problem: problem.where.line or 0)
 
 

@@ -18,6 +18,8 @@ Object = dict[str, Any]
 API_VERSION = "argoproj.io/v1alpha1"
 LARGEST_WORKFLOW = 2**20
 """Bytes, a limit of Argo's controller."""
+LARGEST_ANNOTATIONS = 2**18
+"""Bytes of keys and values together, a limit of Kubernetes (`TotalAnnotationSizeLimitB` of its apimachinery)."""
 
 
 def metadata(plan: Plan, name: str) -> Object:
@@ -29,8 +31,12 @@ def require_size(plan: Plan, workflow: Object) -> Object:
     """The same object.
 
     Raises:
-        UserError: it is larger than Argo takes.
+        UserError: it is larger than Argo takes, or its annotations larger than Kubernetes does.
     """
+    noted = sum(len(text.encode()) for pair in workflow["metadata"]["annotations"].items() for text in pair)
+    if noted > LARGEST_ANNOTATIONS:
+        message = f"the spec of {plan.training_id} takes {noted} bytes as an annotation"
+        raise UserError(f"{message}; Kubernetes takes {LARGEST_ANNOTATIONS}", "keep large values in a data connection")
     size = len(_json(workflow).encode())
     if size > LARGEST_WORKFLOW:
         message = f"the workflow of {plan.training_id} would have {size} bytes; Argo takes {LARGEST_WORKFLOW}"

@@ -34,8 +34,11 @@ def removable(home: Home, training_id: str | None, older_than: int | None) -> li
     trainings = [read_training(home, training_id)] if training_id else read_trainings(home)
     if training_id and is_held(home, training_id):
         raise UserError(f"training {training_id!r} is running", hint="stop it first")
-    limit = datetime.now(UTC) - timedelta(seconds=older_than or 0)
-    return [each for each in trainings if not each.is_live and datetime.fromisoformat(each.updated) <= limit]
+    ended = [each for each in trainings if not each.is_live]
+    if older_than is None:
+        return ended
+    limit = datetime.now(UTC) - timedelta(seconds=older_than)
+    return [each for each in ended if datetime.fromisoformat(each.updated) <= limit]
 
 
 def remove(home: Home, training_id: str) -> Removed:

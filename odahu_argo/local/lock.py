@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from odahu_argo.errors import UserError
+from odahu_argo.errors import ServiceFault, UserError
 from odahu_argo.local.home import HOME_VARIABLE, Home
 from odahu_argo.local.records import Training
 from odahu_argo.local.store import Store
@@ -21,7 +21,8 @@ def training_lock(home: Home, training_id: str) -> Iterator[None]:
     """Hold the training; the operating system lets go of it when this process ends, however it ends.
 
     Raises:
-        UserError: another process holds it, or the home cannot be written.
+        UserError: another process holds it, or the home cannot be made.
+        ServiceFault: the disk is full or failing.
     """
     from filelock import FileLock, Timeout
 
@@ -35,7 +36,7 @@ def training_lock(home: Home, training_id: str) -> Iterator[None]:
             hint="wait for it, or stop that process",
         ) from None
     try:
-        _pid_file(home, training_id).write_text(str(os.getpid()), encoding="ascii")
+        _note_process(home, training_id)
         yield
     finally:
         lock.release()
@@ -102,6 +103,15 @@ def make_home(home: Home) -> None:
     except OSError as error:
         raise UserError(
             f"{error.filename} cannot be made: {error.strerror}", hint=f"set {HOME_VARIABLE} to a folder of yours"
+        ) from error
+
+
+def _note_process(home: Home, training_id: str) -> None:
+    try:
+        _pid_file(home, training_id).write_text(str(os.getpid()), encoding="ascii")
+    except OSError as error:
+        raise ServiceFault(
+            f"{home.root} cannot be written: {error.strerror}", hint="free space on this machine"
         ) from error
 
 

@@ -112,7 +112,9 @@ class Store:
                     raise
                 db.execute("COMMIT")
         except sqlite3.OperationalError as error:
-            raise ServiceFault(f"the store {self.file} cannot be read or written: {error}") from error
+            raise ServiceFault(
+                f"the store {self.file} cannot be read or written: {error}", hint="see that the disk is not full"
+            ) from error
         except sqlite3.DatabaseError as error:
             raise UserError(
                 f"{self.file} is not a store of trainings: {error}", hint="move the file away; a new one is made"

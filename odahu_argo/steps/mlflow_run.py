@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from odahu_argo.contract import COMMIT_ID, MLFLOW_ARTIFACTS_VARIABLE, RUN_ID, TRACKING_VARIABLE, Room, TrainSpec
-from odahu_argo.errors import OdahuArgoError, UserError
+from odahu_argo.errors import OdahuArgoError, ServiceFault, UserError
 from odahu_argo.steps.conda import NAME_VARIABLE, activated_environment, program
 from odahu_argo.steps.log import log
 from odahu_argo.steps.mlproject import ENVIRONMENT_MANAGERS, EntryPoint, read_entry_point, start
@@ -140,14 +140,19 @@ def _program_environment(spec: TrainSpec, entry_point: EntryPoint) -> Mapping[st
     return {**variables, "PATH": os.pathsep.join([here, os.environ.get("PATH", os.defpath)])}
 
 
-def _program_failed(status: int) -> UserError:
+def _program_failed(status: int) -> OdahuArgoError:
+    """A fault, worth another attempt, where the tracking server is away as well; else the user's mistake."""
     number = -status if status < 0 else status - 128
     if number == signal.SIGKILL:
         return UserError(
             "the training program was killed (signal 9), most often for want of memory",
             hint="raise resources.limits.memory of the training",
         )
-    return UserError(
-        f"the training program ended with exit status {status}",
-        hint="its own words are in the lines above, in the log of the step train",
-    )
+    ended = f"the training program ended with exit status {status}"
+    try:
+        connect()
+    except ServiceFault as away:
+        return ServiceFault(f"{ended}, and the step {away.problems[0].message}", hint=away.problems[0].hint)
+    except UserError:
+        pass
+    return UserError(ended, hint="its own words are in the lines above, in the log of the step train")

@@ -85,6 +85,8 @@ def merge(known: Training | None, seen: Training) -> Training:
 def _later(before: Attempt, after: Attempt) -> Attempt:
     if before.status.has_ended and not after.status.has_ended:
         return replace(before, is_gone=after.is_gone)
+    if after.status.has_ended and not before.status.has_ended:
+        return after
     return after if after.seen >= before.seen else before
 
 

@@ -50,13 +50,15 @@ class Server:
     port: int
     command: tuple[str, ...]
     environment: dict[str, str]
+    patience: float = 60
+    """Seconds that it may take to listen."""
     process: subprocess.Popen[bytes] = field(init=False)
 
     def start(self) -> None:
         self.process = subprocess.Popen(
             self.command, env=os.environ | self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        wait_until_open(self.port, self.process)
+        wait_until_open(self.port, self.process, self.patience)
 
     def stop(self) -> None:
         stop(self.process)
@@ -67,9 +69,9 @@ class Server:
 
 
 @contextmanager
-def serving(port: int, *command: str, **environment: str) -> Iterator[Server]:
+def serving(port: int, *command: str, patience: float = 60, **environment: str) -> Iterator[Server]:
     """A server that ends with the block."""
-    server = Server(port, command, environment)
+    server = Server(port, command, environment, patience)
     try:
         server.start()
         yield server

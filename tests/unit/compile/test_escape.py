@@ -1,33 +1,47 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from odahu_argo import contract
-from odahu_argo.compile.escape import inert_json
-from odahu_argo.contract import TrainSpec
-from tests.unit.compile.argo_substitution import through_argo, through_kubelet
+from tests.unit.compile.argo_substitution import EVALUATED, CannotSubstitute, through_argo, through_kubelet
 
-hostile = st.text() | st.lists(
-    st.sampled_from(
-        ["{{", "}}", "{", "}", "workflow.name", "=1+1", "$", "$$", "$(PATH)", "(", ")", "`id`", "\\", '"', "\n"]
-    )
-).map("".join)
+ARGO = {"workflow.name": "wine-1", "inputs.parameters.x": 'of "input"', "x": "y"}
+PODS = {"PATH": "/bin"}
 
 
-@given(st.dictionaries(hostile, hostile, max_size=4), hostile)
-def test_whatever_the_user_wrote_reaches_the_step_unchanged(parameters: dict[str, str], entry_point: str) -> None:
-    spec = TrainSpec("wine", "wine", "1.0", "./", entry_point, parameters, {"A": entry_point})
-    template = {"container": {"env": [{"name": "X", "value": inert_json(contract.spec_to_json(spec))}]}}
-    arrived = through_kubelet(through_argo(template)["container"]["env"][0]["value"])
-    assert contract.spec_from_json("train", arrived) == spec
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("a {{workflow.name}} b", "a wine-1 b"),
+        ("{{ workflow.name }}", "wine-1"),
+        ("{{inputs.parameters.x}}", 'of "input"'),
+        ("{{=1+1}}", EVALUATED),
+        ("{{.Name}} {{nobody}}", "{{.Name}} {{nobody}}"),
+        ("{{a {{x}}}}", "{{a y}}"),
+        ("}} {", "}} {"),
+    ],
+)
+def test_the_model_replaces_what_argo_does(text: str, seen: str) -> None:
+    assert through_argo({"env": [text, "<&>\u2028\0"]}, ARGO) == {"env": [seen, "<&>\u2028\0"]}
 
 
-@pytest.mark.parametrize("text", ["{{workflow.name}}", "$(PATH)", "{{"])
-def test_the_model_of_argo_and_kubelet_does_change_text_that_is_not_escaped(text: str) -> None:
-    template = {"value": f"a {text}"}
-    try:
-        assert through_kubelet(through_argo(template)["value"]) != template["value"]
-    except ValueError as error:
-        assert "unclosed" in str(error)
+@pytest.mark.parametrize("text", ["{{", "{{ }", "{{x}} {{"])
+def test_the_model_fails_where_argo_does(text: str) -> None:
+    with pytest.raises(CannotSubstitute, match="end tag"):
+        through_argo([text], ARGO)
+
+
+def test_a_tag_over_the_end_of_a_text_takes_its_structure_along() -> None:
+    with pytest.raises(CannotSubstitute, match="invalid JSON"):
+        through_argo(["{{=", "}}"], ARGO)
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("$(PATH) $(NONE) $$(PATH) $$$(PATH)", "/bin $(NONE) $(PATH) $/bin"),
+        ("$ $x $( $(PATH", "$ $x $( $(PATH"),
+        ("$$ a$", "$ a$"),
+    ],
+)
+def test_the_model_expands_what_the_kubelet_does(text: str, seen: str) -> None:
+    assert through_kubelet(text, PODS) == seen

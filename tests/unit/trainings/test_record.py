@@ -53,6 +53,14 @@ def test_an_outcome_is_never_lost_for_a_state_that_is_none() -> None:
     assert (merged.status, merged.is_gone) == (FAILED, True)
 
 
+def test_an_outcome_counts_though_the_clock_of_who_saw_it_is_an_hour_behind() -> None:
+    running = Training("wine", (attempt(seen="2026-01-01T13:00:00Z"),))
+    failed = Training("wine", (attempt(status=FAILED, seen="2026-01-01T12:05:00Z"),))
+    for first, second in ((running, failed), (failed, running)):
+        [merged] = record.merge(first, second).attempts
+        assert merged.status == FAILED
+
+
 def test_what_was_seen_later_counts_whoever_writes_it_first() -> None:
     early, late = attempt(seen="2026-01-01T00:00:01Z"), attempt(status=FAILED, seen="2026-01-01T00:00:02Z")
     for first, second in ((early, late), (late, early)):

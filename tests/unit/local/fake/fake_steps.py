@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 RESULTS = {"checkout": "commit-id", "train": "run-id", "package": "artifact-name"}
@@ -40,6 +41,10 @@ def do(verb: str, rest: str) -> None:
             print(oct(file.parent.stat().st_mode)[-3:], oct(file.stat().st_mode)[-3:], file.relative_to(folder))
             Path(os.environ["FAKE_TRACE"]).with_name(f"seen-{name}-{file.name}").write_text(file.read_text())
         print("secrets:", *(file.read_text() for file in folder.rglob("keySecret")))
+    elif verb == "fill":
+        with suppress(OSError), (WORKSPACE / "filling").open("wb", buffering=0) as stream:
+            while stream.write(bytes(4096)):
+                pass
     elif verb == "fail":
         code, _, message = rest.partition(" ")
         MESSAGE.write_text(message)

@@ -1,0 +1,62 @@
+"""A disk with no room for the zip, where it is made and where it goes."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+from odahu_argo.contract import RUN_ID
+from tests.servers.disk import SIZE
+from tests.servers.mlflow_project import PACKAGE
+from tests.servers.workplace import Workplace
+
+STEP = replace(PACKAGE, trainer="mlflow-project", toolchain="mlflow-project")
+
+
+def trained(room: Workplace, size: int) -> bytes:
+    """What a training has left: one file that cannot be made smaller."""
+    content = os.urandom(size)
+    room.room.output.mkdir(parents=True)
+    (room.room.output / "weights.bin").write_bytes(content)
+    room.room.write_result(RUN_ID, "r1")
+    return content
+
+
+def require_zip(folder: Path, content: bytes) -> None:
+    [file] = folder.iterdir()
+    with zipfile.ZipFile(file) as archive:
+        assert archive.read("weights.bin") == content
+
+
+def test_no_room_for_the_zip_in_the_workspace(workplace: Workplace, small_disk: Path, tmp_path: Path) -> None:
+    workplace.room.workspace.rmdir()
+    workplace.room.workspace.symlink_to(small_disk)
+    content = trained(workplace, SIZE // 3)
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(SIZE // 2))
+    models = tmp_path / "models"
+    workplace.connect("out", {"type": "file", "uri": models.as_uri()})
+    full = workplace.run_process(STEP)
+    assert full.code == 3, full.log
+    assert "the disk is full: " in full.message
+    assert "larger volume" in full.message
+    assert not models.exists()
+    ballast.unlink()
+    assert workplace.run_process(STEP).code == 0
+    require_zip(models, content)
+
+
+def test_no_room_where_the_zip_goes(workplace: Workplace, small_disk: Path) -> None:
+    content = trained(workplace, SIZE // 2)
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(SIZE - SIZE // 4))
+    workplace.connect("out", {"type": "file", "uri": small_disk.as_uri()})
+    full = workplace.run_process(STEP)
+    assert full.code == 3, full.log
+    assert "the disk is full: " in full.message
+    assert list(small_disk.iterdir()) == [ballast]
+    ballast.unlink()
+    assert workplace.run_process(STEP).code == 0
+    require_zip(small_disk, content)

@@ -1,0 +1,44 @@
+"""The object store away while a trained model is packed: nothing is lost, and nothing is trained twice."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import yaml
+
+from tests.commands import odahu_argo
+from tests.e2e.test_local_run import Desk, desk
+from tests.servers.s3 import lasting_s3
+
+__all__ = ["desk"]
+
+
+def test_a_model_whose_store_is_away_is_uploaded_by_resume(desk: Desk, tmp_path: Path) -> None:
+    desk.bucket.put_all({"data/data.csv": b"acid,sugar,quality\n1.5,2,5\n2.5,3,6\n0.5,1,7\n"})
+    manifests = desk.manifests(outputConnection="models")
+    profile = tmp_path / "profile.yaml"
+    profile.write_text("retries: {transfer: 0}\n")
+    run = ("local", "train", "run", "-f", manifests, "--profile", profile, "-o", "json")
+    with lasting_s3(tmp_path / "models") as (models, server):
+        output = {"kind": "Connection", "id": "models", "spec": models.fields("trained")}
+        manifests.write_text(manifests.read_text() + "---\n" + yaml.safe_dump(output))
+        server.kill()
+        failed = odahu_argo(*run)
+        assert failed.code == 4, failed.err
+        assert "error: training 'wine' failed in package: " in failed.err
+        assert "--resume" in failed.err
+        [before] = json.loads(failed.out)["status"]["artifacts"]
+
+        server.start()
+        ended = odahu_argo(*run, "--resume")
+        assert ended.code == 0, ended.err
+        assert "train  succeeded in the earlier run" in ended.err
+        [artifact] = json.loads(ended.out)["status"]["artifacts"]
+        assert artifact["runId"] == before["runId"]
+        assert models.keys() == [f"trained/{artifact['artifactName']}"]
+        with zipfile.ZipFile(io.BytesIO(models.get(models.keys()[0]))) as archive:
+            project = yaml.safe_load(archive.read("odahuflow.project.yaml"))
+        assert project["output"]["run_id"] == artifact["runId"]

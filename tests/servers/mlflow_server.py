@@ -1,0 +1,60 @@
+"""A real MLflow tracking server, and a way to it on which every answer can be held up."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from tests.servers.programs import Server, free_port, serving
+
+
+@contextmanager
+def tracking_server(folder: Path) -> Iterator[Server]:
+    """A server with its database and artifacts in the folder, which outlive it.
+
+    Started as `mlflow server` starts it, but as one process that can be killed, without those for MLflow's other services.
+    """
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", "mlflow.server.fastapi_app:app", "--port", str(port)]
+    settings = {
+        "_MLFLOW_SERVER_FILE_STORE": f"sqlite:///{folder}/mlflow.db",
+        "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
+        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": str(folder / "files"),
+        "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
+    }
+    with serving(port, *command, patience=240, **settings) as server:
+        yield server
+
+
+@contextmanager
+def held_up(port: int, seconds: float) -> Iterator[int]:
+    """A port of this machine that leads to the other, where each answer begins so many seconds late."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=_accept, args=(listener, port, seconds), daemon=True).start()
+        yield listener.getsockname()[1]
+        with suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
+
+
+def _accept(listener: socket.socket, port: int, seconds: float) -> None:
+    with suppress(OSError):
+        while True:
+            client, _ = listener.accept()
+            server = socket.create_connection(("127.0.0.1", port))
+            for source, target, wait in ((client, server, 0.0), (server, client, seconds)):
+                threading.Thread(target=_pass_on, args=(source, target, wait), daemon=True).start()
+
+
+def _pass_on(source: socket.socket, target: socket.socket, wait: float) -> None:
+    with suppress(OSError):
+        while chunk := source.recv(65536):
+            time.sleep(wait)
+            target.sendall(chunk)
+    with suppress(OSError):
+        target.shutdown(socket.SHUT_RDWR)
+    source.close()
