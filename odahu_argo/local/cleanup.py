@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -14,7 +14,7 @@ from odahu_argo.local.folders import remove_folder
 from odahu_argo.local.home import Home
 from odahu_argo.local.lock import is_held, read_training, read_trainings, training_lock
 from odahu_argo.local.records import Training
-from odahu_argo.local.store import Store
+from odahu_argo.local.store import Store, now
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def removable(home: Home, training_id: str | None, older_than: int | None) -> li
     ended = [each for each in trainings if not each.is_live]
     if older_than is None:
         return ended
-    limit = datetime.now(UTC) - timedelta(seconds=older_than)
+    limit = datetime.fromisoformat(now()) - timedelta(seconds=older_than)
     return [each for each in ended if datetime.fromisoformat(each.updated) <= limit]
 
 

@@ -117,6 +117,8 @@ def put(path: tuple[Any, ...], text: str) -> list[dict[str, Any]]:
         parent[text] = parent.pop(last.removeprefix(KEYS))
     else:
         parent[last] = text
+    if path == ("code", "spec", "reference"):
+        documents["training"]["spec"].pop("reference")
     if path == ("toolchain", "id"):
         documents["training"]["spec"]["toolchain"] = text
     if path == ("data", "id"):
@@ -169,7 +171,7 @@ NOT_FOR_STEPS += ("defaultImage", "id")
 
 
 @pytest.mark.parametrize("path", FIELDS, ids=lambda path: ".".join(map(str, path)))
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(text=TEXTS)
 def test_a_hostile_text_arrives_as_it_is_or_is_refused(path: tuple[Any, ...], text: str) -> None:
     try:
@@ -179,7 +181,7 @@ def test_a_hostile_text_arrives_as_it_is_or_is_refused(path: tuple[Any, ...], te
         return
     for plan, workflow in found:
         require_arrives(plan, workflow)
-    if not set(NOT_FOR_STEPS) & set(path):
+    if text and not set(NOT_FOR_STEPS) & set(path):
         specs = [contract.spec_to_json(step.spec) for plan, _ in found for step in plan.steps]
         assert text in {each for spec in specs for each in strings(json.loads(spec))}
 
