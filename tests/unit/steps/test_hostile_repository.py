@@ -1,0 +1,155 @@
+"""Repositories that mean harm, made with real git: nothing of theirs is run, and nothing outside the checkout is touched."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from odahu_argo.contract import CheckoutSpec, DownloadSpec
+from odahu_argo.errors import OdahuArgoError, UserError
+from tests.servers.git import PASSWORD, USERNAME, Origin, commit, git, plain_http
+from tests.servers.mlflow_project import SPEC as TRAIN
+from tests.servers.workplace import Workplace
+
+SPEC = CheckoutSpec(connection="code")
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    folder = tmp_path / "served" / "outer"
+    folder.mkdir(parents=True)
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    commit(folder, "hello")
+    return folder
+
+
+def with_submodule(repository: Path, url: str, path: str = "inner") -> None:
+    """A submodule as nobody can add it by `git submodule add`, which looks at the address."""
+    head = git(repository, "rev-parse", "HEAD")
+    for name, value in (("path", path), ("url", url)):
+        git(repository, "config", "--file", ".gitmodules", f"submodule.inner.{name}", value)
+    git(repository, "add", ".gitmodules")
+    git(repository, "update-index", "--add", "--cacheinfo", f"160000,{head},inner")
+    git(repository, "commit", "--quiet", "--message", "a submodule")
+
+
+def refused(workplace: Workplace, repository: Path) -> OdahuArgoError:
+    workplace.connect("code", {"uri": repository.as_uri()})
+    with pytest.raises(OdahuArgoError) as error:
+        workplace.run(SPEC)
+    assert workplace.room.read_result("commit-id") is None
+    return error.value
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ext::sh -c touch% {marker}",
+        "fd::17/x",
+        "-u./payload",
+        "--upload-pack=touch {marker}",
+        "ssh://-oProxyCommand=touch {marker}/x",
+        "https://example.invalid/x\nurl = ext::sh -c touch% {marker}",
+        "https://example.invalid/%0atouch {marker}",
+        "file:///etc\n-u./x",
+    ],
+)
+def test_the_address_of_a_submodule_runs_nothing(
+    workplace: Workplace, repository: Path, tmp_path: Path, url: str
+) -> None:
+    marker = tmp_path / "marker"
+    (repository / "payload").write_text(f"#!/bin/sh\ntouch {marker}\n")
+    (repository / "payload").chmod(0o755)
+    git(repository, "add", "payload")
+    with_submodule(repository, url.format(marker=marker))
+    said = str(refused(workplace, repository))
+    assert "submodule" in said
+    assert "hint: " in said
+    assert not marker.exists()
+
+
+def test_a_submodule_of_a_repository_from_the_net_may_not_be_a_folder_of_this_machine(
+    workplace: Workplace, repository: Path, origin: Origin
+) -> None:
+    with_submodule(repository, origin.folder.as_uri())
+    with plain_http(repository.parent) as address:
+        fields = {"uri": f"{address}/outer/.git", "username": USERNAME, "password": PASSWORD}
+        workplace.connect("code", fields)
+        with pytest.raises(UserError, match="transport that is not allowed") as error:
+            workplace.run(SPEC)
+    assert "submodules may use https, http and ssh" in str(error.value)
+    assert not (workplace.repository / "inner" / "file.txt").exists()
+
+
+@pytest.mark.parametrize("path", ["../escaped", ".git/hooks", "/tmp/escaped-from-a-test", "-u"])
+def test_a_submodule_stays_in_its_place(workplace: Workplace, repository: Path, origin: Origin, path: str) -> None:
+    with_submodule(repository, origin.folder.as_uri(), path)
+    try:
+        workplace.connect("code", {"uri": repository.as_uri()})
+        workplace.run(SPEC)
+    except OdahuArgoError as error:
+        assert "submodule" in str(error)
+    assert not (workplace.room.workspace / "escaped").exists()
+    assert not Path("/tmp/escaped-from-a-test").exists()
+    assert not (workplace.repository / ".git/hooks/file.txt").exists()
+
+
+def raw_tree(repository: Path, name: str, content: str, mode: str = "100644") -> None:
+    """A commit whose tree holds a name that git itself would never write."""
+
+    def write(kind: str, data: bytes) -> str:
+        command = ["git", "-C", str(repository), "hash-object", "-w", "--literally", "-t", kind, "--stdin"]
+        return subprocess.run(command, input=data, capture_output=True, check=True).stdout.decode().strip()
+
+    blob = write("blob", content.encode())
+    tree = write("tree", f"{mode} {name}\0".encode() + bytes.fromhex(blob))
+    made = git(repository, "commit-tree", tree, "-m", "harm")
+    git(repository, "update-ref", "refs/heads/main", made)
+
+
+@pytest.mark.parametrize("name", ["../escaped", ".git/hooks/post-checkout", ".git", "a/../../escaped", "/escaped"])
+def test_a_tree_with_names_that_lead_out_is_not_checked_out(workplace: Workplace, repository: Path, name: str) -> None:
+    raw_tree(repository, name, "harm")
+    assert "cannot check out the files" in str(refused(workplace, repository))
+    assert not (workplace.room.workspace / "escaped").exists()
+    assert not (workplace.repository / ".git/hooks/post-checkout").exists()
+
+
+@pytest.mark.parametrize("name", [".gitmodules", ".gitattributes"])
+def test_settings_of_git_that_are_links_are_not_followed(
+    workplace: Workplace, repository: Path, tmp_path: Path, name: str
+) -> None:
+    outside = tmp_path / "outside"
+    outside.write_text('[submodule "x"]\n\tpath = x\n\turl = ext::sh -c touch% x\n* filter=x\n')
+    raw_tree(repository, name, str(outside), mode="120000")
+    workplace.connect("code", {"uri": repository.as_uri()})
+    try:
+        workplace.run(SPEC)
+    except OdahuArgoError as error:
+        assert "git said" in str(error)
+    assert outside.read_text().startswith("[submodule")
+
+
+def test_a_folder_of_the_training_that_is_a_link_leads_nowhere_else(
+    workplace: Workplace, repository: Path, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "MLproject").write_text("name: x\nentry_points: {main: {command: touch ran}}\n")
+    (repository / "project").symlink_to(outside)
+    (repository / "up").symlink_to("..")
+    commit(repository, "links")
+    workplace.connect("code", {"uri": repository.as_uri()})
+    workplace.run(SPEC)
+    for folder in ("project", "up", "up/up"):
+        with pytest.raises(UserError, match=r"workDir '.*' leaves the repository"):
+            workplace.run(replace(TRAIN, work_dir=folder))
+        workplace.room.connections.joinpath("data").mkdir(exist_ok=True)
+        for field, value in {"type": "file", "uri": repository.parent.as_uri()}.items():
+            (workplace.room.connections / "data" / field).write_text(value)
+        with pytest.raises(UserError, match="leaves the repository"):
+            workplace.run(DownloadSpec("data", f"{folder}/", "outer/"))
+    assert [path.name for path in outside.iterdir()] == ["MLproject"]
