@@ -2,11 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 UV := uv==0.13.9
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 # Programs start in half the time where Python may keep its bytecode, and tests start hundreds of them.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-image test-large lint format goldens constraints image runner-image training-image clean
+.PHONY: help install demo test test-image test-large fuzz release lint format goldens constraints image runner-image training-image clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,11 +34,34 @@ test-image: install ## build the images with buildah, and try them
 test-large: install ## send and fetch 1 GiB by each protocol; tells time and memory
 	$(BIN)/python -m pytest -q -m large tests/large
 
-lint: install ## check format, lint rules, types and the direction of imports
+FUZZ_SECONDS ?= 60
+
+fuzz: install ## look for input that breaks loader or status, FUZZ_SECONDS each, side by side; `tests/fuzz` says what must hold
+	@mkdir -p build/fuzz
+	@$(BIN)/python -m tests.fuzz loader $(FUZZ_OPTIONS) >build/fuzz/loader.log 2>&1 & loader=$$!; \
+	$(BIN)/python -m tests.fuzz status $(FUZZ_OPTIONS) >build/fuzz/status.log 2>&1 & status=$$!; \
+	failed=0; wait $$loader || failed=1; wait $$status || failed=1; \
+	grep -h '^Done' build/fuzz/*.log; \
+	[ $$failed = 0 ] || { tail -n 40 build/fuzz/*.log; exit 1; }
+
+FUZZ_OPTIONS = -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=build/fuzz/
+
+DIST ?= dist
+
+release: install ## build wheel, source archive and SBOM into DIST, the same bytes wherever it is done
+	mkdir -p $(DIST) && rm -f $(DIST)/odahu_argo-* $(DIST)/odahu-argo-* $(DIST)/SHA256SUMS
+	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(BIN)/python -m build --no-isolation --outdir $(DIST) .
+	$(BIN)/uv pip compile -q pyproject.toml --extra training --extra server -c constraints.txt --universal --python-version 3.11 \
+		--no-annotate --no-header | PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements - --pyproject pyproject.toml \
+		--output-reproducible --of JSON -o $(DIST)/odahu-argo-$(VERSION).cdx.json
+	cd $(DIST) && sha256sum odahu_argo-* odahu-argo-* >SHA256SUMS
+
+lint: install ## check format, lint rules, types, the direction of imports and PyPI's advisories
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python .ci/audit.py
 
 format: install ## format the code
 	$(BIN)/ruff format .
@@ -49,7 +73,6 @@ goldens: install ## write what examples compile to now as their goldens, and the
 constraints: install ## resolve all dependencies anew and pin them
 	$(BIN)/uv pip compile -q pyproject.toml --all-extras --universal --upgrade --python-version 3.11 --no-annotate --no-header -o constraints.txt
 
-VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 IMAGE ?= odahu-argo-runner:$(VERSION)
 TRAINING_IMAGE ?= odahu-argo-training:$(VERSION)
 BASE ?= python:3.12-slim-bookworm

@@ -33,7 +33,9 @@ def require_size(plan: Plan, workflow: Object) -> Object:
     Raises:
         UserError: it is larger than Argo takes, or its annotations larger than Kubernetes does.
     """
-    noted = sum(len(text.encode()) for pair in workflow["metadata"]["annotations"].items() for text in pair)
+    of_template = workflow["spec"].get("workflowMetadata", {}).get("annotations", {})
+    annotations = {**workflow["metadata"].get("annotations", {}), **of_template}
+    noted = sum(len(text.encode()) for pair in annotations.items() for text in pair)
     if noted > LARGEST_ANNOTATIONS:
         message = f"the spec of {plan.training_id} takes {noted} bytes as an annotation"
         raise UserError(f"{message}; Kubernetes takes {LARGEST_ANNOTATIONS}", "keep large values in a data connection")
