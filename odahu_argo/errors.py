@@ -18,7 +18,7 @@ from dataclasses import dataclass
 LONGEST_MESSAGE = 2000
 """Characters. A message that quotes what the user wrote must not fill a terminal with it."""
 LONGEST_FIELD = 200
-MOST_PROBLEMS = 500
+MOST_PROBLEMS = 100
 """That one error tells."""
 
 

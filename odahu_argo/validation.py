@@ -188,6 +188,8 @@ def _problem(model: type[BaseModel], document: Document, detail: ErrorDetails) -
         )
     if kind == "literal_error":
         return Problem(f"must be {detail['ctx']['expected']}", document.where(path))
+    if kind == "too_long":
+        return Problem(f"holds more than {detail['ctx']['max_length']} entries", document.where(path))
     if kind in ("less_than_equal", "greater_than_equal"):
         return Problem(detail["msg"].replace("Input should", "must"), document.where(path))
     remedy = getattr(detail.get("ctx", {}).get("error"), "hint", None)

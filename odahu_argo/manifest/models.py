@@ -65,6 +65,9 @@ def _empty_texts(values: Any) -> Any:
     return {k: "" if v is None else v for k, v in values.items()} if isinstance(values, dict) else values
 
 
+MOST_ENTRIES = 2000
+"""Of a list; a workflow with more would be larger than Argo takes."""
+
 Id = Annotated[str, AfterValidator(_id), Field(json_schema_extra={"pattern": f"^({ID_PATTERN.pattern})$"})]
 Label = Annotated[str, AfterValidator(_label), Field(json_schema_extra={"pattern": f"^({LABEL_PATTERN.pattern})$"})]
 EnvironmentName = Annotated[str, AfterValidator(_environment_name)]
@@ -161,8 +164,8 @@ class ModelTrainingSpec(_Manifest):
     work_dir: Text = "./"
     entrypoint: Text = "main"
     hyper_parameters: dict[str, Text] = {}
-    data: tuple[DataBinding, ...] = ()
-    envs: tuple[EnvironmentVariable, ...] = ()
+    data: tuple[DataBinding, ...] = Field(default=(), max_length=MOST_ENTRIES)
+    envs: tuple[EnvironmentVariable, ...] = Field(default=(), max_length=MOST_ENTRIES)
     resources: Requirements = Requirements()
     image: Image | None = None
     output_connection: Id | None = None

@@ -82,10 +82,13 @@ def _repetitions(resolved: ResolvedTraining) -> Iterator[Problem]:
         for earlier, other in enumerate(targets[:index]):
             if target == other and is_file[index] and is_file[earlier]:
                 yield Problem(f"two downloads write {target!r}", where, "give each its own localPath")
+                break
             elif is_file[earlier] and f"{target}/".startswith(f"{other}/"):
                 yield Problem(f"{other!r} is the file of another download, and cannot be a folder", where, _SAME_NAME)
+                break
             elif is_file[index] and f"{other}/".startswith(f"{target}/"):
                 yield Problem(f"{target!r} is the folder of another download, and cannot be a file", where, _SAME_NAME)
+                break
 
 
 def _amounts(resolved: ResolvedTraining, profile: Profile) -> Iterator[Problem]:

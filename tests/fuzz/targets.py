@@ -15,7 +15,7 @@ from odahu_argo.status.odahu_form import odahu_form
 from odahu_argo.status.state import read_status
 from tests.unit.status.recordings import NAMES, recording
 
-LONGEST_TOLD = 200_000
+LONGEST_TOLD = 300_000
 """Characters that an error may have in all."""
 LONGEST_COMPILED = 20 * 1024 * 1024
 LONGEST_STATUS = 2 * 1024 * 1024

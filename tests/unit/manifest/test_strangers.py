@@ -35,7 +35,7 @@ BOMBS = {
         f"a: &a {{{', '.join(f'k{n}: v' for n in range(1000))}}}\nb: {{<<: [{', '.join(['*a'] * 1000)}]}}\n",
         "more than 100000 values, each alias (*name) counted",
     ),
-    "an alias of itself": ("a: &a [*a]\n", "the alias *a has no anchor"),
+    "an alias of itself": ("a: &a [*a]\n", "this one has no anchor"),
     "deep lists": ("a: " + "[" * 1_000_000, "nested deeper than 64 levels"),
     "deep mappings": ("{a: " * 500_000, "nested deeper than 64 levels"),
     "deep on many lines": ("\n".join("  " * n + "a:" for n in range(2000)), "nested deeper than 64 levels"),
@@ -44,6 +44,18 @@ BOMBS = {
     "very many fields": (
         "kind: ModelTraining\nid: a\n" + "\n".join(f"x{n}: 1" for n in range(90_000)),
         "more are wrong",
+    ),
+    "very many downloads": (
+        TRAINING.format(model="", more=f"data: [{'{connName: wine-data, localPath: a},' * 16_000}]"),
+        "spec.data: holds more than 2000 entries",
+    ),
+    "very many variables": (
+        TRAINING.format(model="", more="envs: [" + ",".join(f"{{name: A{n}, value: b}}" for n in range(16_000)) + "]"),
+        "spec.envs: holds more than 2000 entries",
+    ),
+    "downloads over each other": (
+        TRAINING.format(model="", more=f"data: [{'{connName: wine-data, localPath: a},' * 1_000}]"),
+        "and 899 more problems",
     ),
     "a key twice": ("kind: ModelTraining\nid: a\nid: b\n", "the key 'id' stands twice"),
     "a key twice in one line": ("{kind: ModelTraining, id: a, kind: Connection}", "the key 'kind' stands twice"),
