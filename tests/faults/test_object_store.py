@@ -28,8 +28,8 @@ def test_a_model_whose_store_is_away_is_uploaded_by_resume(desk: Desk, tmp_path:
         server.kill()
         failed = odahu_argo(*run)
         assert failed.code == 4, failed.err
-        assert "error: training 'wine' failed in package: " in failed.err
-        assert "--resume" in failed.err
+        assert "training 'wine' failed in package: " in failed.err
+        assert "--resume begins again with package" in failed.err
         [before] = json.loads(failed.out)["status"]["artifacts"]
 
         server.start()
