@@ -119,6 +119,7 @@ def engines(bench: Bench) -> Engines:
     return Engines(bench, bench.manifest())
 
 
+@pytest.mark.timeout(900)
 def test_killed_at_fifty_random_moments_it_loses_no_finished_step_and_goes_on(engines: Engines) -> None:
     seed = int(os.environ.get("ODAHU_ARGO_SEED") or random.randrange(2**32))
     print(f"ODAHU_ARGO_SEED={seed} repeats this test")
