@@ -170,9 +170,11 @@ class Tracking(Strict):
     """The MLflow tracking server. `credentials_secret` names a Secret whose keys become environment variables.
 
     Without `uri`, and where the training's own environment names no server, MLflow keeps its records in the workspace.
+    `url` is where users see it, for links, where that is not `uri`.
     """
 
     uri: TrackingUri | None = None
+    url: ServerUrl | None = None
     credentials_secret: str | None = None
 
 

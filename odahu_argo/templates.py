@@ -1,4 +1,4 @@
-"""The text files under templates/, filled in: what an operator applies or reads, never Argo's own YAML."""
+"""The text files under templates/, filled in: what an operator applies or reads, and pages, never Argo's own YAML."""
 
 from __future__ import annotations
 
@@ -13,7 +13,21 @@ _FOLDERS = [_PACKAGE / "_templates", _PACKAGE.parent / "templates"]
 
 def fill(name: str, **values: object) -> str:
     """The template `name` with these values; a value that it names and is not given is an error of the program."""
-    environment = Environment(
-        loader=FileSystemLoader(_FOLDERS), undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False
+    return environment(autoescape=False).get_template(name).render(**values)
+
+
+def environment(autoescape: bool) -> Environment:
+    """What finds templates by their names. HTML needs `autoescape`; what goes into anything else must not have it."""
+    return Environment(
+        loader=FileSystemLoader(_FOLDERS),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=autoescape,
+        trim_blocks=autoescape,
+        lstrip_blocks=autoescape,
     )
-    return environment.get_template(name).render(**values)
+
+
+def read(name: str) -> str:
+    """The text of a file under templates/ as it is."""
+    return next(file for file in (folder / name for folder in _FOLDERS) if file.is_file()).read_text(encoding="utf-8")

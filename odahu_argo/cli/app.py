@@ -20,6 +20,7 @@ from odahu_argo.cli.doctor import doctor_command
 from odahu_argo.cli.gitops import diff_command, render_command
 from odahu_argo.cli.local import app as local_app
 from odahu_argo.cli.recorder import recorder_command
+from odahu_argo.cli.report import report_command
 from odahu_argo.cli.security import login_command, logout_command
 from odahu_argo.cli.server import server_command
 from odahu_argo.cli.setup import setup_command
@@ -47,6 +48,7 @@ app.command("setup")(setup_command)
 app.command("status")(status_command)
 app.command("doctor")(doctor_command)
 app.command("recorder")(recorder_command)
+app.command("report")(report_command)
 app.command("server")(server_command)
 app.add_typer(train_app, name="train")
 app.add_typer(train_app, name="training", hidden=True)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import replace
 
+from odahu_argo.compile.emit import to_yaml
+from odahu_argo.compile.workflow import compile_workflow
 from odahu_argo.contract import WORKSPACE_VARIABLE, spec_to_json
 from odahu_argo.errors import ServiceFault, UserError
 from odahu_argo.local.connections import remove_lost_folders
 from odahu_argo.local.folders import remove_folder
-from odahu_argo.local.home import Home
+from odahu_argo.local.home import Home, RunFolder
 from odahu_argo.local.process_tree import end_tree
 from odahu_argo.local.records import StepRecord, Training
 from odahu_argo.local.store import Store, now
@@ -31,6 +34,7 @@ def fresh(plan: Plan, home: Home, output: str) -> Training:
         remove_folder(folder.root)
         for each in (folder.workspace, folder.logs):
             each.mkdir(parents=True)
+        _write_workflow(plan, folder)
     except OSError as error:
         raise ServiceFault(f"{error.filename} cannot be written: {error.strerror}") from error
     time = now()
@@ -68,6 +72,12 @@ def resumed(plan: Plan, home: Home, output: str) -> Training:
         raise UserError(f"the files of the earlier run are gone: there is no {folder.workspace}", hint=again)
     steps = tuple(step if step.state == "succeeded" else StepRecord(step.name) for step in earlier.steps)
     return replace(earlier, state="scheduling", updated=now(), reason="", exit_code=None, output=output, steps=steps)
+
+
+def _write_workflow(plan: Plan, folder: RunFolder) -> None:
+    """One that would be too large for Argo is not written; here it runs all the same."""
+    with suppress(UserError):
+        folder.workflow.write_text(to_yaml([compile_workflow(plan)]), encoding="utf-8")
 
 
 def clear_remains(home: Home, training_id: str) -> None:

@@ -23,6 +23,11 @@ class RunFolder:
         return self.root / "workspace"
 
     @property
+    def workflow(self) -> Path:
+        """What the plan compiles to for Argo, as YAML: the steps, their order, and the training as its author wrote it."""
+        return self.root / "workflow.yaml"
+
+    @property
     def logs(self) -> Path:
         """The folder of the logs."""
         return self.root / "logs"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 from odahu_argo.errors import UserError
 from odahu_argo.local.home import Home
@@ -15,8 +15,12 @@ _LOOK_EVERY = 0.3
 """Seconds."""
 
 
-def read_logs(home: Home, training_id: str, step: str | None, follow: bool) -> Iterator[tuple[str, str]]:
+def read_logs(
+    home: Home, training_id: str, step: str | None, follow: bool, is_over: Event | None = None
+) -> Iterator[tuple[str, str]]:
     """Pairs of step and line, in the order of the steps; with `follow` then each new line, until the training has ended.
+
+    Whoever reads in a thread sets `is_over` to end it early.
 
     Raises:
         UserError: there is no such training or step.
@@ -26,13 +30,14 @@ def read_logs(home: Home, training_id: str, step: str | None, follow: bool) -> I
     if step is not None and step not in names:
         raise UserError(f"training {training_id!r} has no step {step!r}", hint=nearest(step, names))
     tails = [_Tail(name, home.run(training_id).log(name)) for name in ([step] if step else names)]
-    while True:
+    is_over = is_over or Event()
+    while not is_over.is_set():
         is_last = not follow or not read_training(home, training_id).is_live
         for tail in tails:
             yield from tail.new_lines(is_last)
         if is_last:
             return
-        time.sleep(_LOOK_EVERY)
+        is_over.wait(_LOOK_EVERY)
 
 
 class _Tail:

@@ -21,6 +21,7 @@ from odahu_argo.server.faults import answer_faults
 from odahu_argo.server.guard import Guard
 from odahu_argo.server.manifest_schemas import manifest_schemas
 from odahu_argo.server.metrics import Measured, Measurements
+from odahu_argo.server.page import page_routes
 from odahu_argo.server.source import Source
 from odahu_argo.server.toolchain_routes import toolchain_routes
 from odahu_argo.server.training_routes import training_routes
@@ -44,6 +45,7 @@ def build_app(source: Source, guard: Guard) -> FastAPI:
         description="ODAHU's API for trainings, on Argo Workflows.",
     )
     _add_api(app, source, guard)
+    app.include_router(page_routes(source.views, guard))
     app.include_router(_open_routes(measurements := Measurements()))
     answer_faults(app)
     _complete_document(app)

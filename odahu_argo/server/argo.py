@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from odahu_argo.page.on_argo import argo_views
 from odahu_argo.profile import Profile
 from odahu_argo.server.connections_on_argo import ConnectionsOnArgo
 from odahu_argo.server.source import Source
@@ -12,4 +13,9 @@ from odahu_argo.submit.cluster import Cluster
 
 def argo(cluster: Cluster, settings: Profile) -> Source:
     """The trainings, connections and toolchains of the cluster's namespace, planned by the site's settings."""
-    return Source(TrainingsOnArgo(cluster, settings), ConnectionsOnArgo(cluster), ToolchainsOnArgo(cluster))
+    return Source(
+        TrainingsOnArgo(cluster, settings),
+        ConnectionsOnArgo(cluster),
+        ToolchainsOnArgo(cluster),
+        argo_views(cluster, settings),
+    )

@@ -31,12 +31,17 @@ STATUS_CODES: tuple[tuple[type[OdahuArgoError], int], ...] = (
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
+def status_code(error: OdahuArgoError) -> int:
+    """What HTTP calls the error."""
+    return next(code for kind, code in STATUS_CODES if isinstance(error, kind))
+
+
 def answer_faults(app: FastAPI) -> None:
     """Let the application answer every error in that form."""
 
     @app.exception_handler(OdahuArgoError)
     async def ours(_: Request, error: OdahuArgoError) -> JSONResponse:
-        code = next(code for kind, code in STATUS_CODES if isinstance(error, kind))
+        code = status_code(error)
         headers = {401: {"WWW-Authenticate": "Bearer"}, 405: {"Allow": "GET"}}.get(code)
         return _message(code, "\n".join(map(_told, error.problems)), headers)
 

@@ -90,7 +90,7 @@ def serve(source: Source, guard: Guard, host: str, port: int, tell: Callable[[st
     app = build_app(source, guard)
     with closing(_listen(host, port)) as listening:
         shown = f"[{host}]" if ":" in host else host
-        tell(f"listening on http://{shown}:{listening.getsockname()[1]}/swagger/index.html")
+        tell(f"listening on http://{shown}:{listening.getsockname()[1]}/")
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=_GRACE
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from odahu_argo.errors import UserError
+from odahu_argo.page.model import Views
 
 Form = dict[str, Any]
 """A training, connection or toolchain in the form of ODAHU's API."""
@@ -78,8 +79,9 @@ class Toolchains(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """All that the API stands on."""
+    """All that the API stands on, and what the pages show."""
 
     trainings: Trainings
     connections: Connections
     toolchains: Toolchains
+    views: Views

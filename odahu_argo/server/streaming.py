@@ -13,14 +13,15 @@ _AHEAD = 256
 """Lines that are read before the client has taken them."""
 
 
-async def streamed(lines: Iterator[str]) -> AsyncIterator[bytes]:
+async def streamed(lines: Iterator[str], is_over: threading.Event | None = None) -> AsyncIterator[bytes]:
     """Each line as UTF-8 with its line break. A fault on the way is told in the last line: the status was sent long ago.
 
-    A silent log holds no thread of the server's pool, and does not keep the process from ending.
+    A silent log holds no thread of the server's pool, and does not keep the process from ending. `is_over` is set when the
+    client has gone.
     """
     loop = asyncio.get_running_loop()
     queue: asyncio.Queue[str | None] = asyncio.Queue(_AHEAD)
-    is_over = threading.Event()
+    is_over = is_over or threading.Event()
 
     def put(line: str | None) -> None:
         asyncio.run_coroutine_threadsafe(queue.put(line), loop).result()

@@ -11,6 +11,7 @@ from odahu_argo.errors import OdahuArgoError
 from odahu_argo.local.home import Home
 from odahu_argo.local.lock import make_home
 from odahu_argo.local.tracking import prepare_tracking
+from odahu_argo.page.on_this_machine import local_views
 from odahu_argo.profile import load
 from odahu_argo.server.manifest_folders import ConnectionsInFolders, ManifestFolders, ToolchainsInFolders
 from odahu_argo.server.source import Source
@@ -30,7 +31,7 @@ def this_machine(home: Home, folders: Sequence[Path], profile: Path | None) -> S
     settings = load(profile)
     threading.Thread(target=_prepare, args=(home,), daemon=True).start()
     trainings = TrainingsOnThisMachine(home, manifests, settings, profile)
-    return Source(trainings, ConnectionsInFolders(manifests), ToolchainsInFolders(manifests))
+    return Source(trainings, ConnectionsInFolders(manifests), ToolchainsInFolders(manifests), local_views(home))
 
 
 def _prepare(home: Home) -> None:

@@ -6,7 +6,7 @@ A workflow that refers to a WorkflowTemplate has them in its status, where Argo 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,10 +20,11 @@ _USUAL_RESOURCES = ("cpu", "memory", "ephemeral-storage")
 class Intent:
     """`ends_with_failure`: no task may go on after another's failure, so that one final failure is the whole's.
 
-    `deadline` is the limit on the whole workflow in seconds.
+    `after` tells for each task which ones it waits for; `deadline` is the limit on the whole workflow in seconds.
     """
 
     tasks: tuple[str, ...]
+    after: Mapping[str, tuple[str, ...]]
     templates: Mapping[str, Mapping[str, Any]]
     ends_with_failure: bool
     deadline: int | None
@@ -63,16 +64,40 @@ def read_intent(workflow: object) -> Intent:
     templates = {text(each.get("name")): each for each in written if isinstance(each, Mapping)}
     entry = mapping(templates.get(text(spec.get("entrypoint")) or text(stored.get("entrypoint"))))
     tasks = [mapping(task) for task in sequence(look(entry, "dag", "tasks"))]
-    steps = [mapping(step) for group in sequence(entry.get("steps")) for step in sequence(group)]
+    groups = [[mapping(step) for step in sequence(group)] for group in sequence(entry.get("steps"))]
+    after = _needs_of_tasks(tasks) if tasks else _needs_of_groups(groups)
     deadline = whole(spec.get("activeDeadlineSeconds"))
     return Intent(
-        tasks=tuple(dict.fromkeys(name for each in (tasks or steps) if (name := text(each.get("name"))))),
+        tasks=tuple(after),
+        after=after,
         templates=templates,
         ends_with_failure=bool(tasks)
         and truth(look(entry, "dag", "failFast")) is not False
         and all(map(_stops, tasks)),
         deadline=whole(stored.get("activeDeadlineSeconds")) if deadline is None else deadline,
     )
+
+
+def _needs_of_tasks(tasks: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
+    """A DAG's tasks in their order, each with those that its `dependencies` or `depends` name."""
+    names = {name for each in tasks if (name := text(each.get("name")))}
+    return {name: _needs(each, names - {name}) for each in tasks if (name := text(each.get("name")))}
+
+
+def _needs(task: Mapping[str, Any], names: set[str]) -> tuple[str, ...]:
+    named = [*map(text, sequence(task.get("dependencies"))), *re.findall(r"[\w-]+", text(task.get("depends")))]
+    return tuple(dict.fromkeys(name for name in named if name in names))
+
+
+def _needs_of_groups(groups: Sequence[Sequence[Mapping[str, Any]]]) -> dict[str, tuple[str, ...]]:
+    """The steps of a `steps` template: those of a group wait for those of the group before."""
+    found: dict[str, tuple[str, ...]] = {}
+    before: tuple[str, ...] = ()
+    for group in groups:
+        names = tuple(dict.fromkeys(name for each in group if (name := text(each.get("name")))))
+        found.update({name: before for name in names if name not in found})
+        before = names or before
+    return found
 
 
 def _stops(task: Mapping[str, Any]) -> bool:

@@ -33,7 +33,10 @@ class PodRun:
 
 @dataclass(frozen=True, slots=True)
 class StepStatus:
-    """One step of the training, with its pods in the order of their attempts. `progress` is between 0 and 1."""
+    """One step of the training, with its pods in the order of their attempts. `progress` is between 0 and 1.
+
+    `needs` are the steps of the same workflow that it waits for.
+    """
 
     name: str
     state: StepState = "waiting"
@@ -43,6 +46,7 @@ class StepStatus:
     finished: str = ""
     progress: float | None = None
     runs: tuple[PodRun, ...] = ()
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

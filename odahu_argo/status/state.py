@@ -99,6 +99,7 @@ def _step(seen: Seen, step: Step, has_ended: bool) -> StepStatus:
         finished=node.finished if node else "",
         progress=1.0 if state == "succeeded" else last.progress if last else None,
         runs=tuple(_pod_run(seen, step, attempt) for attempt in step.attempts),
+        needs=seen.intent.after.get(step.name, ()),
     )
 
 

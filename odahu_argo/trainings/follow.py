@@ -53,29 +53,37 @@ class _Shared:
 
 
 def follow(
-    cluster: Cluster, training_id: str, timeout: float | None = None, logs: bool = True, step: str | None = None
+    cluster: Cluster,
+    training_id: str,
+    timeout: float | None = None,
+    logs: bool = True,
+    step: str | None = None,
+    is_over: threading.Event | None = None,
 ) -> Iterator[Event]:
     """How the training stands now, then each change until its newest run has ended, or `timeout` seconds have passed.
 
     Lines come as they are printed; those of steps that had ended come first, in order. With `step` only those of one step.
+    Whoever follows in a thread sets `is_over` to end it early.
 
     Raises:
         NotFound: there is no such training, or it was deleted meanwhile.
         Denied: trainings or logs may not be read.
     """
     find_training(cluster, training_id)
-    shared = _Shared(cluster, SimpleQueue(), is_over=threading.Event(), has_ended=threading.Event())
+    shared = _Shared(cluster, SimpleQueue(), is_over=is_over or threading.Event(), has_ended=threading.Event())
     _begin(_watch, shared, training_id)
     until = None if timeout is None else monotonic() + timeout
     begun: set[str] = set()
     open_logs = 0
     try:
-        while not (shared.has_ended.is_set() and open_logs == 0):
+        while not (shared.is_over.is_set() or (shared.has_ended.is_set() and open_logs == 0)):
             try:
-                heard = shared.word.get(timeout=None if until is None else max(0.0, until - monotonic()))
+                heard = shared.word.get(timeout=_ASK_AGAIN if until is None else _at_most(until))
             except Empty:
-                yield TimeIsUp()
-                return
+                if until is not None and monotonic() >= until:
+                    yield TimeIsUp()
+                    return
+                continue
             match heard:
                 case _Failed(error):
                     raise error
@@ -98,6 +106,11 @@ def follow(
                     yield heard
     finally:
         shared.is_over.set()
+
+
+def _at_most(until: float) -> float:
+    """Seconds to wait before looking again whether it is over."""
+    return min(_ASK_AGAIN, max(0.0, until - monotonic()))
 
 
 def _begin(work: object, *arguments: object) -> None:

@@ -137,7 +137,7 @@ def test_the_table_of_routes_is_the_openapi_document() -> None:
     from odahu_argo.server.source import Source
 
     nothing: Any = None
-    document = build_app(Source(nothing, nothing, nothing), Guard()).openapi()
+    document = build_app(Source(nothing, nothing, nothing, nothing), Guard()).openapi()
     known = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}
     page = (DOCS / "server.md").read_text(encoding="utf-8")
     told = set(

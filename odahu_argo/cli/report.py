@@ -1,0 +1,79 @@
+"""`odahu-argo report`: a training's page as one file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from odahu_argo.cli import render
+from odahu_argo.cli.options import KubeContext, Namespace, ProfileFile, cluster
+
+if TYPE_CHECKING:
+    from odahu_argo.page.model import Views
+
+PATIENCE = 30.0
+"""Seconds for MLflow."""
+
+
+def report_command(
+    training_id: Annotated[str, typer.Option("--id", "--train-id", help="The training.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")],
+    local: Annotated[bool, typer.Option("--local", help="Tell of a training of this machine.")] = False,
+    profile: ProfileFile = None,
+    namespace: Namespace = None,
+    context: KubeContext = None,
+) -> None:
+    """Write what there is to see of a training into one HTML file, which needs nothing from elsewhere.
+
+    It is the page that `odahu-argo server` shows: steps, times, parameters, metrics, logs, artifacts and the workflow.
+
+    Example: odahu-argo report --id wine -n ml -o wine.html
+    """
+    from odahu_argo.errors import UserError
+    from odahu_argo.page.render import report
+
+    if local and (namespace or context):
+        raise UserError(
+            "--local takes no --namespace and --context", hint="trainings of this machine are in no cluster"
+        )
+    if local:
+        from odahu_argo.cli.local_run import require_packages
+        from odahu_argo.local.home import Home
+        from odahu_argo.page.on_this_machine import local_views
+
+        require_packages()
+        views: Views = local_views(Home.from_environment(), PATIENCE)
+    else:
+        from odahu_argo.page.on_argo import argo_views
+
+        views = argo_views(*cluster(profile, namespace, context), PATIENCE)
+    view = views.training(training_id)
+    _write(output, report(view, views.place))
+    render.note(f"{output}: training {training_id} is {view.summary.state}")
+
+
+def _write(file: Path, content: bytes) -> None:
+    """All of it or nothing.
+
+    Raises:
+        UserError: it cannot be written there.
+    """
+    import os
+    import tempfile
+
+    from odahu_argo.errors import UserError
+
+    try:
+        handle, partial = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(content)
+            Path(partial).chmod(0o644)
+            Path(partial).replace(file)
+        except BaseException:
+            Path(partial).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise UserError(f"{file} cannot be written: {error.strerror}", hint="name another file by -o") from error

@@ -1,0 +1,105 @@
+"""The page of a real training on this machine while it runs, in a real browser."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.servers.api import serving
+from tests.servers.browser import Visit, browser, visit
+from tests.servers.git import git
+
+__all__ = ["browser", "visit"]
+
+MLPROJECT = """\
+name: slow
+entry_points:
+  main: {parameters: {go: string, rate: float}, command: "python train.py {go} {rate}"}
+"""
+TRAIN = """\
+import sys, time
+from pathlib import Path
+import mlflow
+
+go, rate = Path(sys.argv[1]), float(sys.argv[2])
+with mlflow.start_run():
+    for epoch in range(1, 9):
+        mlflow.log_metric("loss", 1 / epoch, step=epoch)
+        print(f"epoch {epoch} of 8 <b>bold</b>", flush=True)
+        while epoch == 2 and not go.exists():
+            time.sleep(0.05)
+"""
+
+
+@pytest.fixture
+def manifests(tmp_path: Path) -> Path:
+    repository = tmp_path / "repository"
+    repository.mkdir()
+    (repository / "MLproject").write_text(MLPROJECT)
+    (repository / "train.py").write_text(TRAIN)
+    git(repository, "init", "--quiet", "--initial-branch=main")
+    git(repository, "add", "--all")
+    git(repository, "commit", "--quiet", "--message", "the project")
+    training = {
+        "model": {"name": "slow", "version": "1.0"},
+        "toolchain": "mlflow-project",
+        "vcsName": "code",
+        "hyperParameters": {"go": str(tmp_path / "go"), "rate": "0.5"},
+    }
+    code = {"type": "git", "uri": repository.as_uri(), "reference": "main"}
+    file = tmp_path / "manifests.yaml"
+    file.write_text(
+        yaml.safe_dump_all(
+            [
+                {"kind": "ModelTraining", "id": "slow", "spec": training},
+                {"kind": "Connection", "id": "code", "spec": code},
+            ]
+        )
+    )
+    return file
+
+
+def test_state_steps_curves_and_log_follow_without_a_reload(
+    manifests: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, visit: Callable[..., Visit]
+) -> None:
+    home = str(tmp_path / "home")
+    monkeypatch.setenv("ODAHU_ARGO_HOME", home)
+    command = [sys.executable, "-m", "odahu_argo", "local", "train", "run", "-f", str(manifests)]
+    command += ["--output-dir", str(tmp_path / "models")]
+    with serving("--local", ODAHU_ARGO_HOME=home) as address:
+        listed = visit(address)
+        assert "No trainings yet" in listed.text()
+        training = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            listed.wait_for("tbody .pill", "running")
+            listed.page.get_by_role("link", name="slow").click()
+            seen = listed
+            seen.page.evaluate("window.isSame = true")
+            seen.wait_for("#log", "epoch 2 of 8 <b>bold</b>")
+            assert seen.text("#headline .pill") == "running"
+            assert "step train is running" in seen.text("#headline")
+            assert "epoch 3" not in seen.text("#log")
+            (tmp_path / "go").touch()
+            seen.wait_for("#headline .pill", "succeeded")
+            seen.wait_for("#log", "epoch 8 of 8")
+            seen.wait_for("#parameters", "rate")
+            seen.wait_for("#metrics", "0.125")
+        finally:
+            (tmp_path / "go").touch()
+            training.wait(timeout=60)
+        assert seen.page.evaluate("window.isSame") is True
+        assert seen.page.title() == "slow is succeeded · odahu-argo"
+        assert seen.page.locator(".dag-across .state-succeeded").count() == 3
+        assert seen.page.locator(".dag-across .edge").count() == 2
+        assert seen.page.locator("#steps .bar rect.state-succeeded").count() == 3
+        assert "from 1 to 0.125" in seen.page.locator("#metrics svg[role=img]").get_attribute("aria-label")
+        [archive] = (tmp_path / "models").iterdir()
+        assert archive.name in seen.text("#artifacts")
+        seen.page.get_by_text("lines of YAML").click()
+        assert "kind: Workflow" in seen.text(".code")
+        assert seen.hosts - {""} == {address.removeprefix("http://")}

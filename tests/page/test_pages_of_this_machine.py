@@ -1,0 +1,253 @@
+"""The pages upon a store of trainings, in a real browser and without one."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import requests
+
+from odahu_argo.local.home import Home
+from odahu_argo.local.records import StepRecord, Training
+from odahu_argo.local.store import Store
+from tests.commands import odahu_argo
+from tests.conftest import EXAMPLES
+from tests.servers.api import serving
+from tests.servers.browser import Visit, browser, visit
+
+__all__ = ["browser", "visit"]
+
+TOKEN = "0123456789abcdef0123"
+HOSTILE = "<script>window.hacked = 1</script><img src=x onerror='window.hacked=1'>\"'&amp;\x1b[31mred\x1b[0m\x00"
+SHOWN = "<script>window.hacked = 1</script><img src=x onerror='window.hacked=1'>\"'&amp;red?"
+TIMES = tuple(f"2026-01-01T00:0{minute}:00.000+00:00" for minute in range(6))
+STEPS = (
+    StepRecord("checkout", "succeeded", 0, "", TIMES[0], TIMES[1]),
+    StepRecord("download-flower-images", "succeeded", 0, "", TIMES[1], TIMES[3]),
+    StepRecord("download-pretrained", "succeeded", 0, "", TIMES[1], TIMES[2]),
+    StepRecord("train", "failed", 2, "the file labels.csv is missing", TIMES[3], TIMES[4]),
+    StepRecord("package", "skipped"),
+)
+FLOWERS = Training(
+    "flowers",
+    "flowers",
+    "2.1",
+    "mlflow",
+    "failed",
+    TIMES[0],
+    TIMES[4],
+    "d",
+    "file:///models",
+    "train: no labels",
+    2,
+    spec='{"hyperParameters": {"epochs": "20"}}',
+    steps=STEPS,
+)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    home = Home(tmp_path_factory.mktemp("home"))
+    store = Store(home.trainings)
+    store.replace(FLOWERS)
+    keep(home, "flowers", (EXAMPLES / "02-gpu-two-connections/golden/workflow.yaml").read_text(), "epoch 1\nepoch 2\n")
+    done = tuple(replace(step, state="succeeded", message="") for step in STEPS)
+    store.replace(replace(FLOWERS, id="wine", state="succeeded", reason="", created=TIMES[5], steps=done))
+    hostile = replace(STEPS[3], message=f"first {HOSTILE}\nsecond", state="failed")
+    store.replace(
+        replace(
+            FLOWERS, id="hostile", model_name=HOSTILE, model_version=HOSTILE, toolchain=HOSTILE, reason=HOSTILE,
+            artifact_name=HOSTILE, commit_id="x" * 5000,
+            spec='{"hyperParameters": {"<b>": "\\ud800</dd>"}}', steps=(*STEPS[:3], hostile, replace(STEPS[4], name=SHOWN)),
+        )
+    )  # fmt: skip
+    keep(home, "hostile", f"# {SHOWN}\n", f"{HOSTILE}\n{'long ' * 200_000}end\n\xff\n")
+    return home
+
+
+def keep(home: Home, training: str, workflow: str, log: str) -> None:
+    folder = home.run(training)
+    folder.logs.mkdir(parents=True)
+    folder.workflow.write_text(workflow, encoding="utf-8")
+    folder.log("train").write_bytes(log.encode("latin-1"))
+
+
+@pytest.fixture(scope="module")
+def site(home: Home) -> Iterator[str]:
+    with serving("--local", ODAHU_ARGO_HOME=str(home.root)) as address:
+        yield address
+
+
+def test_the_list_shows_state_reason_model_and_age_and_can_be_narrowed(site: str, visit: Callable[..., Visit]) -> None:
+    seen = visit(site)
+    rows = seen.page.locator("tbody tr")
+    assert "wine" in rows.nth(0).inner_text()
+    flowers = rows.filter(has_text="train: no labels").inner_text()
+    assert re.search(r"failed\s+flowers\s+flowers\s+2\.1\s+train: no labels\s+\d+ (d|h) ago", flowers), flowers
+    seen.page.get_by_role("link", name="succeeded 1").click()
+    assert seen.page.locator("tbody tr").count() == 1
+    assert seen.text(".chips [aria-current]").split() == ["succeeded", "1"]
+
+
+def test_a_failed_training_says_why_what_helps_and_how_long_each_step_took(
+    site: str, visit: Callable[..., Visit]
+) -> None:
+    seen = visit(f"{site}/trainings/flowers")
+    assert "train: no labels" in seen.text(".callout")
+    assert "What helps: see" in seen.text(".callout") and "--resume begins again with train" in seen.text(".callout")
+    assert "the file labels.csv is missing" in seen.text("#steps")
+    bars = seen.page.locator("#steps .bar rect").evaluate_all(
+        "all => all.map(each => [each.getAttribute('x'), each.getAttribute('width')])"
+    )
+    assert bars == [["0.00%", "25.00%"], ["25.00%", "50.00%"], ["25.00%", "25.00%"], ["75.00%", "25.00%"]]
+    assert seen.page.locator(".dag-across .edge").count() == 5
+    assert seen.text("#log").split("\n") == ["train", "epoch 1", "train", "epoch 2"]
+    assert seen.text("#parameters dl").split() == ["epochs", "20"]
+    assert "There is no MLflow run yet" in seen.text("#metrics")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["/", "/trainings/flowers", "/trainings/hostile", "/?state=nothing"])
+def test_nothing_is_wider_than_a_phone(site: str, visit: Callable[..., Visit], path: str, scheme: str) -> None:
+    seen = visit(site + path, width=360, color_scheme=scheme)
+    assert seen.overflow() == 0
+    if path == "/trainings/flowers":
+        assert seen.page.locator(".dag-down").is_visible() and not seen.page.locator(".dag-across").is_visible()
+        assert seen.page.locator(".dag-down .edge").count() == 5
+
+
+def test_every_link_and_region_is_reached_by_the_keyboard_and_seen(site: str, visit: Callable[..., Visit]) -> None:
+    seen = visit(f"{site}/trainings/flowers")
+    seen.page.keyboard.press("Tab")
+    assert seen.text(":focus") == "Skip to content"
+    assert seen.page.locator(":focus").bounding_box()["y"] >= 0
+    reached, at = [], "document.activeElement"
+    for _ in range(12):
+        seen.page.keyboard.press("Tab")
+        if seen.page.evaluate(f"{at} === document.body"):
+            break
+        reached.append(seen.page.evaluate(f"{at}.getAttribute('aria-label') || {at}.innerText || {at}.id"))
+        assert seen.page.evaluate(f"getComputedStyle({at}).outlineStyle") != "none", reached[-1]
+    wanted = ["odahu-argo", "Trainings", "The steps as a picture", "follow", "Whole log as text"]
+    assert [each for each in reached if each in wanted] == wanted
+    assert any("lines of YAML" in each for each in reached)
+
+
+def test_what_others_have_written_is_shown_as_text(site: str, visit: Callable[..., Visit]) -> None:
+    for path in ("/", "/trainings/hostile"):
+        seen = visit(site + path)
+        seen.page.wait_for_timeout(300)
+        assert seen.page.evaluate("window.hacked") is None
+        assert SHOWN in seen.text()
+        assert seen.page.locator("main img, main script, main b b").count() == 0
+    log = seen.page.locator("#log .text").all_inner_texts()
+    assert log[0] == SHOWN
+    assert log[1].endswith("… (998,003 more characters)") and len(log[1]) < 2100
+    assert log[2] == "�"
+    assert "?</dd>" in seen.text("#parameters")
+    assert len(requests.get(f"{site}/trainings/hostile").content) < 200_000
+    whole = requests.get(f"{site}/trainings/hostile/log")
+    assert len(whole.content) > 1_000_000 and whole.headers["x-content-type-options"] == "nosniff"
+
+
+def test_without_javascript_everything_is_there(site: str, visit: Callable[..., Visit]) -> None:
+    seen = visit(site, java_script_enabled=False)
+    seen.page.get_by_role("link", name="flowers", exact=True).click()
+    assert "epoch 2" in seen.text("#log") and seen.page.locator(".dag-across").is_visible()
+    assert not seen.page.locator("#follow").is_visible()
+    seen.page.get_by_role("link", name="Whole log as text").click()
+    assert "train | epoch 2" in seen.text()
+
+
+def test_who_is_out_of_reach_is_told_and_found_again(home: Home, visit: Callable[..., Visit]) -> None:
+    with serving("--local", ODAHU_ARGO_HOME=str(home.root)) as address:
+        seen = visit(address)
+        seen.wait_for("#live-state", "Live")
+        seen.page.evaluate("main.dataset.every = 0.2")
+        seen.page.route("**/page/trainings*", lambda route: route.fulfill(status=503, body=""))
+        seen.wait_for("#live-state", "Out of reach since")
+        seen.page.unroute("**/page/trainings*")
+        seen.wait_for("#live-state", "Live")
+        seen.complaints.clear()
+
+
+def test_a_training_that_is_not_there_is_told_as_a_page(site: str) -> None:
+    for path in ("cider", "..%2f", "%00", "x" * 300):
+        answer = requests.get(f"{site}/trainings/{path}")
+        assert (answer.status_code, answer.headers["content-type"][:9]) in ((404, "text/html"), (404, "applicati")), (
+            path
+        )
+    assert "no training &#39;cider&#39;" in requests.get(f"{site}/trainings/cider").text
+
+
+def test_no_page_may_run_or_fetch_anything_but_ours(site: str) -> None:
+    for path in ("/", "/trainings/flowers", "/trainings/cider"):
+        policy = requests.get(site + path).headers["content-security-policy"]
+        assert "default-src 'none'" in policy and "unsafe" not in policy and "frame-ancestors 'none'" in policy
+    assert requests.get(site, headers={"Host": "evil.example.org"}).status_code == 400
+
+
+def test_with_a_token_one_signs_in_and_out(home: Home, tmp_path: Path, visit: Callable[..., Visit]) -> None:
+    file = tmp_path / "token"
+    file.write_text(TOKEN)
+    with serving("--local", "--token-file", file, ODAHU_ARGO_HOME=str(home.root)) as address:
+        for path in ("/", "/trainings/flowers", "/page/trainings", "/page/trainings/flowers", "/trainings/flowers/log"):
+            asked = requests.get(address + path)
+            assert (asked.status_code, "no labels" in asked.text, "epoch" in asked.text) == (401, False, False), path
+        seen = visit(f"{address}/trainings/flowers")
+        seen.page.get_by_label("Token").fill("a wrong one")
+        seen.page.keyboard.press("Enter")
+        assert "This token is not accepted" in seen.text("[role=alert]")
+        seen.page.get_by_label("Token").fill(TOKEN)
+        seen.page.keyboard.press("Enter")
+        seen.wait_for("h1", "flowers")
+        [cookie] = seen.page.context.cookies()
+        assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
+        cookies = {cookie["name"]: cookie["value"]}
+        assert requests.get(f"{address}/api/v1/model/training", cookies=cookies).status_code == 401
+        assert (
+            requests.get(f"{address}/trainings/flowers/log", cookies=cookies).text
+            == "train | epoch 1\ntrain | epoch 2\n"
+        )
+        seen.page.get_by_role("button", name="Sign out").click()
+        assert seen.page.get_by_label("Token").is_visible()
+        seen.complaints.clear()
+        form = {"token": TOKEN, "path": "//evil.example.org"}
+        here = requests.post(f"{address}/sign-in", form, allow_redirects=False)
+        assert (here.status_code, here.headers["location"]) == (303, "/")
+        from_elsewhere = requests.post(f"{address}/sign-in", form, headers={"Origin": "https://evil.example.org"})
+        assert from_elsewhere.status_code == 401
+
+
+def test_a_report_is_one_file_that_needs_nothing_else(home: Home, tmp_path: Path, visit: Callable[..., Visit]) -> None:
+    file = tmp_path / "report.html"
+    ran = odahu_argo("report", "--local", "--id", "flowers", "-o", file, env=surroundings(home))
+    assert ran.code == 0, ran.err
+    assert ran.err == f"{file}: training flowers is failed\n"
+    seen = visit(file.as_uri(), width=360)
+    assert seen.overflow() == 0
+    assert {address for address in seen.asked if not address.startswith("data:")} == {file.as_uri()}
+    assert seen.page.locator("script, link[rel=stylesheet], form").count() == 0
+    assert "train: no labels" in seen.text(".callout") and "epoch 2" in seen.text("#log")
+    assert seen.page.locator(".card").first.evaluate("each => getComputedStyle(each).borderRadius") == "12px"
+    seen.page.get_by_text("lines of YAML").click()
+    assert "kind: Workflow" in seen.text(".code")
+
+
+def test_a_report_that_cannot_be_made_leaves_no_file(home: Home, tmp_path: Path) -> None:
+    for arguments, told in (
+        (("--id", "cider", "-o", tmp_path / "a.html"), "no training 'cider'"),
+        (("--id", "flowers", "-o", tmp_path / "nowhere" / "a.html"), "cannot be written"),
+        (("--id", "flowers", "-o", tmp_path / "a.html", "-n", "ml"), "--local takes no"),
+    ):
+        ran = odahu_argo("report", "--local", *arguments, env=surroundings(home))
+        assert (ran.code, told in ran.err) == (2, True), ran.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def surroundings(home: Home) -> dict[str, str]:
+    return {**os.environ, "ODAHU_ARGO_HOME": str(home.root)}
