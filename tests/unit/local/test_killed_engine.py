@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from multiprocessing import forkserver, get_context
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,6 @@ class Engines:
     def start(self, dies_after: int | None = None) -> BaseProcess:
         resume = self.left is not None and self.left.state != "succeeded"
         context = get_context("forkserver")
-        context.set_forkserver_preload([__name__])
         environment = {name: os.environ[name] for name in ("TMPDIR", "FAKE_TRACE", "PYTHONPATH")}
         process = context.Process(
             target=engine, args=(self.manifest, self.bench.home.root, resume, environment, dies_after)
@@ -112,6 +111,13 @@ class Engines:
         assert (self.left.state, self.results()) == ("succeeded", RESULTS)
         assert {step.state for step in self.left.steps} == {"succeeded"}
         assert list((self.bench.folder / "tmp").glob("odahu*")) == []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _ready_to_fork() -> None:
+    """The server that engines are forked from starts before a test has a folder, whose name is too long for its socket."""
+    get_context("forkserver").set_forkserver_preload([__name__])
+    forkserver.ensure_running()
 
 
 @pytest.fixture
