@@ -78,7 +78,7 @@ def test_a_training_that_lacked_its_data_is_resumed_to_a_zip_in_a_folder(desk: D
     run = ("local", "train", "run", "-f", desk.manifests(), "--output-dir", desk.folder / "models", "-o", "json")
     failed = odahu_argo(*run)
     assert failed.code == 4, failed.err
-    assert "error: training 'wine' failed in download-wine-data: " in failed.err
+    assert "training 'wine' failed in download-wine-data: " in failed.err
 
     desk.bucket.put_all({"data/data.csv": b"acid,sugar,quality\n1.5,2,5\n2.5,3,6\n0.5,1,7\n"})
     ended = odahu_argo(*run, "--resume")

@@ -169,7 +169,8 @@ def test_a_training_is_shown_in_odahus_form(bench: Bench) -> None:
     bench.run()
     _, out, _ = ended(bench.command("get", "--id", "wine", "-o", "json"))
     shown = json.loads(out)
-    assert shown["spec"] == {"model": {"name": "wine", "version": "1.0"}, "toolchain": "mlflow"}
+    assert shown["spec"]["model"]["name"] == "wine"
+    assert shown["spec"]["data"] == [{"connName": "a", "localPath": "data/"}, {"connName": "b", "localPath": "data/"}]
     assert shown["status"]["artifacts"] == [
         {"runId": "the-run-id", "artifactName": "the-artifact-name", "commitID": "the-commit-id"}
     ]

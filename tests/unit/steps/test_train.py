@@ -56,8 +56,12 @@ def test_python_in_the_project_is_the_python_of_the_step(trained: Trained) -> No
 
 def test_the_log_ends_with_the_metrics_and_the_run(trained: Trained) -> None:
     run_id = trained.run.info.run_id
-    ending = [line for line in trained.log.splitlines() if line.startswith("train: ")][-2:]
-    assert ending == ["train: metrics: mean=6", f"train: done: run {run_id} has logged model 'model'"]
+    ending = [line for line in trained.log.splitlines() if line.startswith("train: ")][-3:]
+    assert ending == [
+        "train: metrics: mean=6",
+        "train: samples: head_input.pkl, head_output.pkl",
+        f"train: done: run {run_id} has logged model 'model'",
+    ]
 
 
 def test_nothing_is_left_in_the_process_that_ran_the_step(project: Workplace, tracking: Tracking) -> None:
