@@ -14,7 +14,8 @@ from odahu_argo.manifest.models import ObjectStorage
 from odahu_argo.manifest.resolve import BUILT_IN_TOOLCHAINS, ResolvedTraining, look_up
 from odahu_argo.plan import checks, resources
 from odahu_argo.plan.model import ConnectionUse, Plan, Retry, Schedule, Step
-from odahu_argo.profile import UNLIMITED, Profile
+from odahu_argo.profile import Profile
+from odahu_argo.profile_values import UNLIMITED
 from odahu_argo.uri import without_credentials
 from odahu_argo.validation import further
 
