@@ -133,9 +133,11 @@ def test_a_training_outlives_its_server_is_run_anew_and_is_stopped_when_deleted(
     command = [sys.executable, "-m", "odahu_argo", "server", "--local", "--port", "0", "-d", str(machine.manifests)]
     server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=home(machine))
     assert server.stderr is not None
-    machine.address = server.stderr.readline().split()[-1].removesuffix("/swagger/index.html")
+    machine.address = server.stderr.readline().split()[-1].removesuffix("/")
     spec = {"entrypoint": "sleep", "hyperParameters": {"pid": str(folder / "first")}}
-    first = machine.create("sleeper", **spec).json()
+    created = machine.create("sleeper", **spec)
+    assert created.status_code == 201, created.text
+    first = created.json()
     program = machine.started("first")
     server.send_signal(signal.SIGINT)
     server.communicate(timeout=30)
