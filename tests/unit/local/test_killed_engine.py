@@ -81,7 +81,11 @@ class Engines:
         if self.left is not None and self.left.state == "succeeded":
             done = set()
         assert done.isdisjoint(self.bench.began()[began_before:])
+        until = time.monotonic() + 20
         self.left = next(iter(read_trainings(self.bench.home)), None)
+        while self.left is not None and self.left.state == "running" and time.monotonic() < until:
+            time.sleep(0.1)  # a step that was being started holds the engine's lock until it has begun
+            self.left = next(iter(read_trainings(self.bench.home)), None)
         if self.bench.home.trainings.exists():
             with closing(sqlite3.connect(self.bench.home.trainings)) as db:
                 assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
