@@ -24,8 +24,9 @@ from odahu_argo.submit.cluster import (
     Object,
 )
 from odahu_argo.submit.send import Sent, check, send
+from odahu_argo.trainings import observe
 from odahu_argo.trainings.model import Attempt, Training
-from odahu_argo.trainings.read import find_training
+from odahu_argo.trainings.read import find_training, now
 
 STOP = {"spec": {"shutdown": "Stop"}}
 """https://argo-workflows.readthedocs.io/en/latest/fields/#workflowspec"""
@@ -124,14 +125,34 @@ def delete(cluster: Cluster, training_id: str) -> None:
         NotFound: there is no training of this id.
         ServiceFault: the API cannot be reached.
     """
-    training = find_training(cluster, training_id)
-    for attempt in training.attempts:
+    attempts = _attempts_to_delete(cluster, training_id)
+    for attempt in attempts:
         with suppress(NotFound):
             cluster.patch(WORKFLOW, attempt.workflow, GIVEN_UP)
+    _forget(cluster, training_id)
+    for attempt in attempts:
+        with suppress(NotFound):
             cluster.delete(WORKFLOW, attempt.workflow)
+    _forget(cluster, training_id)
+    give_up_workspaces(cluster, attempts)
+
+
+def _attempts_to_delete(cluster: Cluster, training_id: str) -> Sequence[Attempt]:
+    """All runs of a training; where a deletion was broken off, the workflows that it has left."""
+    try:
+        return find_training(cluster, training_id).attempts
+    except NotFound:
+        left = cluster.list(WORKFLOW, {naming.TRAINING_ID_LABEL: training_id}).items
+        if not left:
+            raise
+        return observe.attempts(left, (), now())
+
+
+def _forget(cluster: Cluster, training_id: str) -> None:
+    """Delete the record: before the workflows, so that whoever sees them go finds nothing remembered, and after them, for
+    whoever has read them before."""
     with suppress(NotFound):
         cluster.delete(CONFIG_MAP, naming.record_name(training_id))
-    give_up_workspaces(cluster, training.attempts)
 
 
 def give_up_workspaces(cluster: Cluster, attempts: Sequence[Attempt]) -> None:

@@ -46,7 +46,8 @@ def find(cluster: Cluster, training_id: str) -> Training | None:
 
 
 def remember(cluster: Cluster, training: Training) -> None:
-    """Write what is newer in `training` into its record; nothing where the record says as much already.
+    """Write what is newer in `training` into its record; nothing where the record says as much already, or where the
+    training is deleted meanwhile.
 
     Raises:
         Conflict: others have changed the record again and again.
@@ -68,7 +69,9 @@ def remember(cluster: Cluster, training: Training) -> None:
             else:
                 cluster.replace(CONFIG_MAP, config_map(name, merged, current["metadata"]))
             return
-        except (AlreadyExists, Conflict, NotFound):
+        except NotFound:
+            return
+        except (AlreadyExists, Conflict):
             continue
     raise Conflict(f"the record of training {training.id!r} is being changed by others all the time")
 

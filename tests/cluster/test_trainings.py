@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,13 @@ import pytest
 import yaml
 from kubernetes import client, utils
 
+from odahu_argo import naming
+from odahu_argo.submit.cluster import Kind, Object
+from odahu_argo.submit.kube import KubeCluster, connect
+from odahu_argo.submit.kubeconfig import find_access
+from odahu_argo.trainings import change, record
+from odahu_argo.trainings.model import Training
+from odahu_argo.trainings.read import find_training
 from tests.commands import Ran, Running, odahu_argo
 from tests.manifests import training, write
 from tests.servers.controller import offload, play
@@ -195,6 +202,34 @@ def test_a_training_that_is_deleted_stays_deleted_with_the_recorder_at_work(site
     assert site.run("train", "delete", "--id", "wine", "--ignore-not-found").code == 0
     assert site.create().code == 0
     assert site.workflows() == ["wine-1"]
+
+
+def test_a_deletion_that_was_broken_off_is_finished_by_the_next(site: Site) -> None:
+    assert site.create().code == 0
+    assert site.get()["id"] == "wine"
+    marked = {"metadata": {"annotations": {naming.DELETED_ANNOTATION: "true"}}}
+    client.CustomObjectsApi(site.api).patch_namespaced_custom_object(
+        *GROUP, site.namespace, "workflows", "wine-1", marked
+    )
+    client.CoreV1Api(site.api).delete_namespaced_config_map(naming.record_name("wine"), site.namespace)
+    assert site.run("train", "get", "--id", "wine").code == 2
+    deleted = site.run("train", "delete", "--id", "wine")
+    assert (deleted.code, site.workflows()) == (0, [])
+
+
+def test_who_read_a_training_before_it_was_deleted_does_not_remember_it(site: Site) -> None:
+    assert site.create().code == 0
+    cluster = connect(site.namespace)
+    before = find_training(cluster, "wine")
+
+    class DeletedMeanwhile(KubeCluster):
+        def replace(self, kind: Kind, body: Object) -> Object:
+            change.delete(cluster, "wine")
+            return super().replace(kind, body)
+
+    ended = replace(before.newest, status=replace(before.newest.status, state="failed"))
+    record.remember(DeletedMeanwhile(find_access(), site.namespace), Training("wine", (ended,)))
+    assert record.find(cluster, "wine") is None
 
 
 def test_a_workflow_that_vanished_while_it_ran_is_unknown(site: Site) -> None:
