@@ -75,7 +75,7 @@ constraints: install ## resolve all dependencies anew and pin them
 
 IMAGE ?= odahu-argo-runner:$(VERSION)
 TRAINING_IMAGE ?= odahu-argo-training:$(VERSION)
-BASE ?= python:3.12-slim-bookworm
+BASE ?= python:3.12.15-slim-bookworm@sha256:54c85f3c47607a77f32adec749d3c81d1348bf25833671f512b26a9b6d778cb3
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
 
 define build
