@@ -113,38 +113,14 @@ def training_ids(manifests: Manifests) -> list[str]:
 
 
 def _logs(connected: Cluster, training_id: str, step: str | None, follow: bool, log_connection: str | None) -> None:
-    from odahu_argo.trainings.follow import follow as follow_training
-    from odahu_argo.trainings.logs import Line, Missing, read_logs, require_step
+    from odahu_argo.trainings.follow import read_or_follow
     from odahu_argo.trainings.read import find_training
-    from odahu_argo.trainings.watching import Changed, InSight, OutOfSight
 
-    training = find_training(connected, training_id)
-    require_step(training, step)
-    goes_on = follow and not training.status.has_ended and not training.newest.is_gone
-    events = (
-        follow_training(connected, training_id, step=step)
-        if goes_on
-        else read_logs(connected, training, step, log_connection)
-    )
-    said = ""
-    if not goes_on and not any(each.runs for each in training.steps):
-        render.note(f"training {training_id} is {training.status.state}; none of its steps has begun")
-    for event in events:
-        if isinstance(event, Changed):
-            status = event.training.status
-            held_up = f"{status.state}: {status.message or status.reason}" if status.state == "scheduling" else ""
-            if held_up and held_up != said:
-                render.note(f"training {training_id} is {held_up}")
-            said = held_up
-        elif isinstance(event, Line):
-            if not render.out(event.text if step else f"{event.step} | {event.text}"):
-                return
-        elif isinstance(event, OutOfSight):
-            render.note(f"out of sight: {event.why}")
-        elif isinstance(event, InSight):
-            render.note("in sight again")
-        elif isinstance(event, Missing):
-            render.note(f"note: the log of {event.step}, attempt {event.attempt}, is missing: {event.why}")
+    for line in read_or_follow(connected, find_training(connected, training_id), follow, step, log_connection):
+        if isinstance(line, str):
+            render.note(line)
+        elif not render.out(line.text if step else f"{line.step} | {line.text}"):
+            return
 
 
 def _watch(connected: Cluster, training_id: str | None, is_wide: bool) -> None:

@@ -23,11 +23,9 @@ from odahu_argo.submit.cluster import WORKFLOW, Cluster
 from odahu_argo.tracking.asking import PATIENCE, Asking, NoRun
 from odahu_argo.tracking.model import Run
 from odahu_argo.tracking.rest import Server
-from odahu_argo.trainings.follow import follow as follow_training
-from odahu_argo.trainings.logs import Line, Missing, read_logs
+from odahu_argo.trainings.follow import read_or_follow
 from odahu_argo.trainings.model import Training
 from odahu_argo.trainings.read import find_training, list_trainings
-from odahu_argo.trainings.watching import OutOfSight
 
 _COMPILED = ("apiVersion", "kind", "metadata", "spec")
 _NAMED = ("name", "namespace", "labels", "annotations")
@@ -103,23 +101,12 @@ class ArgoViews:
 
     def log(self, training_id: str, follow: bool, is_over: Event) -> Iterator[LogLine | str]:
         """Its lines from the first on."""
-        training = find_training(self.cluster, training_id)
-        return self._lines(training, follow and not training.status.has_ended and not training.newest.is_gone, is_over)
+        return self._lines(find_training(self.cluster, training_id), follow, is_over)
 
     def _lines(self, training: Training, follow: bool, is_over: Event) -> Iterator[LogLine | str]:
-        events = (
-            follow_training(self.cluster, training.id, is_over=is_over)
-            if follow
-            else read_logs(self.cluster, training, log_connection=self.settings.argo.log_connection)
-        )
-        for event in events:
-            match event:
-                case Line(step, text):
-                    yield LogLine(step, text)
-                case Missing(step, attempt, why):
-                    yield f"the log of {step}, attempt {attempt}, is missing: {why}"
-                case OutOfSight(why):
-                    yield f"out of sight: {why}"
+        archive = self.settings.argo.log_connection
+        lines = read_or_follow(self.cluster, training, follow, log_connection=archive, is_over=is_over)
+        return (line if isinstance(line, str) else LogLine(line.step, line.text) for line in lines)
 
     def _workflow(self, training: Training) -> tuple[str, str]:
         """The workflow as it was sent, or why it cannot be shown."""

@@ -13,13 +13,10 @@ from odahu_argo.server.source import Form
 from odahu_argo.submit.cluster import Cluster
 from odahu_argo.submit.preflight import check
 from odahu_argo.trainings import change
-from odahu_argo.trainings.follow import follow as follow_training
-from odahu_argo.trainings.logs import Line, Missing, read_logs
-from odahu_argo.trainings.model import Training
+from odahu_argo.trainings.follow import read_or_follow
 from odahu_argo.trainings.odahu_form import odahu_form
 from odahu_argo.trainings.planning import plan_on
 from odahu_argo.trainings.read import find_training, list_trainings
-from odahu_argo.trainings.watching import OutOfSight
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +51,10 @@ class TrainingsOnArgo:
         change.delete(self.cluster, training_id)
 
     def log(self, training_id: str, follow: bool) -> Iterator[str]:
-        """Its lines, each after the name of its step."""
+        """Its lines, each after the name of its step; what is said of the log itself has no step before it."""
         training = find_training(self.cluster, training_id)
-        return self._lines(training, follow and not training.status.has_ended and not training.newest.is_gone)
-
-    def _lines(self, training: Training, follow: bool) -> Iterator[str]:
-        events = (
-            follow_training(self.cluster, training.id)
-            if follow
-            else read_logs(self.cluster, training, log_connection=self.settings.argo.log_connection)
-        )
-        for event in events:
-            match event:
-                case Line(step, text):
-                    yield f"{step} | {text}"
-                case Missing(step, attempt, why):
-                    yield f"{step} | the log of attempt {attempt} is missing: {why}"
-                case OutOfSight(why):
-                    yield f"out of sight: {why}"
+        lines = read_or_follow(self.cluster, training, follow, log_connection=self.settings.argo.log_connection)
+        return (line if isinstance(line, str) else f"{line.step} | {line.text}" for line in lines)
 
     def _plan(self, body: object) -> Plan:
         """The plan of the training: connections and toolchain are the namespace's; what it needs there is seen first.

@@ -1,4 +1,4 @@
-"""A training as it goes: each change of its state, and each line that its steps print."""
+"""A training as it goes: each change of its state, and each line that its steps print; and its log in one piece."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from time import monotonic
 from odahu_argo.errors import OdahuArgoError
 from odahu_argo.status.model import PodRun
 from odahu_argo.submit.cluster import Cluster, NotFound, Refused, Unreachable
-from odahu_argo.trainings.logs import Line, Missing
+from odahu_argo.trainings.logs import Line, Missing, read_logs, require_step
 from odahu_argo.trainings.model import Attempt, Training
 from odahu_argo.trainings.pod_logs import CONTAINER, own_lines, pod_names
 from odahu_argo.trainings.read import find_training
@@ -106,6 +106,52 @@ def follow(
                     yield heard
     finally:
         shared.is_over.set()
+
+
+def read_or_follow(
+    cluster: Cluster,
+    training: Training,
+    follow_on: bool,
+    step: str | None = None,
+    log_connection: str | None = None,
+    is_over: threading.Event | None = None,
+) -> Iterator[Line | str]:
+    """The lines of the training's log, or of one step; with `follow_on` until it has ended.
+
+    What is text alone is said of the log: what is missing, and what a training that has not begun waits for.
+
+    Raises:
+        UserError: there is no such step.
+        NotFound: it was deleted meanwhile.
+        Denied, Unreachable: pods cannot be listed.
+    """
+    require_step(training, step)
+    if not (follow_on and not training.status.has_ended and not training.newest.is_gone):
+        if not any(each.runs for each in training.steps):
+            yield f"training {training.id} is {training.status.state}; none of its steps has begun"
+        yield from _lines(read_logs(cluster, training, step, log_connection))
+        return
+    yield from _lines(follow(cluster, training.id, step=step, is_over=is_over))
+
+
+def _lines(events: Iterator[Event] | Iterator[Line | Missing]) -> Iterator[Line | str]:
+    said = ""
+    for event in events:
+        match event:
+            case Line():
+                yield event
+            case Missing(step, attempt, why):
+                yield f"the log of {step}, attempt {attempt}, is missing: {why}"
+            case OutOfSight(why):
+                yield f"out of sight: {why}"
+            case InSight():
+                yield "in sight again"
+            case Changed(training):
+                status = training.status
+                held_up = f"{status.state}: {status.message or status.reason}" if status.state == "scheduling" else ""
+                if held_up and held_up != said:
+                    yield f"training {training.id} is {held_up}"
+                said = held_up
 
 
 def _at_most(until: float) -> float:
