@@ -12,9 +12,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, mod
 from pydantic_core import ErrorDetails
 
 from odahu_argo import quantity
-from odahu_argo.document import Document, Path, field_name
+from odahu_argo.document import Document, field_name
 from odahu_argo.errors import Problem
 from odahu_argo.uri import without_credentials
+from odahu_argo.yaml_values import Path
 
 M = TypeVar("M", bound=BaseModel)
 

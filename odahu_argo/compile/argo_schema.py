@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from odahu_argo.document import Path, field_name
+from odahu_argo.document import field_name
 from odahu_argo.errors import Problem, Where
+from odahu_argo.yaml_values import Path
 
 NEWER_THAN_HERA = frozenset({"pendingTimeout"})
 """Fields of Argo 4.1 that hera 7.1, generated from Argo 4.0.5, does not have."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from odahu_argo.document import Document, Path
+from odahu_argo.document import Document
 from odahu_argo.errors import Problem, UserError
 from odahu_argo.manifest.load import Manifests, Written
 from odahu_argo.manifest.models import Connection, ModelTraining, ToolchainIntegration, ToolchainIntegrationSpec
 from odahu_argo.profile import Profile
 from odahu_argo.validation import further, nearest
+from odahu_argo.yaml_values import Path
 
 STORE_TYPES = ("s3", "gcs", "azureblob")
 BUILT_IN_TOOLCHAINS = {

@@ -6,12 +6,12 @@ import posixpath
 from collections.abc import Iterator, Mapping
 
 from odahu_argo import quantity
-from odahu_argo.document import Path
 from odahu_argo.errors import Problem
 from odahu_argo.manifest.resolve import BUILT_IN_TOOLCHAINS, ResolvedTraining
 from odahu_argo.naming import LABEL_PATTERN
 from odahu_argo.plan import resources
 from odahu_argo.profile import Profile
+from odahu_argo.yaml_values import Path
 
 ODAHU_PROGRAMS = {
     "odahu-flow-mlflow-runner": "mlflow",
