@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from odahu_argo.cli import completing, render
-from odahu_argo.cli.local_run import require_packages, run_command
+from odahu_argo.cli.local_run import run_command
+from odahu_argo.local.packages import require_packages
 
 if TYPE_CHECKING:
     from odahu_argo.local.records import Training

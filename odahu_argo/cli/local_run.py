@@ -6,7 +6,6 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from enum import StrEnum
-from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from odahu_argo.plan.model import Plan
 
 EXIT_INTERRUPTED = 130
-_PACKAGES = ("boto3", "filelock", "mlflow", "psutil")
 
 
 class RunForm(StrEnum):
@@ -64,6 +62,7 @@ def run_command(
     """
     from odahu_argo.cli.progress import show
     from odahu_argo.local.home import Home
+    from odahu_argo.local.packages import require_packages
     from odahu_argo.local.run import run
     from odahu_argo.local.store import Store
     from odahu_argo.local.summary import for_the_cluster
@@ -84,22 +83,6 @@ def run_command(
             render.note(f"interrupted before training {plan.training_id!r} began")
         raise typer.Exit(EXIT_INTERRUPTED) from None
     _report(ended, home, output)
-
-
-def require_packages() -> None:
-    """See that the local engine's packages are installed.
-
-    Raises:
-        UserError: some are not.
-    """
-    from odahu_argo.errors import UserError
-
-    missing = [name for name in _PACKAGES if find_spec(name) is None]
-    if missing:
-        raise UserError(
-            f"training on this machine needs packages that are not installed: {', '.join(missing)}",
-            hint="pip install 'odahu-argo[training]'",
-        )
 
 
 def _say_nothing(event: Event) -> None:

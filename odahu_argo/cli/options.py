@@ -63,16 +63,9 @@ def cluster(profile: Path | None, namespace: str | None, context: str | None) ->
         UserError: there is no such context, or the profile cannot be read or used.
         Unreachable: the API does not answer.
     """
-    from odahu_argo.profile import load as load_profile
-    from odahu_argo.submit.argo_server import WithArgoServer
-    from odahu_argo.submit.kube import connect
-    from odahu_argo.submit.site_profile import installed_profile
+    from odahu_argo.submit.site import site
 
-    given = None if profile is None else load_profile(profile)
-    connected = connect(namespace or (given.namespace if given else None), context)
-    settings = installed_profile(connected) if given is None else given
-    whole = WithArgoServer(connected, settings.argo.url) if settings.argo.url else connected
-    return whole, settings.model_copy(update={"namespace": connected.namespace})
+    return site(profile, namespace, context)
 
 
 def read(

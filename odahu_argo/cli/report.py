@@ -39,8 +39,8 @@ def report_command(
             "--local takes no --namespace and --context", hint="trainings of this machine are in no cluster"
         )
     if local:
-        from odahu_argo.cli.local_run import require_packages
         from odahu_argo.local.home import Home
+        from odahu_argo.local.packages import require_packages
         from odahu_argo.page.on_this_machine import local_views
 
         require_packages()

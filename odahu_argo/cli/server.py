@@ -71,8 +71,8 @@ def server_command(
     guard = make_guard(token_file, decrypt_token_file, oidc)
     require_loopback_or_guard(host, guard)
     if local:
-        from odahu_argo.cli.local_run import require_packages
         from odahu_argo.local.home import Home
+        from odahu_argo.local.packages import require_packages
         from odahu_argo.server.this_machine import this_machine
 
         require_packages()

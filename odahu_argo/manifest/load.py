@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -87,6 +87,25 @@ def gather(sources: Iterable[Path]) -> Manifests:
             is_other = _is_for_others(found) or (source.from_folder and _is_no_manifest(found))
             (skipped if is_other else documents).append(found)
     return read_documents(documents, problems, skipped)
+
+
+def beside(first: Manifests, other: Manifests) -> Manifests:
+    """The first, with the connections and toolchains of the other that it does not hold itself, refused ones included."""
+    own = {*map(_key, first.connections), *map(_key, first.toolchains), *first.refused}
+    return replace(
+        first,
+        connections=first.connections + _others(other.connections, own),
+        toolchains=first.toolchains + _others(other.toolchains, own),
+        refused={key: found for key, found in other.refused.items() if key not in own} | dict(first.refused),
+    )
+
+
+def _others(written: tuple[Written[T], ...], own: set[tuple[str, str]]) -> tuple[Written[T], ...]:
+    return tuple(each for each in written if _key(each) not in own)
+
+
+def _key(written: Written[Any]) -> tuple[str, str]:
+    return written.manifest.kind, written.manifest.id
 
 
 def read_documents(

@@ -10,7 +10,8 @@ from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 from odahu_argo.server.answers import ConnectionAnswer, Message
-from odahu_argo.server.guard import Caller, NotPermitted, caller
+from odahu_argo.server.guard import Caller, caller
+from odahu_argo.server.refusals import NotPermitted
 from odahu_argo.server.requests import PREFIX, Body, Id, Page, body_of
 from odahu_argo.server.source import Connections, Form
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from odahu_argo.errors import UserError
 from odahu_argo.manifest.models import Connection
+from odahu_argo.server.bodies import as_manifest
 from odahu_argo.server.odahu_encoding import as_base64
-from odahu_argo.server.requests import as_manifest
 from odahu_argo.server.source import Form
 from odahu_argo.submit import connections
 from odahu_argo.submit.cluster import Cluster

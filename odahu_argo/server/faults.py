@@ -8,32 +8,10 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from odahu_argo.errors import OdahuArgoError, Problem, ServiceFault, UserError
-from odahu_argo.server.guard import NotAuthenticated, NotPermitted
-from odahu_argo.server.requests import TooLarge
-from odahu_argo.server.source import NotAllowed
-from odahu_argo.submit.cluster import AlreadyExists, Conflict, Denied, NotFound
+from odahu_argo.errors import OdahuArgoError, Problem
+from odahu_argo.server.refusals import status_code
 
-STATUS_CODES: tuple[tuple[type[OdahuArgoError], int], ...] = (
-    (NotAuthenticated, 401),
-    (NotPermitted, 403),
-    (Denied, 403),
-    (NotFound, 404),
-    (NotAllowed, 405),
-    (AlreadyExists, 409),
-    (Conflict, 409),
-    (TooLarge, 413),
-    (UserError, 400),
-    (ServiceFault, 503),
-    (OdahuArgoError, 500),
-)
-"""The first that fits counts."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-
-
-def status_code(error: OdahuArgoError) -> int:
-    """What HTTP calls the error."""
-    return next(code for kind, code in STATUS_CODES if isinstance(error, kind))
 
 
 def answer_faults(app: FastAPI) -> None:

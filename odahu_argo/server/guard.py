@@ -9,19 +9,11 @@ from typing import Any
 
 from fastapi import Request
 
-from odahu_argo.errors import UserError
 from odahu_argo.server.provider_keys import ProviderKeys
+from odahu_argo.server.refusals import NotAuthenticated
 
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 """Asymmetric ones only: a key of the JWKS is public, and must never serve as the secret of an HMAC."""
-
-
-class NotAuthenticated(UserError):
-    """No token, or one that is not accepted."""
-
-
-class NotPermitted(UserError):
-    """The caller is known, and may not do this."""
 
 
 @dataclass(frozen=True, slots=True)

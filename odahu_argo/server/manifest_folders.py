@@ -12,7 +12,8 @@ from odahu_argo.manifest.load import Manifests, gather
 from odahu_argo.manifest.models import Connection, ToolchainIntegration
 from odahu_argo.manifest.resolve import BUILT_IN_TOOLCHAINS
 from odahu_argo.server.odahu_encoding import as_base64
-from odahu_argo.server.source import Form, NotAllowed
+from odahu_argo.server.refusals import NotAllowed
+from odahu_argo.server.source import Form
 from odahu_argo.submit.cluster import NotFound
 from odahu_argo.submit.secrets import connection_fields, spec_form
 from odahu_argo.submit.toolchains import toolchain_form

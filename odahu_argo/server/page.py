@@ -16,8 +16,8 @@ from odahu_argo.naming import LABEL_PATTERN
 from odahu_argo.page import render
 from odahu_argo.page.model import LogLine, Views
 from odahu_argo.page.words import LONGEST_LINE, shown
-from odahu_argo.server.faults import status_code
-from odahu_argo.server.guard import Guard, NotAuthenticated
+from odahu_argo.server.guard import Guard
+from odahu_argo.server.refusals import NotAuthenticated, status_code
 from odahu_argo.server.streaming import streamed
 from odahu_argo.submit.cluster import NotFound
 

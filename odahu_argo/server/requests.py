@@ -9,10 +9,9 @@ from fastapi import Depends, Path, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import ClientDisconnect
 
-from odahu_argo import document
 from odahu_argo.errors import UserError
-from odahu_argo.manifest.load import Manifests, read_documents
 from odahu_argo.naming import ID_PATTERN
+from odahu_argo.server.refusals import TooLarge
 from odahu_argo.submit.cluster import NotFound
 
 T = TypeVar("T")
@@ -22,12 +21,6 @@ LARGEST_BODY = 1024 * 1024
 """Bytes; Kubernetes takes no larger object."""
 PAGE = 500
 """ODAHU's MaxSize."""
-ANSWERED = {"status", "createdAt", "updatedAt"}
-"""What an answer has beside a manifest's fields, and a client may send back."""
-
-
-class TooLarge(UserError):
-    """The body is longer than any manifest."""
 
 
 class Page(BaseModel):
@@ -83,20 +76,6 @@ async def _read(request: Request) -> bytearray:
 
 
 Body = Annotated[object, Depends(read_json)]
-
-
-def as_manifest(body: object, kind: str) -> Manifests:
-    """The body as the one manifest of that kind; `kind` may be left out, as ODAHU's clients do.
-
-    Raises:
-        UserError: it is none. What is wrong inside it stays with the manifests.
-    """
-    if not isinstance(body, dict):
-        raise UserError(f"the body is no {kind}", hint='send a JSON object with "id" and "spec"')
-    if body.get("kind") not in (None, kind):
-        raise UserError(f"kind: {str(body['kind'])[:63]!r} is not {kind}")
-    fields = {name: value for name, value in body.items() if name not in ANSWERED}
-    return read_documents(document.parse(json.dumps({**fields, "kind": kind}), "body"))
 
 
 def body_of(manifest: str, example: dict[str, Any]) -> dict[str, Any]:

@@ -6,15 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from odahu_argo.errors import UserError
+from odahu_argo.manifest.load import Manifests
 from odahu_argo.page.model import Views
 
 Form = dict[str, Any]
 """A training, connection or toolchain in the form of ODAHU's API."""
-
-
-class NotAllowed(UserError):
-    """What the server stands on cannot do this at all."""
 
 
 class Trainings(Protocol):
@@ -26,11 +22,11 @@ class Trainings(Protocol):
     def get(self, training_id: str) -> Form:
         """One training."""
 
-    def create(self, body: object) -> Form:
-        """Start a training from a ModelTraining as JSON has it. UserError with every mistake, AlreadyExists."""
+    def create(self, manifests: Manifests) -> Form:
+        """Start the one training of the manifests. UserError with every mistake, AlreadyExists."""
 
-    def update(self, body: object) -> Form:
-        """Run a training anew. UserError with every mistake."""
+    def update(self, manifests: Manifests) -> Form:
+        """Run that training anew. UserError with every mistake."""
 
     def delete(self, training_id: str) -> None:
         """Remove a training; one that goes on is stopped."""

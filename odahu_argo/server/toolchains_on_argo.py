@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from odahu_argo.errors import UserError
 from odahu_argo.manifest.models import ToolchainIntegration
-from odahu_argo.server.requests import as_manifest
+from odahu_argo.server.bodies import as_manifest
 from odahu_argo.server.source import Form
 from odahu_argo.submit import toolchains
 from odahu_argo.submit.cluster import Cluster

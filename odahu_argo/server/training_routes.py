@@ -10,6 +10,7 @@ from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 from odahu_argo.server.answers import Message, TrainingAnswer
+from odahu_argo.server.bodies import as_manifest
 from odahu_argo.server.requests import PREFIX, Body, Id, Page, body_of
 from odahu_argo.server.source import Form, Trainings
 from odahu_argo.server.streaming import streamed
@@ -61,12 +62,12 @@ def training_routes(trainings: Trainings) -> APIRouter:
     @router.post("", response_model=TrainingAnswer, status_code=201, openapi_extra=BODY)
     async def create_training(body: Body) -> Form:
         """Start a training. The connections and the toolchain that it names must be there already."""
-        return await run_in_threadpool(trainings.create, body)
+        return await run_in_threadpool(lambda: trainings.create(as_manifest(body, "ModelTraining")))
 
     @router.put("", response_model=TrainingAnswer, openapi_extra=BODY)
     async def update_training(body: Body) -> Form:
         """Run a training anew as the body says; the run before is stopped."""
-        return await run_in_threadpool(trainings.update, body)
+        return await run_in_threadpool(lambda: trainings.update(as_manifest(body, "ModelTraining")))
 
     @router.delete("/{id}", response_model=Message)
     def delete_training(id: Id) -> dict[str, str]:

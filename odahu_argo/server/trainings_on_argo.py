@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from odahu_argo.errors import Problem, UserError
+from odahu_argo.manifest.load import Manifests
 from odahu_argo.plan.model import Plan
 from odahu_argo.profile import Profile
-from odahu_argo.server.requests import as_manifest
 from odahu_argo.server.source import Form
 from odahu_argo.submit.cluster import Cluster
 from odahu_argo.submit.preflight import check
@@ -34,15 +34,15 @@ class TrainingsOnArgo:
         """One training."""
         return odahu_form(find_training(self.cluster, training_id))
 
-    def create(self, body: object) -> Form:
+    def create(self, manifests: Manifests) -> Form:
         """Submit a training; the very same one while it goes on is the answer, as for the command line."""
-        plan = self._plan(body)
+        plan = self._plan(manifests)
         change.create(self.cluster, plan)
         return self.get(plan.training_id)
 
-    def update(self, body: object) -> Form:
-        """Stop the run before, and submit what the body says now."""
-        plan = self._plan(body)
+    def update(self, manifests: Manifests) -> Form:
+        """Stop the run before, and submit what the manifest says now."""
+        plan = self._plan(manifests)
         change.edit(self.cluster, plan)
         return self.get(plan.training_id)
 
@@ -56,13 +56,13 @@ class TrainingsOnArgo:
         lines = read_or_follow(self.cluster, training, follow, log_connection=self.settings.argo.log_connection)
         return (line if isinstance(line, str) else f"{line.step} | {line.text}" for line in lines)
 
-    def _plan(self, body: object) -> Plan:
+    def _plan(self, manifests: Manifests) -> Plan:
         """The plan of the training: connections and toolchain are the namespace's; what it needs there is seen first.
 
         Raises:
             UserError: with every mistake, or with everything on the cluster that is in its way.
         """
-        [plan] = plan_on(self.cluster, as_manifest(body, "ModelTraining"), self.settings)
+        [plan] = plan_on(self.cluster, manifests, self.settings)
         errors = [finding for finding in check(self.cluster, self.settings, [plan]) if finding.level == "error"]
         if errors:
             raise UserError(Problem(f"{each.subject}: {each.message}", hint=each.hint) for each in errors)

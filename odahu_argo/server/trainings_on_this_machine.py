@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,11 @@ from odahu_argo.local.lock import read_training, read_trainings
 from odahu_argo.local.logs import read_logs
 from odahu_argo.local.odahu_form import odahu_form
 from odahu_argo.local.store import Store
-from odahu_argo.manifest.load import Manifests, Written
+from odahu_argo.manifest.load import Manifests, Written, beside
 from odahu_argo.plan.build import plan_trainings
 from odahu_argo.plan.model import Plan
 from odahu_argo.profile import Profile
 from odahu_argo.server.manifest_folders import ManifestFolders
-from odahu_argo.server.requests import as_manifest
 from odahu_argo.server.source import Form
 from odahu_argo.submit.cluster import AlreadyExists, NotFound
 
@@ -50,9 +49,9 @@ class TrainingsOnThisMachine:
         self._require(training_id)
         return odahu_form(read_training(self.home, training_id), self.home)
 
-    def create(self, body: object) -> Form:
+    def create(self, sent: Manifests) -> Form:
         """Run a training in a process of its own; the very same one while it goes on is the answer."""
-        manifests, plan = self._plan(body)
+        manifests, plan = self._plan(sent)
         if Store(self.home.trainings).get(plan.training_id) is not None:
             there = read_training(self.home, plan.training_id)
             if there.is_live and there.digest == digest(plan):
@@ -60,9 +59,9 @@ class TrainingsOnThisMachine:
             raise AlreadyExists(f"there is a training {plan.training_id!r} on this machine: {there.state}")
         return self._start(manifests, plan)
 
-    def update(self, body: object) -> Form:
-        """End the run before, and run what the body says now."""
-        manifests, plan = self._plan(body)
+    def update(self, sent: Manifests) -> Form:
+        """End the run before, and run what the manifest says now."""
+        manifests, plan = self._plan(sent)
         self._require(plan.training_id)
         stop(self.home, plan.training_id)
         return self._start(manifests, plan)
@@ -83,14 +82,13 @@ class TrainingsOnThisMachine:
         if Store(self.home.trainings).get(training_id) is None:
             raise NotFound(f"no training {training_id!r} was run on this machine")
 
-    def _plan(self, body: object) -> tuple[Manifests, Plan]:
-        """The plan of the training, with the manifests it was made of.
+    def _plan(self, sent: Manifests) -> tuple[Manifests, Plan]:
+        """The plan of the training, with the manifests it was made of: those sent win over those of the folders.
 
         Raises:
             UserError: with every mistake, or because a connection is not on this machine.
         """
-        sent, kept = as_manifest(body, "ModelTraining"), self.folders.whole()
-        manifests = replace(sent, connections=kept.connections, toolchains=kept.toolchains)
+        manifests = beside(sent, self.folders.whole())
         [plan] = plan_trainings(manifests, self.settings)
         connections = {written.manifest.id: written.manifest for written in manifests.connections}
         step_connections(plan, connections, self.home.artifacts, None)

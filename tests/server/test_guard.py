@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from odahu_argo.errors import ServiceFault
-from odahu_argo.server.guard import Caller, Guard, NotAuthenticated, Oidc
+from odahu_argo.server.guard import Caller, Guard, Oidc
 from odahu_argo.server.provider_keys import ProviderKeys
+from odahu_argo.server.refusals import NotAuthenticated
 from tests.servers.scripted import Answer, Scripted, answering
 
 KEY, OTHER = (rsa.generate_private_key(65537, 2048) for _ in range(2))
