@@ -14,6 +14,9 @@ from odahu_argo.status.compressed import unpack
 from odahu_argo.status.lenient import look, mapping, sequence, text, whole
 
 MOST_NODES = 20_000
+POD_NAME_FORMAT = "workflows.argoproj.io/pod-name-format"
+LONGEST_POD_NAME_BEFORE_ITS_NUMBER = 242
+"""Argo's `maxPrefixLength - 1` (workflow/util/pod_name.go)."""
 POD_TYPES = frozenset({"Pod", "HTTP", "Plugin"})
 FAILED = frozenset({"Failed", "Error"})
 SKIPPED = frozenset({"Skipped", "Omitted"})
@@ -66,6 +69,17 @@ class Nodes:
 
     found: tuple[Node, ...] = ()
     missing: Literal["", "offloaded", "unreadable"] = ""
+
+
+def pod_name(metadata: Mapping[str, Any], node: Node) -> str:
+    """As Argo's GeneratePodName makes it. The number at the end of a node's id is that of the pod's name."""
+    workflow = text(metadata.get("name"))
+    if look(metadata, "annotations", POD_NAME_FORMAT) == "v1":
+        return node.id
+    if node.name == workflow:
+        return workflow
+    prefix = f"{workflow}-{node.template}" if node.template else workflow
+    return f"{prefix[:LONGEST_POD_NAME_BEFORE_ITS_NUMBER]}-{node.id.rpartition('-')[2]}"
 
 
 def read_nodes(status: object) -> Nodes:

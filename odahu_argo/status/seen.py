@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from odahu_argo import naming
+from odahu_argo.status.hold_ups import STARTING
 from odahu_argo.status.intent import Intent, read_intent
 from odahu_argo.status.lenient import look, mapping, sequence, text
 from odahu_argo.status.model import State
-from odahu_argo.status.nodes import Node, Nodes, read_nodes
+from odahu_argo.status.nodes import Node, Nodes, pod_name, read_nodes
 from odahu_argo.status.reasons import SILENCE, Words
 from odahu_argo.status.steps import Step, read_steps
 from odahu_argo.status.telling import Teller
@@ -59,10 +60,11 @@ class Seen:
         return text(self.spec.get("shutdown"))
 
 
-def see(workflow: Mapping[str, Any]) -> Seen:
-    """What an object says. Never raises."""
+def see(workflow: Mapping[str, Any], warnings: Mapping[str, str]) -> Seen:
+    """What an object says, and of pods that are starting what Kubernetes has warned of, by their names. Never raises."""
     metadata, status = mapping(workflow.get("metadata")), mapping(workflow.get("status"))
     nodes, intent = read_nodes(status), read_intent(workflow)
+    nodes = replace(nodes, found=tuple(_warned(node, warnings.get(pod_name(metadata, node))) for node in nodes.found))
     name = text(metadata.get("name"))
     return Seen(
         metadata=metadata,
@@ -80,6 +82,11 @@ def see(workflow: Mapping[str, Any]) -> Seen:
             holder=_holder(status),
         ),
     )
+
+
+def _warned(node: Node, warning: str | None) -> Node:
+    is_starting = node.is_pod and node.phase in ("", PENDING) and STARTING.fullmatch(node.message)
+    return replace(node, message=warning) if warning and is_starting else node
 
 
 def training_id(workflow: object) -> str:

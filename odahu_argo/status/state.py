@@ -7,24 +7,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from odahu_argo import naming
 from odahu_argo.status.ended import exit_code, failed
 from odahu_argo.status.lenient import look, mapping, text
 from odahu_argo.status.live import live, not_seen_by_argo
 from odahu_argo.status.model import Artifacts, PodRun, Status, StepStatus
-from odahu_argo.status.nodes import FAILED, Node, results
+from odahu_argo.status.nodes import FAILED, pod_name, results
 from odahu_argo.status.reasons import Words
 from odahu_argo.status.seen import PENDING, RUNNING, SUCCEEDED, Outcome, Seen, see
 from odahu_argo.status.steps import POD_STATES, Attempt, Step
 
-POD_NAME_FORMAT = "workflows.argoproj.io/pod-name-format"
-LONGEST_POD_NAME_BEFORE_ITS_NUMBER = 242
-"""Argo's `maxPrefixLength - 1` (workflow/util/pod_name.go)."""
+NO_WARNINGS: Mapping[str, str] = MappingProxyType({})
 
 
-def read_status(workflow: object) -> Status:
+def read_status(workflow: object, warnings: Mapping[str, str] = NO_WARNINGS) -> Status:
     """What became of the training that a Workflow carries out. Never raises; what cannot be told is `unknown`.
+
+    `warnings` are what Kubernetes has last warned of pods, by their names: Argo does not tell why a pod that has a node does
+    not start.
 
     States: `scheduling` while no pod has begun, or while nothing runs and the next pod is held up; `running` while a pod
     runs, and in the short waits between two; `succeeded` and `failed` when that is certain.
@@ -33,7 +35,7 @@ def read_status(workflow: object) -> Status:
         return Status(
             "unknown", "NotAWorkflow", "this is not a Workflow", "give the object as kubectl get -o json prints it"
         )
-    seen = see(workflow)
+    seen = see(workflow, warnings)
     outcome = _outcome(seen, workflow.get("status"))
     has_ended = outcome.state in ("succeeded", "failed")
     return Status(
@@ -114,7 +116,7 @@ def _pod_run(seen: Seen, step: Step, attempt: Attempt) -> PodRun:
         started=node.started,
         finished=node.finished,
         archived_log=node.log,
-        pod=_pod_name(seen, node),
+        pod=pod_name(seen.metadata, node),
     )
 
 
@@ -124,14 +126,3 @@ def _message(seen: Seen, step: Step, said: str) -> str:
         return seen.teller.failure(said, step).message
     words = seen.teller.hold_up(said, step)
     return words.message if words else ""
-
-
-def _pod_name(seen: Seen, node: Node) -> str:
-    """As Argo's GeneratePodName makes it. The number at the end of a node's id is that of the pod's name."""
-    workflow = text(seen.metadata.get("name"))
-    if look(seen.metadata, "annotations", POD_NAME_FORMAT) == "v1":
-        return node.id
-    if node.name == workflow:
-        return workflow
-    prefix = f"{workflow}-{node.template}" if node.template else workflow
-    return f"{prefix[:LONGEST_POD_NAME_BEFORE_ITS_NUMBER]}-{node.id.rpartition('-')[2]}"

@@ -39,9 +39,11 @@ class WithArgoServer:
         """The object; NotFound where there is none."""
         return self._whole(kind, self.cluster.get(kind, name))
 
-    def list(self, kind: Kind, labels: Mapping[str, str] | None = None) -> Listing:
+    def list(
+        self, kind: Kind, labels: Mapping[str, str] | None = None, fields: Mapping[str, str] | None = None
+    ) -> Listing:
         """Every object with these labels, fetched in pages."""
-        listing = self.cluster.list(kind, labels)
+        listing = self.cluster.list(kind, labels, fields)
         return replace(listing, items=[self._whole(kind, item) for item in listing.items])
 
     def create(self, kind: Kind, body: Object, dry_run: bool = False) -> Object:

@@ -117,8 +117,11 @@ class Cluster(Protocol):
     def get(self, kind: Kind, name: str) -> Object:
         """The object; NotFound where there is none."""
 
-    def list(self, kind: Kind, labels: Mapping[str, str] | None = None) -> Listing:
-        """Every object with these labels, fetched in pages; each says its `kind` and `apiVersion`."""
+    def list(
+        self, kind: Kind, labels: Mapping[str, str] | None = None, fields: Mapping[str, str] | None = None
+    ) -> Listing:
+        """Every object with these labels and, where the API selects by them, these values of fields, fetched in pages; each
+        says its `kind` and `apiVersion`."""
 
     def create(self, kind: Kind, body: Object, dry_run: bool = False) -> Object:
         """Create it with fields checked strictly; with `dry_run` only see whether the API would. AlreadyExists, Refused."""

@@ -70,15 +70,16 @@ class KubeCluster:
         """See `Cluster.get`."""
         return self._transport.object(Request(self._action("get", kind, name), "GET", self._path(kind, name)))
 
-    def list(self, kind: Kind, labels: Mapping[str, str] | None = None) -> Listing:
+    def list(
+        self, kind: Kind, labels: Mapping[str, str] | None = None, fields: Mapping[str, str] | None = None
+    ) -> Listing:
         """See `Cluster.list`. Where the pages expire while they are read, all is fetched at once."""
         try:
-            return self._pages(kind, labels, PAGE)
+            return self._pages(kind, {**_selector(labels), **_field_selector(fields), "limit": str(PAGE)})
         except Expired:
-            return self._pages(kind, labels, None)
+            return self._pages(kind, {**_selector(labels), **_field_selector(fields)})
 
-    def _pages(self, kind: Kind, labels: Mapping[str, str] | None, size: int | None) -> Listing:
-        query = {**_selector(labels), **({"limit": str(size)} if size else {})}
+    def _pages(self, kind: Kind, query: dict[str, str]) -> Listing:
         items: list[Object] = []
         while True:
             page = self._transport.object(Request(self._action("list", kind), "GET", self._path(kind), query))
@@ -184,6 +185,10 @@ def _selector(labels: Mapping[str, str] | None) -> dict[str, str]:
     if not labels:
         return {}
     return {"labelSelector": ",".join(f"{name}={value}" if value else name for name, value in labels.items())}
+
+
+def _field_selector(fields: Mapping[str, str] | None) -> dict[str, str]:
+    return {"fieldSelector": ",".join(f"{name}={value}" for name, value in fields.items())} if fields else {}
 
 
 def _strictly(dry_run: bool = False) -> dict[str, str]:

@@ -37,6 +37,7 @@ WANTED: dict[Right, str] = {
     ("create", "", "configmaps"): "what becomes of trainings is remembered by the recorder alone",
     ("update", "", "configmaps"): "what becomes of trainings is remembered by the recorder alone",
     ("list", "", "pods"): "train logs sees no pods",
+    ("list", "", "events"): "why a pod does not start is not told",
     ("get", "", "pods/log"): "train logs cannot read pods",
     ("get", "", "persistentvolumeclaims"): "train retry cannot see the workspace",
     ("patch", "", "persistentvolumeclaims"): "train retry cannot keep the workspace",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from odahu_argo import naming
-from odahu_argo.status.state import read_status
+from odahu_argo.status.state import NO_WARNINGS, read_status
 from odahu_argo.submit.cluster import Object
 from odahu_argo.trainings.model import Attempt
 
@@ -20,8 +20,11 @@ def training_id(workflow: Object) -> str:
     return str(_entries(workflow, "labels").get(naming.TRAINING_ID_LABEL, ""))
 
 
-def attempts(workflows: Iterable[Object], known: Sequence[Attempt], now: str) -> list[Attempt]:
-    """What workflows say of their attempts, read at `now`; `known` are the attempts of the training that are remembered.
+def attempts(
+    workflows: Iterable[Object], known: Sequence[Attempt], now: str, warnings: Mapping[str, str] = NO_WARNINGS
+) -> list[Attempt]:
+    """What workflows say of their attempts, read at `now`; `known` are the attempts of the training that are remembered, and
+    `warnings` what Kubernetes has warned of pods, by their names.
 
     A workflow that was rendered for git, or begun by a schedule, has no number of its own: it keeps the one it is
     remembered by, else it gets the next, in the order in which workflows were created.
@@ -34,10 +37,10 @@ def attempts(workflows: Iterable[Object], known: Sequence[Attempt], now: str) ->
         uid = str(each["metadata"].get("uid", ""))
         if uid not in numbers:
             numbers[uid] = max([*numbers.values(), *(one.number for one in known)], default=0) + 1
-    return [_attempt(each, numbers[str(each["metadata"].get("uid", ""))], now) for each in listed]
+    return [_attempt(each, numbers[str(each["metadata"].get("uid", ""))], now, warnings) for each in listed]
 
 
-def _attempt(workflow: Object, number: int, now: str) -> Attempt:
+def _attempt(workflow: Object, number: int, now: str, warnings: Mapping[str, str]) -> Attempt:
     metadata = workflow["metadata"]
     annotations = _entries(workflow, "annotations")
     return Attempt(
@@ -47,7 +50,7 @@ def _attempt(workflow: Object, number: int, now: str) -> Attempt:
         created=str(metadata.get("creationTimestamp") or now),
         digest=str(annotations.get(naming.DIGEST_ANNOTATION, "")),
         spec=_spec(annotations.get(naming.SPEC_ANNOTATION), _entries(workflow, "labels")),
-        status=read_status(workflow),
+        status=read_status(workflow, warnings),
         seen=now,
         resumes=naming.RESULTS_ANNOTATION in annotations,
     )

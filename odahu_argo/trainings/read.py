@@ -13,6 +13,7 @@ from odahu_argo.status.model import Status
 from odahu_argo.submit.cluster import CONFIG_MAP, WORKFLOW, Cluster, NotFound, Object
 from odahu_argo.trainings import observe, record
 from odahu_argo.trainings.model import Attempt, Training
+from odahu_argo.trainings.pod_events import pod_warnings, slow_pods
 
 
 def now() -> str:
@@ -64,7 +65,11 @@ def together(cluster: Cluster, training_id: str, workflows: Iterable[Object], kn
     """A training from its workflows and its record, which is brought up to date."""
     time = now()
     remembered = known.attempts if known else ()
-    seen = {each.number: each for each in observe.attempts(workflows, remembered, time)}
+    listed = list(workflows)
+    found = observe.attempts(listed, remembered, time)
+    if slow := slow_pods(found, time):
+        found = observe.attempts(listed, remembered, time, pod_warnings(cluster, slow))
+    seen = {each.number: each for each in found}
     for each in remembered:
         if each.number not in seen:
             seen[each.number] = gone(each)

@@ -30,6 +30,7 @@ RECORDER = {
     *((verb, "argoproj.io", "workflows") for verb in ("get", "list", "watch")),
     *((verb, "", "configmaps") for verb in ("get", "list", "create", "update")),
     *((verb, "", "persistentvolumeclaims") for verb in ("get", "delete", "patch")),
+    ("list", "", "events"),
 }
 VERBS = ("get", "list", "watch", "create", "update", "patch", "delete")
 RESOURCES = [

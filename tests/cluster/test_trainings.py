@@ -19,6 +19,7 @@ import yaml
 from kubernetes import client, utils
 
 from odahu_argo import naming
+from odahu_argo.status.state import read_status
 from odahu_argo.submit.cluster import Kind, Object
 from odahu_argo.submit.kube import KubeCluster, connect
 from odahu_argo.submit.kubeconfig import find_access
@@ -202,6 +203,37 @@ def test_a_training_that_is_deleted_stays_deleted_with_the_recorder_at_work(site
     assert site.run("train", "delete", "--id", "wine", "--ignore-not-found").code == 0
     assert site.create().code == 0
     assert site.workflows() == ["wine-1"]
+
+
+def test_a_pod_that_cannot_start_is_told_by_its_events(site: Site) -> None:
+    assert site.create().code == 0
+    site.play("wine-1", "running-checkout-pending")
+    workflow = site.workflow("wine-1")
+    for node in workflow["status"]["nodes"].values():
+        node.pop("message", None)
+    objects = client.CustomObjectsApi(site.api)
+    objects.patch_namespaced_custom_object(*GROUP, site.namespace, "workflows", "wine-1", {"status": None})
+    objects.patch_namespaced_custom_object(
+        *GROUP, site.namespace, "workflows", "wine-1", {"status": workflow["status"]}
+    )
+    assert site.get()["status"]["message"] == "waiting for the pod of step checkout to start"
+    pod = read_status(workflow).steps[0].runs[0].pod
+    for second, message in enumerate(
+        ("before", 'MountVolume.SetUp failed for volume "x" : secret "connection-code" not found')
+    ):
+        about = {"kind": "Pod", "name": pod, "namespace": site.namespace}
+        body = client.CoreV1Event(
+            metadata=client.V1ObjectMeta(generate_name="of-the-pod-"),
+            involved_object=client.V1ObjectReference(**about),
+            type="Warning",
+            reason="FailedMount",
+            message=message,
+            last_timestamp=f"2026-01-01T00:00:0{second}Z",
+        )
+        client.CoreV1Api(site.api).create_namespaced_event(site.namespace, body)
+    status = site.get()["status"]
+    assert (status["state"], status["reason"]) == ("scheduling", "FailedMount")
+    assert status["message"].startswith("the Secret of connection code, which step checkout reads, is missing")
 
 
 def test_a_deletion_that_was_broken_off_is_finished_by_the_next(site: Site) -> None:

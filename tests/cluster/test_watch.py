@@ -227,9 +227,11 @@ class FromLongAgo:
         self._cluster = cluster
         self.listed = 0
 
-    def list(self, kind: Kind, labels: Mapping[str, str] | None = None) -> Listing:
+    def list(
+        self, kind: Kind, labels: Mapping[str, str] | None = None, fields: Mapping[str, str] | None = None
+    ) -> Listing:
         self.listed += 1
-        listing = self._cluster.list(kind, labels)
+        listing = self._cluster.list(kind, labels, fields)
         return Listing(listing.items, "1") if self.listed == 1 else listing
 
     def watch(
@@ -278,8 +280,10 @@ def test_closing_it_closes_the_connection(through: Through, watching: Watching, 
 class Forgetful(FromLongAgo):
     """A real cluster that denies the second listing, as an API server does that has started but not read the rights yet."""
 
-    def list(self, kind: Kind, labels: Mapping[str, str] | None = None) -> Listing:
-        listing = super().list(kind, labels)
+    def list(
+        self, kind: Kind, labels: Mapping[str, str] | None = None, fields: Mapping[str, str] | None = None
+    ) -> Listing:
+        listing = super().list(kind, labels, fields)
         if self.listed == 2:
             raise Denied("not yet")
         return listing

@@ -180,3 +180,19 @@ def test_the_commit_is_known_as_soon_as_checkout_has_ended() -> None:
     workflow = pending("")
     del workflow["status"]["outputs"]
     assert read_status(workflow).artifacts.commit_id.startswith("d3d6e8ed")
+
+
+def test_a_pod_that_is_starting_is_held_up_by_what_kubernetes_warns_of_it() -> None:
+    missing = 'FailedMount: MountVolume.SetUp failed for volume "wine" : secret "connection-wine-data" not found'
+    workflow = pending("PodInitializing")
+    [pod] = [run.pod for run in read_status(workflow).steps[2].runs]
+    status = read_status(workflow, {pod: missing})
+    assert (status.state, status.reason, status.step) == ("scheduling", "FailedMount", "train")
+    assert status.message.startswith("the Secret of connection wine-data, which step train reads, is missing")
+    assert status.hint == "odahu-argo conn apply -f FILE makes it of the connection's manifest"
+
+
+def test_an_earlier_warning_does_not_hide_what_argo_says_of_a_pod() -> None:
+    workflow = pending("Unschedulable: 0/1 nodes are available: 1 Insufficient memory.")
+    [pod] = [run.pod for run in read_status(workflow).steps[2].runs]
+    assert read_status(workflow, {pod: "FailedMount: late"}).reason == "Unschedulable"

@@ -35,7 +35,7 @@ class WithArgo:
         schema = {"openAPIV3Schema": {"properties": {"spec": spec}}}
         return {"spec": {"versions": [{"name": self.version, "served": True, "schema": schema}]}}
 
-    def list(self, kind: Kind, labels: object = None) -> Listing:
+    def list(self, kind: Kind, labels: object = None, fields: object = None) -> Listing:
         assert kind is DEPLOYMENT_ANYWHERE
         containers = {"containers": [{"image": "envoy:1"}, {"image": self.image}]}
         spec = {"template": {"spec": containers}}
