@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 import pytest
+import yaml
 from kubernetes import client
 
 from tests.conftest import ROOT
@@ -21,7 +22,10 @@ def test_the_wine_example_is_trained_and_its_zip_is_the_one_that_the_status_name
     status = site.status("wine")
     [artifact] = status["artifacts"]
     assert artifact["commitID"] == git(ROOT, "rev-parse", "HEAD")
-    assert "odahuflow.project.yaml" in site.zip(artifact["artifactName"])
+    files = site.zip(artifact["artifactName"])
+    assert yaml.safe_load(files["odahuflow.project.yaml"])["model"] == {"name": "wine", "version": "1.0"}
+    [model] = [text for name, text in files.items() if name.endswith("/MLmodel")]
+    assert yaml.safe_load(model)["run_id"] == artifact["runId"]
     logs = site.run("train", "logs", "--id", "wine", "--step", "train")
     assert artifact["runId"] in logs.out and "argo=true" not in logs.out
     assert [step["state"] for step in status["argo"]["steps"]] == ["succeeded"] * 4
@@ -48,6 +52,21 @@ def test_a_training_that_no_node_can_hold_is_scheduling_and_says_why(site: Site)
     assert status["state"] == "scheduling" and "nvidia.com/gpu" in status["message"]
     assert status["artifacts"][0]["commitID"]
     assert site.run("train", "delete", "--id", "too-large").code == 0
+
+
+def test_a_secret_that_is_missing_is_told_and_the_training_goes_on_when_it_is_there(site: Site) -> None:
+    connection = {"kind": "Connection", "id": "gone-data", "spec": site.bucket.fields("data/wine-quality.csv")}
+    file = site.folder / "gone-data.yaml"
+    file.write_text(yaml.safe_dump(connection))
+    assert site.run("conn", "apply", "-f", file).code == 0
+    manifest = site.manifest("secretless", data=[{"connName": "gone-data", "localPath": "data/"}])
+    ran = site.run("train", "create", "-f", manifest, "--no-wait")
+    assert ran.code == 0, ran.err
+    client.CoreV1Api(site.api).delete_namespaced_secret("connection-gone-data", site.namespace)
+    status = site.wait("secretless", lambda found: found["reason"] == "FailedMount")
+    assert status["state"] == "scheduling" and "the Secret of connection gone-data" in status["message"]
+    assert site.run("conn", "apply", "-f", file).code == 0
+    assert site.wait_for_end("secretless")["state"] == "succeeded"
 
 
 def test_a_training_that_fails_says_in_which_step_and_with_which_code(site: Site) -> None:

@@ -15,6 +15,7 @@ import uuid
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -125,10 +126,10 @@ class Site:
             assert time.monotonic() < until, "it did not come"
             time.sleep(1)
 
-    def zip(self, name: str) -> list[str]:
-        target = self.folder / name
-        target.write_bytes(self.bucket.get(f"output/{name}"))
-        return zipfile.ZipFile(target).namelist()
+    def zip(self, name: str) -> dict[str, bytes]:
+        """The files of a trained model's zip, by their names."""
+        with zipfile.ZipFile(BytesIO(self.bucket.get(f"output/{name}"))) as archive:
+            return {entry: archive.read(entry) for entry in archive.namelist()}
 
     def pods(self, workflow: str) -> list[client.V1Pod]:
         label = f"workflows.argoproj.io/workflow={workflow}"
