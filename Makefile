@@ -7,7 +7,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-image test-large fuzz release lint format goldens constraints image runner-image training-image clean
+.PHONY: help install demo test test-image test-large bench fuzz release lint format goldens constraints image runner-image training-image clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ test-image: install ## build the images with buildah, and try them
 
 test-large: install ## send and fetch 1 GiB by each protocol; tells time and memory
 	$(BIN)/python -m pytest -q -m large tests/large
+
+bench: install ## measure next to other programs, into docs/benchmarks.md; `ROWS=compile,size` picks rows
+	$(BIN)/python -m tests.bench --rows "$(ROWS)"
 
 FUZZ_SECONDS ?= 60
 

@@ -48,6 +48,10 @@ class Container:
         with self.client as client, ThreadPoolExecutor(4) as pool:
             list(pool.map(lambda key: client.upload_blob(key, objects[key], overwrite=True), objects))
 
+    def put_file(self, key: str, file: Path) -> None:
+        with self.client as client, file.open("rb") as reader:
+            client.upload_blob(key, reader, max_concurrency=4)
+
     def get(self, key: str) -> bytes:
         with self.client as client:
             return client.download_blob(key).readall()

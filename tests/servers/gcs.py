@@ -43,6 +43,12 @@ class GcsBucket:
             bucket.blob(key).upload_from_string(content)
         bucket.client.close()
 
+    def put_file(self, key: str, file: Path) -> None:
+        """In one chunk, for the emulator copies the whole object for each of them."""
+        client = self.client
+        client.bucket(self.name).blob(key, chunk_size=2**31).upload_from_filename(file)
+        client.close()
+
     def get(self, key: str) -> bytes:
         blob = self.client.bucket(self.name).blob(key)
         try:

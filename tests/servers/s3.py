@@ -51,6 +51,9 @@ class Bucket:
         for key, content in objects.items():
             own.put_object(Bucket=self.name, Key=key, Body=content)
 
+    def put_file(self, key: str, file: Path) -> None:
+        self.client.upload_file(str(file), self.name, key)
+
     def get(self, key: str) -> bytes:
         return self.client.get_object(Bucket=self.name, Key=key)["Body"].read()
 

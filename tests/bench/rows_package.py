@@ -1,0 +1,130 @@
+"""The row about packaging: a model of 1 GiB as a zip in a bucket."""
+
+from __future__ import annotations
+
+import shlex
+import zipfile
+from collections.abc import Callable
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from odahu_argo import __version__
+from odahu_argo.contract import ARTIFACT_NAME, RUN_ID, PackageSpec, Room
+from tests.bench.bench import Bench
+from tests.bench.figures import OURS, Bar, Row
+from tests.bench.measure import Contender
+from tests.bench.peers import OUR_BIN, SCRIPTS, said, system
+from tests.bench.rows_objects import S3_KEYS, s5cmd_program
+from tests.servers.s3 import Bucket, lasting_s3
+from tests.servers.workplace import Workplace
+
+FLOOR = "upload alone"
+_FILES = 16
+
+
+def package(bench: Bench) -> Row:
+    """Weights as networks have them: normally distributed, as 32-bit floats, of which deflate takes off a tenth."""
+    folder = bench.folder / "room"
+    workplace = Workplace(Room(folder / "workspace", folder / "connections", folder / "message"))
+    workplace.room.output.mkdir(parents=True)
+    workplace.room.write_result(RUN_ID, "1" * 32)
+    names = _write_weights(workplace.room.output, bench.size(2**26, 2**16))
+    with lasting_s3(bench.folder / "server") as (bucket, _):
+        workplace.connect("out", bucket.fields())
+        makers: dict[str, Callable[[], Contender]] = {
+            OURS: partial(_ours, workplace, bucket, names),
+            "zip, s5cmd": partial(_zip, bench, workplace.room.output, bucket),
+            "zipfile, boto3": partial(_zipfile, bench, workplace.room.output, bucket),
+            FLOOR: partial(_upload, workplace.room.output, bucket),
+        }
+        samples, versions, absent = bench.race(makers, 2, warm=False)
+    return Row(
+        "package",
+        "package a model of 1 GiB: zip and upload, to S3",
+        Bar("bounded by the upload (within 1/4), memory under 300 MiB", 1.25, rival=FLOOR),
+        samples,
+        versions,
+        absent,
+        apart=[FLOOR],
+        note="16 files of 64 MiB of normally distributed 32-bit floats. `upload alone` sends the same files by s5cmd, "
+        "without a zip. The server is `rclone serve s3`.",
+    )
+
+
+def _write_weights(folder: Path, size: int) -> list[str]:
+    import numpy
+
+    for number in range(_FILES):
+        drawn = numpy.random.default_rng(number).standard_normal(size // 4, dtype=numpy.float32) * numpy.float32(0.02)
+        (folder / f"layer-{number:02}.bin").write_bytes(drawn.tobytes())
+    return [f"layer-{number:02}.bin" for number in range(_FILES)]
+
+
+def _ours(workplace: Workplace, bucket: Bucket, names: list[str]) -> Contender:
+    """The step `package`, as a pod runs it, of a training that has written its own output."""
+    spec = PackageSpec("large", "large", "1.0", "own", "{{ .Name }}.zip", "out", trainer="mlflow-project")
+    environment = {name: value for name, value in workplace.environment(spec).items() if name.startswith("ODAHU_ARGO")}
+
+    def after() -> None:
+        key = str(workplace.room.read_result(ARTIFACT_NAME))
+        _require(bucket, key, names)
+
+    return Contender(OURS, workplace.command(spec), __version__, environment, after=after)
+
+
+def _zip(bench: Bench, folder: Path, bucket: Bucket) -> Contender:
+    archive, program = bench.folder / "peer.zip", s5cmd_program()
+    zip_it = f"{system('zip')} -q -r {shlex.quote(str(archive))} ."
+    send = shlex.join([program, "--endpoint-url", bucket.endpoint, "cp", str(archive), bucket.url("zip.zip")])
+    command = ["/bin/sh", "-ec", f"cd {shlex.quote(str(folder))}; {zip_it}; {send}"]
+    number = said(system("zip"), "-v").split("This is Zip ")[1].split()[0]
+    return Contender("zip, s5cmd", command, number, S3_KEYS, partial(archive.unlink, missing_ok=True))
+
+
+def _zipfile(bench: Bench, folder: Path, bucket: Bucket) -> Contender:
+    archive = bench.folder / "zipfile.zip"
+    script = [str(OUR_BIN / "python"), str(SCRIPTS / "zipfile_upload.py")]
+    command = [*script, str(folder), str(archive), bucket.endpoint, bucket.name]
+    return Contender("zipfile, boto3", command, version("boto3"), S3_KEYS, partial(archive.unlink, missing_ok=True))
+
+
+def _upload(folder: Path, bucket: Bucket) -> Contender:
+    command = [s5cmd_program(), "--endpoint-url", bucket.endpoint, "cp", f"{folder}/", bucket.url("bare/")]
+    return Contender(FLOOR, command, environment=S3_KEYS)
+
+
+def _require(bucket: Bucket, key: str, names: list[str]) -> None:
+    """That the zip is whole is seen by its directory, which stands at its end."""
+    with zipfile.ZipFile(_Remote(bucket, key)) as archive:  # type: ignore[arg-type]
+        found = set(archive.namelist())
+    assert found >= set(names), f"the zip holds {sorted(found)}"
+
+
+class _Remote:
+    """An object of a bucket as a file, of which only what is asked for is fetched."""
+
+    def __init__(self, bucket: Bucket, key: str) -> None:
+        self._bucket, self._key, self._place = bucket, key, 0
+        self._client: Any = bucket.client
+        self._size: int = self._client.head_object(Bucket=bucket.name, Key=key)["ContentLength"]
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._place
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self._place = (0, self._place, self._size)[whence] + offset
+        return self._place
+
+    def read(self, size: int = -1) -> bytes:
+        end = self._size if size < 0 else min(self._size, self._place + size)
+        if end <= self._place:
+            return b""
+        asked = {"Bucket": self._bucket.name, "Key": self._key, "Range": f"bytes={self._place}-{end - 1}"}
+        data: bytes = self._client.get_object(**asked)["Body"].read()
+        self._place += len(data)
+        return data

@@ -1,0 +1,61 @@
+"""Rows about starting: `--help`, and `train get` of a few trainings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from odahu_argo import __version__
+from tests.bench.bench import Bench
+from tests.bench.figures import OURS, Bar, Row
+from tests.bench.measure import Contender
+from tests.bench.peers import HERA, ODAHUFLOWCTL, OUR_BIN, Peer, system
+from tests.bench.workflows import namespace_of_trainings
+from tests.servers.api import serving
+
+_PROGRAM = str(OUR_BIN / "odahu-argo")
+_QUICKER = Bar("quicker than both", 1.0)
+
+
+def help_text(bench: Bench) -> Row:
+    def of(peer: Peer, program: str) -> Contender:
+        return Contender(peer.name, [peer.program(program), "--help"], peer.version)
+
+    makers: dict[str, Callable[[], Contender]] = {
+        OURS: lambda: Contender(OURS, [_PROGRAM, "--help"], __version__),
+        "odahu-flow-cli": partial(of, ODAHUFLOWCTL, "odahuflowctl"),
+        "hera": partial(of, HERA, "hera"),
+    }
+    samples, versions, absent = bench.race(makers, 9)
+    return Row("help", "`odahu-argo --help`", _QUICKER, samples, versions, absent)
+
+
+def get(bench: Bench) -> Row:
+    """odahuflowctl asks our own API server, for ODAHU's is no more."""
+    with namespace_of_trainings(3) as namespace, serving("-n", namespace) as address:
+        environment = {"HOME": str(bench.new("home"))}
+
+        def odahuflowctl() -> Contender:
+            command = [ODAHUFLOWCTL.program("odahuflowctl"), "training", "--url", address, "--token", "none", "get"]
+            return Contender("odahu-flow-cli", command, ODAHUFLOWCTL.version, environment)
+
+        def kubectl() -> Contender:
+            return Contender("kubectl", [system("kubectl"), "-n", namespace, "get", "workflows"])
+
+        makers: dict[str, Callable[[], Contender]] = {
+            OURS: lambda: Contender(OURS, [_PROGRAM, "train", "get", "-n", namespace], __version__),
+            "odahu-flow-cli": odahuflowctl,
+            "kubectl": kubectl,
+        }
+        samples, versions, absent = bench.race(makers, 9)
+    return Row(
+        "get",
+        "`odahu-argo train get` of 3 trainings",
+        _QUICKER,
+        samples,
+        versions,
+        absent | {"hera": "its command line lists no workflows"},
+        apart=["kubectl"],
+        note="odahuflowctl speaks to `odahu-argo server`, so a server works for it, whose time is not counted. "
+        "kubectl is a compiled program and only shown.",
+    )

@@ -1,0 +1,75 @@
+"""Rows about the state of thousands of trainings: `train get`, and one watch, next to kubectl."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from odahu_argo import __version__, connect
+from tests.bench.bench import Bench
+from tests.bench.figures import OURS, Bar, Row
+from tests.bench.measure import Contender
+from tests.bench.peers import OUR_BIN, SCRIPTS, said, system
+from tests.bench.workflows import forget, namespace_of_trainings
+
+_PROGRAM = str(OUR_BIN / "odahu-argo")
+FIRST, JSON, WATCH = "odahu-argo, first reader", "odahu-argo, -o json", "odahu-argo, watch"
+
+
+def status(bench: Bench) -> Row:
+    count = bench.size(5000, 20)
+    with namespace_of_trainings(count) as namespace:
+        makers = {
+            OURS: partial(train_get, bench, namespace, count),
+            FIRST: partial(_first, bench, namespace, count),
+            JSON: lambda: Contender(JSON, [_PROGRAM, "train", "get", "-o", "json", "-n", namespace], __version__),
+            WATCH: partial(_watch, namespace, count),
+            "kubectl": partial(kubectl, bench, namespace),
+        }
+        samples, versions, absent = bench.race(makers, 3, warm=False)
+    return Row(
+        "status",
+        f"status of {count:,} trainings, `train get`",
+        Bar("under 2x kubectl", 2.0, rival="kubectl"),
+        samples,
+        versions,
+        absent,
+        apart=[FIRST, JSON, WATCH],
+        note="kubectl is `kubectl get workflows -o json`. The first reader finds nothing remembered. The watch is "
+        f"`train get --watch` until it has shown all {count:,}.",
+    )
+
+
+def train_get(bench: Bench, namespace: str, count: int, name: str = OURS) -> Contender:
+    out = bench.folder / f"{namespace}-{count}.txt"
+
+    def require_all() -> None:
+        found = len(out.read_text().splitlines()) - 1
+        assert found == count, f"{found} of {count} trainings are shown"
+
+    return Contender(
+        name, [_PROGRAM, "train", "get", "-o", "table", "-n", namespace], __version__, output=out, after=require_all
+    )
+
+
+def _first(bench: Bench, namespace: str, count: int) -> Contender:
+    shown = train_get(bench, namespace, count, FIRST)
+    return Contender(
+        FIRST,
+        shown.command,
+        __version__,
+        before=lambda: forget(connect(namespace)),
+        output=shown.output,
+        after=shown.after,
+    )
+
+
+def _watch(namespace: str, count: int) -> Contender:
+    command = [_PROGRAM, "train", "get", "--watch", "-n", namespace]
+    script = [str(OUR_BIN / "python"), str(SCRIPTS / "until_lines.py"), str(count + 1)]
+    return Contender(WATCH, [*script, *command], __version__)
+
+
+def kubectl(bench: Bench, namespace: str) -> Contender:
+    version = said(system("kubectl"), "version", "--client").split()[2].removeprefix("v")
+    command = [system("kubectl"), "-n", namespace, "get", "workflows", "-o", "json"]
+    return Contender("kubectl", command, version, output=bench.folder / "kubectl.json")

@@ -1,0 +1,78 @@
+"""Namespaces of trainings that have ended, as Argo would have left them, on a real Kubernetes API."""
+
+from __future__ import annotations
+
+import copy
+import json
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from odahu_argo import build_plans, compile_workflow, connect, load, resolve
+from odahu_argo.profile import load as load_profile
+from odahu_argo.submit.cluster import CONFIG_MAP, NAMESPACE, WORKFLOW
+from odahu_argo.submit.kube import KubeCluster
+from odahu_argo.trainings import record
+from tests.bench import manifests
+from tests.conftest import ROOT
+
+_RECORDING = ROOT / "tests" / "data" / "argo-recordings" / "succeeded-hardened-gpu.json"
+_AT_ONCE = 12
+
+
+@contextmanager
+def namespace_of_trainings(count: int) -> Iterator[str]:
+    """Its name; it is removed with the block."""
+    cluster = connect(f"bench-{uuid.uuid4().hex[:8]}")
+    cluster.create(NAMESPACE, {"metadata": {"name": cluster.namespace}})
+    try:
+        fill(cluster, range(count))
+        yield cluster.namespace
+    finally:
+        cluster.delete(NAMESPACE, cluster.namespace)
+
+
+def fill(cluster: KubeCluster, numbers: range) -> None:
+    """Add the workflows of those trainings."""
+    workflow, status = _compiled(), json.loads(_RECORDING.read_text())["status"]
+
+    def create(number: int) -> None:
+        cluster.create(WORKFLOW, _numbered(workflow, status, number))
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for _ in pool.map(create, numbers):
+            pass
+
+
+def forget(cluster: KubeCluster) -> None:
+    """Remove what is remembered of trainings, so that the next reader is the first."""
+    names = [each["metadata"]["name"] for each in cluster.list(CONFIG_MAP, record.SELECTOR).items]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for _ in pool.map(lambda name: cluster.delete(CONFIG_MAP, name), names):
+            pass
+
+
+def _compiled() -> dict[str, Any]:
+    with TemporaryDirectory() as folder:
+        profile = load_profile(manifests.write(Path(folder), 1))
+        plans = build_plans(resolve(load([Path(folder) / "manifests"]), profile), profile)
+    [plan] = plans
+    return compile_workflow(plan)
+
+
+def _numbered(workflow: dict[str, Any], status: dict[str, Any], number: int) -> dict[str, Any]:
+    """A training of its own, whose nodes have the names that Argo would give them."""
+    name = f"flowers-{number:05}"
+    made = copy.deepcopy(workflow)
+    made["metadata"]["name"] = f"{name}-1"
+    made["metadata"].pop("namespace", None)
+    made["metadata"]["labels"]["odahu.org/training-id"] = name
+    made["metadata"]["labels"] |= {
+        "workflows.argoproj.io/completed": "true",
+        "workflows.argoproj.io/phase": "Succeeded",
+    }
+    return {**made, "status": json.loads(json.dumps(status).replace("hardened-gpu", f"{name}-1"))}
