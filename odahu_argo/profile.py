@@ -229,8 +229,8 @@ def load(file: Path | None) -> Profile:
     return Profile() if file is None else parse(read(file), str(file))
 
 
-def read(file: Path) -> str:
-    """The text of a profile's file.
+def read(file: Path, what: str = "profile") -> str:
+    """The text of a profile's file, or of another that says what it is.
 
     Raises:
         UserError: it cannot be read.
@@ -239,7 +239,7 @@ def read(file: Path) -> str:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise UserError(Problem(f"the profile cannot be read: {reason}", Where(str(file)))) from error
+        raise UserError(Problem(f"the {what} cannot be read: {reason}", Where(str(file)))) from error
 
 
 def parse(text: str, name: str) -> Profile:

@@ -28,6 +28,11 @@ def environment(autoescape: bool) -> Environment:
     )
 
 
+def folder(name: str) -> Path:
+    """The folder of that name under templates/, where it lies."""
+    return next(found for found in (each / name for each in _FOLDERS) if found.is_dir())
+
+
 def read(name: str) -> str:
     """The text of a file under templates/ as it is."""
-    return next(file for file in (folder / name for folder in _FOLDERS) if file.is_file()).read_text(encoding="utf-8")
+    return next(file for file in (each / name for each in _FOLDERS) if file.is_file()).read_text(encoding="utf-8")

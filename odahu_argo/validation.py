@@ -82,7 +82,8 @@ def _duration(text: str) -> str:
     return text.strip()
 
 
-def _image(text: str) -> str:
+def check_image(text: str) -> str:
+    """The name of a container's image as it is; ValueError where it cannot be one."""
     if not _IMAGE.fullmatch(text):
         raise ValueError(f"{text!r} is not a container image, such as registry.example.org/team/image:1.0")
     return text
@@ -91,7 +92,7 @@ def _image(text: str) -> str:
 Quantity = Annotated[str, AfterValidator(_quantity)]
 Count = Annotated[str, AfterValidator(_count)]
 Duration = Annotated[str, AfterValidator(_duration)]
-Image = Annotated[str, AfterValidator(_image)]
+Image = Annotated[str, AfterValidator(check_image)]
 
 
 def validate(model: type[M], document: Document) -> tuple[M | None, list[Problem]]:

@@ -19,11 +19,12 @@ from odahu_argo.cli.conn import app as conn_app
 from odahu_argo.cli.doctor import doctor_command
 from odahu_argo.cli.gitops import diff_command, render_command
 from odahu_argo.cli.local import app as local_app
+from odahu_argo.cli.mlflow import mlflow_server_command
 from odahu_argo.cli.recorder import recorder_command
 from odahu_argo.cli.report import report_command
 from odahu_argo.cli.security import login_command, logout_command
 from odahu_argo.cli.server import server_command
-from odahu_argo.cli.setup import setup_command
+from odahu_argo.cli.setup import app as setup_app
 from odahu_argo.cli.status import status_command
 from odahu_argo.cli.toolchain import app as toolchain_app
 from odahu_argo.cli.train import app as train_app
@@ -44,10 +45,11 @@ app.command("plan")(plan_command)
 app.command("compile")(compile_command)
 app.command("render")(render_command)
 app.command("diff")(diff_command)
-app.command("setup")(setup_command)
+app.add_typer(setup_app, name="setup")
 app.command("status")(status_command)
 app.command("doctor")(doctor_command)
 app.command("recorder")(recorder_command)
+app.command("mlflow-server")(mlflow_server_command)
 app.command("report")(report_command)
 app.command("server")(server_command)
 app.add_typer(train_app, name="train")

@@ -92,11 +92,10 @@ def find(name: str) -> Variable:
 
 def defaults(command: Any, values: Mapping[str, str]) -> dict[str, Any]:
     """The values as defaults of all parameters below the command that they stand for, in click's `default_map`."""
-    if hasattr(command, "commands"):
-        below = {name: defaults(inner, values) for name, inner in command.commands.items()}
-        return {name: found for name, found in below.items() if found}
+    below = {name: defaults(inner, values) for name, inner in getattr(command, "commands", {}).items()}
     parameters = {each.parameter: values[each.name] for each in VARIABLES if each.name in values}
-    return {each.name: parameters[each.name] for each in command.params if each.name in parameters}
+    own = {each.name: parameters[each.name] for each in command.params if each.name in parameters}
+    return {name: found for name, found in below.items() if found} | own
 
 
 def _parse() -> ConfigParser:

@@ -1,26 +1,37 @@
-"""`odahu-argo setup`: what a cluster needs before the first training."""
+"""`odahu-argo setup`: what a cluster needs before the first training, and an MLflow server for them."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from odahu_argo.cli import render
 from odahu_argo.cli.options import KubeContext, ProfileFile
 
+if TYPE_CHECKING:
+    from odahu_argo.profile import Profile
+    from odahu_argo.submit.setup import Installed
 
+app = typer.Typer(name="setup", invoke_without_command=True)
+TheirNamespace = Annotated[
+    str | None,
+    typer.Option(
+        "--namespace",
+        "-n",
+        envvar="ODAHU_ARGO_NAMESPACE",
+        help="Where trainings run, else the profile's namespace; one it does not name must exist.",
+    ),
+]
+
+
+@app.callback()
 def setup_command(
+    ctx: typer.Context,
     profile: ProfileFile = None,
-    namespace: Annotated[
-        str | None,
-        typer.Option(
-            "--namespace",
-            "-n",
-            envvar="ODAHU_ARGO_NAMESPACE",
-            help="Where trainings run, else the profile's namespace; one it does not name must exist.",
-        ),
-    ] = None,
+    namespace: TheirNamespace = None,
     apply: Annotated[bool, typer.Option("--apply", help="Install it all, where the API would take all of it.")] = False,
     context: KubeContext = None,
 ) -> None:
@@ -31,19 +42,89 @@ def setup_command(
     Example: odahu-argo setup --profile profile.yaml --apply
     """
     from odahu_argo.errors import UserError
-    from odahu_argo.profile import Profile, parse, read
+    from odahu_argo.profile import read
     from odahu_argo.submit.setup import install, setup_text
 
+    if ctx.invoked_subcommand:
+        given = [name for name in ctx.params if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"]
+        if given:
+            what = ctx.invoked_subcommand
+            raise UserError(f"--{given[0]} stands before {what!r}", f"write it after: odahu-argo setup {what} …")
+        return
     text = None if profile is None else read(profile)
-    settings = Profile() if text is None else parse(text, str(profile))
-    where = namespace or settings.namespace
-    if where is None:
-        raise UserError("which namespace?", hint="set namespace in the profile, or give --namespace")
+    settings, where = _settings(profile, namespace)
     if not apply:
         render.out(setup_text(settings, where, text))
         return
 
     from odahu_argo.submit.kube import connect
 
-    for each in install(connect(where, context), setup_text(settings, where, text)):
+    _tell(install(connect(where, context), setup_text(settings, where, text)))
+
+
+@app.command("mlflow")
+def setup_mlflow_command(
+    values: Annotated[
+        Path | None, typer.Option("--values", help="What the server is to be, a YAML file (docs/mlflow.md).")
+    ] = None,
+    profile: ProfileFile = None,
+    namespace: TheirNamespace = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Install it all, where the API would take all of it.")] = False,
+    chart: Annotated[
+        Path | None, typer.Option("--chart", help="Write the Helm chart with these values as a new folder.")
+    ] = None,
+    context: KubeContext = None,
+) -> None:
+    """Print an MLflow tracking server and the toolchains registered with it, install it by --apply, or write its chart.
+
+    What is printed is for `kubectl apply -f -`, and needs no cluster to be there.
+
+    Example: odahu-argo setup mlflow --values mlflow.yaml --profile profile.yaml --apply
+    """
+    from odahu_argo.errors import UserError
+    from odahu_argo.mlflow_server.chart import write_chart
+    from odahu_argo.mlflow_server.install import install, name_in_profile
+    from odahu_argo.mlflow_server.manifests import mlflow_text
+    from odahu_argo.mlflow_server.values import load
+
+    if chart and apply:
+        raise UserError("--chart writes what Helm installs, --apply installs it", "give one of them")
+    if chart:
+        from odahu_argo.profile import load as load_profile
+
+        write_chart(chart, load(values, load_profile(profile)))
+        render.note(f"{chart}: helm install mlflow {chart} --namespace NAMESPACE")
+        return
+    settings, where = _settings(profile, namespace)
+    chosen = load(values, settings)
+    if not apply:
+        render.out(mlflow_text(chosen, where))
+        return
+
+    from odahu_argo.submit.kube import connect
+
+    cluster = connect(where, context)
+    _tell(install(cluster, chosen))
+    if said := name_in_profile(cluster, chosen):
+        render.note(f"note: {said}")
+
+
+def _settings(profile: Path | None, namespace: str | None) -> tuple[Profile, str]:
+    """The profile, and the namespace that is meant.
+
+    Raises:
+        UserError: the profile cannot be used, or none of them names a namespace.
+    """
+    from odahu_argo.errors import UserError
+    from odahu_argo.profile import load
+
+    settings = load(profile)
+    where = namespace or settings.namespace
+    if where is None:
+        raise UserError("which namespace?", hint="set namespace in the profile, or give --namespace")
+    return settings, where
+
+
+def _tell(installed: Iterable[Installed]) -> None:
+    for each in installed:
         render.out(f"{each.kind} {each.name} {'configured' if each.outcome == 'changed' else each.outcome}")

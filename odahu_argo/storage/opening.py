@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from odahu_argo.errors import UserError
 from odahu_argo.storage.paths import has_control_characters
 from odahu_argo.storage.store import ObjectStore
+
+if TYPE_CHECKING:
+    from odahu_argo.storage.azure_address import Address
 
 Opened = tuple[ObjectStore, str]
 
@@ -30,26 +34,54 @@ def open_store(fields: Mapping[str, str]) -> Opened:
     return _OPENERS[kind](fields)
 
 
+def s3_place(fields: Mapping[str, str]) -> tuple[str, str]:
+    """Bucket and path of a connection to S3.
+
+    Raises:
+        UserError: its URI names none.
+    """
+    return _bucket(fields, ("s3", "s3a", "s3n"), "S3", "s3://bucket/path")
+
+
+def gcs_place(fields: Mapping[str, str]) -> tuple[str, str]:
+    """Bucket and path of a connection to Google Cloud Storage.
+
+    Raises:
+        UserError: its URI names none.
+    """
+    return _bucket(fields, ("gs", "gsc"), "Google Cloud Storage", "gs://bucket/path")
+
+
+def azure_place(fields: Mapping[str, str]) -> Address:
+    """Container and key of a connection to Azure Blob Storage.
+
+    Raises:
+        UserError: a field has none of the known forms.
+    """
+    from odahu_argo.storage.azure_address import read_address
+
+    _uri(fields)
+    return read_address(fields, _shown(fields))
+
+
 def _open_s3(fields: Mapping[str, str]) -> Opened:
     from odahu_argo.storage.s3 import S3Store
 
-    bucket, path = _bucket(fields, ("s3", "s3a", "s3n"), "S3", "s3://bucket/path")
+    bucket, path = s3_place(fields)
     return S3Store.connect(bucket, fields), path
 
 
 def _open_gcs(fields: Mapping[str, str]) -> Opened:
     from odahu_argo.storage.gcs import GcsStore
 
-    bucket, path = _bucket(fields, ("gs", "gsc"), "Google Cloud Storage", "gs://bucket/path")
+    bucket, path = gcs_place(fields)
     return GcsStore.connect(bucket, fields), path
 
 
 def _open_azure(fields: Mapping[str, str]) -> Opened:
     from odahu_argo.storage.azure import AzureStore
-    from odahu_argo.storage.azure_address import read_address
 
-    _uri(fields)
-    address = read_address(fields, _shown(fields))
+    address = azure_place(fields)
     return AzureStore.connect(address), address.path
 
 

@@ -13,18 +13,34 @@ from odahu_argo.profile import Profile
 from odahu_argo.submit import applying
 from odahu_argo.submit.applying import Outcome
 from odahu_argo.submit.cluster import (
+    CLAIM,
     CONFIG_MAP,
     DEPLOYMENT,
+    INGRESS,
     NAMESPACE,
     ROLE,
     ROLE_BINDING,
+    SERVICE,
     SERVICE_ACCOUNT,
     Cluster,
     Object,
 )
 from odahu_argo.templates import fill
 
-_KINDS = {kind.name: kind for kind in (NAMESPACE, SERVICE_ACCOUNT, ROLE, ROLE_BINDING, CONFIG_MAP, DEPLOYMENT)}
+_KINDS = {
+    kind.name: kind
+    for kind in (
+        NAMESPACE,
+        SERVICE_ACCOUNT,
+        ROLE,
+        ROLE_BINDING,
+        CONFIG_MAP,
+        CLAIM,
+        DEPLOYMENT,
+        SERVICE,
+        INGRESS,
+    )
+}
 
 
 def setup_text(profile: Profile, namespace: str, profile_text: str | None) -> str:
@@ -74,6 +90,16 @@ def install(cluster: Cluster, text: str) -> Iterator[Installed]:
     if spaces and applying.find(cluster, NAMESPACE, cluster.namespace) is None:
         yield from _apply(cluster, spaces)
         objects = [each for each in objects if each not in spaces]
+    yield from install_objects(cluster, objects)
+
+
+def install_objects(cluster: Cluster, objects: list[Object]) -> Iterator[Installed]:
+    """Bring objects into a namespace that is there, none before the API would take all.
+
+    Raises:
+        Denied, Refused: the API does not take one of them; nothing was changed.
+        Unreachable: it does not answer.
+    """
     for each in objects:
         cluster.apply(_KINDS[each["kind"]], each, dry_run=True)
     yield from _apply(cluster, objects)

@@ -108,7 +108,7 @@ def sections(command: Any, path: tuple[str, ...]) -> Iterator[str]:
         if inner.hidden:
             continue
         yield from sections(inner, (*path, name))
-    if hasattr(command, "commands"):
+    if hasattr(command, "commands") and not command.invoke_without_command:
         return
     purpose, _, example = inspect.cleandoc(command.help).partition("Example: ")
     yield f"\n## {' '.join(path)}\n\n{purpose.strip()}\n\n```sh\n{example.strip()}\n```\n\n| option | |\n|---|---|\n"

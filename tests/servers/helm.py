@@ -1,0 +1,41 @@
+"""Helm, which renders and installs charts."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.servers.programs import require_program
+
+INSTALLED = Path(__file__).parents[2] / "build/helm"
+"""Where .ci/run installs it."""
+
+
+class Helm:
+    """The program, in a home of its own."""
+
+    def __init__(self, program: str, home: Path):
+        self.program = program
+        self.environment = {"HOME": str(home), "PATH": "/usr/bin:/bin"}
+
+    def run(self, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        command = [self.program, *map(str, arguments)]
+        return subprocess.run(command, env=self.environment | environment, capture_output=True, text=True)
+
+    def template(self, chart: Path, values: dict[str, Any], home: Path, namespace: str = "ml") -> str:
+        """What it renders; the values are given as a file besides the chart's own."""
+        file = home / "given.yaml"
+        file.write_text(json.dumps(values))
+        ended = self.run("template", "mlflow", chart, "--namespace", namespace, "--values", file)
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
+
+
+@pytest.fixture
+def helm(tmp_path: Path) -> Helm:
+    return Helm(shutil.which("helm", path=str(INSTALLED)) or require_program("helm"), tmp_path)
