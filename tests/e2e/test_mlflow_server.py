@@ -1,0 +1,179 @@
+"""What the Deployment of `setup mlflow` runs, run here: with PostgreSQL and a bucket, and with all on one volume.
+
+The command line and the variables are those that are printed; a training runs against it by the toolchain as registered.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.commands import odahu_argo
+from tests.servers.git import git
+from tests.servers.mlflow_pod import MlflowPod, mlflow_pod, peak_memory, without_keys
+from tests.servers.mlflow_project import write_project
+from tests.servers.postgres import PASSWORD, Postgres, postgres
+from tests.servers.s3 import KEY_SECRET, Bucket, s3_endpoint
+
+__all__ = ["postgres", "s3_endpoint"]
+
+HOST = "ml.example.org"
+VALUES = {"database": {"secret": "db"}, "ingress": {"enabled": True, "host": HOST, "tlsSecret": "certificate"}}
+
+
+@pytest.fixture(scope="module")
+def kept(s3_endpoint: str) -> Bucket:
+    bucket = Bucket(s3_endpoint, "mlflow-artifacts")
+    bucket.create()
+    return bucket
+
+
+@pytest.fixture(scope="module")
+def pod(postgres: Postgres, kept: Bucket, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowPod]:
+    uri = postgres.uri.replace("postgresql://", "postgres://")
+    folder = tmp_path_factory.mktemp("pod")
+    with mlflow_pod(folder, VALUES, kept.fields("models"), {"db/uri": uri}) as pod:
+        yield pod
+
+
+def asked(url: str, data: bytes | None = None, method: str | None = None, **headers: str) -> tuple[int, bytes]:
+    request = urllib.request.Request(
+        url, data, {name.replace("_", "-").title(): value for name, value in headers.items()}, method=method
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+SEARCH = "/mlflow/api/2.0/mlflow/experiments/search"
+WHAT = json.dumps({"max_results": 10}).encode()
+
+
+def test_pages_and_api_are_below_its_path_and_nothing_is_elsewhere(pod: MlflowPod) -> None:
+    status, page = asked(f"{pod.url}/mlflow/")
+    assert status == 200 and b"static-files/static/js/" in page
+    [script] = [part for part in page.decode().split('"') if part.endswith(".js") and "/main." in part][:1]
+    assert asked(f"{pod.url}/mlflow/{script.removeprefix('/mlflow/')}")[0] == 200
+    assert asked(f"{pod.url}/mlflow/health") == (200, b"OK")
+    assert asked(pod.url + SEARCH, WHAT, content_type="application/json")[0] == 200
+    assert {asked(pod.url + path)[0] for path in ("/", "/health", "/api/2.0/mlflow/experiments/search")} == {404}
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        ("mlflow", 200),
+        ("mlflow.ml.svc.cluster.local", 200),
+        ("mlflow.ml:80", 200),
+        (HOST, 200),
+        ("localhost:5000", 200),
+        ("evil.example.org", 403),
+        ("mlflow.other.svc.cluster.local", 403),
+    ],
+)
+def test_it_answers_by_its_names_only(pod: MlflowPod, name: str, status: int) -> None:
+    assert asked(f"{pod.url}/mlflow/", host=name)[0] == status
+    assert asked(f"{pod.url}/mlflow/health", host="10.1.2.3:5000") == (200, b"OK")
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"), [(f"https://{HOST}", 200), (f"http://{HOST}", 403), ("https://evil.example.org", 403)]
+)
+def test_only_its_own_pages_may_change_something(pod: MlflowPod, origin: str, status: int) -> None:
+    url = pod.url + SEARCH.replace("/api/", "/ajax-api/")
+    assert asked(url, WHAT, host=HOST, origin=origin, content_type="application/json")[0] == status
+
+
+def test_a_training_keeps_its_records_and_its_model_there_without_a_key(
+    pod: MlflowPod, kept: Bucket, tmp_path: Path
+) -> None:
+    write_project(tmp_path / "repository")
+    git(tmp_path / "repository", "init", "--quiet", "--initial-branch=main")
+    git(tmp_path / "repository", "add", "--all")
+    git(tmp_path / "repository", "commit", "--quiet", "--message", "the project")
+    code = {"type": "git", "uri": (tmp_path / "repository").as_uri(), "reference": "main"}
+    spec = {
+        "model": {"name": "wine", "version": "1.0"},
+        "toolchain": "mlflow",
+        "vcsName": "code",
+        "workDir": "project",
+        "hyperParameters": {"data": "project/data.csv", "alpha": "0.25"},
+    }
+    manifests: list[dict[str, Any]] = [
+        {"kind": "Connection", "id": "code", "spec": code},
+        {"kind": "ModelTraining", "id": "wine", "spec": spec},
+    ]
+    file = tmp_path / "manifests.yaml"
+    file.write_text(yaml.safe_dump_all(manifests) + "\n---\n" + pod.toolchains())
+    environment = without_keys() | {"ODAHU_ARGO_HOME": str(tmp_path / "home")}
+    ran = odahu_argo(
+        "local", "train", "run", "-f", file, "--output-dir", tmp_path / "out", "-o", "json", env=environment
+    )
+    assert ran.code == 0, ran.err
+    assert len(list((tmp_path / "out").iterdir())) == 1
+
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=f"{pod.url}/mlflow")
+    [experiment] = [each for each in client.search_experiments() if each.name == "wine"]
+    assert experiment.artifact_location.startswith("mlflow-artifacts:/")
+    [run] = client.search_runs([experiment.experiment_id])
+    assert run.info.run_id in ran.out
+    assert (run.data.params["alpha"], run.data.metrics["mean"]) == ("0.25", 6.0)
+    assert run.data.tags["training_id"] == "wine"
+    keys = kept.keys()
+    assert keys and all(key.startswith("models/mlflow/") for key in keys)
+    assert [key for key in keys if key.endswith("/MLmodel")]
+    [sample] = [key for key in keys if key.endswith("model/head_input.pkl")]
+    held = client.download_artifacts(run.info.run_id, "model/head_input.pkl", str(tmp_path))
+    assert Path(held).read_bytes() == kept.get(sample)
+
+
+def test_a_large_file_does_not_pass_through_memory(pod: MlflowPod, kept: Bucket) -> None:
+    asked(f"{pod.url}/mlflow/api/2.0/mlflow-artifacts/artifacts/first", b"a", "PUT")
+    before = peak_memory(pod.server.process.pid)
+    large = bytes(160 * 2**20)
+    assert asked(f"{pod.url}/mlflow/api/2.0/mlflow-artifacts/artifacts/large", large, "PUT")[0] == 200
+    assert peak_memory(pod.server.process.pid) - before < len(large) / 2
+    status, content = asked(f"{pod.url}/mlflow/api/2.0/mlflow-artifacts/artifacts/large")
+    assert (status, len(content)) == (200, len(large))
+    assert kept.client.head_object(Bucket=kept.name, Key="models/mlflow/large")["ContentLength"] == len(large)
+
+
+def test_its_log_and_its_processes_show_no_secret(pod: MlflowPod) -> None:
+    import psutil
+
+    top = psutil.Process(pod.server.process.pid)
+    lines = [" ".join(each.cmdline()) for each in [top, *top.children(recursive=True)]]
+    shown = pod.log.read_text() + "\n".join(lines)
+    assert "artifacts go to s3://mlflow-artifacts/models/mlflow" in shown
+    assert "warning" not in pod.log.read_text().split("Uvicorn running")[0]
+    assert PASSWORD not in shown
+    assert KEY_SECRET not in shown
+
+
+def test_everything_on_one_volume_is_there_after_a_restart(tmp_path: Path) -> None:
+    values = {"path": "/", "artifacts": {"connection": ""}, "workers": 1}
+    with mlflow_pod(tmp_path, values, None, {}) as pod:
+        assert asked(f"{pod.url}/health") == (200, b"OK")
+        created = asked(
+            f"{pod.url}/api/2.0/mlflow/experiments/create", b'{"name": "mine"}', content_type="application/json"
+        )
+        assert created[0] == 200, created
+        assert asked(f"{pod.url}/api/2.0/mlflow-artifacts/artifacts/a/b", b"kept", "PUT")[0] == 200
+        pod.server.stop()
+        assert pod.server.process.returncode in (0, -15)
+        pod.server.start()
+        found = asked(f"{pod.url}/api/2.0/mlflow/experiments/get-by-name?experiment_name=mine")
+        assert found[0] == 200, found
+        assert asked(f"{pod.url}/api/2.0/mlflow-artifacts/artifacts/a/b") == (200, b"kept")
+    assert (tmp_path / "data" / "artifacts" / "a" / "b").read_bytes() == b"kept"
