@@ -17,7 +17,10 @@ from odahu_argo.steps.log import log
 from odahu_argo.steps.mlflow_run import run_project
 from odahu_argo.storage.paths import inside
 
-OUTPUT_VARIABLES = ("ODAHUFLOW_OUTPUT_DIR", "OUTPUT_DIR")
+OUTPUT_VARIABLE = "ODAHUFLOW_OUTPUT_DIR"
+"""ODAHU set it whatever the training's own `envs` said."""
+SHORT_VARIABLE = "OUTPUT_DIR"
+"""As ODAHU's reference called it; a training may mean something else by it."""
 STATIC_VARIABLE = "STATIC_ARTIFACTS_DIR"
 
 
@@ -29,11 +32,11 @@ def train(spec: TrainSpec, room: Room) -> None:
         ServiceFault: the tracking server, the preparation of the environment or the disk failed.
     """
     _copy_static(spec, room)
-    folder = {name: str(room.output) for name in OUTPUT_VARIABLES if name not in spec.environment}
-    _, finished = run_project(spec, room, folder)
+    short = spec.environment.get(SHORT_VARIABLE, str(room.output))
+    _, finished = run_project(spec, room, {OUTPUT_VARIABLE: str(room.output), SHORT_VARIABLE: short})
     files = sum(1 for path in room.output.rglob("*") if not path.is_dir())
     if not files:
-        log("train", f"warning: the program has written nothing to the folder that {OUTPUT_VARIABLES[0]} names")
+        log("train", f"warning: the program has written nothing to the folder that {OUTPUT_VARIABLE} names")
     log("train", f"done: run {finished.info.run_id} has left {files} {'file' if files == 1 else 'files'}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import shlex
 import subprocess
@@ -105,18 +106,21 @@ def test_the_command_line_reference_is_what_help_says(request: pytest.FixtureReq
 def sections(command: Any, path: tuple[str, ...]) -> Iterator[str]:
     """A section of Markdown for each command below this one."""
     for name, inner in getattr(command, "commands", {}).items():
-        if inner.hidden:
-            continue
-        yield from sections(inner, (*path, name))
-    if hasattr(command, "commands") and not command.invoke_without_command:
-        return
+        if not inner.hidden:
+            if getattr(inner, "invoke_without_command", True):
+                yield section(inner, (*path, name))
+            yield from sections(inner, (*path, name))
+
+
+def section(command: Any, path: tuple[str, ...]) -> str:
     purpose, _, example = inspect.cleandoc(command.help).partition("Example: ")
-    yield f"\n## {' '.join(path)}\n\n{purpose.strip()}\n\n```sh\n{example.strip()}\n```\n\n| option | |\n|---|---|\n"
+    text = f"\n## {' '.join(path)}\n\n{purpose.strip()}\n\n```sh\n{example.strip()}\n```\n\n| option | |\n|---|---|\n"
     for parameter in command.params:
         names = ", ".join(f"`{name}`" for name in [*parameter.opts, *parameter.secondary_opts])
-        default = parameter.default if isinstance(parameter.default, str) else None
+        default = parameter.default if isinstance(parameter.default, str) and parameter.default else None
         told = parameter.help + (f" Default: `{default}`." if default else "")
-        yield f"| {names} | {told.replace('|', chr(92) + '|')} |\n"
+        text += f"| {names} | {told.replace('|', chr(92) + '|')} |\n"
+    return text
 
 
 def test_every_exit_code_is_told() -> None:
@@ -145,3 +149,16 @@ def test_the_table_of_routes_is_the_openapi_document() -> None:
     )
     apart = {"GET /openapi.json", "GET /swagger/index.html", "PUT /api/v1/model/training/{id}/result"}
     assert told - apart == known
+
+
+def test_the_table_of_mlflows_values_is_the_charts() -> None:
+    def leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+        for name, inner in value.items():
+            if isinstance(inner, dict) and inner:
+                yield from leaves(inner, f"{path}{name}.")
+            else:
+                yield f"{path}{name}", inner if isinstance(inner, str) and inner else json.dumps(inner)
+
+    values = yaml.safe_load((ROOT / "templates" / "chart" / "values.yaml").read_text(encoding="utf-8"))
+    table = (DOCS / "mlflow.md").read_text(encoding="utf-8").partition("## Values")[2].partition("\n## ")[0]
+    assert dict(re.findall(r"^\| `([^`]+)` \| `([^`]*)` \|", table, re.MULTILINE)) == dict(leaves(values))

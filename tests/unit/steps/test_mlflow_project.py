@@ -154,3 +154,13 @@ def test_the_description_is_not_written_through_a_link(scripts: Workplace, tmp_p
     scripts.run(spec("describe"))
     assert "name: wine" in packed(scripts, tmp_path)["odahuflow.project.yaml"]
     assert outside.read_text() == "untouched"
+
+
+def test_the_output_folder_is_the_zips_whatever_the_training_says(scripts: Workplace, tmp_path: Path) -> None:
+    """ODAHU's runner set the variable last; `OUTPUT_DIR`, which it did not, may be the training's own."""
+    own = {"ODAHUFLOW_OUTPUT_DIR": "elsewhere", "OUTPUT_DIR": str(tmp_path)}
+    scripts.run(spec("write", own, text="hello"))
+    scripts.run(spec("replace", own))
+    assert (tmp_path / "a.txt").read_text() == "new\n"
+    scripts.run(spec("write", own, text="hello"))
+    assert packed(scripts, tmp_path)["deep/model.txt"] == "hello\n"

@@ -1,0 +1,199 @@
+"""What `setup mlflow` prints, installs and charts is taken by a real Kubernetes API, and keeps what users have written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from kubernetes import client, utils
+
+from odahu_argo.manifest.load import load
+from odahu_argo.profile import Profile
+from odahu_argo.submit.cluster import CLAIM, CONFIG_MAP, DEPLOYMENT, INGRESS, NAMESPACE, SECRET, SERVICE, Kind
+from odahu_argo.submit.kube import KubeCluster
+from odahu_argo.trainings.planning import plan_on
+from tests.commands import odahu_argo
+from tests.conftest import ROOT
+from tests.manifests import training, write
+from tests.servers.helm import Helm, helm
+
+__all__ = ["helm"]
+pytestmark = pytest.mark.cluster
+
+FILES = sorted((ROOT / "tests" / "golden" / "mlflow").glob("*.values.yaml"))
+CANARY = "canary-Zm9vYmFy"
+KINDS = (CLAIM, DEPLOYMENT, SERVICE, CONFIG_MAP)
+
+
+@pytest.fixture
+def ready(cluster: KubeCluster) -> KubeCluster:
+    """A namespace that admits restricted pods only, with the Secrets that the values name."""
+    cluster.patch(
+        NAMESPACE, cluster.namespace, {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}
+    )
+    for connection in ("models-output", "wine-models"):
+        fields = {"type": "s3", "uri": "s3://bucket/models", "keyID": "AK", "keySecret": CANARY}
+        body = {"metadata": {"name": f"connection-{connection}"}, "type": "Opaque", "stringData": fields}
+        cluster.create(SECRET, body)
+    uri = {"uri": f"postgresql://mlflow:{CANARY}@db/mlflow"}
+    cluster.create(SECRET, {"metadata": {"name": "mlflow-db-app"}, "type": "Opaque", "stringData": uri})
+    return cluster
+
+
+def setup(cluster: KubeCluster, *options: object) -> Any:
+    return odahu_argo("setup", "mlflow", "-n", cluster.namespace, *options)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name.partition(".")[0])
+def test_what_is_printed_is_taken_and_its_pod_is_admitted(
+    api: client.ApiClient, ready: KubeCluster, file: Path
+) -> None:
+    printed = setup(ready, "--values", file)
+    assert printed.code == 0, printed.err
+    assert CANARY not in printed.out
+    for manifest in yaml.safe_load_all(printed.out):
+        utils.create_from_dict(api, manifest, dry_run="All", field_validation="Strict")
+        utils.create_from_dict(api, manifest)
+    applied = setup(ready, "--values", file, "--apply")
+    assert {line.split()[-1] for line in applied.out.splitlines()} == {"unchanged"}, applied.out + applied.err
+    template = ready.list(DEPLOYMENT).items[0]["spec"]["template"]
+    pod = {"metadata": {"name": "mlflow", "labels": template["metadata"]["labels"]}, "spec": template["spec"]}
+    assert ready.create(Kind("Pod", "pods"), pod, dry_run=True)["metadata"]["name"] == "mlflow"
+
+
+def test_installing_again_changes_only_what_a_new_value_is_for(ready: KubeCluster, tmp_path: Path) -> None:
+    first = setup(ready, "--apply")
+    assert first.code == 0, first.err
+    assert first.out.splitlines() == [
+        "ServiceAccount mlflow created",
+        "PersistentVolumeClaim mlflow created",
+        "Deployment mlflow created",
+        "Service mlflow created",
+        "ConfigMap toolchain-mlflow created",
+        "ConfigMap toolchain-mlflow-project created",
+    ]
+    uri = f"http://mlflow.{ready.namespace}.svc.cluster.local/mlflow"
+    assert f"set in the profile (docs/profile.md): tracking: {{uri: '{uri}'}}" in first.err
+    assert setup(ready, "--apply").out == first.out.replace("created", "unchanged")
+    values = tmp_path / "values.yaml"
+    values.write_text("workers: 4\ningress: {enabled: true, host: ml.example.org}\n")
+    third = setup(ready, "--apply", "--values", values)
+    changed = [line for line in third.out.splitlines() if not line.endswith("unchanged")]
+    assert changed == ["Deployment mlflow configured", "Ingress mlflow created"]
+    assert ready.get(INGRESS, "mlflow")["spec"]["rules"][0]["http"]["paths"][0]["path"] == "/mlflow"
+
+
+def test_trainings_are_compiled_for_the_server_once_it_is_registered(ready: KubeCluster, tmp_path: Path) -> None:
+    assert setup(ready, "--apply").code == 0
+    told = odahu_argo("ti", "get", "--id", "mlflow", "-n", ready.namespace, "-o", "json")
+    [toolchain] = json.loads(told.out)
+    uri = f"http://mlflow.{ready.namespace}.svc.cluster.local/mlflow"
+    assert toolchain["spec"] == {"entrypoint": "mlflow", "additionalEnvironments": {"MLFLOW_TRACKING_URI": uri}}
+    [plan] = plan_on(ready, load([write(tmp_path, training())]), Profile())
+    assert plan.tracking == "training"
+    for step in ("train", "package"):
+        assert plan.step(step).spec.environment["MLFLOW_TRACKING_URI"] == uri  # type: ignore[union-attr]
+
+
+def test_a_toolchain_that_a_user_has_written_keeps_its_own(ready: KubeCluster, tmp_path: Path) -> None:
+    file = tmp_path / "toolchain.yaml"
+    own = {
+        "entrypoint": "mlflow",
+        "defaultImage": "registry.example.org/ours:1",
+        "additionalEnvironments": {"PROXY": "http://p", "MLFLOW_TRACKING_URI": "http://old"},
+    }
+    file.write_text(yaml.safe_dump({"kind": "ToolchainIntegration", "id": "mlflow", "spec": own}))
+    assert odahu_argo("ti", "create", "-f", file, "-n", ready.namespace).code == 0
+    applied = setup(ready, "--apply")
+    assert "ConfigMap toolchain-mlflow configured" in applied.out, applied.err
+    kept = json.loads(ready.get(CONFIG_MAP, "toolchain-mlflow")["data"]["toolchain.json"])["spec"]
+    uri = f"http://mlflow.{ready.namespace}.svc.cluster.local/mlflow"
+    assert kept == {**own, "additionalEnvironments": {"PROXY": "http://p", "MLFLOW_TRACKING_URI": uri}}
+
+
+@pytest.mark.parametrize(
+    ("profile", "lines", "said"),
+    [
+        (
+            "# ours\noutput_connection: zips\n",
+            ["# ours", "output_connection: zips", "tracking:"],
+            "has now tracking.uri",
+        ),
+        ("output_connection: zips", ["output_connection: zips", "tracking:"], "has now tracking.uri"),
+        ("tracking: {url: 'https://ml.example.org'}\n", None, "was left as it is; set in the profile"),
+        ("{output_connection: zips}\n", None, "was left as it is; set in the profile"),
+        ("tracking: {uri: 'http://theirs'}\n", None, "names another server, http://theirs, and was left so"),
+    ],
+)
+def test_the_profile_on_the_cluster_names_the_server_where_it_names_none(
+    ready: KubeCluster, profile: str, lines: list[str] | None, said: str
+) -> None:
+    metadata = {"name": "odahu-argo-profile"}
+    ready.create(CONFIG_MAP, {"metadata": metadata, "data": {"profile.yaml": profile}})
+    applied = setup(ready, "--apply")
+    assert applied.code == 0, applied.err
+    assert said in applied.err
+    found = ready.get(CONFIG_MAP, "odahu-argo-profile")["data"]["profile.yaml"]
+    if lines is None:
+        assert found == profile
+    else:
+        assert found.splitlines()[:-1] == lines
+        assert "note" not in setup(ready, "--apply").err
+
+
+def test_what_the_server_needs_and_is_not_there_is_told_before_anything_is_made(
+    cluster: KubeCluster, tmp_path: Path
+) -> None:
+    values = tmp_path / "values.yaml"
+    values.write_text("database: {secret: db}\n")
+    missing = setup(cluster, "--apply", "--values", values)
+    assert (missing.code, missing.out) == (2, "")
+    assert "artifacts.connection: there is no connection 'models-output' in the namespace" in missing.err
+    assert "database.secret: there is no Secret db in the namespace" in missing.err
+    assert "kubectl create secret generic db --from-literal=uri=" in missing.err
+    cluster.create(SECRET, {"metadata": {"name": "db"}, "type": "Opaque", "stringData": {"url": CANARY}})
+    fields = {"type": "git", "uri": "https://git.example.org/a"}
+    body = {"metadata": {"name": "connection-models-output"}, "type": "Opaque", "stringData": fields}
+    cluster.create(SECRET, body)
+    wrong = setup(cluster, "--apply", "--values", values)
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "connection 'models-output' is of type git" in wrong.err
+    assert "the Secret db has no key uri; its keys: url" in wrong.err
+    assert CANARY not in wrong.err
+    for kind in KINDS[:3]:
+        assert not cluster.list(kind).items
+
+
+def test_what_the_api_refuses_leaves_nothing_behind(ready: KubeCluster, tmp_path: Path) -> None:
+    values = tmp_path / "values.yaml"
+    values.write_text("resources: {requests: {memory: 8Gi}}\n")
+    refused = setup(ready, "--apply", "--values", values)
+    assert (refused.code, refused.out) == (2, "")
+    assert "cannot patch Deployment mlflow" in refused.err
+    for kind in KINDS[:3]:
+        assert not ready.list(kind).items
+
+
+def test_a_release_of_the_chart_is_installed_changed_and_removed_but_for_its_records(
+    helm: Helm, kubeconfig: str, ready: KubeCluster, tmp_path: Path
+) -> None:
+    chart = ROOT / "templates" / "chart"
+    place = ("--namespace", ready.namespace, "--kubeconfig", kubeconfig)
+    seen = helm.run("install", "mlflow", chart, *place, "--dry-run=server")
+    assert seen.returncode == 0, seen.stderr
+    installed = helm.run("install", "mlflow", chart, *place)
+    assert installed.returncode == 0, installed.stderr
+    uri = f"http://mlflow.{ready.namespace}.svc.cluster.local/mlflow"
+    assert f"for pods of this cluster: {uri}" in installed.stdout
+    told = odahu_argo("ti", "get", "--id", "mlflow-project", "-n", ready.namespace, "-o", "json")
+    assert json.loads(told.out)[0]["spec"]["additionalEnvironments"] == {"MLFLOW_TRACKING_URI": uri}
+    [file] = [file for file in FILES if file.name.startswith("postgresql")]
+    upgraded = helm.run("upgrade", "mlflow", chart, *place, "--values", file)
+    assert upgraded.returncode == 0, upgraded.stderr
+    assert ready.get(INGRESS, "mlflow")["spec"]["tls"][0]["secretName"] == "ml-certificate"
+    assert helm.run("uninstall", "mlflow", *place).returncode == 0
+    assert not ready.list(DEPLOYMENT).items
+    assert [each["metadata"]["name"] for each in ready.list(CLAIM).items] == ["mlflow"]
