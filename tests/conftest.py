@@ -64,5 +64,6 @@ def example(request: pytest.FixtureRequest) -> Example:
 
 
 @pytest.fixture(autouse=True)
-def _no_profile_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("ODAHU_ARGO_PROFILE", raising=False)
+def _nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PROFILE", "API_URL", "API_TOKEN"):
+        monkeypatch.delenv(f"ODAHU_ARGO_{name}", raising=False)

@@ -7,22 +7,22 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from odahu_argo.cli import render
-from odahu_argo.cli.options import KubeContext, Namespace, ProfileFile, cluster, read_manifests
-from odahu_argo.cli.resource import ResourceKind, for_each, objects_of
+from odahu_argo.cli.options import KubeContext, Namespace, ProfileFile, read_manifests
+from odahu_argo.cli.resource import ResourceKind, for_each, sound_of
+from odahu_argo.cli.site import TokenFile, Url, server_options, site
 
 if TYPE_CHECKING:
+    from odahu_argo.client.site import Batch
     from odahu_argo.errors import Problem
     from odahu_argo.manifest.load import Manifests
-    from odahu_argo.plan.model import Plan
-    from odahu_argo.profile import Profile
-    from odahu_argo.submit.cluster import Cluster, Object
 
 app = typer.Typer(help="Connections, toolchains and trainings of one file together.", no_args_is_help=True)
+app.callback()(server_options)
 
 TRAINING = "ModelTraining"
 OUTCOMES = ("created", "changed", "unchanged", "removed")
@@ -71,11 +71,14 @@ class Change:
 
 @app.command("apply")
 def apply_command(
+    ctx: typer.Context,
     file: File,
     output: Output = BulkForm.TEXT,
     profile: ProfileFile = None,
     namespace: Namespace = None,
     context: KubeContext = None,
+    url: Url = None,
+    token_file: TokenFile = None,
 ) -> None:
     """Create what the file holds, or bring it up to date: connections, then toolchains, then trainings, which run anew.
 
@@ -83,41 +86,41 @@ def apply_command(
 
     Example: odahu-argo bulk apply resources.yaml
     """
-    from odahu_argo.trainings.planning import plan_on
-
     manifests = _sound(file)
-    connected, settings = cluster(profile, namespace, context)
-    plans = plan_on(connected, manifests, settings) if manifests.trainings else []
-    objects = _checked_objects(connected, manifests)
-    _check_workflows(connected, plans)
-    tasks = [Task(kind.kind, kind.id(each), partial(kind.apply, connected, each)) for kind, each in objects]
-    tasks += [Task(TRAINING, plan.training_id, partial(_submit, connected, settings, plan)) for plan in plans]
+    sound = _sound_of_kinds(manifests)
+    reached = site(ctx)
+    batch = reached.trainings.batch(manifests, None) if manifests.trainings else None
+    for_each(sound, lambda each: each[0].kept(reached).check(each[1]))
+    if batch:
+        batch.check()
+    tasks = [Task(kind.kind, each.id, partial(kind.kept(reached).apply, each)) for kind, each in sound]
+    tasks += [Task(TRAINING, name, partial(_submit, batch, name)) for name in batch.ids] if batch else []
     _carry_out(tasks, output)
 
 
 @app.command("delete")
 def delete_command(
+    ctx: typer.Context,
     file: File,
     output: Output = BulkForm.TEXT,
     profile: ProfileFile = None,
     namespace: Namespace = None,
     context: KubeContext = None,
+    url: Url = None,
+    token_file: TokenFile = None,
 ) -> None:
     """Delete what the file holds: trainings, then toolchains, then connections. What is not there is no error.
 
     Example: odahu-argo bulk delete resources.yaml
     """
-    from odahu_argo.trainings.change import delete
-
     manifests = _sound(file)
-    connected, _ = cluster(profile, namespace, context)
-
+    reached = site(ctx)
     tasks = [
-        Task(TRAINING, each.manifest.id, partial(_remove, partial(delete, connected), each.manifest.id))
+        Task(TRAINING, each.manifest.id, partial(_remove, reached.trainings.delete, each.manifest.id))
         for each in manifests.trainings
     ]
     tasks += [
-        Task(kind.kind, each.manifest.id, partial(_remove, partial(kind.delete, connected), each.manifest.id))
+        Task(kind.kind, each.manifest.id, partial(_remove, kind.kept(reached).delete, each.manifest.id))
         for kind in reversed(_kinds())
         for each in kind.among(manifests)
     ]
@@ -148,45 +151,35 @@ def _kinds() -> list[ResourceKind]:
     return [connection_kind(), toolchain_kind()]
 
 
-def _checked_objects(connected: Cluster, manifests: Manifests) -> list[tuple[ResourceKind, Object]]:
-    """Each connection and toolchain as the API would take it."""
+def _sound_of_kinds(manifests: Manifests) -> list[tuple[ResourceKind, Any]]:
+    """Each connection and toolchain with its kind.
+
+    Raises:
+        UserError: with what keeps any of them from being kept.
+    """
     from odahu_argo.errors import UserError
 
-    found: list[tuple[ResourceKind, Object]] = []
+    found: list[tuple[ResourceKind, Any]] = []
     problems: list[Problem] = []
     for kind in _kinds():
-        objects, mistakes = objects_of(kind, kind.among(manifests))
+        sound, mistakes = sound_of(kind, kind.among(manifests))
         problems += mistakes
-        found += [(kind, each) for each in objects]
+        found += [(kind, each) for each in sound]
     if problems:
         raise UserError(problems)
-    for_each(found, lambda each: each[0].check(connected, each[1]))
     return found
 
 
-def _check_workflows(connected: Cluster, plans: list[Plan]) -> None:
-    from odahu_argo.compile.workflow import compile_workflow
-    from odahu_argo.submit.cluster import AlreadyExists
-    from odahu_argo.submit.send import check
-
-    for plan in plans:
-        try:
-            check(connected, compile_workflow(plan))
-        except AlreadyExists:
-            continue
-
-
-def _submit(connected: Cluster, settings: Profile, plan: Plan) -> str:
+def _submit(batch: Batch, training_id: str) -> str:
     """Run a training: anew where there is one; the very same one while it goes on is left alone."""
     from odahu_argo.cli.train_plans import preflight
     from odahu_argo.submit.cluster import AlreadyExists
-    from odahu_argo.trainings.change import create, edit
 
-    preflight(connected, settings, [plan])
+    preflight(batch, [training_id])
     try:
-        return "created" if create(connected, plan).created else "unchanged"
+        return "created" if batch.create(training_id).is_new else "unchanged"
     except AlreadyExists:
-        edit(connected, plan)
+        batch.edit(training_id)
         return "changed"
 
 

@@ -10,7 +10,16 @@ from typing import Annotated, Any
 import typer
 
 from odahu_argo.cli import render
-from odahu_argo.cli.options import ExternalConnections, Files, Folders, ProfileFile, TrainingId, read, tell_schedules
+from odahu_argo.cli.options import (
+    ExternalConnections,
+    Files,
+    Folders,
+    ProfileFile,
+    TrainingId,
+    read,
+    schedules_of,
+    tell_schedules,
+)
 
 
 class Format(StrEnum):
@@ -58,7 +67,7 @@ def compile_command(
 
     manifests, settings = read(file, manifest_dir, profile, external_connection)
     plans = plan_trainings(manifests, settings, training_id)
-    tell_schedules(plans, "what is compiled runs once")
+    tell_schedules(schedules_of(plans), "what is compiled runs once")
     workflows = {plan.training_id: compile_workflow(plan, attempt) for plan in plans}
     if validate:
         _require_valid(list(workflows.values()))

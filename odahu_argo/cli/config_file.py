@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from odahu_argo.client.address import read_address
 from odahu_argo.errors import Problem, UserError, Where
 
 FILE_VARIABLE = "ODAHU_ARGO_CONFIG"
@@ -17,19 +18,25 @@ SECTION = "general"
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A setting: the parameter of commands that it stands for, and the environment variable that wins over it."""
+    """A setting: the parameter of commands that it stands for, and the environment variable that wins over it.
+
+    A secret stands for none, since help shows what parameters are by default.
+    """
 
     name: str
     purpose: str
     parameter: str
     environment: str = ""
     is_path: bool = False
+    is_secret: bool = False
 
 
 VARIABLES = (
     Variable("NAMESPACE", "The namespace where trainings run", "namespace", "ODAHU_ARGO_NAMESPACE"),
     Variable("CONTEXT", "The kubeconfig's context to use", "context", "ODAHU_ARGO_CONTEXT"),
     Variable("PROFILE", "The site's settings, a YAML file", "profile", "ODAHU_ARGO_PROFILE", is_path=True),
+    Variable("API_URL", "URL of API server", "url", "ODAHU_ARGO_API_URL"),
+    Variable("API_TOKEN", "API authorization token", "", "ODAHU_ARGO_API_TOKEN", is_secret=True),
     Variable("LOCAL_MODEL_OUTPUT_DIR", "Directory where model artifacts will be saved", "model_dir", is_path=True),
 )
 
@@ -56,8 +63,10 @@ def write(name: str, value: str) -> None:
     """Set a variable; an empty value takes it out. Nobody else may read the file.
 
     Raises:
-        UserError: the file cannot be read or written.
+        UserError: the file cannot be read or written, or the value is none that the variable can have.
     """
+    if value and name == "API_URL":
+        read_address(value)
     held = _parse()
     if SECTION not in held:
         held.add_section(SECTION)
@@ -93,7 +102,7 @@ def find(name: str) -> Variable:
 def defaults(command: Any, values: Mapping[str, str]) -> dict[str, Any]:
     """The values as defaults of all parameters below the command that they stand for, in click's `default_map`."""
     below = {name: defaults(inner, values) for name, inner in getattr(command, "commands", {}).items()}
-    parameters = {each.parameter: values[each.name] for each in VARIABLES if each.name in values}
+    parameters = {each.parameter: values[each.name] for each in VARIABLES if each.parameter and each.name in values}
     own = {each.name: parameters[each.name] for each in command.params if each.name in parameters}
     return {name: found for name, found in below.items() if found} | own
 

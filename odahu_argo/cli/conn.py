@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from odahu_argo.cli import completing, render, resource
 from odahu_argo.cli.forms import ChangesForm, Form, age, show
-from odahu_argo.cli.options import Files, Folders, KubeContext, Namespace, ProfileFile, cluster
+from odahu_argo.cli.options import Files, Folders, KubeContext, Namespace, ProfileFile
 from odahu_argo.cli.resource import IgnoreIfExists, IgnoreNotFound, ResourceKind
+from odahu_argo.cli.site import TokenFile, Url, server_options, site
 
-if TYPE_CHECKING:
-    from odahu_argo.submit.cluster import Cluster, Object
-
-app = typer.Typer(name="conn", help="Connections on a cluster: each is a Secret that pods mount.", no_args_is_help=True)
+app = typer.Typer(
+    name="conn",
+    help="Connections on a cluster, where each is a Secret that pods mount, or at an API server.",
+    no_args_is_help=True,
+)
+app.callback()(server_options)
 
 KnownId = Annotated[
     str | None, typer.Option("--id", "--conn-id", autocompletion=completing.connections, help="Only this connection.")
@@ -31,25 +34,28 @@ MORE_COLUMNS = ("REGION", "USERNAME", "SECRET FIELDS", "DESCRIPTION")
 
 @app.command("apply")
 def apply_command(
+    ctx: typer.Context,
     file: Files = None,
     manifest_dir: Folders = None,
     output: ChangesForm = "changes",
     profile: ProfileFile = None,
     namespace: Namespace = None,
     context: KubeContext = None,
+    url: Url = None,
+    token_file: TokenFile = None,
 ) -> None:
     """Create connections, or bring them up to date. All are checked before the first is written.
 
     Example: odahu-argo conn apply -f connections.yaml
     """
     kind = connection_kind()
-    objects = resource.read_objects(kind, file, manifest_dir)
-    connected, _ = cluster(profile, namespace, context)
-    resource.apply(connected, kind, objects, output)
+    sound = resource.read_sound(kind, file, manifest_dir)
+    resource.apply(site(ctx), kind, sound, output)
 
 
 @app.command("create")
 def create_command(
+    ctx: typer.Context,
     file: Files = None,
     manifest_dir: Folders = None,
     new_id: NewId = None,
@@ -58,19 +64,21 @@ def create_command(
     profile: ProfileFile = None,
     namespace: Namespace = None,
     context: KubeContext = None,
+    url: Url = None,
+    token_file: TokenFile = None,
 ) -> None:
     """Create connections that are not there yet.
 
     Example: odahu-argo conn create -f connections.yaml
     """
     kind = connection_kind()
-    objects = resource.read_objects(kind, file, manifest_dir, new_id)
-    connected, _ = cluster(profile, namespace, context)
-    resource.create(connected, kind, objects, ignore_if_exists, output)
+    sound = resource.read_sound(kind, file, manifest_dir, new_id)
+    resource.create(site(ctx), kind, sound, ignore_if_exists, output)
 
 
 @app.command("edit")
 def edit_command(
+    ctx: typer.Context,
     file: Files = None,
     manifest_dir: Folders = None,
     new_id: NewId = None,
@@ -78,92 +86,80 @@ def edit_command(
     profile: ProfileFile = None,
     namespace: Namespace = None,
     context: KubeContext = None,
+    url: Url = None,
+    token_file: TokenFile = None,
 ) -> None:
     """Bring connections up to date that are there.
 
     Example: odahu-argo conn edit -f connections.yaml
     """
     kind = connection_kind()
-    objects = resource.read_objects(kind, file, manifest_dir, new_id)
-    connected, _ = cluster(profile, namespace, context)
-    resource.edit(connected, kind, objects, output)
+    sound = resource.read_sound(kind, file, manifest_dir, new_id)
+    resource.edit(site(ctx), kind, sound, output)
 
 
 @app.command("get")
 def get_command(
+    ctx: typer.Context,
     connection: KnownId = None,
     output: Form = None,
     decrypted: Annotated[bool, typer.Option("--decrypted", "-d", help="Show secret values, in plain text.")] = False,
     profile: ProfileFile = None,
     namespace: Namespace = None,
     context: KubeContext = None,
+    url: Url = None,
+    token_file: TokenFile = None,
 ) -> None:
     """Show connections. Secret values are masked.
 
     Example: odahu-argo conn get --id wine-data -o yaml
     """
-    from odahu_argo.submit.connections import find_connection, list_connections
-    from odahu_argo.submit.secrets import connection_form, unknown_keys
-
-    connected, _ = cluster(profile, namespace, context)
-    secrets = list_connections(connected) if connection is None else [find_connection(connected, connection)]
-    for secret in secrets:
-        if unknown := unknown_keys(secret):
-            name = secret["metadata"]["name"]
+    reached = site(ctx)
+    kept = reached.connections
+    forms = kept.all(decrypted) if connection is None else [kept.get(connection, decrypted)]
+    for form in forms:
+        if unknown := form["status"].get("unknownKeys"):
+            name = form["status"]["secretName"]
             render.note(f"note: the Secret {name} has keys that are no field of a connection: {', '.join(unknown)}")
-    forms = [connection_form(secret, decrypted) for secret in secrets]
 
     def table(is_wide: bool) -> None:
         if forms:
             _table(forms, is_wide)
         else:
-            render.note(f"no connections in namespace {connected.namespace}")
+            render.note(f"no connections {reached.place}")
 
     show(forms, output, table)
 
 
 @app.command("delete")
 def delete_command(
+    ctx: typer.Context,
     connection: KnownId = None,
     file: Files = None,
     ignore_not_found: IgnoreNotFound = False,
     profile: ProfileFile = None,
     namespace: Namespace = None,
     context: KubeContext = None,
+    url: Url = None,
+    token_file: TokenFile = None,
 ) -> None:
     """Delete a connection from the cluster. What it leads to is not touched.
 
     Example: odahu-argo conn delete --id wine-data
     """
-    connected, _ = cluster(profile, namespace, context)
-    resource.delete(connected, connection_kind(), connection, file, ignore_not_found)
+    resource.delete(ctx, connection_kind(), connection, file, ignore_not_found)
 
 
 def connection_kind() -> ResourceKind:
-    """Connections, for the commands that are the same for all that is kept on a cluster."""
-    from odahu_argo.submit import connections
-    from odahu_argo.submit.secrets import connection_form, connection_id, connection_to_secret
-
-    def name(secret: Object) -> str:
-        return str(connection_id(secret))
-
-    def delete(connected: Cluster, wanted: str) -> list[str]:
-        users = connections.delete(connected, wanted)
-        return [f"{', '.join(users)} goes on and names it: steps that mount it will not start"] if users else []
+    """Connections, for the commands that are the same for all that is kept."""
+    from odahu_argo.submit.secrets import connection_to_secret
 
     return ResourceKind(
         word="connection",
         kind="Connection",
         among=lambda manifests: manifests.connections,
-        to_object=connection_to_secret,
-        id=name,
-        check=connections.check,
-        require=lambda connected, secret: connections.find_connection(connected, name(secret)),
-        create=connections.create,
-        apply=connections.apply,
-        find=connections.find_connection,
-        delete=delete,
-        form=lambda connected, wanted: connection_form(connections.find_connection(connected, wanted)),
+        require_sound=connection_to_secret,
+        kept=lambda reached: reached.connections,
         table=_table,
     )
 

@@ -19,6 +19,7 @@ from odahu_argo.cli.options import (
     TrainingId,
     cluster,
 )
+from odahu_argo.cli.site import NoUrl
 
 EXIT_ERRORS = 2
 
@@ -41,6 +42,7 @@ def doctor_command(
     output: Annotated[
         DoctorForm, typer.Option("--output", "-o", callback=render.in_form, help="The form of the findings.")
     ] = DoctorForm.TABLE,
+    elsewhere: NoUrl = None,
 ) -> None:
     """Look at the cluster, and at all that the given trainings need there. Changes nothing.
 
@@ -48,14 +50,17 @@ def doctor_command(
 
     Example: odahu-argo doctor -n ml -f training.yaml -f connections.yaml
     """
-    from odahu_argo.cli.train_plans import plans_of
+    from odahu_argo.cli.train_plans import batch_of
+    from odahu_argo.client.on_cluster import on_cluster
     from odahu_argo.submit.preflight import check
 
     connected, settings = cluster(profile, namespace, context)
-    plans = []
     if file or manifest_dir:
-        plans = plans_of(connected, file, manifest_dir, training_id, settings, external_connection)
-    findings = check(connected, settings, plans)
+        trainings = on_cluster(connected, settings).trainings
+        batch = batch_of(trainings, file, manifest_dir, training_id, external_connection)
+        findings = batch.preflight(batch.ids)
+    else:
+        findings = check(connected, settings)
     if output is DoctorForm.JSON:
         render.as_json([asdict(finding) for finding in findings])
     else:

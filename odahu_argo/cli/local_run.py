@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from odahu_argo.cli import render
-from odahu_argo.cli.options import ExternalConnections, Files, Folders, ProfileFile, TrainingId, read, tell_schedules
+from odahu_argo.cli.options import (
+    ExternalConnections,
+    Files,
+    Folders,
+    ProfileFile,
+    TrainingId,
+    read,
+    schedules_of,
+    tell_schedules,
+)
 
 if TYPE_CHECKING:
     from odahu_argo.local.events import Event
@@ -104,7 +113,7 @@ def _plan(
     if len(plans) > 1:
         ids = ", ".join(plan.training_id for plan in plans)
         raise UserError(f"the given files hold {len(plans)} trainings", hint=f"choose one by --id: {ids}")
-    tell_schedules(plans, "it is run once now")
+    tell_schedules(schedules_of(plans), "it is run once now")
     return {written.manifest.id: written.manifest for written in manifests.connections}, plans[0]
 
 

@@ -83,12 +83,16 @@ def read(
     return read_manifests(files, folders), settings
 
 
-def tell_schedules(plans: Iterable[Plan], instead: str) -> None:
-    """Note which trainings ask for a schedule, where a command does not keep it."""
-    for plan in plans:
-        if plan.schedule:
-            hint = "odahu-argo render writes its CronWorkflow"
-            render.note(f"note: training {plan.training_id} asks for the schedule {plan.schedule}: {instead}; {hint}")
+def tell_schedules(schedules: Iterable[tuple[str, str]], instead: str) -> None:
+    """Note which trainings ask for a schedule, each by id and in words, where a command does not keep it."""
+    for training_id, schedule in schedules:
+        hint = "odahu-argo render writes its CronWorkflow"
+        render.note(f"note: training {training_id} asks for the schedule {schedule}: {instead}; {hint}")
+
+
+def schedules_of(plans: Iterable[Plan]) -> list[tuple[str, str]]:
+    """The plans that have a schedule, each by id and in words."""
+    return [(plan.training_id, str(plan.schedule)) for plan in plans if plan.schedule]
 
 
 def require_manifests(files: list[Path] | None, folders: list[Path] | None) -> None:

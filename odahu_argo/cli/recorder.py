@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from odahu_argo.cli import render
 from odahu_argo.cli.options import KubeContext, Namespace, ProfileFile, cluster
+from odahu_argo.cli.site import NoUrl
 
 
-def recorder_command(profile: ProfileFile = None, namespace: Namespace = None, context: KubeContext = None) -> None:
+def recorder_command(
+    profile: ProfileFile = None, namespace: Namespace = None, context: KubeContext = None, elsewhere: NoUrl = None
+) -> None:
     """Remember what becomes of every training, until stopped. `odahu-argo setup` installs it as a Deployment.
 
     Example: odahu-argo recorder -n ml

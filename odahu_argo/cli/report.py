@@ -9,6 +9,7 @@ import typer
 
 from odahu_argo.cli import render
 from odahu_argo.cli.options import KubeContext, Namespace, ProfileFile, cluster
+from odahu_argo.cli.site import NoUrl
 
 if TYPE_CHECKING:
     from odahu_argo.page.model import Views
@@ -24,6 +25,7 @@ def report_command(
     profile: ProfileFile = None,
     namespace: Namespace = None,
     context: KubeContext = None,
+    elsewhere: NoUrl = None,
 ) -> None:
     """Write what there is to see of a training into one HTML file, which needs nothing from elsewhere.
 

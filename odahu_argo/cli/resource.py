@@ -1,4 +1,4 @@
-"""What the commands of connections and of toolchains share: each is a manifest that is kept on the cluster as an object."""
+"""What the commands of connections and of toolchains share: each is a manifest that is kept where trainings run."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import typer
 from odahu_argo.cli import render
 from odahu_argo.cli.forms import ChangesForm, show
 from odahu_argo.cli.options import by_id_or_file, read_manifests
+from odahu_argo.cli.site import site
 
 if TYPE_CHECKING:
+    from odahu_argo.client.site import Kept, Site
     from odahu_argo.errors import Problem
     from odahu_argo.manifest.load import Manifests, Written
-    from odahu_argo.submit.applying import Outcome
-    from odahu_argo.submit.cluster import Cluster, Object
 
 T = TypeVar("T")
 IgnoreIfExists = Annotated[
@@ -30,30 +30,23 @@ IgnoreNotFound = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class ResourceKind:
-    """A kind of resource: what it is called, where it stands among manifests, and what can be done with it on a cluster.
+    """A kind of resource: what it is called, where it stands among manifests, where it is kept, and its table.
 
-    `require` sees that one is there to be edited, `delete` gives what else is to be told. All raise the errors of `submit`.
+    `require_sound` finds what of a manifest cannot be kept anywhere; it raises UserError.
     """
 
     word: str
     kind: str
     among: Callable[[Manifests], tuple[Written[Any], ...]]
-    to_object: Callable[[Any], Object]
-    id: Callable[[Object], str]
-    check: Callable[[Cluster, Object], object]
-    require: Callable[[Cluster, Object], object]
-    create: Callable[[Cluster, Object, bool], None]
-    apply: Callable[[Cluster, Object], Outcome]
-    find: Callable[[Cluster, str], Object]
-    delete: Callable[[Cluster, str], Iterable[str]]
-    form: Callable[[Cluster, str], dict[str, Any]]
+    require_sound: Callable[[Any], object]
+    kept: Callable[[Site], Kept]
     table: Callable[[list[dict[str, Any]], bool], None]
 
 
-def read_objects(
+def read_sound(
     kind: ResourceKind, files: list[Path] | None, folders: list[Path] | None, new_id: str | None = None
-) -> list[Object]:
-    """The object of each manifest of that kind; a single one is given the new id.
+) -> list[Any]:
+    """The manifests of that kind; a single one is given the new id.
 
     Raises:
         UserError: with every mistake of every manifest, or because there is none among them.
@@ -61,26 +54,27 @@ def read_objects(
     from odahu_argo.errors import UserError
 
     manifests = read_manifests(files, folders)
-    objects, problems = objects_of(kind, renamed(kind.word, kind.among(manifests), new_id))
+    sound, problems = sound_of(kind, renamed(kind.word, kind.among(manifests), new_id))
     if problems := [*manifests.problems, *problems]:
         raise UserError(problems)
-    if not objects:
+    if not sound:
         raise UserError(f"there is no {kind.kind} among the manifests", hint=f"one is a document of kind {kind.kind}")
-    return objects
+    return sound
 
 
-def objects_of(kind: ResourceKind, written: Iterable[Written[Any]]) -> tuple[list[Object], list[Problem]]:
-    """The objects, and what keeps the others from being one."""
+def sound_of(kind: ResourceKind, written: Iterable[Written[Any]]) -> tuple[list[Any], list[Problem]]:
+    """The manifests that can be kept, and what is wrong with the others."""
     from odahu_argo.errors import UserError
 
-    objects: list[Object] = []
+    sound: list[Any] = []
     problems: list[Problem] = []
     for each in written:
         try:
-            objects.append(kind.to_object(each.manifest))
+            kind.require_sound(each.manifest)
+            sound.append(each.manifest)
         except UserError as error:
             problems += [replace(problem, where=each.document.where()) for problem in error.problems]
-    return objects, problems
+    return sound, problems
 
 
 def renamed(word: str, written: tuple[Written[Any], ...], new_id: str | None) -> tuple[Written[Any], ...]:
@@ -110,53 +104,57 @@ def renamed(word: str, written: tuple[Written[Any], ...], new_id: str | None) ->
     return (replace(only, manifest=only.manifest.model_copy(update={"id": new_id})),)
 
 
-def create(
-    connected: Cluster, kind: ResourceKind, objects: list[Object], ignore_if_exists: bool, output: ChangesForm
-) -> None:
-    """Create all, none before the API would take every one."""
+def create(reached: Site, kind: ResourceKind, sound: list[Any], ignore_if_exists: bool, output: ChangesForm) -> None:
+    """Create all, none before every one could be."""
     from odahu_argo.submit.cluster import AlreadyExists
 
-    def create_one(found: Object, dry_run: bool) -> bool:
+    kept = kind.kept(reached)
+
+    def create_one(manifest: Any, dry_run: bool) -> bool:
         try:
-            kind.create(connected, found, dry_run)
+            kept.create(manifest, dry_run)
         except AlreadyExists:
             if not ignore_if_exists:
                 raise
             return False
         return True
 
-    for_each(objects, lambda found: create_one(found, dry_run=True))
-    outcomes = ((each, "created" if create_one(each, dry_run=False) else "is there already") for each in objects)
-    _tell(connected, kind, outcomes, output)
+    for_each(sound, lambda manifest: create_one(manifest, dry_run=True))
+    outcomes = ((each.id, "created" if create_one(each, dry_run=False) else "is there already") for each in sound)
+    _tell(kept, kind, outcomes, output)
 
 
-def edit(connected: Cluster, kind: ResourceKind, objects: list[Object], output: ChangesForm) -> None:
+def edit(reached: Site, kind: ResourceKind, sound: list[Any], output: ChangesForm) -> None:
     """Bring those up to date that are there."""
-    for_each(objects, lambda found: kind.require(connected, found))
-    apply(connected, kind, objects, output)
+    for_each(sound, lambda manifest: kind.kept(reached).require(manifest.id))
+    apply(reached, kind, sound, output)
 
 
-def apply(connected: Cluster, kind: ResourceKind, objects: list[Object], output: ChangesForm) -> None:
-    """Create all or bring them up to date, none before the API would take every one."""
-    for_each(objects, lambda found: kind.check(connected, found))
-    outcomes = ((each, kind.apply(connected, each)) for each in objects)
-    _tell(connected, kind, ((each, "updated" if o == "changed" else o) for each, o in outcomes), output)
+def apply(reached: Site, kind: ResourceKind, sound: list[Any], output: ChangesForm) -> None:
+    """Create all or bring them up to date, none before every one would be taken."""
+    kept = kind.kept(reached)
+    for_each(sound, kept.check)
+    outcomes = ((each.id, kept.apply(each)) for each in sound)
+    _tell(kept, kind, ((name, "updated" if o == "changed" else o) for name, o in outcomes), output)
 
 
 def delete(
-    connected: Cluster, kind: ResourceKind, given: str | None, files: list[Path] | None, ignore_not_found: bool
+    ctx: typer.Context, kind: ResourceKind, wanted: str | None, files: list[Path] | None, ignore_not_found: bool
 ) -> None:
     """Delete the one of that id, or those of the manifests; none where one is not there, unless that is no error."""
     from odahu_argo.submit.cluster import NotFound
 
-    names = by_id_or_file(kind.word, given, files, lambda found: [each.manifest.id for each in kind.among(found)])
+    names = by_id_or_file(kind.word, wanted, files, lambda found: [each.manifest.id for each in kind.among(found)])
+    kept = kind.kept(site(ctx))
     if not ignore_not_found:
         for name in names:
-            kind.find(connected, name)
+            kept.require_own(name)
     for name in names:
         try:
-            notes = kind.delete(connected, name)
+            notes = kept.delete(name)
         except NotFound:
+            if not ignore_not_found:
+                raise
             render.out(f"there is no {kind.word} {name}")
             continue
         render.out(f"{kind.word} {name} deleted")
@@ -182,13 +180,13 @@ def for_each(objects: list[T], check: Callable[[T], object]) -> None:
         raise UserError(problems)
 
 
-def _tell(connected: Cluster, kind: ResourceKind, outcomes: Iterable[tuple[Object, str]], output: ChangesForm) -> None:
+def _tell(kept: Kept, kind: ResourceKind, outcomes: Iterable[tuple[str, str]], output: ChangesForm) -> None:
     """A line for each as it is done; where another form is asked for, the lines are notes and the resources are shown."""
     names = []
-    for each, outcome in outcomes:
-        names.append(kind.id(each))
-        line = f"{kind.word} {names[-1]} {outcome}"
+    for name, outcome in outcomes:
+        names.append(name)
+        line = f"{kind.word} {name} {outcome}"
         render.out(line) if output == "changes" else render.note(line)
     if output != "changes":
-        forms = [kind.form(connected, name) for name in names]
+        forms = [kept.get(name) for name in names]
         show(forms, output, lambda is_wide: kind.table(forms, is_wide))

@@ -10,6 +10,7 @@ import typer
 
 from odahu_argo.cli import render
 from odahu_argo.cli.options import KubeContext, ProfileFile
+from odahu_argo.cli.site import NoUrl
 
 if TYPE_CHECKING:
     from odahu_argo.profile import Profile
@@ -34,6 +35,7 @@ def setup_command(
     namespace: TheirNamespace = None,
     apply: Annotated[bool, typer.Option("--apply", help="Install it all, where the API would take all of it.")] = False,
     context: KubeContext = None,
+    elsewhere: NoUrl = None,
 ) -> None:
     """Print what trainings need on a cluster, or install it by --apply: namespace, accounts and rights, profile, recorder.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from odahu_argo.cli import render
+from odahu_argo.cli.site import NoUrl
 
 if TYPE_CHECKING:
     from odahu_argo.status.model import Status, StepStatus
@@ -33,6 +34,7 @@ def status_command(
     output: Annotated[
         Form, typer.Option("--output", "-o", callback=render.in_form, help="The form of what is shown.")
     ] = Form.TABLE,
+    elsewhere: NoUrl = None,
 ) -> None:
     """Say in plain words what became of a training, from its Workflow. Needs no cluster.
 

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from odahu_argo.cli import completing, render, resource
 from odahu_argo.cli.forms import ChangesForm, Form, age, show
-from odahu_argo.cli.options import Files, Folders, KubeContext, Namespace, ProfileFile, cluster
+from odahu_argo.cli.options import Files, Folders, KubeContext, Namespace, ProfileFile
 from odahu_argo.cli.resource import IgnoreIfExists, IgnoreNotFound, ResourceKind
-
-if TYPE_CHECKING:
-    from odahu_argo.submit.cluster import Cluster
+from odahu_argo.cli.site import TokenFile, Url, server_options, site
 
 app = typer.Typer(
     name="toolchain-integration",
-    help="Toolchains on a cluster, beside those that are built in. `ti` is short for it.",
+    help="Toolchains on a cluster or at an API server, beside those that are built in. `ti` is short for it.",
     no_args_is_help=True,
 )
+app.callback()(server_options)
 
 KnownId = Annotated[
     str | None, typer.Option("--id", "--ti-id", autocompletion=completing.toolchains, help="Only this toolchain.")
@@ -34,25 +33,27 @@ COLUMNS = ("ID", "ENTRYPOINT", "IMAGE", "AGE")
 
 @app.command("get")
 def get_command(
+    ctx: typer.Context,
     toolchain: KnownId = None,
     output: Form = None,
     profile: ProfileFile = None,
     namespace: Namespace = None,
     context: KubeContext = None,
+    url: Url = None,
+    token_file: TokenFile = None,
 ) -> None:
     """Show the toolchains that trainings can name: the cluster's, and those built in, which have no age.
 
     Example: odahu-argo ti get --id mlflow -o yaml
     """
-    from odahu_argo.submit.toolchains import get_toolchain, list_toolchains
-
-    connected, _ = cluster(profile, namespace, context)
-    forms = list_toolchains(connected) if toolchain is None else [get_toolchain(connected, toolchain)]
+    kept = site(ctx).toolchains
+    forms = kept.all() if toolchain is None else [kept.get(toolchain)]
     show(forms, output, lambda is_wide: _table(forms, is_wide))
 
 
 @app.command("create")
 def create_command(
+    ctx: typer.Context,
     file: Files = None,
     manifest_dir: Folders = None,
     new_id: NewId = None,
@@ -61,19 +62,21 @@ def create_command(
     profile: ProfileFile = None,
     namespace: Namespace = None,
     context: KubeContext = None,
+    url: Url = None,
+    token_file: TokenFile = None,
 ) -> None:
     """Create toolchains that are not there yet. One called like a built-in one takes its place.
 
     Example: odahu-argo ti create -f toolchain.yaml
     """
     kind = toolchain_kind()
-    objects = resource.read_objects(kind, file, manifest_dir, new_id)
-    connected, _ = cluster(profile, namespace, context)
-    resource.create(connected, kind, objects, ignore_if_exists, output)
+    sound = resource.read_sound(kind, file, manifest_dir, new_id)
+    resource.create(site(ctx), kind, sound, ignore_if_exists, output)
 
 
 @app.command("edit")
 def edit_command(
+    ctx: typer.Context,
     file: Files = None,
     manifest_dir: Folders = None,
     new_id: NewId = None,
@@ -81,55 +84,45 @@ def edit_command(
     profile: ProfileFile = None,
     namespace: Namespace = None,
     context: KubeContext = None,
+    url: Url = None,
+    token_file: TokenFile = None,
 ) -> None:
     """Bring toolchains up to date that are there. Trainings that run are not touched.
 
     Example: odahu-argo ti edit -f toolchain.yaml
     """
     kind = toolchain_kind()
-    objects = resource.read_objects(kind, file, manifest_dir, new_id)
-    connected, _ = cluster(profile, namespace, context)
-    resource.edit(connected, kind, objects, output)
+    sound = resource.read_sound(kind, file, manifest_dir, new_id)
+    resource.edit(site(ctx), kind, sound, output)
 
 
 @app.command("delete")
 def delete_command(
+    ctx: typer.Context,
     toolchain: KnownId = None,
     file: Files = None,
     ignore_not_found: IgnoreNotFound = False,
     profile: ProfileFile = None,
     namespace: Namespace = None,
     context: KubeContext = None,
+    url: Url = None,
+    token_file: TokenFile = None,
 ) -> None:
     """Delete a toolchain from the cluster. Trainings that run go on; a built-in one of that id counts again.
 
     Example: odahu-argo ti delete --id wine-trainer
     """
-    connected, _ = cluster(profile, namespace, context)
-    resource.delete(connected, toolchain_kind(), toolchain, file, ignore_not_found)
+    resource.delete(ctx, toolchain_kind(), toolchain, file, ignore_not_found)
 
 
 def toolchain_kind() -> ResourceKind:
-    """Toolchains, for the commands that are the same for all that is kept on a cluster."""
-    from odahu_argo.submit import toolchains
-
-    def delete(connected: Cluster, name: str) -> list[str]:
-        toolchains.delete(connected, name)
-        return []
-
+    """Toolchains, for the commands that are the same for all that is kept."""
     return ResourceKind(
         word="toolchain",
         kind="ToolchainIntegration",
         among=lambda manifests: manifests.toolchains,
-        to_object=toolchains.toolchain_to_config_map,
-        id=toolchains.toolchain_id,
-        check=toolchains.check,
-        require=toolchains.require_known,
-        create=toolchains.create,
-        apply=toolchains.apply,
-        find=toolchains.find_toolchain,
-        delete=delete,
-        form=toolchains.get_toolchain,
+        require_sound=lambda manifest: None,
+        kept=lambda reached: reached.toolchains,
         table=_table,
     )
 

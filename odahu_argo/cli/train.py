@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -15,19 +15,14 @@ from odahu_argo.cli.options import (
     Namespace,
     ProfileFile,
     by_id_or_file,
-    cluster,
 )
-from odahu_argo.cli.train_plans import plans_of, preflight
+from odahu_argo.cli.site import NoUrl, TokenFile, Url, cluster, server_options, site
+from odahu_argo.cli.train_plans import batch_of, preflight
 from odahu_argo.cli.train_show import SomeId, get_command, history_command, logs_command, training_ids
-from odahu_argo.cli.train_wait import Timeout, Wait, submitted, wait_for
+from odahu_argo.cli.train_wait import Timeout, Wait, report
 
-if TYPE_CHECKING:
-    from odahu_argo.plan.model import Plan
-    from odahu_argo.profile import Profile
-    from odahu_argo.submit.cluster import Cluster
-    from odahu_argo.submit.send import Sent
-
-app = typer.Typer(name="train", help="Trainings on a cluster.", no_args_is_help=True)
+app = typer.Typer(name="train", help="Trainings on a cluster, or at an API server.", no_args_is_help=True)
+app.callback()(server_options)
 app.command("get")(get_command)
 app.command("history")(history_command)
 app.command("logs")(logs_command)
@@ -43,6 +38,7 @@ KnownId = Annotated[str, typer.Option("--id", "--train-id", autocompletion=compl
 
 @app.command("create")
 def create_command(
+    ctx: typer.Context,
     file: Files = None,
     manifest_dir: Folders = None,
     training_id: NewId = None,
@@ -58,6 +54,8 @@ def create_command(
     ignore_if_exists: Annotated[
         bool, typer.Option("--ignore-if-exists", help="A training that is there already is no error.")
     ] = False,
+    url: Url = None,
+    token_file: TokenFile = None,
 ) -> None:
     """Submit a training to Argo, and follow it until it has ended. Ctrl-C ends the following, not the training.
 
@@ -66,27 +64,28 @@ def create_command(
     Example: odahu-argo train create -f training.yaml -f connections.yaml
     """
     from odahu_argo.submit.cluster import AlreadyExists
-    from odahu_argo.trainings.change import create
 
-    connected, settings = cluster(profile, namespace, context)
-    plans = plans_of(connected, file, manifest_dir, training_id, settings, external_connection)
-    preflight(connected, settings, plans)
+    reached = site(ctx)
+    batch = batch_of(reached.trainings, file, manifest_dir, training_id, external_connection)
+    preflight(batch, batch.ids)
     if dry_run:
-        _dry_run(connected, plans)
+        for name in batch.ids:
+            render.out(batch.try_out(name))
         return
     sent = []
-    for plan in plans:
+    for name in batch.ids:
         try:
-            sent.append((plan.training_id, create(connected, plan)))
+            sent.append(batch.create(name))
         except AlreadyExists:
             if not ignore_if_exists:
                 raise
-            render.out(f"training {plan.training_id} is there already")
-    _report(connected, settings, sent, wait, timeout)
+            render.out(f"training {name} is there already")
+    report(reached, sent, wait, timeout)
 
 
 @app.command("edit")
 def edit_command(
+    ctx: typer.Context,
     file: Files = None,
     manifest_dir: Folders = None,
     training_id: NewId = None,
@@ -96,42 +95,50 @@ def edit_command(
     context: KubeContext = None,
     wait: Wait = True,
     timeout: Timeout = None,
+    url: Url = None,
+    token_file: TokenFile = None,
 ) -> None:
     """Run a training anew from its manifest. The run before is stopped, and stays in its history.
 
     Example: odahu-argo train edit -f training.yaml -f connections.yaml
     """
-    from odahu_argo.trainings.change import edit
-
-    connected, settings = cluster(profile, namespace, context)
-    plans = plans_of(connected, file, manifest_dir, training_id, settings, external_connection)
-    preflight(connected, settings, plans)
-    sent = [(plan.training_id, edit(connected, plan)) for plan in plans]
-    _report(connected, settings, sent, wait, timeout)
+    reached = site(ctx)
+    batch = batch_of(reached.trainings, file, manifest_dir, training_id, external_connection)
+    preflight(batch, batch.ids)
+    report(reached, [batch.edit(name) for name in batch.ids], wait, timeout)
 
 
 @app.command("retry")
 def retry_command(
+    ctx: typer.Context,
     training_id: KnownId,
     profile: ProfileFile = None,
     namespace: Namespace = None,
     context: KubeContext = None,
     wait: Wait = True,
     timeout: Timeout = None,
+    url: NoUrl = None,
 ) -> None:
     """Go on with a failed training from the step that failed: nothing is checked out or downloaded again.
 
     Example: odahu-argo train retry --id wine
     """
-    from odahu_argo.trainings.change import retry
+    from odahu_argo.client.on_cluster import on_cluster
+    from odahu_argo.client.trainings_on_cluster import TrainingsOnCluster
 
-    connected, settings = cluster(profile, namespace, context)
-    _report(connected, settings, [(training_id, retry(connected, training_id))], wait, timeout)
+    connected, settings = cluster(ctx)
+    sent = TrainingsOnCluster(connected, settings).retry(training_id)
+    report(on_cluster(connected, settings), [sent], wait, timeout)
 
 
 @app.command("stop")
 def stop_command(
-    training_id: KnownId, profile: ProfileFile = None, namespace: Namespace = None, context: KubeContext = None
+    ctx: typer.Context,
+    training_id: KnownId,
+    profile: ProfileFile = None,
+    namespace: Namespace = None,
+    context: KubeContext = None,
+    url: NoUrl = None,
 ) -> None:
     """Stop a training that runs. It is failed then, and `train retry` can go on with it.
 
@@ -139,7 +146,7 @@ def stop_command(
     """
     from odahu_argo.trainings.change import stop
 
-    connected, _ = cluster(profile, namespace, context)
+    connected, _ = cluster(ctx)
     before = stop(connected, training_id)
     if before.status.has_ended:
         render.out(f"training {training_id} had {before.status.state} before")
@@ -149,6 +156,7 @@ def stop_command(
 
 @app.command("delete")
 def delete_command(
+    ctx: typer.Context,
     training_id: SomeId = None,
     file: Files = None,
     ignore_not_found: Annotated[
@@ -158,44 +166,22 @@ def delete_command(
     profile: ProfileFile = None,
     namespace: Namespace = None,
     context: KubeContext = None,
+    url: Url = None,
+    token_file: TokenFile = None,
 ) -> None:
     """Delete a training: its runs, their workspaces, and what is remembered of it. Trained models stay.
 
     Example: odahu-argo train delete --id wine
     """
     from odahu_argo.submit.cluster import NotFound
-    from odahu_argo.trainings.change import delete
 
     names = by_id_or_file("training", training_id, file, training_ids)
-    connected, _ = cluster(profile, namespace, context)
+    trainings = site(ctx).trainings
     for name in names:
         try:
-            delete(connected, name)
+            trainings.delete(name)
             render.out(f"training {name} is deleted")
         except NotFound:
             if not ignore_not_found:
                 raise
             render.out(f"there is no training {name}")
-
-
-def _dry_run(connected: Cluster, plans: list[Plan]) -> None:
-    from odahu_argo.compile.workflow import compile_workflow
-    from odahu_argo.submit.send import check
-    from odahu_argo.trainings.change import require_new
-
-    for plan in plans:
-        require_new(connected, plan)
-        workflow = compile_workflow(plan)
-        check(connected, workflow)
-        render.out(
-            f"training {plan.training_id} would be submitted as workflow {workflow['metadata']['name']} (dry run)"
-        )
-
-
-def _report(
-    connected: Cluster, settings: Profile, sent: list[tuple[str, Sent]], wait: bool, timeout: float | None
-) -> None:
-    for training_id, each in sent:
-        submitted(connected, settings, training_id, each)
-    if wait:
-        wait_for(connected, settings, [training_id for training_id, _ in sent], timeout)

@@ -1,7 +1,8 @@
-"""The plans that `train create` and `train edit` submit, and what is in their way on the cluster."""
+"""The trainings that `train create` and `train edit` submit, and what is in their way."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,45 +12,39 @@ from odahu_argo.cli.options import read_manifests, tell_schedules
 from odahu_argo.cli.resource import renamed
 
 if TYPE_CHECKING:
-    from odahu_argo.plan.model import Plan
-    from odahu_argo.profile import Profile
-    from odahu_argo.submit.cluster import Cluster
+    from odahu_argo.client.site import Batch, Trainings
 
 
-def plans_of(
-    connected: Cluster,
+def batch_of(
+    trainings: Trainings,
     files: list[Path] | None,
     folders: list[Path] | None,
     training_id: str | None,
-    settings: Profile,
     external: list[str] | None,
-) -> list[Plan]:
-    """A plan for each training of the manifests, or for the one called `training_id`; a single one is given that id.
+) -> Batch:
+    """The trainings of the manifests, or the one called `training_id`; a single one is given that id.
 
     Raises:
         UserError: with every problem at once.
         Unreachable: the API does not answer.
     """
-    from odahu_argo.trainings.planning import plan_on
-
     manifests = read_manifests(files, folders)
     if training_id and len(manifests.trainings) == 1:
         manifests = replace(manifests, trainings=renamed("training", manifests.trainings, training_id))
-    plans = plan_on(connected, manifests, settings.with_external(tuple(external or ())), training_id)
-    tell_schedules(plans, "it is run once now")
-    return plans
+    batch = trainings.batch(manifests, training_id, external or ())
+    tell_schedules(batch.schedules, "it is run once now")
+    return batch
 
 
-def preflight(connected: Cluster, settings: Profile, plans: list[Plan]) -> None:
-    """Tell what may be in the way, and end where something surely is.
+def preflight(batch: Batch, ids: Sequence[str]) -> None:
+    """Tell what may be in the way of these trainings, and end where something surely is.
 
     Raises:
         UserError: with every error that was found.
     """
     from odahu_argo.errors import Problem, UserError
-    from odahu_argo.submit.preflight import check
 
-    findings = check(connected, settings, plans)
+    findings = batch.preflight(ids)
     for each in findings:
         if each.level == "warning":
             render.warning(Problem(f"{each.subject}: {each.message}", hint=each.hint))

@@ -8,12 +8,14 @@ import typer
 
 from odahu_argo.cli import completing, render
 from odahu_argo.cli.forms import Form, age, show
-from odahu_argo.cli.options import Files, KubeContext, Namespace, ProfileFile, by_id_or_file, cluster
+from odahu_argo.cli.options import Files, KubeContext, Namespace, ProfileFile, by_id_or_file
+from odahu_argo.cli.site import NoUrl, TokenFile, Url, cluster, site
 
 if TYPE_CHECKING:
+    from odahu_argo.client.site import Site
+    from odahu_argo.client.standing import Standing
     from odahu_argo.manifest.load import Manifests
-    from odahu_argo.submit.cluster import Cluster
-    from odahu_argo.trainings.model import Attempt, Training
+    from odahu_argo.trainings.model import Attempt
 
 SomeId = Annotated[
     str | None, typer.Option("--id", "--train-id", autocompletion=completing.trainings, help="Only this training.")
@@ -23,6 +25,7 @@ MORE_COLUMNS = ("ATTEMPT", "WORKFLOW", "STEP", "EXIT", "RUN ID", "COMMIT")
 
 
 def get_command(
+    ctx: typer.Context,
     training_id: SomeId = None,
     output: Form = None,
     watch: Annotated[
@@ -31,32 +34,35 @@ def get_command(
     profile: ProfileFile = None,
     namespace: Namespace = None,
     context: KubeContext = None,
+    url: Url = None,
+    token_file: TokenFile = None,
 ) -> None:
     """Show trainings: their state, why, and what they have left.
 
     Example: odahu-argo train get -o 'jsonpath=[*].spec.model.name'
     """
-    from odahu_argo.trainings.odahu_form import odahu_form
-    from odahu_argo.trainings.read import find_training, list_trainings
+    from odahu_argo.client.standing import standing
 
-    connected, _ = cluster(profile, namespace, context)
+    reached = site(ctx)
     if watch:
-        _watch(connected, training_id, is_wide=output == "wide")
+        _watch(reached, training_id, is_wide=output == "wide")
         return
-    trainings = list_trainings(connected) if training_id is None else [find_training(connected, training_id)]
+    trainings = reached.trainings
+    forms = trainings.all() if training_id is None else [trainings.get(training_id)]
 
     def table(is_wide: bool) -> None:
-        if not trainings:
-            render.note(f"no trainings in namespace {connected.namespace}")
+        if not forms:
+            render.note(f"no trainings {reached.place}")
             return
-        render.table(_columns(is_wide), [_row(training, is_wide) for training in trainings])
+        render.table(_columns(is_wide), [_row(standing(form), is_wide) for form in forms])
         if training_id is not None:
-            _details(trainings[0])
+            _details(standing(forms[0]))
 
-    show([odahu_form(training) for training in trainings], output, table)
+    show(forms, output, table)
 
 
 def history_command(
+    ctx: typer.Context,
     training_id: Annotated[
         str, typer.Option("--id", "--train-id", autocompletion=completing.trainings, help="The training.")
     ],
@@ -64,6 +70,7 @@ def history_command(
     profile: ProfileFile = None,
     namespace: Namespace = None,
     context: KubeContext = None,
+    url: NoUrl = None,
 ) -> None:
     """Show every run of a training, the newest first.
 
@@ -72,7 +79,7 @@ def history_command(
     from odahu_argo.trainings.odahu_form import history_form
     from odahu_argo.trainings.read import find_training, now
 
-    connected, _ = cluster(profile, namespace, context)
+    connected, _ = cluster(ctx)
     training = find_training(connected, training_id)
     time = now()
 
@@ -84,6 +91,7 @@ def history_command(
 
 
 def logs_command(
+    ctx: typer.Context,
     training_id: SomeId = None,
     file: Files = None,
     step: Annotated[
@@ -93,6 +101,8 @@ def logs_command(
     profile: ProfileFile = None,
     namespace: Namespace = None,
     context: KubeContext = None,
+    url: Url = None,
+    token_file: TokenFile = None,
 ) -> None:
     """Print what the steps of a training have printed, from pods that are gone as well where Argo archives logs.
 
@@ -103,8 +113,11 @@ def logs_command(
     names = by_id_or_file("training", training_id, file, training_ids)
     if len(names) != 1:
         raise UserError(f"logs are those of one training; the manifests hold {len(names)}", hint="name it by --id")
-    connected, settings = cluster(profile, namespace, context)
-    _logs(connected, names[0], step, follow, settings.argo.log_connection)
+    for line in site(ctx).trainings.log(names[0], step, follow):
+        if isinstance(line, str):
+            render.note(line)
+        elif not render.out(line.text if step else f"{line.step} | {line.text}"):
+            return
 
 
 def training_ids(manifests: Manifests) -> list[str]:
@@ -112,24 +125,14 @@ def training_ids(manifests: Manifests) -> list[str]:
     return [each.manifest.id for each in manifests.trainings]
 
 
-def _logs(connected: Cluster, training_id: str, step: str | None, follow: bool, log_connection: str | None) -> None:
-    from odahu_argo.trainings.follow import read_or_follow
-    from odahu_argo.trainings.read import find_training
-
-    for line in read_or_follow(connected, find_training(connected, training_id), follow, step, log_connection):
-        if isinstance(line, str):
-            render.note(line)
-        elif not render.out(line.text if step else f"{line.step} | {line.text}"):
-            return
-
-
-def _watch(connected: Cluster, training_id: str | None, is_wide: bool) -> None:
-    from odahu_argo.trainings.watching import Deleted, InSight, OutOfSight, watch_trainings
+def _watch(reached: Site, training_id: str | None, is_wide: bool) -> None:
+    from odahu_argo.client.standing import standing
+    from odahu_argo.trainings.watching import Deleted, InSight, OutOfSight
 
     shown: dict[str, list[str]] = {}
     widths = [max(len(column), 12) for column in _columns(is_wide)]
     render.out(_line(_columns(is_wide), widths))
-    for change in watch_trainings(connected, training_id):
+    for change in reached.trainings.watch(training_id):
         match change:
             case OutOfSight(why):
                 render.live(f"states are unknown for now: {why}")
@@ -139,9 +142,10 @@ def _watch(connected: Cluster, training_id: str | None, is_wide: bool) -> None:
                 shown.pop(name, None)
                 render.live(f"{name} was deleted")
             case _:
-                row = _row(change.training, is_wide)
-                if shown.get(change.training.id) != _without_age(row):
-                    shown[change.training.id] = _without_age(row)
+                training = standing(change.form)
+                row = _row(training, is_wide)
+                if shown.get(training.id) != _without_age(row):
+                    shown[training.id] = _without_age(row)
                     widths = [max(pair) for pair in zip(widths, map(len, row), strict=True)]
                     if not render.out(_line(row, widths)):
                         return
@@ -159,42 +163,33 @@ def _columns(is_wide: bool) -> list[str]:
     return [*COLUMNS, *(MORE_COLUMNS if is_wide else ())]
 
 
-def _row(training: Training, is_wide: bool) -> list[str]:
+def _row(training: Standing, is_wide: bool) -> list[str]:
     from odahu_argo.trainings.read import now
 
-    status, newest = training.status, training.newest
-    model = newest.spec.get("model") or {}
     row = [
         training.id,
-        status.state,
-        status.reason,
-        str(model.get("name", "")),
-        str(model.get("version", "")),
-        age(newest.created, now()),
-        status.artifacts.artifact_name,
+        training.state,
+        training.reason,
+        training.model,
+        training.version,
+        age(training.created, now()),
+        training.artifact_name,
     ]
     if is_wide:
-        code = "" if status.exit_code is None else str(status.exit_code)
-        row += [str(newest.number), newest.workflow, status.step, code]
-        row += [status.artifacts.run_id, status.artifacts.commit_id]
+        code = "" if training.exit_code is None else str(training.exit_code)
+        row += [training.attempt, training.workflow, training.step, code, training.run_id, training.commit_id]
     return row
 
 
-def _details(training: Training) -> None:
+def _details(training: Standing) -> None:
     """What a table of one line cannot hold: why, what to do, and each step."""
-    status = training.status
-    for text in (status.message, status.hint):
-        if text:
-            render.out(f"\n{text}" if text is status.message else f"  hint: {text}")
+    if training.message:
+        render.out(f"\n{training.message}")
+    if training.hint:
+        render.out(f"  hint: {training.hint}")
     render.out("")
     rows = [
-        [
-            step.name,
-            step.state,
-            str(max(1, len(step.runs))),
-            _took(step.started, step.finished),
-            _first_line(step.message),
-        ]
+        [step.name, step.state, str(step.tries), _took(step.started, step.finished), _first_line(step.message)]
         for step in training.steps
     ]
     render.table(["STEP", "STATE", "TRIES", "TOOK", "MESSAGE"], rows)

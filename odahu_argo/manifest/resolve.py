@@ -56,7 +56,7 @@ def look_up(
     Where there is any problem at all, trainings may be faulty, or not all that they name be there; then they are good for
     finding more mistakes only.
     """
-    chosen, problems = _chosen(manifests, training_id)
+    chosen, problems = choose(manifests, training_id)
     chosen += [written for written in manifests.faulty if training_id in (None, written.manifest.id)]
     for written in chosen:
         problems += further(_mistakes(written, manifests, profile), written.told)
@@ -68,7 +68,8 @@ def connection_names(training: ModelTraining, profile: Profile) -> tuple[str, ..
     return tuple(dict.fromkeys(name for _, name, _ in _references(training, _output(training, profile))))
 
 
-def _chosen(manifests: Manifests, training_id: str | None) -> tuple[list[Written[ModelTraining]], list[Problem]]:
+def choose(manifests: Manifests, training_id: str | None) -> tuple[list[Written[ModelTraining]], list[Problem]]:
+    """All trainings, or the one called `training_id`; the problem that there is none, unless mistakes may be why."""
     chosen = [written for written in manifests.trainings if training_id in (None, written.manifest.id)]
     if chosen or manifests.problems:
         return chosen, []

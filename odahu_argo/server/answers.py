@@ -30,12 +30,25 @@ class ToolchainAnswer(_Entity):
 
 
 class Message(BaseModel):
-    """What was done, or what is wrong."""
+    """What was done."""
 
     message: str
 
 
-FAULTS: dict[int | str, dict[str, Any]] = {
-    code: {"model": Message} for code in (400, 401, 403, 404, 405, 409, 413, 503)
-}
+class Mistake(BaseModel):
+    """One thing that is wrong: where in the body, and how to mend it, as far as that can be said."""
+
+    field: str | None
+    message: str
+    hint: str | None
+
+
+class Fault(BaseModel):
+    """What is wrong: all in one text, and one by one."""
+
+    message: str
+    problems: list[Mistake] = []
+
+
+FAULTS: dict[int | str, dict[str, Any]] = {code: {"model": Fault} for code in (400, 401, 403, 404, 405, 409, 413, 503)}
 """What every route may answer instead."""

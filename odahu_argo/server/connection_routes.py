@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Response
 from fastapi.security import HTTPBearer
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
@@ -12,8 +12,9 @@ from starlette.concurrency import run_in_threadpool
 from odahu_argo.server.answers import ConnectionAnswer, Message
 from odahu_argo.server.guard import Caller, caller
 from odahu_argo.server.refusals import NotPermitted
-from odahu_argo.server.requests import PREFIX, Body, Id, Page, body_of
+from odahu_argo.server.requests import Body, Id, Page, body_of
 from odahu_argo.server.source import Connections, Form
+from odahu_argo.submit.odahu_api import CHANGED, PREFIX
 
 BODY = body_of(
     "Connection",
@@ -61,9 +62,11 @@ def connection_routes(connections: Connections) -> APIRouter:
         return await run_in_threadpool(connections.create, body)
 
     @router.put("", response_model=ConnectionAnswer, openapi_extra=BODY)
-    async def update_connection(body: Body) -> Form:
+    async def update_connection(body: Body, response: Response) -> Form:
         """Replace a connection. Secret values must be given again; masked ones are refused."""
-        return await run_in_threadpool(connections.update, body)
+        updated = await run_in_threadpool(connections.update, body)
+        response.headers[CHANGED] = str(updated.is_changed).lower()
+        return updated.form
 
     @router.delete("/{id}", response_model=Message)
     def delete_connection(id: Id) -> dict[str, str]:

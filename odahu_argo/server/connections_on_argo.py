@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from odahu_argo.errors import UserError
 from odahu_argo.manifest.models import Connection
 from odahu_argo.server.bodies import as_manifest
-from odahu_argo.server.odahu_encoding import as_base64
-from odahu_argo.server.source import Form
+from odahu_argo.server.source import Form, Updated
 from odahu_argo.submit import connections
 from odahu_argo.submit.cluster import Cluster
+from odahu_argo.submit.odahu_api import as_base64
 from odahu_argo.submit.secrets import connection_form, connection_to_secret
 
 
@@ -34,14 +34,14 @@ class ConnectionsOnArgo:
         connections.create(self.cluster, connection_to_secret(connection))
         return self.get(connection.id)
 
-    def update(self, body: object) -> Form:
+    def update(self, body: object) -> Updated:
         """Replace a connection."""
         connection = _connection(body)
         secret = connection_to_secret(connection)
         connections.find_connection(self.cluster, connection.id)
         connections.check(self.cluster, secret)
-        connections.apply(self.cluster, secret)
-        return self.get(connection.id)
+        outcome = connections.apply(self.cluster, secret)
+        return Updated(self.get(connection.id), outcome != "unchanged")
 
     def delete(self, connection_id: str) -> None:
         """Remove a connection; trainings that go on and mount it will not start their next step."""

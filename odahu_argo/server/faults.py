@@ -1,6 +1,8 @@
-"""Errors as answers: ODAHU's form `{"message": …}` and its status codes."""
+"""Errors as answers: ODAHU's form `{"message": …}` with its status codes, and the problems one by one."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -21,7 +23,7 @@ def answer_faults(app: FastAPI) -> None:
     async def ours(_: Request, error: OdahuArgoError) -> JSONResponse:
         code = status_code(error)
         headers = {401: {"WWW-Authenticate": "Bearer"}, 405: {"Allow": "GET"}}.get(code)
-        return _message(code, "\n".join(map(_told, error.problems)), headers)
+        return _message(code, "\n".join(map(_told, error.problems)), headers, error.problems)
 
     @app.exception_handler(RequestValidationError)
     async def malformed(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -53,6 +55,8 @@ def _told(problem: Problem) -> str:
     return f"{text} ({problem.hint})" if problem.hint else text
 
 
-def _message(code: int, text: str, headers: object = None) -> JSONResponse:
-    """ODAHU's form of an error (httputil.HTTPResult)."""
-    return JSONResponse({"message": text}, code, headers=headers if isinstance(headers, dict) else None)
+def _message(code: int, text: str, headers: object = None, problems: Sequence[Problem] = ()) -> JSONResponse:
+    """ODAHU's form of an error (httputil.HTTPResult), and each problem by its parts."""
+    parts = [{"field": each.where.field, "message": each.message, "hint": each.hint} for each in problems]
+    content = {"message": text, **({"problems": parts} if parts else {})}
+    return JSONResponse(content, code, headers=headers if isinstance(headers, dict) else None)

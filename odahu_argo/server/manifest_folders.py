@@ -11,10 +11,10 @@ from odahu_argo.errors import UserError
 from odahu_argo.manifest.load import Manifests, gather
 from odahu_argo.manifest.models import Connection, ToolchainIntegration
 from odahu_argo.manifest.resolve import BUILT_IN_TOOLCHAINS
-from odahu_argo.server.odahu_encoding import as_base64
 from odahu_argo.server.refusals import NotAllowed
-from odahu_argo.server.source import Form
+from odahu_argo.server.source import Form, Updated
 from odahu_argo.submit.cluster import NotFound
+from odahu_argo.submit.odahu_api import as_base64
 from odahu_argo.submit.secrets import connection_fields, spec_form
 from odahu_argo.submit.toolchains import toolchain_form
 
@@ -62,7 +62,7 @@ class ConnectionsInFolders:
         """Not here."""
         _refuse("connection")
 
-    def update(self, body: object) -> Form:
+    def update(self, body: object) -> Updated:
         """Not here."""
         _refuse("connection")
 
@@ -96,7 +96,7 @@ class ToolchainsInFolders:
         """Not here."""
         _refuse("toolchain")
 
-    def update(self, body: object) -> Form:
+    def update(self, body: object) -> Updated:
         """Not here."""
         _refuse("toolchain")
 

@@ -13,14 +13,12 @@ from odahu_argo.errors import UserError
 from odahu_argo.naming import ID_PATTERN
 from odahu_argo.server.refusals import TooLarge
 from odahu_argo.submit.cluster import NotFound
+from odahu_argo.submit.odahu_api import PAGE
 
 T = TypeVar("T")
 
-PREFIX = "/api/v1"
 LARGEST_BODY = 1024 * 1024
 """Bytes; Kubernetes takes no larger object."""
-PAGE = 500
-"""ODAHU's MaxSize."""
 
 
 class Page(BaseModel):

@@ -13,6 +13,14 @@ Form = dict[str, Any]
 """A training, connection or toolchain in the form of ODAHU's API."""
 
 
+@dataclass(frozen=True, slots=True)
+class Updated:
+    """What is kept now, and whether that is anything else than before."""
+
+    form: Form
+    is_changed: bool
+
+
 class Trainings(Protocol):
     """Trainings by id. Every method may raise ServiceFault, and those of one training NotFound."""
 
@@ -47,7 +55,7 @@ class Connections(Protocol):
     def create(self, body: object) -> Form:
         """Keep a new connection. UserError, AlreadyExists, NotAllowed."""
 
-    def update(self, body: object) -> Form:
+    def update(self, body: object) -> Updated:
         """Replace a connection. UserError, NotAllowed."""
 
     def delete(self, connection_id: str) -> None:
@@ -66,7 +74,7 @@ class Toolchains(Protocol):
     def create(self, body: object) -> Form:
         """Keep a new toolchain. UserError, AlreadyExists, NotAllowed."""
 
-    def update(self, body: object) -> Form:
+    def update(self, body: object) -> Updated:
         """Replace a toolchain. UserError, NotAllowed."""
 
     def delete(self, toolchain_id: str) -> None:

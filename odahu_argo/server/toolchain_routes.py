@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from starlette.concurrency import run_in_threadpool
 
 from odahu_argo.server.answers import Message, ToolchainAnswer
-from odahu_argo.server.requests import PREFIX, Body, Id, Page, body_of
+from odahu_argo.server.requests import Body, Id, Page, body_of
 from odahu_argo.server.source import Form, Toolchains
+from odahu_argo.submit.odahu_api import CHANGED, PREFIX
 
 BODY = body_of(
     "ToolchainIntegration",
@@ -37,9 +38,11 @@ def toolchain_routes(toolchains: Toolchains) -> APIRouter:
         return await run_in_threadpool(toolchains.create, body)
 
     @router.put("", response_model=ToolchainAnswer, openapi_extra=BODY)
-    async def update_toolchain(body: Body) -> Form:
+    async def update_toolchain(body: Body, response: Response) -> Form:
         """Replace a toolchain."""
-        return await run_in_threadpool(toolchains.update, body)
+        updated = await run_in_threadpool(toolchains.update, body)
+        response.headers[CHANGED] = str(updated.is_changed).lower()
+        return updated.form
 
     @router.delete("/{id}", response_model=Message)
     def delete_toolchain(id: Id) -> dict[str, str]:

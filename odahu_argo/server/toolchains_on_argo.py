@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from odahu_argo.errors import UserError
 from odahu_argo.manifest.models import ToolchainIntegration
 from odahu_argo.server.bodies import as_manifest
-from odahu_argo.server.source import Form
+from odahu_argo.server.source import Form, Updated
 from odahu_argo.submit import toolchains
 from odahu_argo.submit.cluster import Cluster
 
@@ -32,14 +32,14 @@ class ToolchainsOnArgo:
         toolchains.create(self.cluster, toolchains.toolchain_to_config_map(toolchain))
         return self.get(toolchain.id)
 
-    def update(self, body: object) -> Form:
+    def update(self, body: object) -> Updated:
         """Replace a toolchain."""
         toolchain = _toolchain(body)
         config_map = toolchains.toolchain_to_config_map(toolchain)
-        toolchains.require_known(self.cluster, config_map)
+        toolchains.require_known(self.cluster, toolchain.id)
         toolchains.check(self.cluster, config_map)
-        toolchains.apply(self.cluster, config_map)
-        return self.get(toolchain.id)
+        outcome = toolchains.apply(self.cluster, config_map)
+        return Updated(self.get(toolchain.id), outcome != "unchanged")
 
     def delete(self, toolchain_id: str) -> None:
         """Remove a toolchain; a built-in one of its id counts again."""

@@ -11,9 +11,10 @@ from starlette.concurrency import run_in_threadpool
 
 from odahu_argo.server.answers import Message, TrainingAnswer
 from odahu_argo.server.bodies import as_manifest
-from odahu_argo.server.requests import PREFIX, Body, Id, Page, body_of
+from odahu_argo.server.requests import Body, Id, Page, body_of
 from odahu_argo.server.source import Form, Trainings
 from odahu_argo.server.streaming import streamed
+from odahu_argo.submit.odahu_api import PREFIX
 
 BODY = body_of(
     "ModelTraining",

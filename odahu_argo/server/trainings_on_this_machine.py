@@ -56,7 +56,10 @@ class TrainingsOnThisMachine:
             there = read_training(self.home, plan.training_id)
             if there.is_live and there.digest == digest(plan):
                 return odahu_form(there, self.home)
-            raise AlreadyExists(f"there is a training {plan.training_id!r} on this machine: {there.state}")
+            raise AlreadyExists(
+                f"there is a training {plan.training_id!r} on this machine: {there.state}",
+                hint="odahu-argo train edit -f FILE runs it anew, --ignore-if-exists leaves it as it is",
+            )
         return self._start(manifests, plan)
 
     def update(self, sent: Manifests) -> Form:

@@ -135,28 +135,33 @@ def not_kubernetes(action: Action, server: str) -> Unreachable:
 
 def from_silence(action: Action, server: str, error: BaseException) -> Unreachable:
     """The error for no answer at all, or one that broke off."""
-    causes = list(_chain(error))
-    names = {type(cause).__name__ for cause in causes}
-    if names & {"SSLError", "SSLCertVerificationError"}:
+    if is_tls_fault(error):
         return Unreachable(
             f"cannot {action}: the certificate of {server} is not trusted, or it does not speak TLS",
             hint="check server and certificate-authority of this context in the kubeconfig",
         )
-    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
-        reason = "the connection is refused"
-    elif any(isinstance(cause, socket.gaierror) for cause in causes) or "NameResolutionError" in names:
-        reason = "its name is not known"
-    elif any(isinstance(cause, TimeoutError) for cause in causes) or names & {
-        "ReadTimeoutError",
-        "ConnectTimeoutError",
-    }:
-        reason = "it does not answer in time"
-    else:
-        reason = f"the connection broke off ({type(error).__name__})"
     return Unreachable(
-        f"cannot {action}: no answer from {server}: {reason}",
+        f"cannot {action}: no answer from {server}: {why_silent(error)}",
         hint="check the network, and the context that the kubeconfig names",
     )
+
+
+def is_tls_fault(error: BaseException) -> bool:
+    """Whether TLS is why there was no answer."""
+    return bool({type(cause).__name__ for cause in _chain(error)} & {"SSLError", "SSLCertVerificationError"})
+
+
+def why_silent(error: BaseException) -> str:
+    """Why there was no answer, in a few words."""
+    causes = list(_chain(error))
+    names = {type(cause).__name__ for cause in causes}
+    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+        return "the connection is refused"
+    if any(isinstance(cause, socket.gaierror) for cause in causes) or "NameResolutionError" in names:
+        return "its name is not known"
+    if any(isinstance(cause, TimeoutError) for cause in causes) or names & {"ReadTimeoutError", "ConnectTimeoutError"}:
+        return "it does not answer in time"
+    return f"the connection broke off ({type(error).__name__})"
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

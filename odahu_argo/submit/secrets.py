@@ -89,14 +89,16 @@ def connection_form(secret: Object, decrypted: bool = False) -> dict[str, Any]:
 
     Secret fields, and credentials in the URI, are masked unless `decrypted`. They are plain then, and where one could be
     taken for base64 the spec says `secretEncoding: plain`, so that the form is a manifest which gives the same Secret again.
+    The status names keys of the Secret that are no field of a connection.
     """
+    unknown = _unknown_keys(secret)
     return {
         "kind": "Connection",
         "id": connection_id(secret),
         "createdAt": secret["metadata"].get("creationTimestamp", ""),
         "updatedAt": changed(secret),
         "spec": spec_form({**_of_docker(secret), **fields_of(secret)}, decrypted),
-        "status": {"secretName": secret["metadata"]["name"]},
+        "status": {"secretName": secret["metadata"]["name"], **({"unknownKeys": unknown} if unknown else {})},
     }
 
 
@@ -117,8 +119,7 @@ def spec_form(fields: Mapping[str, str], decrypted: bool) -> dict[str, Any]:
     return spec
 
 
-def unknown_keys(secret: Object) -> list[str]:
-    """Keys of the Secret that are no field of a connection."""
+def _unknown_keys(secret: Object) -> list[str]:
     known = {*OPEN_FIELDS, *SECRET_FIELDS, *FOR_PEOPLE, SECRET_KEY}
     return sorted(set(secret.get("data") or {}) - known)
 

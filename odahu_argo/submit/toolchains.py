@@ -153,14 +153,14 @@ def apply(cluster: Cluster, config_map: Object) -> Outcome:
     return applying.apply(cluster, CONFIG_MAP, config_map)
 
 
-def require_known(cluster: Cluster, config_map: Object) -> None:
+def require_known(cluster: Cluster, wanted: str) -> None:
     """See that a toolchain can be changed: that it is there, or built in.
 
     Raises:
         NotFound: it is not.
     """
-    if toolchain_id(config_map) not in BUILT_IN_TOOLCHAINS:
-        find_toolchain(cluster, toolchain_id(config_map))
+    if wanted not in BUILT_IN_TOOLCHAINS:
+        find_toolchain(cluster, wanted)
 
 
 def create(cluster: Cluster, config_map: Object, dry_run: bool = False) -> None:

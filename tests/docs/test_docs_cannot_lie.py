@@ -116,6 +116,8 @@ def section(command: Any, path: tuple[str, ...]) -> str:
     purpose, _, example = inspect.cleandoc(command.help).partition("Example: ")
     text = f"\n## {' '.join(path)}\n\n{purpose.strip()}\n\n```sh\n{example.strip()}\n```\n\n| option | |\n|---|---|\n"
     for parameter in command.params:
+        if parameter.hidden:
+            continue
         names = ", ".join(f"`{name}`" for name in [*parameter.opts, *parameter.secondary_opts])
         default = parameter.default if isinstance(parameter.default, str) and parameter.default else None
         told = parameter.help + (f" Default: `{default}`." if default else "")

@@ -75,9 +75,9 @@ def test_help_of_each_command_shows_an_example(name: str) -> None:
         ("logout", 0, "keeps no credentials"),
         ("version", 0, "odahu-argo "),
         ("conf path", 0, "config"),
-        ("config set API_URL https://odahu.example.org", 2, "Variable 'API_URL' is unknown"),
+        ("config set MODEL_HOST https://odahu.example.org", 2, "Variable 'MODEL_HOST' is unknown"),
         ("local training cleanup-containers", 0, "no containers"),
-        ("train --url https://odahu.example.org get", 2, "No such option"),
+        ("train --issuer-url https://idp.example.org get", 2, "No such option"),
     ],
 )
 def test_what_differs_is_as_it_is_told(arguments: str, code: int, told: str) -> None:

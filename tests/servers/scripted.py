@@ -28,6 +28,8 @@ class Scripted:
     answers: list[Answer]
     asked: list[tuple[str, str]] = field(default_factory=list)
     """Method and path of each request so far."""
+    authorizations: list[str | None] = field(default_factory=list)
+    """The header of that name, of each."""
 
 
 @contextmanager
@@ -38,6 +40,7 @@ def answering(*answers: Answer, tls: ssl.SSLContext | None = None) -> Iterator[S
         def handle_any(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             scripted.asked.append((self.command, self.path))
+            scripted.authorizations.append(self.headers.get("Authorization"))
             answer = scripted.answers.pop(0) if len(scripted.answers) > 1 else scripted.answers[0]
             body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
             self.send_response(answer.code)

@@ -16,7 +16,7 @@ from odahu_argo.errors import UserError
 from odahu_argo.manifest.models import Connection
 from odahu_argo.manifest.plain_connection import SECRET_FIELDS
 from odahu_argo.submit.cluster import Object
-from odahu_argo.submit.secrets import connection_form, connection_id, connection_to_secret, fields_of, unknown_keys
+from odahu_argo.submit.secrets import connection_form, connection_id, connection_to_secret, fields_of
 
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n-----END OPENSSH PRIVATE KEY-----\n"
 URIS = {
@@ -146,7 +146,7 @@ def test_ecr_is_refused_with_the_remedy() -> None:
 
 def test_keys_that_no_connection_has_are_told_and_not_shown() -> None:
     secret = by_kubectl("connection-wine", type="s3", uri="s3://wine/", keysecret="CANARY")
-    assert unknown_keys(secret) == ["keysecret"]
+    assert connection_form(secret)["status"]["unknownKeys"] == ["keysecret"]
     assert "CANARY" not in json.dumps(connection_form(secret, decrypted=True))
 
 

@@ -1,0 +1,219 @@
+"""The trainings of an API server, for commands."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from odahu_argo.client.following import EVERY, LONGEST, follow, log_lines, news
+from odahu_argo.client.kept_at_server import ordered, pages, toolchains_at
+from odahu_argo.client.requests import Server
+from odahu_argo.client.site import Followed, Form, Seen, Submitted, Watched
+from odahu_argo.client.standing import Standing, standing
+from odahu_argo.errors import OdahuArgoError, Problem, UserError
+from odahu_argo.manifest.load import Manifests, Written
+from odahu_argo.manifest.models import ModelTraining, ToolchainIntegration
+from odahu_argo.manifest.resolve import choose
+from odahu_argo.submit.cluster import NotFound, Unreachable
+from odahu_argo.submit.finding import Finding
+from odahu_argo.submit.toolchains import toolchain_form
+from odahu_argo.trainings.logs import Line
+from odahu_argo.trainings.watching import Deleted, InSight, OutOfSight
+from odahu_argo.validation import nearest
+from odahu_argo.yaml_values import Path
+
+PATH = ("model", "training")
+_PART = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingsAtServer:
+    """The trainings of an API server, which plans them by its own profile."""
+
+    server: Server
+
+    def all(self) -> list[Form]:
+        """Every training, by id."""
+        return [ordered(each, "ModelTraining") for each in pages(self.server, "list trainings", PATH)]
+
+    def ids(self) -> list[str]:
+        """The id of every training."""
+        return [form["id"] for form in self.all()]
+
+    def get(self, training_id: str) -> Form:
+        """One training."""
+        if not training_id:
+            raise NotFound(f"there is no training {training_id!r} at {self.server.address}")
+        return ordered(self.server.get(f"get training {training_id}", *PATH, training_id), "ModelTraining")
+
+    def batch(self, manifests: Manifests, training_id: str | None, external: Sequence[str] = ()) -> BatchAtServer:
+        """The trainings of the manifests, or the one called so, as they will be sent."""
+        chosen, problems = choose(manifests, training_id)
+        if problems := [*manifests.problems, *problems]:
+            raise UserError(problems)
+        own = {each.manifest.id: each.manifest for each in manifests.toolchains}
+        return BatchAtServer(self, {each.manifest.id: each for each in chosen}, own)
+
+    def delete(self, training_id: str) -> None:
+        """Remove it."""
+        self.server.send(f"delete training {training_id}", "DELETE", *PATH, training_id)
+
+    def watch(self, training_id: str | None) -> Iterator[Watched]:
+        """Every training, or one, as it stands, then each change, asked for again and again."""
+        known: dict[str, object] = {}
+        wait, is_lost = EVERY, False
+        while True:
+            try:
+                forms = {form["id"]: form for form in ([self.get(training_id)] if training_id else self.all())}
+            except Unreachable as error:
+                wait, is_lost = min(LONGEST, wait * 2), True
+                yield OutOfSight(error.problems[0].message)
+            except NotFound:
+                if not known:
+                    raise
+                forms = {}
+            else:
+                if is_lost:
+                    yield InSight()
+                wait, is_lost = EVERY, False
+            if not is_lost:
+                for name in [name for name in known if name not in forms]:
+                    del known[name]
+                    yield Deleted(name)
+                for name, form in forms.items():
+                    if known.get(name) != news(form):
+                        known[name] = news(form)
+                        yield Seen(form)
+            time.sleep(wait)
+
+    def follow(self, training_id: str, timeout: float | None) -> Iterator[Followed]:
+        """How it stands and what it prints. What the log says of the training's state is known here already."""
+        for event in follow(self.server, training_id, lambda: self.get(training_id), timeout):
+            if not (isinstance(event, str) and event.startswith(f"training {training_id} is ")):
+                yield event
+
+    def log(self, training_id: str, step: str | None, follow: bool) -> Iterator[Line | str]:
+        """Its lines."""
+        now = standing(self.get(training_id))
+        _require_step(now, step)
+        lines = self._following(training_id) if follow and not now.has_ended else self._whole(training_id)
+        return (line for line in lines if isinstance(line, str) or step in (None, line.step))
+
+    def remedy(self, training_id: str) -> str:
+        """The API has no retry."""
+        return f"odahu-argo train edit -f FILE --url {self.server.address} runs it anew"
+
+    def _whole(self, training_id: str) -> Iterator[Line | str]:
+        return log_lines(self.server, training_id, follow=False)
+
+    def _following(self, training_id: str) -> Iterator[Line | str]:
+        for event in follow(self.server, training_id, lambda: self.get(training_id)):
+            match event:
+                case Line() | str():
+                    yield event
+                case OutOfSight(why):
+                    yield f"out of sight: {why}"
+                case InSight():
+                    yield "in sight again"
+
+
+@dataclass(frozen=True, slots=True)
+class BatchAtServer:
+    """Trainings by their ids, and the toolchains that stand beside them in the manifests, which the server is not sent."""
+
+    trainings: TrainingsAtServer
+    written: dict[str, Written[ModelTraining]]
+    toolchains: dict[str, ToolchainIntegration]
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """In the order of the manifests."""
+        return tuple(self.written)
+
+    @property
+    def schedules(self) -> Sequence[tuple[str, str]]:
+        """The trainings that ask for one."""
+        specs = {name: each.manifest.spec for name, each in self.written.items()}
+        return [(name, f"{', '.join(s.schedules)} ({s.timezone or 'UTC'})") for name, s in specs.items() if s.schedules]
+
+    def preflight(self, ids: Sequence[str]) -> Sequence[Finding]:
+        """The server looks at what is in the way when it is asked to submit; here only what it is not told."""
+        named = {self.written[name].manifest.spec.toolchain for name in ids} & self.toolchains.keys()
+        hint = f"odahu-argo ti create -f FILE --url {self.trainings.server.address}, or ti edit, sends it"
+        message = "it is another in the manifests than at the server, which takes its own"
+        different = [name for name in sorted(named) if not self._is_known(self.toolchains[name])]
+        return [Finding("warning", f"toolchain {name}", message, hint) for name in different]
+
+    def check(self) -> None:
+        """Nothing: the API has no way to ask."""
+
+    def try_out(self, training_id: str) -> str:
+        """Not over the API."""
+        raise UserError(
+            "the API cannot try a training out without submitting it",
+            hint="--dry-run works with --url '', against the cluster; odahu-argo plan -f FILE needs neither",
+        )
+
+    def create(self, training_id: str) -> Submitted:
+        """Send it. That the very same training goes on already shows in its attempt being the one that was there."""
+        before = self._there(training_id)
+        after = self._send("POST", training_id)
+        is_new = before is None or _run(before) != _run(after)
+        return self._submitted(after, is_new)
+
+    def edit(self, training_id: str) -> Submitted:
+        """Send it to be run anew."""
+        return self._submitted(self._send("PUT", training_id), is_new=True)
+
+    def _is_known(self, toolchain: ToolchainIntegration) -> bool:
+        try:
+            there = toolchains_at(self.trainings.server).get(toolchain.id)
+        except NotFound:
+            return False
+        return bool(there["spec"] == toolchain_form(toolchain)["spec"])
+
+    def _there(self, training_id: str) -> Standing | None:
+        try:
+            return standing(self.trainings.get(training_id))
+        except NotFound:
+            return None
+
+    def _send(self, method: str, training_id: str) -> Standing:
+        """Mistakes that the server finds are told with their place in the user's file."""
+        written = self.written[training_id]
+        body = {"kind": "ModelTraining", "id": training_id, "spec": written.document.value["spec"]}
+        doing = f"{'create' if method == 'POST' else 'edit'} training {training_id}"
+        try:
+            return standing(ordered(self.trainings.server.send(doing, method, *PATH, body=body)[0], "ModelTraining"))
+        except UserError as error:
+            raise _placed(error, written) from error
+
+    def _submitted(self, now: Standing, is_new: bool) -> Submitted:
+        verb = "submitted" if is_new else "goes on"
+        workflow = f" as workflow {now.workflow}" if now.workflow else ""
+        return Submitted(now.id, f"training {now.id} {verb}{workflow} at {self.trainings.server.address}", is_new)
+
+
+def _run(training: Standing) -> tuple[str, str, str]:
+    return training.workflow, training.attempt, training.created
+
+
+def _placed(error: UserError, written: Written[ModelTraining]) -> OdahuArgoError:
+    """The same error, its problems where the fields stand in the file."""
+    return type(error)([_placed_problem(each, written) for each in error.problems])
+
+
+def _placed_problem(problem: Problem, written: Written[ModelTraining]) -> Problem:
+    field = problem.where.field
+    if field is None:
+        return problem
+    path: Path = tuple(int(index) if index else name for index, name in _PART.findall(field))
+    return replace(problem, where=replace(written.document.where(path), field=field))
+
+
+def _require_step(training: Standing, step: str | None) -> None:
+    names = [each.name for each in training.steps]
+    if step is not None and step not in names:
+        raise UserError(f"training {training.id!r} has no step {step!r}", hint=nearest(step, names))

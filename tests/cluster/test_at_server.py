@@ -1,0 +1,186 @@
+"""The command line led to an API server by --url: a real server on a real Kubernetes API, and the cluster's words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.cluster.test_conn import GIT, S3, manifests
+from tests.cluster.test_trainings import COMMIT, RUN, ZIP, Site, site
+from tests.commands import Ran, Running, odahu_argo
+from tests.manifests import training, write
+from tests.servers.api import serving
+
+__all__ = ["site"]
+pytestmark = pytest.mark.cluster
+TOKEN, DECRYPT = "t" * 20, "d" * 20
+
+
+@dataclass(frozen=True)
+class Reached:
+    """A namespace, and the server upon it."""
+
+    site: Site
+    url: str
+    environment: dict[str, str]
+
+    def __call__(self, *arguments: object, **options: Any) -> Ran:
+        """Over the API. No token is ever told."""
+        ran = odahu_argo(*arguments, "--url", self.url, env=self.environment, **options)
+        assert TOKEN not in ran.out + ran.err and DECRYPT not in ran.out + ran.err
+        return ran
+
+    def both(self, *arguments: object) -> Ran:
+        """Over the API, after it was seen to be the same as upon the cluster."""
+        here, there = self(*arguments), self.site.run(*arguments)
+        assert (here.code, without_times(here.out)) == (there.code, without_times(there.out)), here.err + there.err
+        return here
+
+
+def without_times(text: str) -> str:
+    """Without the moment at which a state was read, and ages."""
+    kept = [line for line in text.splitlines() if '"seen":' not in line and " seen: " not in line]
+    return "\n".join(" ".join(word for word in line.split() if not word[:-1].isdecimal()) for line in kept)
+
+
+@pytest.fixture
+def reached(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reached]:
+    """A command that goes there has no kubeconfig."""
+    import os
+
+    token, decrypt = tmp_path / "token", tmp_path / "decrypt"
+    token.write_text(TOKEN)
+    decrypt.write_text(DECRYPT)
+    monkeypatch.setenv("ODAHU_ARGO_CONFIG", str(tmp_path / "none"))
+    environment = {**os.environ, "ODAHU_ARGO_API_TOKEN": TOKEN, "KUBECONFIG": str(tmp_path / "none")}
+    with serving("-n", site.namespace, "--token-file", token, "--decrypt-token-file", decrypt) as address:
+        yield Reached(site, address, environment)
+
+
+def test_what_is_shown_is_what_the_cluster_shows(reached: Reached) -> None:
+    site = reached.site
+    assert "no trainings at http://127.0.0.1" in reached("train", "get", "-o", "table").err
+    assert site.create().code == 0
+    assert site.create("--id", "wine-b").code == 0
+    site.play("wine-1", "succeeded")
+    site.play("wine-b-1", "train-failed")
+    for form in ("json", "yaml", "table", "wide", "jsonpath=[*].status.artifacts"):
+        assert reached.both("train", "get", "-o", form).code == 0
+    assert reached.both("train", "get", "--id", "wine", "-o", "jsonpath=[*].spec.model.name").out == "wine\n"
+    details = reached.both("train", "get", "--id", "wine-b", "-o", "table").out
+    assert "train " in details and "hint:" in details
+    [shown] = json.loads(reached("train", "get", "--id", "wine", "-o", "json").out)
+    assert shown["status"]["artifacts"] == [{"runId": RUN, "artifactName": ZIP, "commitID": COMMIT}]
+    for form in ("json", "yaml", "table", "wide"):
+        assert reached.both("conn", "get", "-o", form).code == 0
+        assert reached.both("ti", "get", "-o", form).code == 0
+    assert reached.both("train", "get", "--id", "cider").code == 2
+
+
+def test_a_training_is_created_waited_for_run_anew_and_deleted(reached: Reached) -> None:
+    site, file = reached.site, reached.site.manifest()
+    created = reached("train", "create", "-f", file, "--no-wait")
+    assert (created.code, created.out) == (0, f"training wine submitted as workflow wine-1 at {reached.url}\n")
+    assert f"odahu-argo train logs --id wine --url {reached.url}" in created.err
+    again = reached("train", "create", "-f", file, "--no-wait")
+    assert again.out == f"training wine goes on as workflow wine-1 at {reached.url}\n"
+    late = reached("train", "create", "-f", file, "--timeout", "1")
+    assert late.code == 5 and "had not ended after 1 s" in late.err
+    site.play("wine-1", "succeeded")
+    taken = reached("train", "create", "-f", file)
+    assert taken.code == 2 and "there is a training 'wine': attempt 1, succeeded" in taken.err
+    assert reached("train", "create", "-f", file, "--ignore-if-exists").out == "training wine is there already\n"
+    with Running("train", "edit", "-f", file, "--url", reached.url, "--token-file", site.folder / "token") as waiting:
+        waiting.wait_for("training wine is scheduling")
+        site.play("wine-2", "train-failed")
+        assert waiting.end() == 4
+    assert "train  failed" in waiting.text and "error: training 'wine' failed in train" in waiting.text
+    assert f"train edit -f FILE --url {reached.url} runs it anew" in waiting.text
+    assert reached("train", "delete", "--id", "wine").out == "training wine is deleted\n"
+    assert reached("train", "delete", "-f", file).code == 2
+    assert reached("train", "delete", "--id", "wine", "--ignore-not-found").out == "there is no training wine\n"
+
+
+def test_a_mistake_that_the_server_finds_is_told_at_its_line(reached: Reached, tmp_path: Path) -> None:
+    wrong = training(toolchain="mlfow", workDir="../elsewhere")
+    file = write(tmp_path, wrong)
+    here, there = (each("train", "create", "-f", file, "--no-wait") for each in (reached, reached.site.run))
+    line = 1 + file.read_text().splitlines().index("  toolchain: mlfow")
+    assert here.code == there.code == 2
+    assert f"{file}:{line}: spec.toolchain: there is no toolchain 'mlfow'" in here.err
+    told = [line for line in here.err.splitlines() if line.startswith("error:")]
+    assert told == [line for line in there.err.splitlines() if line.startswith("error:")]
+    lost = write(tmp_path, training(data=[{"connName": "nowhere", "localPath": "d/"}]))
+    missing = reached("train", "create", "-f", lost, "--no-wait")
+    assert missing.code == 2 and "there is no Secret connection-nowhere" in missing.err
+
+
+def test_states_and_logs_are_followed(reached: Reached) -> None:
+    site = reached.site
+    assert site.create().code == 0
+    with Running("train", "--url", reached.url, "--token", TOKEN, "get", "--watch") as watching:
+        watching.wait_for("wine")
+        with Running(
+            "train", "logs", "--id", "wine", "--url", reached.url, "--token-file", site.folder / "token"
+        ) as log:
+            log.wait_for("training wine is scheduling: Argo has not begun with it yet")
+            site.play("wine-1", "succeeded")
+            assert log.end() == 0
+        watching.wait_for("succeeded")
+        assert site.run("train", "delete", "--id", "wine").code == 0
+        watching.wait_for("wine was deleted")
+    lost = reached("train", "logs", "--id", "wine")
+    assert lost.code == 2 and "there is no training 'wine'" in lost.err
+
+
+def test_connections_and_toolchains_are_kept(reached: Reached, tmp_path: Path) -> None:
+    file = manifests(tmp_path, wine=S3, code_b=GIT)
+    assert reached("conn", "create", "-f", file).out == "connection wine created\nconnection code-b created\n"
+    taken = reached("conn", "create", "-f", file)
+    assert taken.code == 2 and taken.err.count("there is a connection") == 2
+    assert reached("conn", "apply", "-f", file).out == "connection wine unchanged\nconnection code-b unchanged\n"
+    other = manifests(tmp_path, wine={**S3, "keySecret": "CANARYother"})
+    edited = reached("conn", "edit", "-f", other, "-o", "json")
+    assert edited.code == 0 and "connection wine updated" in edited.err and "CANARY" not in edited.out + edited.err
+    assert json.loads(edited.out)[0]["spec"]["keySecret"] == "*****"
+    denied = reached("conn", "get", "--id", "wine", "--decrypted")
+    assert denied.code == 2 and "right to decrypt" in denied.err
+    permitted = odahu_argo(
+        "conn", "get", "--id", "wine", "--decrypted", "-o", "json", "--url", reached.url, "--token-file",
+        tmp_path / "decrypt", env=reached.environment,
+    )  # fmt: skip
+    there = reached.site.run("conn", "get", "--id", "wine", "--decrypted", "-o", "json")
+    assert permitted.out == there.out and "CANARYother" in permitted.out
+    assert reached("conn", "delete", "--id", "wine").out == "connection wine deleted\n"
+    assert reached("conn", "edit", "-f", other).code == 2
+    toolchain = tmp_path / "toolchain.yaml"
+    toolchain.write_text(
+        yaml.safe_dump({"kind": "ToolchainIntegration", "id": "mine", "spec": {"entrypoint": "mlflow"}})
+    )
+    assert reached("ti", "create", "-f", toolchain).out == "toolchain mine created\n"
+    assert reached("ti", "edit", "-f", toolchain).out == "toolchain mine unchanged\n"
+    assert reached.both("ti", "get", "--id", "mine", "-o", "yaml").code == 0
+    assert reached("ti", "delete", "-f", toolchain).out == "toolchain mine deleted\n"
+    built_in = reached("ti", "delete", "--id", "mlflow")
+    assert built_in.code == 2 and "is built in" in built_in.err
+
+
+def test_bulk_applies_and_deletes(reached: Reached, tmp_path: Path) -> None:
+    toolchain = {"kind": "ToolchainIntegration", "id": "mine", "spec": {"entrypoint": "mlflow"}}
+    file = write(tmp_path, training(toolchain="mine"), toolchain)
+    applied = reached("bulk", "apply", file, "-o", "changes")
+    assert applied.out.splitlines()[2:] == [
+        "ToolchainIntegration mine created",
+        "ModelTraining wine created",
+    ], applied.err
+    assert "warning" not in applied.err
+    again = reached("bulk", "apply", file, "-o", "json")
+    assert [each["outcome"] for each in json.loads(again.out)] == ["unchanged"] * 4
+    removed = reached("bulk", "delete", file)
+    assert removed.code == 0 and "removed resources: 4 (ModelTraining wine, ToolchainIntegration mine, " in removed.out

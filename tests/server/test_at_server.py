@@ -1,0 +1,205 @@
+"""The command line led elsewhere by --url: where the token comes from and goes to, and what servers may say instead."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+
+from odahu_argo.local.home import Home
+from odahu_argo.local.records import Training
+from odahu_argo.local.store import Store
+from tests.commands import Ran, odahu_argo
+from tests.manifests import training, write
+from tests.servers.api import serving
+from tests.servers.programs import free_port
+from tests.servers.scripted import Answer, answering
+from tests.unit.cli.test_completion import completed
+
+TOKEN = "0123456789abcdef0123"
+LIST = "/api/v1/model/training?size=500&page=0"
+
+
+@pytest.fixture(autouse=True)
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    file = tmp_path / "config"
+    monkeypatch.setenv("ODAHU_ARGO_CONFIG", str(file))
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    return file
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server of this machine's trainings, which asks for the token."""
+    folder = tmp_path_factory.mktemp("local")
+    home = Home(folder / "home")
+    times = ("2026-01-01T00:00:00.000+00:00", "2026-01-01T00:01:00.000+00:00")
+    Store(home.trainings).replace(Training("wine", "wine", "1.0", "mlflow", "succeeded", *times, "d", "file:///models"))
+    (folder / "token").write_text(TOKEN)
+    (folder / "manifests.yaml").write_text("{kind: Connection, id: code, spec: {type: git, uri: /repository}}")
+    arguments = ("--local", "--token-file", folder / "token", "-d", folder / "manifests.yaml")
+    with serving(*arguments, ODAHU_ARGO_HOME=str(home.root)) as address:
+        yield address
+
+
+def run(*arguments: object, **environment: str) -> Ran:
+    ran = odahu_argo(*arguments, env={**os.environ, **environment})
+    assert TOKEN not in ran.out + ran.err, "the token is told"
+    return ran
+
+
+def test_the_token_comes_from_wherever_it_was_put(local: str, tmp_path: Path) -> None:
+    ids = ("-o", "jsonpath=[*].id")
+    asked = run("train", "get", "--url", local)
+    assert asked.code == 2 and "a bearer token is needed" in asked.err and "--token-file FILE" in asked.err
+    (tmp_path / "token").write_text(f"{TOKEN}\n")
+    assert run("train", "get", "--url", local, "--token-file", tmp_path / "token", *ids).out == "wine\n"
+    assert run("train", "--url", local, "--token-file", tmp_path / "token", "get", *ids).out == "wine\n"
+    assert run("training", "--url", local, "--token", TOKEN, "get", *ids).out == "wine\n"
+    assert run("train", "get", *ids, ODAHU_ARGO_API_URL=local, ODAHU_ARGO_API_TOKEN=TOKEN).out == "wine\n"
+    wrong = run("train", "get", "--url", local, ODAHU_ARGO_API_TOKEN="f" * 20)
+    assert wrong.code == 2 and "the bearer token is not accepted" in wrong.err
+
+
+def test_what_is_set_for_good_leads_there_and_is_not_told(local: str, config: Path) -> None:
+    assert run("config", "set", "API_URL", local).code == 0
+    assert odahu_argo("config", "set", "API_TOKEN", "-", stdin=f"{TOKEN}\n").out.count("'****'") == 1
+    assert "'****'" in run("config", "all").out
+    assert TOKEN in odahu_argo("config", "get", "API_TOKEN", "--show-secrets").out
+    assert config.stat().st_mode & 0o777 == 0o600
+    assert run("conn", "get", "-o", "jsonpath=[*].id").out == "code\n"
+    assert local in run("train", "--help").out
+    assert completed("train", "get", "--id", "") == (["wine"], "")
+    assert completed("ti", "get", "--id", "mlflow-") == (["mlflow-project"], "")
+    at_the_cluster = run("train", "get", "--url", "")
+    assert at_the_cluster.code == 2 and "kubeconfig" in at_the_cluster.err
+    with answering(Answer(200, [])) as other:
+        assert run("train", "get", "--url", other.address).code == 0
+        assert other.authorizations == [None], "the token of one server went to another"
+
+
+@pytest.mark.parametrize("command", ["stop --id wine", "retry --id wine", "history --id wine"])
+def test_what_has_no_route_is_told_also_where_the_server_is_set_for_good(local: str, command: str) -> None:
+    assert run("config", "set", "API_URL", local).code == 0
+    for where in ([], ["--url", local]):
+        ran = run("train", *command.split(), *where)
+        assert ran.code == 2 and f"does not work at {local}: the API has no route for it" in ran.err
+        assert "--url ''" in ran.err
+
+
+@pytest.mark.parametrize("command", ["doctor", "setup", "status -", "report --id wine -o x.html", "recorder"])
+def test_a_command_of_the_cluster_says_that_it_has_no_route(command: str) -> None:
+    ran = run(*command.split(), "--url", "https://odahu.example.org")
+    assert ran.code == 2 and "does not work at https://odahu.example.org" in ran.err
+    assert "--url" not in run(command.split()[0], "--help").out
+
+
+def test_options_of_a_cluster_are_refused_beside_it(local: str, tmp_path: Path) -> None:
+    for option in ("--namespace", "--context", "--profile"):
+        ran = run("train", "get", "--url", local, option, "x")
+        assert ran.code == 2 and f"{option} is of a cluster" in ran.err
+    file = write(tmp_path, training())
+    dry = run("train", "create", "-f", file, "--dry-run", "--url", local, ODAHU_ARGO_API_TOKEN=TOKEN)
+    assert dry.code == 2 and "cannot try a training out" in dry.err
+
+
+def test_what_this_machine_keeps_in_files_is_not_changed_over_the_api(local: str, tmp_path: Path) -> None:
+    file = write(tmp_path)
+    ran = run("conn", "apply", "-f", file, "--url", local, ODAHU_ARGO_API_TOKEN=TOKEN)
+    assert ran.code == 2 and "a connection of this machine is kept in a file" in ran.err
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["ftp://x", "odahu.example.org", "http://", "https://x:notaport", "https://me:secret-of-mine@x", "http://x?y=1"],
+)
+def test_what_is_no_address_is_told(url: str) -> None:
+    for ran in (run("train", "get", "--url", url), run("config", "set", "API_URL", url)):
+        assert ran.code == 2 and "secret-of-mine" not in ran.err
+        assert "is no address of an API server" in ran.err or "holds a user name or password" in ran.err
+
+
+def test_a_token_that_is_none_is_not_shown(local: str, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("secret of\nmine")
+    for arguments in (["--token-file", tmp_path / "token"], ["--token-file", tmp_path / "none"]):
+        ran = run("train", "get", "--url", local, *arguments)
+        assert ran.code == 2 and "secret" not in ran.err
+    ran = run("train", "get", "--url", local, ODAHU_ARGO_API_TOKEN="sécret-of-mine-ß")
+    assert ran.code == 2 and "ß" not in ran.err
+
+
+def test_a_token_is_warned_of_where_others_can_read_it() -> None:
+    port = free_port()
+    ran = run("train", "get", "--url", f"http://name.invalid:{port}", ODAHU_ARGO_API_TOKEN=TOKEN)
+    assert ran.code == 3 and f"warning: the token goes to http://name.invalid:{port} unencrypted" in ran.err
+    assert "its name is not known" in ran.err
+
+
+PAGE = Answer(200, b"<html>Sign in</html>", {"Content-Type": "text/html"})
+ELSEWHERE = Answer(302, b"", {"Location": "https://idp.example.org/login?state=secret-of-mine"})
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "told"),
+    [
+        (Answer(400, {"message": "size: too many"}), 2, "error: size: too many"),
+        (Answer(401, {"message": "a bearer token is needed"}), 2, "does not let us in: a bearer token is needed"),
+        (Answer(401, b""), 2, "does not let us in"),
+        (Answer(403, {"message": "only for admins"}), 2, "error: only for admins"),
+        (Answer(404, {"message": 'entity "wine" is not found'}), 2, 'entity "wine" is not found'),
+        (Answer(404, {"message": "Not Found"}), 2, "is no ODAHU API: it answers with 404"),
+        (Answer(404, b"<html>"), 2, "is no ODAHU API: it answers with 404"),
+        (Answer(409, {"message": "changed meanwhile"}), 3, "error: changed meanwhile"),
+        (Answer(429, b""), 3, "answers with 429"),
+        (Answer(500, {"message": "unexpected KeyError"}), 3, "error: unexpected KeyError"),
+        (Answer(502, b"<html>Bad gateway</html>"), 3, "answers with 502"),
+        (Answer(503, {"message": "Kubernetes does not answer"}), 3, "error: Kubernetes does not answer"),
+        (PAGE, 2, "is no ODAHU API: it answers with text/html instead of JSON"),
+        (ELSEWHERE, 2, "sends requests on to https://idp.example.org/login?***"),
+        (Answer(200, b"[", {"Content-Type": "application/json"}), 2, "is no ODAHU API"),
+        (Answer(200, b"[]", length=99), 3, "the connection broke off"),
+    ],
+)
+def test_what_a_server_says_becomes_a_sentence_and_an_exit_code(answer: Answer, code: int, told: str) -> None:
+    with answering(answer) as server:
+        ran = run("train", "get", "--url", server.address, ODAHU_ARGO_API_TOKEN=TOKEN)
+    assert (ran.code, ran.out) == (code, "") and told in ran.err, ran.err
+    assert "Traceback" not in ran.err and "secret-of-mine" not in ran.err
+    assert set(server.authorizations) == {f"Bearer {TOKEN}"}
+    assert len(server.asked) == (3 if code == 3 and answer.code != 409 else 1), "only what may pass is asked for again"
+
+
+def test_a_fault_that_passes_is_not_told() -> None:
+    with answering(Answer(503, b""), Answer(200, [])) as server:
+        assert run("train", "get", "--url", f"{server.address}/odahu/", "-o", "json").out == "[]\n"
+    assert server.asked == [("GET", f"/odahu{LIST}")] * 2
+
+
+def test_what_changes_something_is_sent_once(tmp_path: Path) -> None:
+    missing = Answer(404, {"message": "there is none"})
+    with answering(missing, Answer(503, b"")) as server:
+        ran = run("train", "create", "-f", write(tmp_path, training()), "--url", server.address)
+    assert ran.code == 3
+    assert [method for method, _ in server.asked] == ["GET", "POST"]
+
+
+def test_nobody_answers() -> None:
+    ran = run("train", "get", "--url", f"http://127.0.0.1:{free_port()}")
+    assert ran.code == 3 and "the connection is refused" in ran.err
+
+
+def test_a_certificate_is_trusted_where_its_authority_is_named(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    with answering(Answer(200, []), tls=tls) as server:
+        refused = run("train", "get", "--url", server.address, ODAHU_ARGO_API_TOKEN=TOKEN)
+        assert refused.code == 3 and "is not trusted" in refused.err and "SSL_CERT_FILE" in refused.err
+        assert server.asked == []
+        trusted = run("train", "get", "--url", server.address, "-o", "json", SSL_CERT_FILE=str(tmp_path / "ca.pem"))
+        assert (trusted.code, trusted.out) == (0, "[]\n"), trusted.err
