@@ -1,0 +1,119 @@
+"""The beginning of MLflow's server in its pod: what is wrong is told in words, without secrets, before MLflow runs."""
+
+from __future__ import annotations
+
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from odahu_argo.steps.mlflow_server import artifacts_of, upgrade_database
+from tests.commands import odahu_argo
+from tests.servers.mlflow_pod import mount
+from tests.servers.postgres import PASSWORD, Postgres, postgres
+from tests.servers.programs import free_port
+from tests.servers.s3 import KEY_SECRET, Bucket
+
+__all__ = ["postgres"]
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own, of SQLAlchemy 2.1
+
+
+def test_a_connection_that_is_not_there_or_no_store_ends_it_with_2(tmp_path: Path) -> None:
+    missing = odahu_argo("mlflow-server", "--connection", tmp_path / "models", "--", "--port", "5000")
+    assert (missing.code, missing.out) == (2, "")
+    assert "connection 'models' is not here" in missing.err
+    mount(tmp_path / "code", {"type": "git", "uri": "https://git.example.org/a"})
+    wrong = odahu_argo("mlflow-server", "--connection", tmp_path / "code")
+    assert wrong.code == 2 and "a connection of type 'git' cannot keep MLflow's artifacts" in wrong.err
+
+
+def test_a_bucket_that_does_not_answer_is_told_and_no_more(
+    bucket: Bucket, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    mount(tmp_path / "models", bucket.fields("zips"))
+    variables = artifacts_of(tmp_path / "models", "mlflow")
+    assert variables["MLFLOW_ARTIFACTS_DESTINATION"] == f"s3://{bucket.name}/zips/mlflow"
+    said = capsys.readouterr().out
+    assert said == f"mlflow: artifacts go to s3://{bucket.name}/zips/mlflow\n"
+    mount(tmp_path / "gone", bucket.elsewhere())
+    artifacts_of(tmp_path / "gone", "mlflow")
+    said = capsys.readouterr().out
+    assert "mlflow: warning: artifacts cannot be kept there yet: cannot list s3://not-there" in said
+    assert KEY_SECRET not in said
+
+
+def test_a_key_that_must_be_a_file_is_for_nobody_else(bucket: Bucket, tmp_path: Path) -> None:
+    mount(tmp_path / "models", bucket.fields(role="arn:aws:iam::123456789012:role/mlflow"))
+    file = Path(artifacts_of(tmp_path / "models", "")["AWS_CONFIG_FILE"])
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+
+
+def test_tables_of_the_first_mlflow_are_brought_up_to_date_with_what_is_in_them(tmp_path: Path) -> None:
+    from mlflow import MlflowClient
+    from mlflow.store.db.base_sql_model import Base  # noqa: F401  # the present tables
+    from mlflow.store.tracking.dbmodels.initial_models import Base as InitialBase
+    from sqlalchemy import create_engine, text
+
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    engine = create_engine(uri)
+    InitialBase.metadata.create_all(engine)
+    with engine.begin() as connection:
+        columns = "(experiment_id, name, artifact_location, lifecycle_stage)"
+        connection.execute(text(f"INSERT INTO experiments {columns} VALUES (7, 'old', 'file:///a', 'active')"))
+    engine.dispose()
+    assert upgrade_database(uri) == uri
+    assert MlflowClient(tracking_uri=uri).get_experiment("7").name == "old"
+    assert upgrade_database(uri) == uri
+
+
+_UPGRADE = """
+import sys
+import mlflow.store.db.utils
+from odahu_argo.errors import OdahuArgoError
+from odahu_argo.steps.mlflow_server import upgrade_database
+mlflow.store.db.utils.MAX_RETRY_COUNT = 1  # of ten tries, some minutes
+try:
+    print("done:", upgrade_database(sys.argv[1]) == sys.argv[2])
+except OdahuArgoError as error:
+    print(error)
+    sys.exit(error.exit_code)
+"""
+
+
+def upgraded(uri: str, spelt: str = "") -> tuple[int, str]:
+    """How it ends in a process of its own, which need not close its connections, and all that it prints."""
+    ended = subprocess.run([sys.executable, "-c", _UPGRADE, uri, spelt or uri], capture_output=True, text=True)
+    return ended.returncode, ended.stdout + ended.stderr
+
+
+def test_an_empty_postgresql_gets_its_tables(postgres: Postgres) -> None:
+    for uri in (postgres.uri.replace("postgresql://", "postgres://"), postgres.uri):
+        code, said = upgraded(uri, postgres.uri)
+        assert code == 0 and "done: True" in said
+        assert PASSWORD not in said
+
+
+def test_a_database_that_refuses_or_is_away_is_a_fault_told_without_the_password(postgres: Postgres) -> None:
+    wrong = PASSWORD[::-1]
+    for uri, reason in (
+        (postgres.uri.replace(PASSWORD, wrong), "password authentication failed"),
+        (f"postgresql://mlflow:{wrong}@127.0.0.1:{free_port()}/postgres", "Connection refused"),
+    ):
+        code, said = upgraded(uri)
+        assert code == 3
+        [line] = [line for line in said.splitlines() if line.startswith("the database ")]
+        assert "127.0.0.1" in line and "does not answer as it should" in line
+        assert reason in said
+        assert wrong not in said
+
+
+@pytest.mark.parametrize("uri", ["nonsense", "postgresql+nothing://u:secret-canary@h/d", "https://u:secret-canary@h"])
+def test_what_is_no_databases_address_is_the_users_mistake(uri: str) -> None:
+    code, said = upgraded(uri)
+    assert code == 2, said
+    assert "write MLFLOW_BACKEND_STORE_URI as postgresql://" in said
+    assert "canary" not in said
