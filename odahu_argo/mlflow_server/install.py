@@ -11,7 +11,7 @@ from odahu_argo import naming
 from odahu_argo.contract import TRACKING_VARIABLE
 from odahu_argo.errors import Problem, UserError, Where
 from odahu_argo.manifest.models import ToolchainIntegration
-from odahu_argo.mlflow_server.manifests import address, mlflow_text
+from odahu_argo.mlflow_server.manifests import address, mlflow_text, public_address
 from odahu_argo.mlflow_server.values import Values
 from odahu_argo.profile import parse
 from odahu_argo.storage.mlflow_access import KINDS
@@ -38,7 +38,7 @@ def install(cluster: Cluster, values: Values) -> Iterator[Installed]:
 
 
 def name_in_profile(cluster: Cluster, values: Values) -> str | None:
-    """Write the server's address as `tracking.uri` into the profile on the cluster, where that has a profile without one.
+    """Write the server's addresses as `tracking` into the profile on the cluster, where that has a profile without it.
 
     What is there stays as it is written. Returned is what the user should know of it; None where all is well already.
 
@@ -46,8 +46,9 @@ def name_in_profile(cluster: Cluster, values: Values) -> str | None:
         Denied, Unreachable: the profile cannot be read or written.
         UserError: it holds unknown or wrong settings.
     """
-    uri = address(values, cluster.namespace)
-    setting = f"tracking: {{uri: {uri!r}}}"
+    uri, url = address(values, cluster.namespace), public_address(values)
+    settings = {"uri": uri, **({"url": url} if url else {})}
+    setting = f"tracking: {{{', '.join(f'{name}: {value!r}' for name, value in settings.items())}}}"
     found = applying.find(cluster, CONFIG_MAP, naming.PROFILE_CONFIG_MAP)
     if found is None:
         return f"set in the profile (docs/profile.md): {setting}"
@@ -58,8 +59,9 @@ def name_in_profile(cluster: Cluster, values: Values) -> str | None:
         return None
     if profile.tracking.uri is not None:
         return f"{place} names another server, {profile.tracking.uri}, and was left so; this one: {setting}"
-    named = f"{text}{'' if text.endswith(chr(10)) or not text else chr(10)}tracking:\n  uri: {uri}\n"
-    expected = profile.model_copy(update={"tracking": profile.tracking.model_copy(update={"uri": uri})})
+    lines = "".join(f"  {name}: {value}\n" for name, value in settings.items())
+    named = f"{text}{'' if text.endswith(chr(10)) or not text else chr(10)}tracking:\n{lines}"
+    expected = profile.model_copy(update={"tracking": profile.tracking.model_copy(update=settings)})
     try:
         is_right = parse(named, place) == expected
     except UserError:
@@ -67,7 +69,7 @@ def name_in_profile(cluster: Cluster, values: Values) -> str | None:
     if not is_right:
         return f"{place} was left as it is; set in the profile: {setting}"
     cluster.patch(CONFIG_MAP, naming.PROFILE_CONFIG_MAP, {"data": {naming.PROFILE_KEY: named}})
-    return f"{place} has now tracking.uri {uri}; put it into the profile's file as well"
+    return f"{place} has now {setting}; put it into the profile's file as well"
 
 
 def _with_what_is_there(cluster: Cluster, body: Object) -> Object:

@@ -120,9 +120,13 @@ def test_a_toolchain_that_a_user_has_written_keeps_its_own(ready: KubeCluster, t
         (
             "# ours\noutput_connection: zips\n",
             ["# ours", "output_connection: zips", "tracking:"],
-            "has now tracking.uri",
+            "has now tracking: {uri: 'http://mlflow.",
         ),
-        ("output_connection: zips", ["output_connection: zips", "tracking:"], "has now tracking.uri"),
+        (
+            "output_connection: zips",
+            ["output_connection: zips", "tracking:"],
+            "has now tracking: {uri: 'http://mlflow.",
+        ),
         ("tracking: {url: 'https://ml.example.org'}\n", None, "was left as it is; set in the profile"),
         ("{output_connection: zips}\n", None, "was left as it is; set in the profile"),
         ("tracking: {uri: 'http://theirs'}\n", None, "names another server, http://theirs, and was left so"),
@@ -142,6 +146,16 @@ def test_the_profile_on_the_cluster_names_the_server_where_it_names_none(
     else:
         assert found.splitlines()[:-1] == lines
         assert "note" not in setup(ready, "--apply").err
+
+
+def test_the_profile_on_the_cluster_is_told_where_users_see_the_server(ready: KubeCluster, tmp_path: Path) -> None:
+    values = tmp_path / "values.yaml"
+    values.write_text("ingress: {enabled: true, host: ml.example.org, tlsSecret: certificate}\n")
+    ready.create(CONFIG_MAP, {"metadata": {"name": "odahu-argo-profile"}, "data": {"profile.yaml": "parallelism: 4\n"}})
+    assert setup(ready, "--apply", "--values", values).code == 0
+    uri = f"http://mlflow.{ready.namespace}.svc.cluster.local/mlflow"
+    found = yaml.safe_load(ready.get(CONFIG_MAP, "odahu-argo-profile")["data"]["profile.yaml"])
+    assert found == {"parallelism": 4, "tracking": {"uri": uri, "url": "https://ml.example.org/mlflow"}}
 
 
 def test_what_the_server_needs_and_is_not_there_is_told_before_anything_is_made(

@@ -25,6 +25,8 @@ def test_the_wheel_compiles_and_has_its_templates(tmp_path: Path) -> None:
         return subprocess.run(command, cwd=site, env=environment, check=True, capture_output=True, text=True).stdout
 
     assert "workflowtaskresults" in run("setup", "--namespace", "ml")
+    run("setup", "mlflow", "--chart", str(tmp_path / "chart"))
+    assert (tmp_path / "chart" / "values.schema.json").exists() and (tmp_path / "chart" / "templates").is_dir()
     example = EXAMPLES / "01-wine-quality"
     files = [part for name in ("training", "connections") for part in ("-f", str(example / f"{name}.yaml"))]
     assert run("compile", *files) == (example / "golden" / "workflow.yaml").read_text(encoding="utf-8")

@@ -58,6 +58,7 @@ def test_without_a_step_it_tells_its_usage(images: Images, image: str) -> None:
         (RUNNER, ["python", "-c", "import yaml; print(yaml.__cached__)"], "/opt/odahu-argo/lib/"),
         (RUNNER, ["odahu-argo", "recorder", "--help"], "Usage: odahu-argo recorder"),
         (TRAINING, ["bash", "-c", "command -v python"], "/opt/odahu-argo/bin/python"),
+        (TRAINING, ["odahu-argo", "mlflow-server", "--", "--help"], "--app-name"),
         (TRAINING, ["pip", "check"], "No broken requirements found."),
         (TRAINING, ["python", "-c", "import sys; print(sys.version_info >= (3, 11))"], "True"),
         (TRAINING, ["python", "-c", "import sklearn, yaml; print(yaml.__cached__)"], "/opt/odahu-argo/lib/"),
@@ -80,7 +81,11 @@ print(json.dumps([[each.name.lower().replace("_", "-").replace(".", "-"), each.v
     ("image", "wanted", "unwanted"),
     [
         (RUNNER, {"mlflow-skinny", "google-cloud-storage", "azure-storage-blob"}, {"mlflow", "pandas", "numpy", "pip"}),
-        (TRAINING, {"mlflow", "pandas", "pyarrow", "scikit-learn", "virtualenv", "pip"}, {"pytest", "fastapi-offline"}),
+        (
+            TRAINING,
+            {"mlflow", "pandas", "psycopg-binary", "pyarrow", "scikit-learn", "virtualenv", "pip"},
+            {"pytest", "fastapi-offline"},
+        ),
     ],
 )
 def test_its_packages_are_those_of_the_constraints(
