@@ -16,6 +16,8 @@ from tests.cluster.test_trainings import COMMIT, RUN, ZIP, Site, site
 from tests.commands import Ran, Running, odahu_argo
 from tests.manifests import training, write
 from tests.servers.api import serving
+from tests.servers.kubelet import TRAIN_NODE, kubelet
+from tests.servers.programs import free_port
 
 __all__ = ["site"]
 pytestmark = pytest.mark.cluster
@@ -137,6 +139,37 @@ def test_states_and_logs_are_followed(reached: Reached) -> None:
         watching.wait_for("wine was deleted")
     lost = reached("train", "logs", "--id", "wine")
     assert lost.code == 2 and "there is no training 'wine'" in lost.err
+
+
+def test_lines_are_followed_and_none_is_told_twice_where_the_server_is_started_anew(site: Site, tmp_path: Path) -> None:
+    assert site.create().code == 0
+    port = free_port()
+    where = ("--url", f"http://127.0.0.1:{port}")
+    with kubelet(site.api, site.namespace) as node:
+        pod = node.start("wine-1", "train", f"wine-1-{TRAIN_NODE}")
+        node.say(pod, "epoch 1", "epoch 2")
+        site.play("wine-1", "running-train")
+        with serving("-n", site.namespace, "--port", port):
+            one = odahu_argo("train", "logs", "--id", "wine", "--step", "train", "--not-follow", *where)
+            assert (one.code, one.out) == (0, "epoch 1\nepoch 2\n")
+            following = Running("train", "logs", "--id", "wine", *where)
+            following.__enter__()
+            following.wait_for("train | epoch 2")
+        try:
+            following.wait_for("out of sight: ")
+            node.say(pod, "epoch 3")
+            with serving("-n", site.namespace, "--port", port):
+                following.wait_for("train | epoch 3")
+                following.wait_for("in sight again")
+                node.say(pod, "epoch 4")
+                following.wait_for("train | epoch 4")
+                node.end(pod)
+                site.play("wine-1", "succeeded")
+                assert following.end() == 0
+        finally:
+            following.__exit__()
+    told = [line for line in following.text.splitlines() if line.startswith("train | ")]
+    assert told == [f"train | epoch {number}" for number in (1, 2, 3, 4)]
 
 
 def test_connections_and_toolchains_are_kept(reached: Reached, tmp_path: Path) -> None:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 import yaml
 
 from tests.cluster.test_trainings import COMMIT, RUN, ZIP, Site, site
 from tests.commands import odahu_argo
 from tests.servers.api import serving
 from tests.servers.browser import Visit, browser, visit
+from tests.servers.kubelet import TRAIN_NODE, kubelet
 from tests.servers.programs import free_port
+from tests.servers.tracking_server import MlflowServer, mlflow_server
 
-__all__ = ["browser", "site", "visit"]
+__all__ = ["browser", "mlflow_server", "site", "visit"]
 pytestmark = pytest.mark.cluster
 
 
@@ -61,6 +66,68 @@ def test_a_training_is_seen_from_its_scheduling_to_its_end(site: Site, pages: st
     compiled = yaml.safe_load(seen.page.locator(".code").text_content() or "")
     assert compiled["spec"] == site.workflow("wine-1")["spec"] and "managedFields" not in compiled["metadata"]
     assert seen.hosts == {pages.removeprefix("http://")}
+
+
+def test_the_log_is_followed_while_the_training_runs(site: Site, pages: str, visit: Callable[..., Visit]) -> None:
+    assert site.create().code == 0
+    with kubelet(site.api, site.namespace) as node:
+        pod = node.start("wine-1", "train", f"wine-1-{TRAIN_NODE}")
+        node.say(pod, "epoch 1 of 3", 'time="2026-01-01T00:00:00Z" level=info msg="of Argo" argo=true')
+        site.play("wine-1", "running-train")
+        seen = visit(f"{pages}/trainings/wine")
+        seen.page.evaluate("window.isSame = true")
+        seen.wait_for("#log", "epoch 1 of 3")
+        assert "epoch 2" not in seen.text("#log")
+        node.say(pod, "epoch 2 of 3 <b>bold</b>")
+        seen.wait_for("#log", "epoch 2 of 3 <b>bold</b>")
+        assert seen.text("#headline .pill") == "running"
+        node.say(pod, *(f"batch {number}" for number in range(1, 101)), "epoch 3 of 3")
+        node.end(pod)
+        site.play("wine-1", "succeeded")
+        seen.wait_for("#headline .pill", "succeeded")
+        seen.wait_for("#log", "epoch 3 of 3")
+    shown = seen.page.locator("#log .line").all_inner_texts()
+    assert len(shown) == 103 and shown[0].split() == ["train", "epoch", "1", "of", "3"] and "batch 100" in shown[-2]
+    assert seen.page.locator("#log").evaluate("log => log.scrollTop > 0"), "the newest line is in sight"
+    assert seen.page.evaluate("window.isSame") is True
+
+
+def test_parameters_curves_and_the_way_to_mlflow(
+    site: Site, mlflow_server: MlflowServer, tmp_path: Path, visit: Callable[..., Visit]
+) -> None:
+    """A real MLflow server is asked at `tracking.uri`; the link leads to `tracking.url`, else to the same server."""
+    experiment, run = record_a_run(mlflow_server)
+    assert site.create(hyperParameters={"alpha": "0.7"}).code == 0
+    site.play("wine-1", "succeeded", run=run)
+    place = f"/#/experiments/{experiment}/runs/{run}"
+    for url, shown in (("https://mlflow.example.org/", "https://mlflow.example.org"), (None, mlflow_server.address)):
+        file = tmp_path / "site.yaml"
+        tracking = {"uri": mlflow_server.address, **({"url": url} if url else {})}
+        file.write_text(yaml.safe_dump({"namespace": site.namespace, "tracking": tracking}))
+        with serving("--profile", file) as address:
+            seen = visit(f"{address}/trainings/wine")
+            seen.wait_for("#metrics", "loss")
+            link = seen.page.get_by_role("link", name="MLflow", exact=True)
+            assert link.get_attribute("href") == shown + place
+    assert "from 1 to 0.25" in (seen.page.locator("#metrics svg[role=img]").get_attribute("aria-label") or "")
+    assert "0.7" in seen.text("#parameters") and run in seen.text("#artifacts")
+
+
+def record_a_run(mlflow_server: MlflowServer) -> tuple[str, str]:
+    """An experiment and a run in it, by MLflow's REST API."""
+
+    def ask(what: str, **fields: object) -> dict[str, Any]:
+        answer = requests.post(f"{mlflow_server.address}/api/2.0/mlflow/{what}", json=fields, timeout=30)
+        answer.raise_for_status()
+        return dict(answer.json())
+
+    experiment = ask("experiments/create", name=f"wine-{uuid.uuid4().hex}")["experiment_id"]
+    run = ask("runs/create", experiment_id=experiment, start_time=0)["run"]["info"]["run_id"]
+    ask("runs/log-parameter", run_id=run, key="alpha", value="0.7")
+    for step in range(1, 5):
+        ask("runs/log-metric", run_id=run, key="loss", value=1 / step, timestamp=step, step=step)
+    ask("runs/update", run_id=run, status="FINISHED", end_time=5)
+    return experiment, run
 
 
 def test_a_report_outlives_the_workflow(site: Site, profile: Path, tmp_path: Path, visit: Callable[..., Visit]) -> None:

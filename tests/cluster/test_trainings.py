@@ -52,8 +52,8 @@ class Site:
     def manifest(self, **spec: Any) -> Path:
         return write(self.folder, training(**spec))
 
-    def play(self, workflow: str, recording: str) -> None:
-        play(self.api, self.namespace, workflow, recording)
+    def play(self, workflow: str, recording: str, run: str = RUN) -> None:
+        play(self.api, self.namespace, workflow, recording, {RUN: run})
 
     def workflow(self, name: str) -> dict[str, Any]:
         return client.CustomObjectsApi(self.api).get_namespaced_custom_object(*GROUP, self.namespace, "workflows", name)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,12 @@ def offload(api: client.ApiClient, namespace: str, workflow: str) -> dict[str, A
     return whole
 
 
-def play(api: client.ApiClient, namespace: str, workflow: str, recording: str) -> None:
-    """Give the workflow the status of a recording, as if it had been its own."""
+def play(
+    api: client.ApiClient, namespace: str, workflow: str, recording: str, instead: Mapping[str, str] | None = None
+) -> None:
+    """Give the workflow the status of a recording, as if it had been its own; `instead` puts texts in the place of others."""
     told = recorded(recording)
-    status = _renamed(told.get("status", {}), told["metadata"]["name"], workflow)
+    status = _renamed(told.get("status", {}), {told["metadata"]["name"]: workflow, **STEPS, **(instead or {})})
     labels = {k: v for k, v in told["metadata"].get("labels", {}).items() if k.startswith("workflows.argoproj.io/")}
     client.CustomObjectsApi(api).patch_namespaced_custom_object(
         "argoproj.io",
@@ -45,9 +48,9 @@ def play(api: client.ApiClient, namespace: str, workflow: str, recording: str) -
     )
 
 
-def _renamed(value: Any, before: str, after: str) -> Any:
-    """The same with the workflow's name, and ours for its steps, wherever they stand."""
-    text = json.dumps(value).replace(before, after)
-    for recorded_step, ours in STEPS.items():
-        text = text.replace(recorded_step, ours)
+def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+    """The same with our names wherever those stand."""
+    text = json.dumps(value)
+    for recorded_name, ours in names.items():
+        text = text.replace(recorded_name, ours)
     return json.loads(text)
