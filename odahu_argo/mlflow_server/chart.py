@@ -49,14 +49,14 @@ def schema_text() -> str:
 
 
 def _without_defaults(node: Any) -> Any:
-    """The chart's `values.yaml` has the defaults; the models' titles and docstrings are for their readers."""
+    """The chart's `values.yaml` has the defaults; the models' titles and docstrings are for their readers.
+
+    Below `properties` such a name would be a value's, and hold a schema.
+    """
     if isinstance(node, list):
         return [_without_defaults(each) for each in node]
     if not isinstance(node, dict):
         return node
-    described = ("default", "title", "description")
-    return {
-        key: _without_defaults(value)
-        for key, value in node.items()
-        if key not in described or not isinstance(value, str | int | list | bool)
-    }
+    is_schema = {"type", "$ref", "anyOf", "enum", "$defs"} & node.keys() and not isinstance(node.get("type"), dict)
+    left = {"default", "title", "description"} if is_schema else set()
+    return {key: _without_defaults(value) for key, value in node.items() if key not in left}

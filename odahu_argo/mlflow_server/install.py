@@ -43,25 +43,34 @@ def name_in_profile(cluster: Cluster, values: Values) -> str | None:
     What is there stays as it is written. Returned is what the user should know of it; None where all is well already.
 
     Raises:
-        Denied, Unreachable: the profile cannot be read or written.
-        UserError: it holds unknown or wrong settings.
+        Unreachable: the API does not answer.
+        UserError: the profile holds unknown or wrong settings.
     """
     uri, url = address(values, cluster.namespace), public_address(values)
     settings = {"uri": uri, **({"url": url} if url else {})}
     setting = f"tracking: {{{', '.join(f'{name}: {value!r}' for name, value in settings.items())}}}"
+    try:
+        return _name(cluster, settings, setting)
+    except NotLoggedIn:
+        raise
+    except Denied:
+        return f"the profile on the cluster may not be changed by you; set in it: {setting}"
+
+
+def _name(cluster: Cluster, settings: Mapping[str, str], setting: str) -> str | None:
     found = applying.find(cluster, CONFIG_MAP, naming.PROFILE_CONFIG_MAP)
     if found is None:
         return f"set in the profile (docs/profile.md): {setting}"
     text = str((found.get("data") or {}).get(naming.PROFILE_KEY) or "")
     place = f"ConfigMap {naming.PROFILE_CONFIG_MAP}"
     profile = parse(text, place)
-    if profile.tracking.uri == uri:
+    if profile.tracking.uri == settings["uri"]:
         return None
     if profile.tracking.uri is not None:
         return f"{place} names another server, {profile.tracking.uri}, and was left so; this one: {setting}"
     lines = "".join(f"  {name}: {value}\n" for name, value in settings.items())
     named = f"{text}{'' if text.endswith(chr(10)) or not text else chr(10)}tracking:\n{lines}"
-    expected = profile.model_copy(update={"tracking": profile.tracking.model_copy(update=settings)})
+    expected = profile.model_copy(update={"tracking": profile.tracking.model_copy(update=dict(settings))})
     try:
         is_right = parse(named, place) == expected
     except UserError:

@@ -10,6 +10,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from odahu_argo.contract import Room
@@ -24,6 +25,19 @@ from odahu_argo.uri import without_credentials
 DATABASE_VARIABLE = "MLFLOW_BACKEND_STORE_URI"
 DESTINATION_VARIABLE = "MLFLOW_ARTIFACTS_DESTINATION"
 """Both are `mlflow server`'s own, in place of options, which every program of the machine could see."""
+
+
+def require_mlflow() -> None:
+    """See that MLflow's server is here, not its client alone.
+
+    Raises:
+        UserError: it is not.
+    """
+    try:
+        version("mlflow")
+    except PackageNotFoundError:
+        hint = "take an image with odahu-argo[training] in it, such as that of `make training-image`"
+        raise UserError("MLflow's server is not installed here", hint) from None
 
 
 def artifacts_of(connection: Path, below: str) -> dict[str, str]:

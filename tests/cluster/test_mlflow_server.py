@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,19 @@ from kubernetes import client, utils
 
 from odahu_argo.manifest.load import load
 from odahu_argo.profile import Profile
-from odahu_argo.submit.cluster import CLAIM, CONFIG_MAP, DEPLOYMENT, INGRESS, NAMESPACE, SECRET, SERVICE, Kind
+from odahu_argo.submit.cluster import (
+    CLAIM,
+    CONFIG_MAP,
+    DEPLOYMENT,
+    INGRESS,
+    NAMESPACE,
+    ROLE,
+    ROLE_BINDING,
+    SECRET,
+    SERVICE,
+    SERVICE_ACCOUNT,
+    Kind,
+)
 from odahu_argo.submit.kube import KubeCluster
 from odahu_argo.trainings.planning import plan_on
 from tests.commands import odahu_argo
@@ -156,6 +169,34 @@ def test_the_profile_on_the_cluster_is_told_where_users_see_the_server(ready: Ku
     uri = f"http://mlflow.{ready.namespace}.svc.cluster.local/mlflow"
     found = yaml.safe_load(ready.get(CONFIG_MAP, "odahu-argo-profile")["data"]["profile.yaml"])
     assert found == {"parallelism": 4, "tracking": {"uri": uri, "url": "https://ml.example.org/mlflow"}}
+
+
+def test_who_may_read_no_secret_and_no_profile_installs_it_and_is_told_what_to_set(
+    api: client.ApiClient, ready: KubeCluster, kubeconfig: str, tmp_path: Path
+) -> None:
+    rights = {"": ["serviceaccounts", "persistentvolumeclaims", "services"], "apps": ["deployments"]}
+    rules = [{"apiGroups": [g], "resources": r, "verbs": ["get", "create", "patch"]} for g, r in rights.items()]
+    name = {"metadata": {"name": "installer"}}
+    ready.create(SERVICE_ACCOUNT, name)
+    ready.create(ROLE, {**name, "rules": rules})
+    role = {"apiGroup": ROLE.group, "kind": ROLE.name, "name": "installer"}
+    account = {"kind": "ServiceAccount", "name": "installer", "namespace": ready.namespace}
+    ready.create(ROLE_BINDING, {**name, "roleRef": role, "subjects": [account]})
+    request = client.AuthenticationV1TokenRequest(spec=client.V1TokenRequestSpec(audiences=[]))
+    core = client.CoreV1Api(api)
+    token = core.create_namespaced_service_account_token("installer", ready.namespace, request).status.token
+    known = yaml.safe_load(Path(kubeconfig).read_text())
+    for each in known["users"]:
+        each["user"] = {"token": token}
+    (tmp_path / "kubeconfig").write_text(yaml.safe_dump(known))
+    values = tmp_path / "values.yaml"
+    values.write_text("toolchains: {register: false}\n")
+    environment = {**os.environ, "KUBECONFIG": str(tmp_path / "kubeconfig")}
+    ran = odahu_argo("setup", "mlflow", "-n", ready.namespace, "--values", values, "--apply", env=environment)
+    assert ran.code == 0, ran.err
+    assert "Deployment mlflow created" in ran.out
+    uri = f"http://mlflow.{ready.namespace}.svc.cluster.local/mlflow"
+    assert f"may not be changed by you; set in it: tracking: {{uri: '{uri}'}}" in ran.err
 
 
 def test_what_the_server_needs_and_is_not_there_is_told_before_anything_is_made(

@@ -23,6 +23,7 @@ from tests.servers.postgres import PASSWORD, Postgres, postgres
 from tests.servers.s3 import KEY_SECRET, Bucket, s3_endpoint
 
 __all__ = ["postgres", "s3_endpoint"]
+pytestmark = pytest.mark.timeout(900)
 
 HOST = "ml.example.org"
 VALUES = {"database": {"secret": "db"}, "ingress": {"enabled": True, "host": HOST, "tlsSecret": "certificate"}}

@@ -5,11 +5,13 @@ from __future__ import annotations
 import stat
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
 
-from odahu_argo.steps.mlflow_server import artifacts_of, upgrade_database
+from odahu_argo.errors import UserError
+from odahu_argo.steps.mlflow_server import artifacts_of, require_mlflow, upgrade_database
 from tests.commands import odahu_argo
 from tests.servers.mlflow_pod import mount
 from tests.servers.postgres import PASSWORD, Postgres, postgres
@@ -27,6 +29,16 @@ def test_a_connection_that_is_not_there_or_no_store_ends_it_with_2(tmp_path: Pat
     mount(tmp_path / "code", {"type": "git", "uri": "https://git.example.org/a"})
     wrong = odahu_argo("mlflow-server", "--connection", tmp_path / "code")
     assert wrong.code == 2 and "a connection of type 'git' cannot keep MLflow's artifacts" in wrong.err
+
+
+def test_an_image_without_mlflows_server_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    require_mlflow()
+    monkeypatch.setattr("odahu_argo.steps.mlflow_server.version", absent)
+    with pytest.raises(UserError, match="MLflow's server is not installed here"):
+        require_mlflow()
 
 
 def test_a_bucket_that_does_not_answer_is_told_and_no_more(
