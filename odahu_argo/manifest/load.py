@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from odahu_argo import document
 from odahu_argo.document import Document
 from odahu_argo.errors import Problem, UserError
 from odahu_argo.manifest.models import Connection, Manifest, ModelTraining, ToolchainIntegration
@@ -87,6 +88,16 @@ def gather(sources: Iterable[Path]) -> Manifests:
             is_other = _is_for_others(found) or (source.from_folder and _is_no_manifest(found))
             (skipped if is_other else documents).append(found)
     return read_documents(documents, problems, skipped)
+
+
+def read_text(text: str, file: str) -> Manifests:
+    """The manifests of a file whose text is at hand, problems kept beside them in the same way."""
+    try:
+        documents = [each for found in document.parse(text, file) for each in found.items()]
+    except UserError as error:
+        return Manifests(problems=error.problems)
+    skipped = [found for found in documents if _is_for_others(found)]
+    return read_documents([found for found in documents if found not in skipped], skipped=skipped)
 
 
 def beside(first: Manifests, other: Manifests) -> Manifests:

@@ -1,0 +1,106 @@
+// The panel in the side bar: trainings and their states, kept up to date while it is seen.
+
+import { element, iconButton, setText } from "./element.js";
+import { ProblemList } from "./problems.js";
+import { Rows, passes } from "./rows.js";
+
+const EVERY = 2000;
+const LONGEST_PAUSE = 30000;
+
+// `act(name, id)` carries out submit, follow, page and remove; `goTo(path, line)` shows a place in a document.
+export function makePanel(lab, client, icon, act, goTo) {
+  const rows = new Rows(lab, act);
+  const problems = new ProblemList(lab, goTo);
+  const place = element("p", { class: "oa-where" });
+  const status = element("p", { class: "oa-status", role: "status" });
+  const empty = element("p", { class: "oa-empty", hidden: true });
+  const submit = element("button", { type: "button", class: "oa-submit", onclick: () => act("submit") });
+  const filter = element("input", {
+    type: "search",
+    class: "oa-filter",
+    placeholder: "Filter by id, state, model …",
+    "aria-label": "Filter trainings",
+    oninput: () => draw(),
+  });
+  let trainings = [];
+  let states = null;
+
+  const panel = new lab.widgets.Widget();
+  panel.id = "odahu-argo";
+  panel.title.icon = icon;
+  panel.title.caption = "Trainings";
+  panel.addClass("oa-panel");
+  panel.node.setAttribute("role", "region");
+  panel.node.setAttribute("aria-label", "Trainings");
+  panel.node.append(
+    element(
+      "header",
+      { class: "oa-head" },
+      element("h2", {}, "Trainings"),
+      place,
+      iconButton(lab.ui.refreshIcon, "Refresh", () => poll.refresh()),
+    ),
+    element("div", { class: "oa-tools" }, submit, filter),
+    problems.node,
+    status,
+    element("div", { class: "oa-scroll" }, empty, rows.node),
+  );
+
+  function draw() {
+    const shown = trainings.filter((training) => passes(training, filter.value));
+    rows.show(shown);
+    empty.hidden = shown.length > 0 || states === null;
+    setText(empty, trainings.length ? "No training passes the filter." : "No trainings yet. Open a manifest, and submit it.");
+  }
+
+  function tellChanges() {
+    const before = states;
+    states = new Map(trainings.map((training) => [training.id, training.state]));
+    const changed = before === null ? [] : trainings.filter(({ id, state }) => before.get(id) !== state);
+    if (changed.length) setText(status, changed.map(({ id, state }) => `${id} is ${state}`).join(", "));
+    else if (!before || status.dataset.wrong) setText(status, counted(trainings));
+    delete status.dataset.wrong;
+  }
+
+  async function refresh() {
+    try {
+      const found = await client.list();
+      trainings = found.trainings;
+      setText(place, `on ${found.place}`);
+      tellChanges();
+      draw();
+    } catch (refused) {
+      const [{ message, hint }] = refused.problems ?? [{ message: String(refused) }];
+      status.dataset.wrong = "true";
+      setText(status, hint ? `${message} (${hint})` : message);
+      throw refused;
+    }
+  }
+
+  const poll = new lab.polling.Poll({
+    name: "odahu-argo:trainings",
+    factory: refresh,
+    frequency: { interval: EVERY, backoff: true, max: LONGEST_PAUSE },
+    standby: () => document.hidden || !panel.isVisible,
+  });
+  panel.onAfterShow = () => void poll.refresh();
+  panel.onActivateRequest = () => (rows.rows.size ? rows.focus() : filter.focus());
+  panel.disposed.connect(() => poll.dispose());
+
+  return {
+    widget: panel,
+    problems,
+    refresh: () => poll.refresh(),
+    // The document that would be sent; null where none is open.
+    offer(name) {
+      submit.disabled = name === null;
+      setText(submit, name === null ? "Open a manifest to submit it" : `Submit ${name}`);
+    },
+  };
+}
+
+function counted(trainings) {
+  const running = trainings.filter(({ state }) => state === "running" || state === "scheduling").length;
+  const all = `${trainings.length} training${trainings.length === 1 ? "" : "s"}`;
+  return running ? `${all}, ${running} going on` : all;
+}
