@@ -84,7 +84,7 @@ export function makePanel(lab, client, icon, act, goTo) {
     standby: () => document.hidden || !panel.isVisible,
   });
   panel.onAfterShow = () => void poll.refresh();
-  panel.onActivateRequest = () => (rows.rows.size ? rows.focus() : filter.focus());
+  panel.onActivateRequest = () => (problems.node.hidden ? (rows.rows.size ? rows : filter) : problems).focus();
   panel.disposed.connect(() => poll.dispose());
 
   return {

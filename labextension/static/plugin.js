@@ -76,12 +76,11 @@ function activate(lab, app, editors, palette, restorer, browsers) {
       if (id === null) return;
       const actions = [{ label: "Follow its log", callback: () => run("follow", { id }) }];
       Notification.success(`Training ${id} was submitted`, { autoClose: 5000, actions });
-      shell.activateById(panel.widget.id);
       void panel.refresh();
     } catch (refused) {
       if (!refused.problems) throw refused;
-      shell.activateById(panel.widget.id);
       panel.problems.show(`${path} was not submitted`, refused.problems, document.path);
+      shell.activateById(panel.widget.id);
     }
   }
 

@@ -15,6 +15,10 @@ export class ProblemList {
     this.node.hidden = true;
   }
 
+  focus() {
+    this.node.querySelector("li button, button")?.focus();
+  }
+
   show(title, problems, path = null) {
     const close = iconButton(this.lab.ui.closeIcon, "Put the problems away", () => this.clear());
     this.node.hidden = false;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +29,7 @@ class Lab:
 
 
 @contextmanager
-def jupyter_lab(tmp_path: Path, *arguments: str, **environment: str) -> Iterator[Lab]:
+def jupyter_lab(tmp_path: Path, *arguments: str, theme: str = "Light", **environment: str) -> Iterator[Lab]:
     """JupyterLab upon `tmp_path/files`; its settings and what is installed for the user lie in `tmp_path` as well.
 
     The front end is read from the checkout, whatever an earlier `pip install -e` has copied.
@@ -37,11 +38,22 @@ def jupyter_lab(tmp_path: Path, *arguments: str, **environment: str) -> Iterator
     files.mkdir(exist_ok=True)
     (data / "labextensions").mkdir(parents=True)
     (data / "labextensions/odahu-argo").symlink_to(ROOT / "labextension")
+    tell(data, "themes", {"theme": f"JupyterLab {theme}"})
+    tell(data, "notification", {"fetchNews": "false", "checkForUpdates": False})
     settings = {f"JUPYTER_{name}": str(data) for name in ("PATH", "DATA_DIR", "CONFIG_DIR", "RUNTIME_DIR")}
     command = [
         sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", f"--port={port}", "--ServerApp.port_retries=0",
         "--ip=127.0.0.1", f"--ServerApp.root_dir={files}", f"--IdentityProvider.token={TOKEN}",
-        "--ServerApp.jpserver_extensions={'odahu_argo.jupyter': True}", "--LabApp.news_url=", *arguments,
+        "--ServerApp.jpserver_extensions={'odahu_argo.jupyter': True}", *arguments,
     ]  # fmt: skip
+    for name in ("SETTINGS", "WORKSPACES"):
+        settings[f"JUPYTERLAB_{name}_DIR"] = str(data / name.lower())
     with serving(port, *command, **settings, **environment):
         yield Lab(f"http://127.0.0.1:{port}", files)
+
+
+def tell(data: Path, plugin: str, settings: object) -> None:
+    """What a user would set in JupyterLab's settings."""
+    file = data / f"settings/@jupyterlab/apputils-extension/{plugin}.jupyterlab-settings"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(settings))
