@@ -42,8 +42,8 @@ def jupyter_lab(tmp_path: Path, *arguments: str, theme: str = "Light", **environ
     tell(data, "notification", {"fetchNews": "false", "checkForUpdates": False})
     settings = {f"JUPYTER_{name}": str(data) for name in ("PATH", "DATA_DIR", "CONFIG_DIR", "RUNTIME_DIR")}
     command = [
-        sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", f"--port={port}", "--ServerApp.port_retries=0",
-        "--ip=127.0.0.1", f"--ServerApp.root_dir={files}", f"--IdentityProvider.token={TOKEN}",
+        sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", f"--port={port}",
+        "--ServerApp.port_retries=0", "--ip=127.0.0.1", f"--ServerApp.root_dir={files}", f"--IdentityProvider.token={TOKEN}",
         "--ServerApp.jpserver_extensions={'odahu_argo.jupyter': True}", *arguments,
     ]  # fmt: skip
     for name in ("SETTINGS", "WORKSPACES"):

@@ -1,0 +1,162 @@
+"""The panel in a real JupyterLab, in a real browser, with trainings that run on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from odahu_argo.local.home import Home
+from odahu_argo.local.store import Store
+from tests.page.test_a_training_that_runs import MLPROJECT, TRAIN
+from tests.page.test_pages_of_this_machine import FLOWERS, HOSTILE
+from tests.servers.browser import Visit, browser, visit
+from tests.servers.git import git
+from tests.servers.jupyter import Lab, jupyter_lab
+
+__all__ = ["browser", "visit"]
+
+REFUSED = "the server responded with a status of"
+"""What a browser itself complains of when an answer is no success."""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A store with trainings of other days in it."""
+    home = Home(tmp_path_factory.mktemp("home"))
+    store = Store(home.trainings)
+    store.replace(FLOWERS)
+    store.replace(replace(FLOWERS, id="hostile", model_name=HOSTILE, model_version=HOSTILE, reason=HOSTILE))
+    store.replace(replace(FLOWERS, id="churn", model_name="churn", state="succeeded", reason=""))
+    return home
+
+
+@pytest.fixture(scope="module")
+def lab(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A training that goes on at its second epoch until there is a file `go`, its connection beside it, and a draft."""
+    folder = tmp_path_factory.mktemp("lab")
+    repository, files = folder / "repository", folder / "files"
+    repository.mkdir(), files.mkdir()
+    (repository / "MLproject").write_text(MLPROJECT)
+    (repository / "train.py").write_text(TRAIN)
+    git(repository, "init", "--quiet", "--initial-branch=main")
+    git(repository, "add", "--all")
+    git(repository, "commit", "--quiet", "--message", "the project")
+    write(files / "connections.yaml", "Connection", "code", type="git", uri=repository.as_uri(), reference="main")
+    spec = {
+        "model": {"name": "slow", "version": "1.0"},
+        "toolchain": "mlflow-project",
+        "vcsName": "code",
+        "hyperParameters": {"go": str(folder / "go"), "rate": "0.5"},
+    }
+    write(files / "training.yaml", "ModelTraining", "slow", **spec)
+    write(files / "draft.yaml", "ModelTraining", "slow", **{**spec, "vcsName": "cod", "hyperParams": {}})
+    with jupyter_lab(folder, ODAHU_ARGO_HOME=str(home.root)) as found:
+        yield found
+
+
+def write(file: Path, kind: str, name: str, **spec: object) -> None:
+    file.write_text(yaml.safe_dump({"kind": kind, "id": name, "spec": spec}, sort_keys=False))
+
+
+def opened(lab: Lab, visit: Callable[..., Visit], document: str) -> Visit:
+    """JupyterLab with the document in front and the panel beside it."""
+    seen = visit(lab.opened(document))
+    seen.page.locator('[data-id="odahu-argo"]').click(timeout=90_000)
+    seen.page.get_by_role("button", name=f"Submit {document}").wait_for()
+    seen.wait_for(".oa-row", "churn")
+    return seen
+
+
+def test_the_open_manifest_is_submitted_followed_run_anew_and_deleted(lab: Lab, visit: Callable[..., Visit]) -> None:
+    seen = opened(lab, visit, "training.yaml")
+    go, row = lab.root.parent / "go", '[data-training="slow"]'
+    try:
+        seen.page.get_by_role("button", name="Submit training.yaml").click()
+        seen.page.get_by_role("button", name="Follow its log").click(timeout=90_000)
+        seen.wait_for(".oa-line", "epoch 2 of 8 <b>bold</b>")
+        assert seen.text(".oa-log-status") == "following"
+        seen.wait_for(f"{row} .oa-why", "step train is running")
+        assert seen.text(f"{row} .oa-model") == "slow 1.0"
+        seen.page.get_by_role("button", name="Stop following").click()
+        seen.wait_for(".oa-log-status", "stopped")
+        seen.page.get_by_role("button", name="Follow", exact=True).click()
+        seen.wait_for(".oa-line", "epoch 2 of 8")
+        assert "epoch 3" not in seen.text(".oa-log")
+    finally:
+        go.touch()
+    seen.wait_for(".oa-line", "epoch 8 of 8")
+    seen.wait_for(".oa-log-status", "complete")
+    seen.wait_for(f"{row} .oa-state", "succeeded")
+    assert seen.page.locator(".oa-line").filter(has_text="epoch 1 of 8").count() == 1
+
+    seen.page.get_by_role("tab", name="training.yaml").click()
+    seen.page.get_by_role("button", name="Submit training", exact=True).click()
+    seen.wait_for(".jp-Dialog", "there is a training 'slow' on this machine: succeeded")
+    seen.page.get_by_role("button", name="Run anew").click()
+    seen.wait_for(f"{row} .oa-state", "running")
+    seen.wait_for(f"{row} .oa-state", "succeeded")
+
+    seen.page.locator(f"{row} .oa-name").focus()
+    seen.page.keyboard.press("Delete")
+    seen.wait_for(".jp-Dialog", "Delete training slow?")
+    seen.page.keyboard.press("Enter")
+    seen.page.locator(".jp-Dialog").wait_for(state="detached")
+    assert seen.page.locator(row).count() == 1, "Enter, without a look, must not delete"
+    seen.page.get_by_role("button", name="Delete slow").click()
+    seen.page.locator(".jp-Dialog").get_by_role("button", name="Delete").click()
+    seen.page.locator(row).wait_for(state="detached")
+    forget(seen, REFUSED)
+
+
+def test_each_problem_of_a_manifest_leads_to_its_line(lab: Lab, visit: Callable[..., Visit]) -> None:
+    seen = opened(lab, visit, "draft.yaml")
+    seen.page.get_by_role("button", name="Submit draft.yaml").click()
+    problems = seen.page.locator(".oa-problems li")
+    problems.filter(has_text="spec.hyperParams: there is no field 'hyperParams'").wait_for()
+    assert "did you mean hyperParameters?" in seen.text(".oa-problems")
+    missing = problems.filter(has_text="there is no connection 'cod'")
+    missing.get_by_role("button", name="draft.yaml:8").click()
+    seen.wait_for("#jp-main-statusbar", "Ln 8")
+    assert "cm-content" in seen.page.evaluate("document.activeElement.className")
+    assert seen.page.locator('[data-training="slow"]').count() == 0
+    forget(seen, REFUSED)
+
+
+def test_rows_are_filtered_reached_by_keys_and_show_text_as_text(lab: Lab, visit: Callable[..., Visit]) -> None:
+    seen = opened(lab, visit, "training.yaml")
+    assert "train: no labels" in seen.text('[data-training="flowers"]')
+    assert "<script>window.hacked" in seen.text('[data-training="hostile"]')
+    assert seen.page.evaluate("window.hacked") is None
+    seen.page.get_by_label("Filter trainings").fill("FAILED no labels")
+    seen.page.locator('[data-training="churn"]').wait_for(state="detached")
+    assert seen.page.locator(".oa-row").count() == 1
+    seen.page.get_by_label("Filter trainings").fill("")
+    names = seen.page.locator(".oa-name").all_inner_texts()
+    seen.page.get_by_label("Filter trainings").focus()
+    seen.page.keyboard.press("Tab")
+    reached = []
+    for key in ("Home", "ArrowDown", "End", "ArrowUp", "Tab", "Tab"):
+        seen.page.keyboard.press(key)
+        reached.append(seen.page.evaluate("document.activeElement.ariaLabel ?? document.activeElement.textContent"))
+        assert seen.page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none", reached
+    first, second, third = names
+    assert reached == [first, second, third, second, f"Open the page of {second}", f"Delete {second}"]
+
+
+def test_a_training_has_its_page_and_its_menu(lab: Lab, visit: Callable[..., Visit]) -> None:
+    seen = opened(lab, visit, "training.yaml")
+    seen.page.locator('[data-training="flowers"]').click(button="right")
+    with seen.page.context.expect_page() as found:
+        seen.page.get_by_role("menuitem", name="Open Page").click()
+    found.value.wait_for_load_state()
+    assert "the file labels.csv is missing" in found.value.locator("#steps").inner_text()
+    assert found.value.locator("script").count() == 0
+
+
+def forget(seen: Visit, complaint: str) -> None:
+    """What was meant to go wrong is no mistake of the panel."""
+    seen.complaints[:] = [each for each in seen.complaints if complaint not in each]
