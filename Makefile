@@ -54,7 +54,7 @@ DIST ?= dist
 release: install ## build wheel, source archive and SBOM into DIST, the same bytes wherever it is done
 	mkdir -p $(DIST) && rm -f $(DIST)/odahu_argo-* $(DIST)/odahu-argo-* $(DIST)/SHA256SUMS
 	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(BIN)/python -m build --no-isolation --outdir $(DIST) .
-	$(BIN)/uv pip compile -q pyproject.toml --extra training --extra server -c constraints.txt --universal --python-version 3.11 \
+	$(BIN)/uv pip compile -q pyproject.toml --extra training --extra server --extra jupyter -c constraints.txt --universal --python-version 3.11 \
 		--no-annotate --no-header | PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements - --pyproject pyproject.toml \
 		--output-reproducible --of JSON -o $(DIST)/odahu-argo-$(VERSION).cdx.json
 	cd $(DIST) && sha256sum odahu_argo-* odahu-argo-* >SHA256SUMS
