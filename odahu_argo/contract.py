@@ -16,9 +16,9 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 STEP_VARIABLE = "ODAHU_ARGO_STEP"
 WORKSPACE_VARIABLE = "ODAHU_ARGO_WORKSPACE"
@@ -111,8 +111,17 @@ SPECS: dict[str, type[StepSpec]] = {spec.kind: spec for spec in (CheckoutSpec, D
 
 
 def spec_to_json(spec: StepSpec) -> str:
-    """The specification as JSON without spaces or line breaks; fields in the order of the class, equal specs equal bytes."""
-    return json.dumps(asdict(spec), ensure_ascii=False, separators=(",", ":"))
+    """The specification as JSON without spaces or line breaks; fields in the order of the class, equal specs equal bytes.
+
+    What is as usual is left out, so a default must stay what it is: an image may be older than the compiler.
+    """
+    usual = {each.name: _default(each) for each in fields(spec)}
+    said = {name: value for name, value in asdict(spec).items() if value != usual[name]}
+    return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+
+
+def _default(each: Field[Any]) -> object:
+    return each.default if each.default_factory is MISSING else each.default_factory()
 
 
 def spec_from_json(kind: str, text: str) -> StepSpec:

@@ -41,8 +41,8 @@ class Resources(Strict):
 class Requirements(Strict):
     """What a pod may use at most (`limits`) and what is kept for it (`requests`)."""
 
-    limits: Resources = Resources()
-    requests: Resources = Resources()
+    limits: Resources = Resources.model_construct()
+    requests: Resources = Resources.model_construct()
 
 
 class Toleration(Strict):
@@ -53,6 +53,9 @@ class Toleration(Strict):
     value: str | None = None
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
     tolerationSeconds: int | None = None  # Kubernetes' name
+
+
+_FOR_GPUS = Toleration.model_construct(key="nvidia.com/gpu", operator="Exists", effect="NoSchedule")
 
 
 class Pool(Strict):
@@ -68,7 +71,7 @@ class GpuPool(Pool):
 
     resource_name: LabelKey = "nvidia.com/gpu"
     pending_timeout: WaitLimit = "30m"
-    tolerations: tuple[Toleration, ...] = (Toleration(key="nvidia.com/gpu", operator="Exists", effect="NoSchedule"),)
+    tolerations: tuple[Toleration, ...] = (_FOR_GPUS,)
 
 
 class Pools(Strict):
@@ -79,8 +82,8 @@ class Pools(Strict):
     where the training can run, at the price of a GPU node that is up during the download.
     """
 
-    cpu: Pool = Pool()
-    gpu: GpuPool = GpuPool()
+    cpu: Pool = Pool.model_construct()
+    gpu: GpuPool = GpuPool.model_construct()
     other_steps: Literal["on_cpu", "with_training"] = "on_cpu"
 
 
@@ -153,8 +156,14 @@ class ExternalSecrets(Strict):
     refresh: Duration = "1h"
 
 
-TRAINING_RESOURCES = Requirements(limits=Resources(cpu="2", memory="4Gi"), requests=Resources(cpu="1", memory="2Gi"))
-STEP_RESOURCES = Requirements(limits=Resources(cpu="1", memory="1Gi"), requests=Resources(cpu="250m", memory="512Mi"))
+def _requirements(cpu: tuple[str, str], memory: tuple[str, str]) -> Requirements:
+    """Requests and limits. Defaults are right as they stand: to validate them would cost each start a tenth of its time."""
+    requests, limits = (Resources.model_construct(cpu=c, memory=m) for c, m in zip(cpu, memory, strict=True))
+    return Requirements.model_construct(limits=limits, requests=requests)
+
+
+TRAINING_RESOURCES = _requirements(cpu=("1", "2"), memory=("2Gi", "4Gi"))
+STEP_RESOURCES = _requirements(cpu=("250m", "1"), memory=("512Mi", "1Gi"))
 
 
 class Profile(Strict):
@@ -177,14 +186,14 @@ class Profile(Strict):
     training_resources: Requirements = TRAINING_RESOURCES
     step_resources: Requirements = STEP_RESOURCES
     parallelism: int = Field(default=8, ge=1)
-    pools: Pools = Pools()
-    workspace: Workspace = Workspace()
-    timeouts: Timeouts = Timeouts()
-    retries: Retries = Retries()
-    keep: Keep = Keep()
-    tracking: Tracking = Tracking()
-    argo: Argo = Argo()
-    external_secrets: ExternalSecrets = ExternalSecrets()
+    pools: Pools = Pools.model_construct()
+    workspace: Workspace = Workspace.model_construct()
+    timeouts: Timeouts = Timeouts.model_construct()
+    retries: Retries = Retries.model_construct()
+    keep: Keep = Keep.model_construct()
+    tracking: Tracking = Tracking.model_construct()
+    argo: Argo = Argo.model_construct()
+    external_secrets: ExternalSecrets = ExternalSecrets.model_construct()
     archive_logs: bool = True
     restrict_executor: bool = True
     recorder: bool = True
@@ -226,7 +235,7 @@ def load(file: Path | None) -> Profile:
     Raises:
         UserError: the file cannot be read, or it holds unknown or wrong settings; all of them are told.
     """
-    return Profile() if file is None else parse(read(file), str(file))
+    return Profile.model_construct() if file is None else parse(read(file), str(file))
 
 
 def read(file: Path, what: str = "profile") -> str:

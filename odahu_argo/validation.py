@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Collection, Iterable
 from copy import deepcopy
@@ -28,6 +29,7 @@ _STAND_INS: dict[str, type[dict[Any, Any]] | type[list[Any]]] = {
     "list_type": list,
     "tuple_type": list,
 }
+_NO_PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
 _DEEPEST_MODEL = 8
 _PLACEHOLDER = re.compile(r"<[^<>]+>")
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-:/@]*")
@@ -49,14 +51,32 @@ MOST_PROBLEMS = 100
 
 
 class Strict(BaseModel):
-    """A model that knows all its fields, cannot be changed, and takes a field left empty as one not given."""
+    """A model that knows all its fields, cannot be changed, and takes a field left empty as one not given.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    It is made ready when it is first needed, without a look into all installed packages for plug-ins of pydantic: both would
+    cost each start of a command.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod
     def _empty_is_absent(cls, values: Any) -> Any:
         return {k: v for k, v in values.items() if v is not None} if isinstance(values, dict) else values
+
+    @classmethod
+    def model_rebuild(cls, **options: Any) -> bool | None:
+        """See pydantic."""
+        depth = options.pop("_parent_namespace_depth", 2) + 1
+        before = os.environ.get(_NO_PLUGINS)
+        os.environ[_NO_PLUGINS] = "1"
+        try:
+            return super().model_rebuild(_parent_namespace_depth=depth, **options)
+        finally:
+            if before is None:
+                del os.environ[_NO_PLUGINS]
+            else:
+                os.environ[_NO_PLUGINS] = before
 
 
 class Refused(ValueError):

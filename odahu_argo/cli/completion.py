@@ -9,9 +9,7 @@ from typing import Annotated
 
 import typer
 
-PROGRAM = "odahu-argo"
-VARIABLE = "_ODAHU_ARGO_COMPLETE"
-"""By this typer is asked for a shell's code (https://typer.tiangolo.com/tutorial/options-autocompletion/)."""
+from odahu_argo.cli.tree import COMPLETION_VARIABLE, PROGRAM
 
 
 class Shell(StrEnum):
@@ -37,7 +35,7 @@ def completion_command(
 
     Example: source <(odahu-argo completion bash)
     """
-    os.environ[VARIABLE] = f"source_{shell or _own_shell()}"
+    os.environ[COMPLETION_VARIABLE] = f"source_{shell or _own_shell()}"
     ctx.find_root().command.main(args=[], prog_name=PROGRAM)
 
 

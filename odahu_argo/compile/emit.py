@@ -34,16 +34,11 @@ _RESOLVER = _Resolver()
 
 
 def to_yaml(objects: Iterable[Object]) -> str:
-    """One document for each object, keys in their own order, long lines unbroken."""
-    return _emit(objects, is_compact=False)
-
-
-def to_review_yaml(objects: Iterable[Object]) -> str:
-    """The same objects as `to_yaml` writes, compact, for people who compare two versions.
+    """One document for each object, keys in their own order, long lines unbroken.
 
     Texts of several lines stand as blocks, lists and mappings of a few plain values on one line.
     """
-    return _emit(objects, is_compact=True)
+    return str(yaml.emit(_stream(objects), Dumper=_EMITTER, allow_unicode=True, width=_WIDTH))
 
 
 def quoted(text: str) -> str:
@@ -61,36 +56,32 @@ def to_json(objects: Iterable[Object]) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
-def _emit(objects: Iterable[Object], is_compact: bool) -> str:
-    return str(yaml.emit(_stream(objects, is_compact), Dumper=_EMITTER, allow_unicode=True, width=_WIDTH))
-
-
-def _stream(objects: Iterable[Object], is_compact: bool) -> Iterator[yaml.Event]:
+def _stream(objects: Iterable[Object]) -> Iterator[yaml.Event]:
     yield events.StreamStartEvent()
     for each in objects:
         yield events.DocumentStartEvent(explicit=False)
-        yield from _value(each, is_compact)
+        yield from _value(each)
         yield events.DocumentEndEvent(explicit=False)
     yield events.StreamEndEvent()
 
 
-def _value(value: Any, is_compact: bool) -> Iterator[yaml.Event]:
+def _value(value: Any) -> Iterator[yaml.Event]:
     """Events of one value. A value that occurs twice is written twice, without an anchor."""
     if isinstance(value, dict):
-        is_flow = is_compact and _fits_a_line([part for pair in value.items() for part in pair])
+        is_flow = _fits_a_line([part for pair in value.items() for part in pair])
         yield events.MappingStartEvent(None, _MAPPING, True, flow_style=is_flow)
         for key, each in value.items():
-            yield _scalar(type(key).__name__, key, is_compact)
-            yield from _value(each, is_compact)
+            yield _scalar(type(key).__name__, key)
+            yield from _value(each)
         yield events.MappingEndEvent()
     elif isinstance(value, (list, tuple)):
-        is_flow = is_compact and _fits_a_line(value)
+        is_flow = _fits_a_line(value)
         yield events.SequenceStartEvent(None, _SEQUENCE, True, flow_style=is_flow)
         for each in value:
-            yield from _value(each, is_compact)
+            yield from _value(each)
         yield events.SequenceEndEvent()
     else:
-        yield _scalar(type(value).__name__, value, is_compact)
+        yield _scalar(type(value).__name__, value)
 
 
 def _fits_a_line(values: Sequence[Any]) -> bool:
@@ -99,11 +90,11 @@ def _fits_a_line(values: Sequence[Any]) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _scalar(kind: str, value: str | int | None, is_compact: bool) -> yaml.ScalarEvent:
+def _scalar(kind: str, value: str | int | None) -> yaml.ScalarEvent:
     """The event of a scalar; `kind` tells 1 from True, which are equal keys of the cache. KeyError for any other type."""
     text, tag = _text(value), f"tag:yaml.org,2002:{_TAGS[kind]}"
     implicit = (_meant(text, (True, False)) == tag, _meant(text, (False, True)) == tag)
-    is_block = is_compact and kind == "str" and "\n" in text
+    is_block = kind == "str" and "\n" in text
     return yaml.ScalarEvent(None, tag, implicit, text, style="|" if is_block else None)
 
 

@@ -39,12 +39,10 @@ def workflow_template(plan: Plan) -> Object:
     Raises:
         UserError: it would be larger than Argo takes.
     """
-    described = {
-        **workflow_annotations(plan),
-        naming.SPEC_ANNOTATION: _spread(workflow_annotations(plan)[naming.SPEC_ANNOTATION]),
-    }
-    own = {name: labels(plan)[name] for name in (naming.MANAGED_BY_LABEL, naming.TRAINING_ID_LABEL)}
     spec = workflow_spec(plan)
+    described = workflow_annotations(plan, spec)
+    described[naming.SPEC_ANNOTATION] = _spread(described[naming.SPEC_ANNOTATION])
+    own = {name: labels(plan)[name] for name in (naming.MANAGED_BY_LABEL, naming.TRAINING_ID_LABEL)}
     template = {
         "apiVersion": API_VERSION,
         "kind": "WorkflowTemplate",

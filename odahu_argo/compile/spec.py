@@ -48,7 +48,12 @@ def require_size(plan: Plan, workflow: Object) -> Object:
 
 def digest(plan: Plan) -> str:
     """32 hexadecimal digits that are equal for plans that do the same, whichever attempt they are compiled for."""
-    return hashlib.sha256(_json({"labels": labels(plan), "spec": workflow_spec(plan)}).encode()).hexdigest()[:32]
+    return digest_of(plan, workflow_spec(plan))
+
+
+def digest_of(plan: Plan, spec: Object) -> str:
+    """The digest of a plan whose workflow has this spec, as `workflow_spec` makes it."""
+    return hashlib.sha256(_json({"labels": labels(plan), "spec": spec}).encode()).hexdigest()[:32]
 
 
 def labels(plan: Plan) -> dict[str, str]:
@@ -62,8 +67,8 @@ def labels(plan: Plan) -> dict[str, str]:
     }
 
 
-def workflow_annotations(plan: Plan) -> dict[str, str]:
-    """What Argo's UI shows, the content's digest, and the training as its author wrote it.
+def workflow_annotations(plan: Plan, spec: Object) -> dict[str, str]:
+    """What Argo's UI shows, the digest of a plan with this spec, and the training as its author wrote it.
 
     Title and description in Argo's UI hold only ids and label values, which cannot be Markdown or templates.
     """
@@ -72,9 +77,9 @@ def workflow_annotations(plan: Plan) -> dict[str, str]:
     return {
         "workflows.argoproj.io/title": f"Train {plan.model_name} {plan.model_version}",
         "workflows.argoproj.io/description": (
-            f"ModelTraining {plan.training_id} with toolchain {plan.toolchain}, {where}; compiled by odahu-argo"
+            f"ModelTraining {plan.training_id} with toolchain {plan.toolchain}, {where}"
         ),
-        naming.DIGEST_ANNOTATION: digest(plan),
+        naming.DIGEST_ANNOTATION: digest_of(plan, spec),
         naming.SPEC_ANNOTATION: inert_json(_json(plan.spec)),
     }
 
@@ -105,7 +110,10 @@ def workflow_spec(plan: Plan) -> Object:
         "synchronization": {"mutexes": [{"name": naming.mutex_name(plan.training_id)}]},
         "podMetadata": {
             "labels": labels(plan),
-            "annotations": {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false"},
+            "annotations": {
+                "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+                "workflows.argoproj.io/progress": "0/100",
+            },
         },
         "securityContext": {
             "runAsNonRoot": True,

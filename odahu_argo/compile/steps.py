@@ -56,10 +56,7 @@ def templates(step: Step, plan: Plan) -> list[Object]:
 def _pod(step: Step, plan: Plan) -> Object:
     """All of a template but its name, retries and limit on waiting."""
     body: Object = {
-        "metadata": {
-            "labels": {naming.STEP_LABEL: naming.shorten(step.name)},
-            "annotations": {"workflows.argoproj.io/progress": "0/100"},
-        },
+        "metadata": {"labels": {naming.STEP_LABEL: naming.shorten(step.name)}},
         "activeDeadlineSeconds": str(step.timeout),
     }
     if step.placement.node_selector:

@@ -21,14 +21,15 @@ def compile_workflow(plan: Plan, attempt: int = 1) -> Object:
     Raises:
         UserError: it would be larger than Argo takes.
     """
+    spec = workflow_spec(plan)
     workflow = {
         "apiVersion": API_VERSION,
         "kind": "Workflow",
         "metadata": {
             **metadata(plan, naming.workflow_name(plan.training_id, attempt)),
             "labels": {**labels(plan), naming.ATTEMPT_LABEL: str(attempt)},
-            "annotations": workflow_annotations(plan),
+            "annotations": workflow_annotations(plan, spec),
         },
-        "spec": workflow_spec(plan),
+        "spec": spec,
     }
     return require_size(plan, workflow)

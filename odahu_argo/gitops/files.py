@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from odahu_argo.compile import referenced
-from odahu_argo.compile.emit import to_review_yaml, to_yaml
+from odahu_argo.compile.emit import to_yaml
 from odahu_argo.compile.spec import Object
 from odahu_argo.plan.model import Plan
 
@@ -40,7 +40,7 @@ def rendered(plans: Iterable[Plan]) -> dict[str, str]:
         objects[f"{RUNS}/{plan.training_id}.run.yaml"] = [referenced.run(plan), *([cron] if cron else [])]
         for use in plan.connections if plan.profile.external_secrets.store else ():
             objects[f"{TEMPLATES}/{use.id}.secret.yaml"] = [referenced.external_secret(plan, use.id)]
-    texts = {path: to_review_yaml(each) for path, each in objects.items()}
+    texts = {path: to_yaml(each) for path, each in objects.items()}
     for folder in (TEMPLATES, RUNS):
         names = sorted(path.removeprefix(f"{folder}/") for path in objects if path.startswith(f"{folder}/"))
         texts[f"{folder}/{KUSTOMIZATION}"] = _kustomization(names)

@@ -133,8 +133,8 @@ class ObjectStorage(_Manifest):
 class AlgorithmSource(_Manifest):
     """Where the code is, since 1.5: one of the two."""
 
-    vcs: VersionControl = VersionControl()
-    object_storage: ObjectStorage = ObjectStorage()
+    vcs: VersionControl = VersionControl.model_construct()
+    object_storage: ObjectStorage = ObjectStorage.model_construct()
 
 
 class EnvironmentVariable(_Manifest):
@@ -160,13 +160,13 @@ class ModelTrainingSpec(_Manifest):
     toolchain: Label
     vcs_name: Id | None = None
     reference: Reference = ""
-    algorithm_source: AlgorithmSource = AlgorithmSource()
+    algorithm_source: AlgorithmSource = AlgorithmSource.model_construct()
     work_dir: Text = "./"
     entrypoint: Text = "main"
     hyper_parameters: dict[str, Text] = {}
     data: tuple[DataBinding, ...] = Field(default=(), max_length=MOST_ENTRIES)
     envs: tuple[EnvironmentVariable, ...] = Field(default=(), max_length=MOST_ENTRIES)
-    resources: Requirements = Requirements()
+    resources: Requirements = Requirements.model_construct()
     image: Image | None = None
     output_connection: Id | None = None
     node_selector: dict[str, str] = {}
@@ -180,7 +180,7 @@ class ModelTrainingSpec(_Manifest):
     def code(self) -> VersionControl | ObjectStorage:
         """Where the code is, however it was spelt."""
         if self.vcs_name:
-            return VersionControl(connection=self.vcs_name, reference=self.reference)
+            return VersionControl.model_construct(connection=self.vcs_name, reference=self.reference)
         stored = self.algorithm_source.object_storage
         return stored if stored.connection else self.algorithm_source.vcs
 

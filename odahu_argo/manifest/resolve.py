@@ -15,7 +15,7 @@ from odahu_argo.yaml_values import Path
 
 STORE_TYPES = ("s3", "gcs", "azureblob")
 BUILT_IN_TOOLCHAINS = {
-    name: ToolchainIntegration(id=name, spec=ToolchainIntegrationSpec(entrypoint=name))
+    name: ToolchainIntegration.model_construct(id=name, spec=ToolchainIntegrationSpec.model_construct(entrypoint=name))
     for name in ("mlflow", "mlflow-project")
 }
 

@@ -29,7 +29,9 @@ def amounts(wanted: Requirements, default: Requirements) -> tuple[Amounts, Amoun
 def placement(pools: Pools, gpu: bool) -> Placement:
     """The pool's selector and tolerations as they stand in the profile."""
     pool: Pool = pools.gpu if gpu else pools.cpu
-    tolerations = tuple(toleration.model_dump(exclude_none=True) for toleration in pool.tolerations)
+    tolerations = tuple(
+        {name: value for name, value in toleration if value is not None} for toleration in pool.tolerations
+    )
     return Placement("gpu" if gpu else "cpu", pool.node_selector, tolerations)
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import typer
 
-from odahu_argo.cli.app import app
 from odahu_argo.cli.config_file import VARIABLES
+from odahu_argo.cli.tree import tree
 from tests.commands import odahu_argo
 from tests.conftest import ROOT
 
@@ -35,7 +35,7 @@ def rows() -> dict[str, tuple[set[str], set[str]]]:
 
 
 def ours(name: str) -> Any:
-    command: Any = typer.main.get_command(app)
+    command: Any = typer.main.get_command(tree())
     for word in name.split():
         command = command.commands[word]
     return command
