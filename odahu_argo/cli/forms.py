@@ -71,7 +71,8 @@ def show(items: Items, form: str | None, table: Callable[[bool], None]) -> None:
     elif name == "yaml":
         import yaml
 
-        render.out(yaml.safe_dump(list(items), sort_keys=False, allow_unicode=True))
+        dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+        render.out(yaml.dump(list(items), Dumper=dumper, sort_keys=False, allow_unicode=True))
     elif name == "jsonpath":
         render.out(_picked(items, expression))
     else:

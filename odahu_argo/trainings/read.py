@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,6 +15,9 @@ from odahu_argo.submit.cluster import CONFIG_MAP, WORKFLOW, Cluster, NotFound, O
 from odahu_argo.trainings import observe, record
 from odahu_argo.trainings.model import Attempt, Training
 from odahu_argo.trainings.pod_events import pod_warnings, slow_pods
+
+_WRITERS = 8
+"""Records that are written at once."""
 
 
 def now() -> str:
@@ -30,7 +34,10 @@ def list_trainings(cluster: Cluster) -> list[Training]:
     workflows = observe.by_training(cluster.list(WORKFLOW, observe.SELECTOR).items)
     known = {each.id: each for each in map(record.read, cluster.list(CONFIG_MAP, record.SELECTOR).items) if each}
     names = sorted({*workflows, *known})
-    return [together(cluster, name, workflows.get(name, []), known.get(name)) for name in names]
+    trainings = [_as_it_stands(cluster, name, workflows.get(name, []), known.get(name)) for name in names]
+    with ThreadPoolExecutor(_WRITERS) as pool:
+        list(pool.map(lambda training: _remember(cluster, training, known.get(training.id)), trainings))
+    return trainings
 
 
 def training_ids(cluster: Cluster) -> list[str]:
@@ -63,6 +70,12 @@ def find_training(cluster: Cluster, training_id: str) -> Training:
 
 def together(cluster: Cluster, training_id: str, workflows: Iterable[Object], known: Training | None) -> Training:
     """A training from its workflows and its record, which is brought up to date."""
+    training = _as_it_stands(cluster, training_id, workflows, known)
+    _remember(cluster, training, known)
+    return training
+
+
+def _as_it_stands(cluster: Cluster, training_id: str, workflows: Iterable[Object], known: Training | None) -> Training:
     time = now()
     remembered = known.attempts if known else ()
     listed = list(workflows)
@@ -73,10 +86,7 @@ def together(cluster: Cluster, training_id: str, workflows: Iterable[Object], kn
     for each in remembered:
         if each.number not in seen:
             seen[each.number] = gone(each)
-    training = Training(training_id, tuple(seen[number] for number in sorted(seen)))
-    if known is None or not record.is_same(known, training):
-        _remember(cluster, training)
-    return training
+    return Training(training_id, tuple(seen[number] for number in sorted(seen)))
 
 
 def gone(attempt: Attempt) -> Attempt:
@@ -98,7 +108,8 @@ def gone(attempt: Attempt) -> Attempt:
     return replace(attempt, status=lost, is_gone=True)
 
 
-def _remember(cluster: Cluster, training: Training) -> None:
+def _remember(cluster: Cluster, training: Training, known: Training | None) -> None:
     """Reading works also where nothing may be written; then the recorder remembers."""
-    with suppress(OdahuArgoError):
-        record.remember(cluster, training)
+    if known is None or not record.is_same(known, training):
+        with suppress(OdahuArgoError):
+            record.remember(cluster, training, is_new=known is None)

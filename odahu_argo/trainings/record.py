@@ -45,9 +45,9 @@ def find(cluster: Cluster, training_id: str) -> Training | None:
         return None
 
 
-def remember(cluster: Cluster, training: Training) -> None:
+def remember(cluster: Cluster, training: Training, is_new: bool = False) -> None:
     """Write what is newer in `training` into its record; nothing where the record says as much already, or where the
-    training is deleted meanwhile.
+    training is deleted meanwhile. `is_new` says that there was no record a moment ago, and spares the look.
 
     Raises:
         Conflict: others have changed the record again and again.
@@ -56,9 +56,10 @@ def remember(cluster: Cluster, training: Training) -> None:
     name = naming.record_name(training.id)
     for _ in range(TRIES):
         try:
-            current = cluster.get(CONFIG_MAP, name)
+            current = None if is_new else cluster.get(CONFIG_MAP, name)
         except NotFound:
             current = None
+        is_new = False
         known = read(current) if current is not None else None
         merged = merge(known, training)
         if known is not None and is_same(known, merged):
