@@ -48,7 +48,7 @@ export function makeLog(lab, client, id, icon) {
     waiting = [];
     passedOver = 0;
     const own = (socket = client.log(id));
-    own.onmessage = ({ data }) => socket === own && hear(JSON.parse(data));
+    own.onmessage = ({ data }) => socket === own && data.split("\n").filter(Boolean).forEach((line) => hear(JSON.parse(line)));
     own.onclose = ({ code }) => socket === own && over(code === 1000 ? "complete" : "the connection to Jupyter was lost");
     tell("following");
   }

@@ -165,7 +165,7 @@ class PageHandler(JupyterHandler):
 
 
 class LogHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
-    """A training's log from its first line on, until the training has ended; a message for each line.
+    """A training's log from its first line on, until the training has ended: messages of JSON objects, a line each.
 
     A WebSocket, because a browser keeps six ordinary requests to a server open and no more, and JupyterLab needs them.
     """
@@ -195,8 +195,8 @@ class LogHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
 
     async def _send(self, training_id: str) -> None:
         try:
-            async for message in streamed(self._messages(training_id), self.is_over):
-                await self.write_message(message.decode())
+            async for messages in streamed(self._messages(training_id), self.is_over):
+                await self.write_message(messages.decode())
         except WebSocketClosedError:
             return
         self.close(1000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import suppress
 
@@ -14,17 +15,22 @@ _AHEAD = 256
 
 
 async def streamed(lines: Iterator[str], is_over: threading.Event | None = None) -> AsyncIterator[bytes]:
-    """Each line as UTF-8 with its line break. A fault on the way is told in the last line: the status was sent long ago.
+    """Lines as UTF-8, each with its line break, as many at once as there are.
+
+    A fault on the way is told in the last line: the status was sent long ago.
 
     A silent log holds no thread of the server's pool, and does not keep the process from ending. `is_over` is set when the
     client has gone.
     """
     loop = asyncio.get_running_loop()
-    queue: asyncio.Queue[str | None] = asyncio.Queue(_AHEAD)
+    read: deque[str | None] = deque()
+    has_come, room = asyncio.Event(), threading.Semaphore(_AHEAD)
     is_over = is_over or threading.Event()
 
     def put(line: str | None) -> None:
-        asyncio.run_coroutine_threadsafe(queue.put(line), loop).result()
+        room.acquire()
+        read.append(line)
+        loop.call_soon_threadsafe(has_come.set)
 
     def pump() -> None:
         try:
@@ -42,9 +48,14 @@ async def streamed(lines: Iterator[str], is_over: threading.Event | None = None)
 
     threading.Thread(target=pump, daemon=True).start()
     try:
-        while (line := await queue.get()) is not None:
-            yield f"{line}\n".encode()
+        has_ended = False
+        while not has_ended:
+            await has_come.wait()
+            has_come.clear()
+            if taken := [read.popleft() for _ in range(len(read))]:
+                room.release(len(taken))
+                has_ended = None in taken
+                yield "".join(f"{line}\n" for line in taken if line is not None).encode()
     finally:
         is_over.set()
-        while not queue.empty():
-            queue.get_nowait()
+        room.release(2)
