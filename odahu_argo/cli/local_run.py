@@ -91,7 +91,7 @@ def run_command(
         else:
             render.note(f"interrupted before training {plan.training_id!r} began")
         raise typer.Exit(EXIT_INTERRUPTED) from None
-    _report(ended, home, output)
+    _report(ended, home, plan, output)
 
 
 def _say_nothing(event: Event) -> None:
@@ -117,7 +117,7 @@ def _plan(
     return {written.manifest.id: written.manifest for written in manifests.connections}, plans[0]
 
 
-def _report(training: Training, home: Home, output: RunForm) -> None:
+def _report(training: Training, home: Home, plan: Plan, output: RunForm) -> None:
     from odahu_argo.errors import TrainingFailed
     from odahu_argo.local.odahu_form import odahu_form
     from odahu_argo.local.summary import failure, summary
@@ -125,7 +125,7 @@ def _report(training: Training, home: Home, output: RunForm) -> None:
     if output is RunForm.JSON:
         render.as_json(odahu_form(training, home))
     else:
-        render.out(summary(training, home))
+        render.out(summary(training, home, plan))
     if training.state != "succeeded":
         raise TrainingFailed(failure(training, home))
 

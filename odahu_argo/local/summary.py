@@ -6,6 +6,7 @@ from odahu_argo.errors import Problem
 from odahu_argo.local.home import Home
 from odahu_argo.local.records import Training
 from odahu_argo.plan.model import Plan
+from odahu_argo.uri import without_credentials
 
 
 def for_the_cluster(plan: Plan) -> str:
@@ -15,8 +16,13 @@ def for_the_cluster(plan: Plan) -> str:
     return f"note: image {train.image}{gpus} and limits are for the cluster; this machine's Python runs the training"
 
 
-def summary(training: Training, home: Home) -> str:
-    """State and artifacts of a run that has ended, where its files lie, and how to look into MLflow."""
+def summary(training: Training, home: Home, plan: Plan) -> str:
+    """State and artifacts of a run that has ended, where its files lie, and how to look into MLflow.
+
+    A server that the training or its toolchain names has its records, and this machine none.
+    """
+    server = without_credentials(plan.own_tracking or "")
+    mlflow = server or f"mlflow ui --backend-store-uri {home.tracking_uri}"
     rows = (
         ("state", training.state),
         ("runId", training.run_id),
@@ -24,7 +30,7 @@ def summary(training: Training, home: Home) -> str:
         ("commitID", training.commit_id),
         ("artifact", training.artifact_uri),
         ("logs", str(home.run(training.id).logs)),
-        ("MLflow", f"mlflow ui --backend-store-uri {home.tracking_uri}" if training.run_id else ""),
+        ("MLflow", mlflow if training.run_id else ""),
     )
     return "\n".join(f"{name + ':':<14}{value}" for name, value in rows if value)
 

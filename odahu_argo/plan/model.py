@@ -116,10 +116,15 @@ class Plan:
 
         Then it keeps them in the workspace, which is gone after a success; the model is in the zip all the same.
         """
-        train = self.step("train").spec
-        if isinstance(train, TrainSpec) and TRACKING_VARIABLE in train.environment:
+        if self.own_tracking is not None:
             return "training"
         return "server" if self.profile.tracking.uri else "workspace"
+
+    @property
+    def own_tracking(self) -> str | None:
+        """The tracking server that the environment of the training or its toolchain names."""
+        train = self.step("train").spec
+        return train.environment.get(TRACKING_VARIABLE) if isinstance(train, TrainSpec) else None
 
     def step(self, name: str) -> Step:
         """The step of that name; KeyError where there is none."""

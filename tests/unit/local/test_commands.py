@@ -51,6 +51,13 @@ def test_run_tells_what_happens_in_plain_lines_and_ends_with_a_summary(bench: Be
     assert re.fullmatch(r"package  succeeded  \d+\.\d s", lines[-1])
 
 
+def test_the_summary_names_the_tracking_server_that_has_the_records(bench: Bench) -> None:
+    named = [{"name": "MLFLOW_TRACKING_URI", "value": "http://ada:canary@mlflow.example.org/mlflow"}]
+    code, out, err = ended(bench.command("run", "-f", bench.manifest(envs=named)))
+    assert code == 0, err
+    assert out.splitlines()[-1] == "MLflow:       http://***@mlflow.example.org/mlflow"
+
+
 def test_a_failed_training_ends_with_4_its_reason_and_the_way_to_its_log(bench: Bench) -> None:
     bench.steps_do(train=["fail 2 there is no entry point 'nope'\n  hint: there are main, test"])
     code, out, err = ended(bench.command("run", "--id", "wine", "-f", bench.manifest(), "-o", "json"))
