@@ -45,6 +45,15 @@ Url = Annotated[
     ),
 ]
 TokenFile = Annotated[Path | None, typer.Option("--token-file", help="A file with the bearer token for that server.")]
+Token = Annotated[
+    str | None,
+    typer.Option(
+        "--token",
+        envvar="ODAHU_ARGO_API_TOKEN",
+        show_default=False,
+        help="Its bearer token. Others can read it in the list of processes: better by --token-file or environment.",
+    ),
+]
 NoUrl = Annotated[str | None, typer.Option("--url", hidden=True, callback=_refuse)]
 """Of a command that the API has no route for."""
 
@@ -59,15 +68,7 @@ def server_options(
             help="The API server that the commands ask instead of Kubernetes (docs/server.md).",
         ),
     ] = None,
-    token: Annotated[
-        str | None,
-        typer.Option(
-            "--token",
-            envvar="ODAHU_ARGO_API_TOKEN",
-            show_default=False,
-            help="Its bearer token. Others can read it in the list of processes: better by --token-file or environment.",
-        ),
-    ] = None,
+    token: Token = None,
     token_file: TokenFile = None,
 ) -> None:
     """The options that odahuflowctl had between a group and its command; `site` finds them."""
@@ -84,7 +85,7 @@ def site(ctx: typer.Context) -> Site:
     from odahu_argo.client.on_cluster import on_cluster
 
     if url := given(ctx, "url"):
-        return at_server(_server(ctx, url))
+        return at_server(server(ctx, url)[0])
     return on_cluster(*cluster(ctx))
 
 
@@ -110,7 +111,12 @@ def given(ctx: typer.Context, name: str) -> Any:
     return None
 
 
-def _server(ctx: typer.Context, url: str) -> Server:
+def server(ctx: typer.Context, url: str) -> tuple[Server, str | None]:
+    """The server at the address, and the token for it.
+
+    Raises:
+        UserError: the address or the token is none, or an option of a cluster stands beside them.
+    """
     from odahu_argo.client.address import read_address
     from odahu_argo.client.requests import Server
     from odahu_argo.errors import Problem, UserError
@@ -127,7 +133,7 @@ def _server(ctx: typer.Context, url: str) -> Server:
     if token and address.is_open_to_listeners:
         told = f"the token goes to {address} unencrypted: others on the way can read it"
         render.warning(Problem(told, hint="an https address, by a proxy with TLS before the server"))
-    return Server(address, token)
+    return Server(address, token), token
 
 
 def _token(ctx: typer.Context, address: Address) -> str | None:

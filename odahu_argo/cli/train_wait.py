@@ -92,10 +92,10 @@ def _follow(reached: Site, training_id: str, timeout: float | None, several: boo
                 case TimeIsUp():
                     raise StillRunning(
                         f"training {training_id!r} goes on: it had not ended after {timeout:.0f} s",
-                        hint=f"{_following(reached, training_id)} follows it, train stop ends it",
+                        hint=f"{_following(reached, training_id)} follows it, {reached.ending}",
                     )
     except KeyboardInterrupt:
-        hint = f"{_following(reached, training_id)} follows it, train stop ends it"
+        hint = f"{_following(reached, training_id)} follows it, {reached.ending}"
         render.note(f"interrupted; training {training_id} goes on: {hint}")
         raise typer.Exit(EXIT_INTERRUPTED) from None
     if shown.last is None:

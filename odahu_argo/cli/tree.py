@@ -29,7 +29,6 @@ class _Branch:
 
 
 _HIDDEN: dict[str, Any] = {"hidden": True}
-_ANY_OPTIONS: dict[str, Any] = {"context_settings": {"ignore_unknown_options": True, "allow_extra_args": True}}
 _BRANCHES = {
     "plan": _Branch("compile", "plan_command"),
     "compile": _Branch("compile", "compile_command"),
@@ -43,8 +42,8 @@ _BRANCHES = {
     "report": _Branch("report", "report_command"),
     "server": _Branch("server", "server_command"),
     "completion": _Branch("completion", "completion_command"),
-    "login": _Branch("security", "login_command", {**_HIDDEN, **_ANY_OPTIONS}),
-    "logout": _Branch("security", "logout_command", _HIDDEN),
+    "login": _Branch("security", "login_command"),
+    "logout": _Branch("security", "logout_command"),
     "version": _Branch("tree", "version_command", _HIDDEN),
     "train": _Branch("train"),
     "training": _Branch("train", options=_HIDDEN),

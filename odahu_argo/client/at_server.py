@@ -13,6 +13,7 @@ def at_server(server: Server) -> Site:
     return Site(
         place=f"at {server.address}",
         arguments=f"--url {server.address}",
+        ending="train delete ends and removes it",
         trainings=TrainingsAtServer(server),
         connections=connections_at(server),
         toolchains=toolchains_at(server),

@@ -14,6 +14,7 @@ def on_cluster(cluster: Cluster, settings: Profile) -> Site:
     return Site(
         place=f"in namespace {cluster.namespace}",
         arguments=f"-n {cluster.namespace}",
+        ending="train stop ends it",
         trainings=TrainingsOnCluster(cluster, settings),
         connections=ConnectionsOnCluster(cluster),
         toolchains=ToolchainsOnCluster(cluster),

@@ -135,11 +135,13 @@ class Kept(Protocol):
 class Site:
     """Where trainings run.
 
-    `place` says so in a few words, such as `in namespace ml`; by the `arguments` commands are led there again.
+    `place` says so in a few words, such as `in namespace ml`; by the `arguments` commands are led there again; `ending` says
+    how a training that goes on is ended.
     """
 
     place: str
     arguments: str
+    ending: str
     trainings: Trainings
     connections: Kept
     toolchains: Kept

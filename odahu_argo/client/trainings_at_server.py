@@ -46,7 +46,10 @@ class TrainingsAtServer:
         """One training."""
         if not training_id:
             raise NotFound(f"there is no training {training_id!r} at {self.server.address}")
-        return ordered(self.server.get(f"get training {training_id}", *PATH, training_id), "ModelTraining")
+        try:
+            return ordered(self.server.get(f"get training {training_id}", *PATH, training_id), "ModelTraining")
+        except NotFound as error:
+            raise self._not_found(error) from error
 
     def batch(self, manifests: Manifests, training_id: str | None, external: Sequence[str] = ()) -> BatchAtServer:
         """The trainings of the manifests, or the one called so, as they will be sent."""
@@ -58,7 +61,10 @@ class TrainingsAtServer:
 
     def delete(self, training_id: str) -> None:
         """Remove it."""
-        self.server.send(f"delete training {training_id}", "DELETE", *PATH, training_id)
+        try:
+            self.server.send(f"delete training {training_id}", "DELETE", *PATH, training_id)
+        except NotFound as error:
+            raise self._not_found(error) from error
 
     def watch(self, training_id: str | None) -> Iterator[Watched]:
         """Every training, or one, as it stands, then each change, asked for again and again."""
@@ -104,6 +110,12 @@ class TrainingsAtServer:
     def remedy(self, training_id: str) -> str:
         """The API has no retry."""
         return f"odahu-argo train edit -f FILE --url {self.server.address} runs it anew"
+
+    def _not_found(self, error: NotFound) -> NotFound:
+        """The server's words; what it hints at is for those who speak to its cluster."""
+        return NotFound(
+            error.problems[0].message, f"odahu-argo train get --url {self.server.address} lists those there are"
+        )
 
     def _whole(self, training_id: str) -> Iterator[Line | str]:
         return log_lines(self.server, training_id, follow=False)

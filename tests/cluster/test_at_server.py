@@ -82,7 +82,8 @@ def test_what_is_shown_is_what_the_cluster_shows(reached: Reached) -> None:
     for form in ("json", "yaml", "table", "wide"):
         assert reached.both("conn", "get", "-o", form).code == 0
         assert reached.both("ti", "get", "-o", form).code == 0
-    assert reached.both("train", "get", "--id", "cider").code == 2
+    lost = reached.both("train", "get", "--id", "cider")
+    assert lost.code == 2 and f"odahu-argo train get --url {reached.url} lists those there are" in lost.err
 
 
 def test_a_training_is_created_waited_for_run_anew_and_deleted(reached: Reached) -> None:
@@ -93,7 +94,7 @@ def test_a_training_is_created_waited_for_run_anew_and_deleted(reached: Reached)
     again = reached("train", "create", "-f", file, "--no-wait")
     assert again.out == f"training wine goes on as workflow wine-1 at {reached.url}\n"
     late = reached("train", "create", "-f", file, "--timeout", "1")
-    assert late.code == 5 and "had not ended after 1 s" in late.err
+    assert late.code == 5 and "had not ended after 1 s" in late.err and "train delete ends and removes it" in late.err
     site.play("wine-1", "succeeded")
     taken = reached("train", "create", "-f", file)
     assert taken.code == 2 and "there is a training 'wine': attempt 1, succeeded" in taken.err

@@ -82,6 +82,27 @@ def test_what_is_set_for_good_leads_there_and_is_not_told(local: str, config: Pa
         assert other.authorizations == [None], "the token of one server went to another"
 
 
+def test_who_logs_in_need_not_name_the_server_again_until_logging_out(local: str, config: Path, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("f" * 20)
+    refused = run("login", "--url", local, "--token-file", token)
+    assert refused.code == 2 and "not accepted" in refused.err and not config.exists()
+    token.write_text(TOKEN)
+    assert run("login", "--url", f"{local}/", "--token-file", token).out == "Success! Credentials have been saved.\n"
+    assert run("train", "get", "-o", "jsonpath=[*].id").out == "wine\n"
+    assert run("logout").out == "All authorization credentials have been removed\n"
+    assert TOKEN not in config.read_text()
+    assert "kubeconfig" in run("train", "get").err
+
+
+def test_a_shell_completes_ids_of_the_server_that_stands_before(local: str, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(TOKEN)
+    where = ("--url", local, "--token-file", str(tmp_path / "token"))
+    assert completed("train", *where, "get", "--id", "") == (["wine"], "")
+    assert completed("conn", "get", *where, "--id", "c") == (["code"], "")
+    assert completed("train", "--url", local, "get", "--id", "") == ([], "")
+
+
 @pytest.mark.parametrize("command", ["stop --id wine", "retry --id wine", "history --id wine"])
 def test_what_has_no_route_is_told_also_where_the_server_is_set_for_good(local: str, command: str) -> None:
     assert run("config", "set", "API_URL", local).code == 0

@@ -37,15 +37,14 @@ def play(
     """Give the workflow the status of a recording, as if it had been its own; `instead` puts texts in the place of others."""
     told = recorded(recording)
     status = _renamed(told.get("status", {}), {told["metadata"]["name"]: workflow, **STEPS, **(instead or {})})
+    place = ("argoproj.io", "v1alpha1", namespace, "workflows", workflow)
+    before = client.CustomObjectsApi(api).get_namespaced_custom_object(*place).get("status") or {}
+    gone = dict.fromkeys(before.get("nodes") or {})
+    if gone:
+        status["nodes"] = {**gone, **(status.get("nodes") or {})}
     labels = {k: v for k, v in told["metadata"].get("labels", {}).items() if k.startswith("workflows.argoproj.io/")}
-    client.CustomObjectsApi(api).patch_namespaced_custom_object(
-        "argoproj.io",
-        "v1alpha1",
-        namespace,
-        "workflows",
-        workflow,
-        {"metadata": {"labels": labels}, "status": copy.deepcopy(status)},
-    )
+    change = {"metadata": {"labels": labels}, "status": copy.deepcopy(status)}
+    client.CustomObjectsApi(api).patch_namespaced_custom_object(*place, change)
 
 
 def _renamed(value: Any, names: Mapping[str, str]) -> Any:
