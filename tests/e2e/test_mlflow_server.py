@@ -8,21 +8,23 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
 from tests.commands import odahu_argo
+from tests.servers.browser import Visit, browser, visit
 from tests.servers.git import git
 from tests.servers.mlflow_pod import MlflowPod, mlflow_pod, peak_memory, without_keys
 from tests.servers.mlflow_project import write_project
 from tests.servers.postgres import PASSWORD, Postgres, postgres
 from tests.servers.s3 import KEY_SECRET, Bucket, s3_endpoint
 
-__all__ = ["postgres", "s3_endpoint"]
+__all__ = ["browser", "postgres", "s3_endpoint", "visit"]
 pytestmark = pytest.mark.timeout(900)
 
 HOST = "ml.example.org"
@@ -137,6 +139,22 @@ def test_a_training_keeps_its_records_and_its_model_there_without_a_key(
     [sample] = [key for key in keys if key.endswith("model/head_input.pkl")]
     held = client.download_artifacts(run.info.run_id, "model/head_input.pkl", str(tmp_path))
     assert Path(held).read_bytes() == kept.get(sample)
+
+
+def test_its_pages_show_an_experiment_in_a_browser(pod: MlflowPod, visit: Callable[..., Visit]) -> None:
+    made = f"{pod.url}/mlflow/api/2.0/mlflow/experiments/create"
+    assert asked(made, b'{"name": "seen-in-a-browser"}', content_type="application/json")[0] == 200
+    seen = visit(f"{pod.url}/mlflow/#/experiments")
+    seen.wait_for("body", "seen-in-a-browser")
+    paths = {urlsplit(address).path for address in seen.asked if address.startswith(pod.url)}
+    assert any(path.startswith("/mlflow/ajax-api/") for path in paths)
+    assert {path.split("/")[1] for path in paths} == {"mlflow"}
+    refused = [
+        line for line in pod.log.read_text().splitlines() if "GET /mlflow/ajax-api/" in line and " 200 " not in line
+    ]
+    assert all("/users/current HTTP/1.1" in line for line in refused)  # MLflow's question whether it has accounts
+    assert len(seen.complaints) <= len(refused)
+    seen.complaints.clear()
 
 
 def test_a_large_file_does_not_pass_through_memory(pod: MlflowPod, kept: Bucket) -> None:
