@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from odahu_argo.storage.store import OnBytes, StoredObject
 _DEFAULT_REGION = "us-east-1"
 _CONNECTIONS = 64
 _PARTS_AT_ONCE = 4
+_SMALL = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +65,32 @@ class S3Store:
         return StoredObject(key, facts["ContentLength"], facts["LastModified"].timestamp())
 
     def download(self, key: str, target: Path, on_bytes: OnBytes) -> None:
-        """Fetch the object, large ones in several parts at once."""
+        """Fetch the object, a small one by a single request, a large one in several parts at once."""
         from botocore.exceptions import ClientError
 
         with s3_errors("download", self.url(key), self.where), target.open("wb") as writer:
             try:
+                if (content := self._small(key)) is not None:
+                    writer.write(content)
+                    on_bytes(len(content))
+                    return
                 self.client.download_fileobj(self.bucket, key, writer, Callback=on_bytes, Config=_transfer())
             except ClientError as error:
                 if error.response.get("Error", {}).get("Code") == "404":
                     self._ask_in_words(key)
                 raise
+
+    def _small(self, key: str) -> bytes | None:
+        """The object where it is small and comes whole; boto3's transfers ask twice for each, and cost twice the time."""
+        from botocore.exceptions import HTTPClientError, IncompleteReadError
+
+        answer = self.client.get_object(Bucket=self.bucket, Key=key)
+        with closing(answer["Body"]) as body:
+            try:
+                content: bytes | None = body.read() if answer["ContentLength"] <= _SMALL else None
+            except (HTTPClientError, IncompleteReadError):
+                return None
+        return content
 
     def _ask_in_words(self, key: str) -> None:
         """The answer to HEAD has no words. That to a list tells a missing bucket and a wrong key, which it raises."""

@@ -29,7 +29,7 @@ def compile_one(bench: Bench) -> Row:
     makers = _makers(bench)
     with _metaflow(bench) as metaflow:
         everybody = {**makers, "metaflow": metaflow, "import yaml": _floor}
-        samples, versions, absent = bench.race(everybody, 15)
+        samples, versions, absent = bench.race(everybody, 9)
     return Row(
         "compile",
         "compile one training of 6 steps, whole process",

@@ -26,7 +26,7 @@ def help_text(bench: Bench) -> Row:
         "odahu-flow-cli": partial(of, ODAHUFLOWCTL, "odahuflowctl"),
         "hera": partial(of, HERA, "hera"),
     }
-    samples, versions, absent = bench.race(makers, 9)
+    samples, versions, absent = bench.race(makers, 7)
     return Row("help", "`odahu-argo --help`", _QUICKER, samples, versions, absent)
 
 
