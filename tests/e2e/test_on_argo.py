@@ -21,7 +21,7 @@ def test_the_wine_example_is_trained_and_its_zip_is_the_one_that_the_status_name
     assert ran.code == 0, ran.err
     status = site.status("wine")
     [artifact] = status["artifacts"]
-    assert artifact["commitID"] == git(ROOT, "rev-parse", "HEAD")
+    assert artifact["commitID"] == git(site.folder / "git" / "odahu-argo", "rev-parse", "HEAD")
     files = site.zip(artifact["artifactName"])
     assert yaml.safe_load(files["odahuflow.project.yaml"])["model"] == {"name": "wine", "version": "1.0"}
     [model] = [text for name, text in files.items() if name.endswith("/MLmodel")]
