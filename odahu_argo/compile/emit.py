@@ -6,8 +6,9 @@ much, and other packages (hera among them) change them for the whole process.
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -21,6 +22,7 @@ LONGEST_FLOW = 72
 _WIDTH = 2**31 - 1
 _EMITTER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _MAPPING, _SEQUENCE = "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"
+_MAPPING_END, _SEQUENCE_END = events.MappingEndEvent(), events.SequenceEndEvent()
 _TAGS = {"str": "str", "int": "int", "bool": "bool", "NoneType": "null"}
 
 
@@ -60,33 +62,42 @@ def _stream(objects: Iterable[Object]) -> Iterator[yaml.Event]:
     yield events.StreamStartEvent()
     for each in objects:
         yield events.DocumentStartEvent(explicit=False)
-        yield from _value(each)
+        written: list[yaml.Event] = []
+        _write(each, written)
+        yield from written
         yield events.DocumentEndEvent(explicit=False)
     yield events.StreamEndEvent()
 
 
-def _value(value: Any) -> Iterator[yaml.Event]:
-    """Events of one value. A value that occurs twice is written twice, without an anchor."""
+def _write(value: Any, written: list[yaml.Event]) -> None:
+    """Add the events of one value. A value that occurs twice is written twice, without an anchor."""
     if isinstance(value, dict):
-        is_flow = _fits_a_line([part for pair in value.items() for part in pair])
-        yield events.MappingStartEvent(None, _MAPPING, True, flow_style=is_flow)
+        is_flow = _fits_a_line(itertools.chain.from_iterable(value.items()))
+        written.append(events.MappingStartEvent(None, _MAPPING, True, flow_style=is_flow))
         for key, each in value.items():
-            yield _scalar(type(key).__name__, key)
-            yield from _value(each)
-        yield events.MappingEndEvent()
+            written.append(_scalar(type(key).__name__, key))
+            _write(each, written)
+        written.append(_MAPPING_END)
     elif isinstance(value, (list, tuple)):
-        is_flow = _fits_a_line(value)
-        yield events.SequenceStartEvent(None, _SEQUENCE, True, flow_style=is_flow)
+        written.append(events.SequenceStartEvent(None, _SEQUENCE, True, flow_style=_fits_a_line(value)))
         for each in value:
-            yield from _value(each)
-        yield events.SequenceEndEvent()
+            _write(each, written)
+        written.append(_SEQUENCE_END)
     else:
-        yield _scalar(type(value).__name__, value)
+        written.append(_scalar(type(value).__name__, value))
 
 
-def _fits_a_line(values: Sequence[Any]) -> bool:
-    are_plain = all(type(each).__name__ in _TAGS and "\n" not in _text(each) for each in values)
-    return are_plain and sum(len(_text(each)) + 2 for each in values) <= LONGEST_FLOW
+def _fits_a_line(values: Iterable[Any]) -> bool:
+    """Whether all are plain, and short enough together."""
+    length = 0
+    for each in values:
+        if isinstance(each, (dict, list, tuple)):
+            return False
+        text = each if isinstance(each, str) else _text(each)
+        length += len(text) + 2
+        if length > LONGEST_FLOW or "\n" in text:
+            return False
+    return True
 
 
 @lru_cache(maxsize=4096)
