@@ -63,7 +63,9 @@ def _ratios(axes: Axes, rows: Sequence[Row]) -> None:
 def _growth(axes: Axes, lines: Sequence[Growth]) -> None:
     for line in lines:
         sizes = sorted(int(size) for size in line.seconds)
-        axes.plot(sizes, [line.seconds[str(size)] for size in sizes], marker="o", ms=3.5, label=line.what.replace("`", ""))
+        axes.plot(
+            sizes, [line.seconds[str(size)] for size in sizes], marker="o", ms=3.5, label=line.what.replace("`", "")
+        )
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("how many")
