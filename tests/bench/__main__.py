@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import sys
 import time
 from pathlib import Path
@@ -24,6 +25,7 @@ def main() -> int:
     wanted = [key for key in options.rows.split(",") if key] or [*ROWS, GROWTH]
     if unknown := [key for key in wanted if key not in ROWS and key != GROWTH]:
         parser.error(f"no such row: {', '.join(unknown)}; there are {', '.join([*ROWS, GROWTH])}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers and namespaces go, too
     failed = []
     for number, key in enumerate(wanted, 1):
         began = time.monotonic()

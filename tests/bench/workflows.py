@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import subprocess
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from odahu_argo.submit.cluster import CONFIG_MAP, NAMESPACE, WORKFLOW
 from odahu_argo.submit.kube import KubeCluster
 from odahu_argo.trainings import record
 from tests.bench import manifests
+from tests.bench.peers import system
 from tests.conftest import ROOT
 
 _RECORDING = ROOT / "tests" / "data" / "argo-recordings" / "succeeded-hardened-gpu.json"
@@ -33,7 +35,16 @@ def namespace_of_trainings(count: int) -> Iterator[str]:
         fill(cluster, range(count))
         yield cluster.namespace
     finally:
+        _empty(cluster.namespace)
         cluster.delete(NAMESPACE, cluster.namespace)
+
+
+def _empty(namespace: str) -> None:
+    """An API without controllers, as tests have, would keep for ever what is in a namespace that is deleted."""
+    for path in ("apis/argoproj.io/v1alpha1", "api/v1"):
+        kind = "configmaps" if path == "api/v1" else "workflows"
+        address = f"/{path}/namespaces/{namespace}/{kind}"
+        subprocess.run([system("kubectl"), "delete", "--raw", address], capture_output=True, check=False)
 
 
 def fill(cluster: KubeCluster, numbers: range) -> None:
