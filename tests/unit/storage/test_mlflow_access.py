@@ -21,6 +21,12 @@ SAS = "sv=2024&sig=abc%3D"
 
 @pytest.fixture(autouse=True)
 def _nothing_of_clouds_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither in variables, nor in what boto3 and MLflow have kept of them since another test of this process."""
+    import boto3
+    from mlflow.store.artifact import s3_artifact_repo
+
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    s3_artifact_repo._cached_get_s3_client.cache_clear()
     for name in list(os.environ):
         if name.startswith(CLOUDS):
             monkeypatch.delenv(name)
