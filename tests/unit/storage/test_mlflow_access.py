@@ -21,12 +21,6 @@ SAS = "sv=2024&sig=abc%3D"
 
 @pytest.fixture(autouse=True)
 def _nothing_of_clouds_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither in variables, nor in what boto3 and MLflow have kept of them since another test of this process."""
-    import boto3
-    from mlflow.store.artifact import s3_artifact_repo
-
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-    s3_artifact_repo._cached_get_s3_client.cache_clear()
     for name in list(os.environ):
         if name.startswith(CLOUDS):
             monkeypatch.delenv(name)
@@ -35,9 +29,14 @@ def _nothing_of_clouds_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
 def there_and_back(
     fields: Mapping[str, str], folder: Path, monkeypatch: pytest.MonkeyPatch, below: str = "mlflow"
 ) -> MlflowAccess:
-    """A file that MLflow's client stores with this access, and fetches again."""
+    """A file that MLflow's client stores with this access, and fetches again, as in a process of its own: boto3 and MLflow
+    keep sessions and clients of earlier requests."""
+    import boto3
+    from mlflow.store.artifact import s3_artifact_repo
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    s3_artifact_repo._cached_get_s3_client.cache_clear()
     access = mlflow_access(fields, below, folder)
     for path, content in access.files.items():
         path.write_text(content)
