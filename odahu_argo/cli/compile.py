@@ -17,7 +17,6 @@ from odahu_argo.cli.options import (
     ProfileFile,
     TrainingId,
     read,
-    schedules_of,
     tell_schedules,
 )
 
@@ -64,6 +63,7 @@ def compile_command(
     from odahu_argo.compile import emit
     from odahu_argo.compile.workflow import compile_workflow
     from odahu_argo.plan.build import plan_trainings
+    from odahu_argo.plan.model import schedules_of
 
     manifests, settings = read(file, manifest_dir, profile, external_connection)
     plans = plan_trainings(manifests, settings, training_id)

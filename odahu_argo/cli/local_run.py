@@ -20,7 +20,6 @@ from odahu_argo.cli.options import (
     ProfileFile,
     TrainingId,
     read,
-    schedules_of,
     tell_schedules,
 )
 
@@ -107,6 +106,7 @@ def _plan(
 ) -> tuple[dict[str, Connection], Plan]:
     from odahu_argo.errors import UserError
     from odahu_argo.plan.build import plan_trainings
+    from odahu_argo.plan.model import schedules_of
 
     manifests, settings = read(files, folders, profile, external)
     plans = plan_trainings(manifests, settings, training_id)

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from odahu_argo.manifest.load import Manifests
-    from odahu_argo.plan.model import Plan
     from odahu_argo.profile import Profile
     from odahu_argo.submit.cluster import Cluster
 
@@ -88,11 +87,6 @@ def tell_schedules(schedules: Iterable[tuple[str, str]], instead: str) -> None:
     for training_id, schedule in schedules:
         hint = "odahu-argo render writes its CronWorkflow"
         render.note(f"note: training {training_id} asks for the schedule {schedule}: {instead}; {hint}")
-
-
-def schedules_of(plans: Iterable[Plan]) -> list[tuple[str, str]]:
-    """The plans that have a schedule, each by id and in words."""
-    return [(plan.training_id, str(plan.schedule)) for plan in plans if plan.schedule]
 
 
 def require_manifests(files: list[Path] | None, folders: list[Path] | None) -> None:

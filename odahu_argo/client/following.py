@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from time import monotonic
 
 from odahu_argo.client.requests import Server
-from odahu_argo.client.site import Followed, Form, Seen
+from odahu_argo.client.site import Followed, Form, Seen, Watched
 from odahu_argo.client.standing import standing
 from odahu_argo.errors import OdahuArgoError, ServiceFault
-from odahu_argo.submit.cluster import Unreachable
+from odahu_argo.submit.cluster import NotFound, Unreachable
 from odahu_argo.trainings.follow import TimeIsUp
 from odahu_argo.trainings.logs import Line
-from odahu_argo.trainings.watching import InSight, OutOfSight
+from odahu_argo.trainings.watching import Deleted, InSight, OutOfSight
 
 EVERY = 1.0
 """Seconds from one question to the next."""
@@ -34,7 +35,16 @@ class _LogEnded:
     """The log has been read to its end."""
 
 
-_Word = SimpleQueue[Followed | OdahuArgoError | _LogEnded]
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What those have in common who watch the training and read its log: where they leave word, and when to give up."""
+
+    server: Server
+    training_id: str
+    get: Callable[[], Form]
+    word: SimpleQueue[Followed | OdahuArgoError | _LogEnded]
+    is_over: threading.Event
+    has_ended: threading.Event
 
 
 def log_lines(server: Server, training_id: str, follow: bool) -> Iterator[Line | str]:
@@ -65,24 +75,23 @@ def follow(
         NotFound: there is no such training, or it was deleted meanwhile.
         Denied: the server does not let us in.
     """
-    word: _Word = SimpleQueue()
-    is_over, has_ended = threading.Event(), threading.Event()
+    shared = _Shared(server, training_id, get, SimpleQueue(), is_over=threading.Event(), has_ended=threading.Event())
     until = None if timeout is None else monotonic() + timeout
     first = get()
-    for work in (_ask_again, _read_log):
-        threading.Thread(target=work, args=(server, training_id, get, word, is_over, has_ended), daemon=True).start()
+    for work in (_watch, _read_log):
+        threading.Thread(target=work, args=(shared,), daemon=True).start()
     log_ended, ended_at = False, None
     try:
         yield Seen(first)
         while True:
-            if has_ended.is_set():
+            if shared.has_ended.is_set():
                 ended_at = ended_at or monotonic()
-                if word.empty() and (log_ended or monotonic() > ended_at + _LAST_LINES):
+                if shared.word.empty() and (log_ended or monotonic() > ended_at + _LAST_LINES):
                     return
             try:
-                heard = word.get(timeout=EVERY if until is None else min(EVERY, max(0.0, until - monotonic())))
+                heard = shared.word.get(timeout=EVERY if until is None else min(EVERY, max(0.0, until - monotonic())))
             except Empty:
-                if until is not None and monotonic() >= until and not has_ended.is_set():
+                if until is not None and monotonic() >= until and not shared.has_ended.is_set():
                     yield TimeIsUp()
                     return
                 continue
@@ -93,82 +102,94 @@ def follow(
             else:
                 yield heard
     finally:
-        is_over.set()
+        shared.is_over.set()
 
 
-def _ask_again(
-    server: Server,
-    training_id: str,
-    get: Callable[[], Form],
-    word: _Word,
-    is_over: threading.Event,
-    has_ended: threading.Event,
-) -> None:
-    last: object = None
+def _watch(shared: _Shared) -> None:
+    """Leave word of each change. Once the training is gone, the server is asked again for its own words."""
+    try:
+        for change in watch(lambda: [shared.get()]):
+            if shared.is_over.is_set():
+                return
+            if isinstance(change, Deleted):
+                shared.get()
+                continue
+            shared.word.put(change)
+            if isinstance(change, Seen) and standing(change.form).has_ended:
+                shared.has_ended.set()
+                return
+    except OdahuArgoError as error:
+        shared.word.put(error)
+
+
+def watch(ask: Callable[[], Iterable[Form]]) -> Iterator[Watched]:
+    """The trainings that `ask` gives, as they stand, then each change, asked for again and again.
+
+    Raises:
+        NotFound: `ask` does at the first time.
+        Denied: the server does not let us in.
+    """
+    known: dict[str, object] = {}
     wait, is_lost = EVERY, False
-    while not is_over.is_set():
+    while True:
         try:
-            form = get()
+            forms = {form["id"]: form for form in ask()}
+        except NotFound:
+            if not known:
+                raise
+            forms = {}
         except Unreachable as error:
             wait, is_lost = min(LONGEST, wait * 2), True
-            word.put(OutOfSight(error.problems[0].message))
-        except OdahuArgoError as error:
-            word.put(error)
-            return
-        else:
-            if is_lost:
-                word.put(InSight())
-            wait, is_lost = EVERY, False
-            if news(form) != last:
-                last = news(form)
-                word.put(Seen(form))
-            if standing(form).has_ended:
-                has_ended.set()
-                return
-        is_over.wait(wait)
+            yield OutOfSight(error.problems[0].message)
+            time.sleep(wait)
+            continue
+        if is_lost:
+            yield InSight()
+        wait, is_lost = EVERY, False
+        for name in [name for name in known if name not in forms]:
+            del known[name]
+            yield Deleted(name)
+        for name, form in forms.items():
+            if known.get(name) != _news(form):
+                known[name] = _news(form)
+                yield Seen(form)
+        time.sleep(wait)
 
 
-def news(form: Form) -> object:
+def _news(form: Form) -> object:
     """What of the form is a change when it is another."""
     told = standing(form)
     return told.state, told.reason, told.message, told.attempt, told.artifact_name, told.run_id, told.steps
 
 
-def _read_log(
-    server: Server,
-    training_id: str,
-    get: Callable[[], Form],
-    word: _Word,
-    is_over: threading.Event,
-    has_ended: threading.Event,
-) -> None:
+def _read_log(shared: _Shared) -> None:
     """Leave word of each line. A log that begins anew is passed over as far as each step's lines are known."""
     given: Counter[str] = Counter()
     said: set[str] = set()
     try:
-        while not is_over.is_set():
-            was_over = has_ended.is_set()
+        while not shared.is_over.is_set():
+            was_over = shared.has_ended.is_set()
             try:
                 known = Counter(given)
-                for line in log_lines(server, training_id, follow=True):
-                    if is_over.is_set():
+                for line in log_lines(shared.server, shared.training_id, follow=True):
+                    if shared.is_over.is_set():
                         return
                     if isinstance(line, str):
                         if line not in said:
-                            word.put(line)
+                            shared.word.put(line)
                         said.add(line)
                     elif known[line.step] > 0:
                         known[line.step] -= 1
                     else:
                         given[line.step] += 1
-                        word.put(line)
-                if was_over or has_ended.is_set():
+                        shared.word.put(line)
+                if was_over or shared.has_ended.is_set():
                     return
             except (Unreachable, ServiceFault):
                 if was_over:
                     return
-            is_over.wait(EVERY)
+            shared.is_over.wait(EVERY)
     except OdahuArgoError as error:
-        word.put(error)
+        shared.word.put(error)
     finally:
-        word.put(_LogEnded())
+        shared.word.put(_LogEnded())

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from odahu_argo.client.following import EVERY, LONGEST, follow, log_lines, news
+from odahu_argo.client.following import follow, log_lines, watch
 from odahu_argo.client.kept_at_server import ordered, pages, toolchains_at
 from odahu_argo.client.requests import Server
 from odahu_argo.client.site import Followed, Form, Seen, Submitted, Watched
@@ -16,11 +15,12 @@ from odahu_argo.errors import OdahuArgoError, Problem, UserError
 from odahu_argo.manifest.load import Manifests, Written
 from odahu_argo.manifest.models import ModelTraining, ToolchainIntegration
 from odahu_argo.manifest.resolve import choose
-from odahu_argo.submit.cluster import NotFound, Unreachable
+from odahu_argo.plan.build import schedule_of
+from odahu_argo.submit.cluster import NotFound
 from odahu_argo.submit.finding import Finding
 from odahu_argo.submit.toolchains import toolchain_form
+from odahu_argo.trainings.follow import TimeIsUp, as_lines
 from odahu_argo.trainings.logs import Line
-from odahu_argo.trainings.watching import Deleted, InSight, OutOfSight
 from odahu_argo.validation import nearest
 from odahu_argo.yaml_values import Path
 
@@ -68,31 +68,7 @@ class TrainingsAtServer:
 
     def watch(self, training_id: str | None) -> Iterator[Watched]:
         """Every training, or one, as it stands, then each change, asked for again and again."""
-        known: dict[str, object] = {}
-        wait, is_lost = EVERY, False
-        while True:
-            try:
-                forms = {form["id"]: form for form in ([self.get(training_id)] if training_id else self.all())}
-            except Unreachable as error:
-                wait, is_lost = min(LONGEST, wait * 2), True
-                yield OutOfSight(error.problems[0].message)
-            except NotFound:
-                if not known:
-                    raise
-                forms = {}
-            else:
-                if is_lost:
-                    yield InSight()
-                wait, is_lost = EVERY, False
-            if not is_lost:
-                for name in [name for name in known if name not in forms]:
-                    del known[name]
-                    yield Deleted(name)
-                for name, form in forms.items():
-                    if known.get(name) != news(form):
-                        known[name] = news(form)
-                        yield Seen(form)
-            time.sleep(wait)
+        return watch(lambda: [self.get(training_id)] if training_id else self.all())
 
     def follow(self, training_id: str, timeout: float | None) -> Iterator[Followed]:
         """How it stands and what it prints. What the log says of the training's state is known here already."""
@@ -121,14 +97,8 @@ class TrainingsAtServer:
         return log_lines(self.server, training_id, follow=False)
 
     def _following(self, training_id: str) -> Iterator[Line | str]:
-        for event in follow(self.server, training_id, lambda: self.get(training_id)):
-            match event:
-                case Line() | str():
-                    yield event
-                case OutOfSight(why):
-                    yield f"out of sight: {why}"
-                case InSight():
-                    yield "in sight again"
+        events = follow(self.server, training_id, lambda: self.get(training_id))
+        return as_lines(event for event in events if not isinstance(event, Seen | TimeIsUp))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +117,8 @@ class BatchAtServer:
     @property
     def schedules(self) -> Sequence[tuple[str, str]]:
         """The trainings that ask for one."""
-        specs = {name: each.manifest.spec for name, each in self.written.items()}
-        return [(name, f"{', '.join(s.schedules)} ({s.timezone or 'UTC'})") for name, s in specs.items() if s.schedules]
+        found = {name: schedule_of(each.manifest.spec) for name, each in self.written.items()}
+        return [(name, str(schedule)) for name, schedule in found.items() if schedule]
 
     def preflight(self, ids: Sequence[str]) -> Sequence[Finding]:
         """The server looks at what is in the way when it is asked to submit; here only what it is not told."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from odahu_argo.client.site import Followed, Form, Seen, Submitted, Watched
 from odahu_argo.compile.workflow import compile_workflow
 from odahu_argo.manifest.load import Manifests
-from odahu_argo.plan.model import Plan
+from odahu_argo.plan.model import Plan, schedules_of
 from odahu_argo.profile import Profile
 from odahu_argo.submit import preflight, send
 from odahu_argo.submit.cluster import AlreadyExists, Cluster
@@ -70,8 +70,8 @@ class TrainingsOnCluster:
                 case Changed(training):
                     last = training
                     yield Seen(odahu_form(training))
-                case Missing(step, attempt, why):
-                    yield f"the log of {step}, attempt {attempt}, is missing: {why}"
+                case Missing():
+                    yield str(event)
                 case _:
                     yield event
         if last is not None and last.status.has_ended:
@@ -114,7 +114,7 @@ class BatchOnCluster:
     @property
     def schedules(self) -> Sequence[tuple[str, str]]:
         """The plans that have one."""
-        return [(name, str(plan.schedule)) for name, plan in self.plans.items() if plan.schedule]
+        return schedules_of(self.plans.values())
 
     def preflight(self, ids: Sequence[str]) -> Sequence[Finding]:
         """What was looked at on the cluster for these."""

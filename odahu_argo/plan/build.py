@@ -10,7 +10,7 @@ from odahu_argo import artifact_name, contract, naming, quantity
 from odahu_argo.contract import CheckoutSpec, DownloadSpec, PackageSpec, StepSpec, TrainSpec
 from odahu_argo.errors import Problem, UserError
 from odahu_argo.manifest.load import Manifests
-from odahu_argo.manifest.models import ObjectStorage
+from odahu_argo.manifest.models import ModelTrainingSpec, ObjectStorage
 from odahu_argo.manifest.resolve import BUILT_IN_TOOLCHAINS, ResolvedTraining, look_up
 from odahu_argo.plan import checks, resources
 from odahu_argo.plan.model import ConnectionUse, Plan, Retry, Schedule, Step
@@ -76,8 +76,13 @@ def build_plan(resolved: ResolvedTraining, profile: Profile) -> Plan:
         ),
         profile=profile,
         spec=_spec_with_defaults(resolved),
-        schedule=Schedule(spec.schedules, spec.timezone or "UTC") if spec.schedules else None,
+        schedule=schedule_of(spec),
     )
+
+
+def schedule_of(spec: ModelTrainingSpec) -> Schedule | None:
+    """When a training is to be run anew, where its spec asks for that."""
+    return Schedule(spec.schedules, spec.timezone or "UTC") if spec.schedules else None
 
 
 def _spec_with_defaults(resolved: ResolvedTraining) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -142,3 +142,8 @@ class Plan:
             done.update(step.name for step in ready)
             remaining = [step for step in remaining if step.name not in done]
         return tuple(levels)
+
+
+def schedules_of(plans: Iterable[Plan]) -> list[tuple[str, str]]:
+    """The plans that have a schedule, each by id and in words."""
+    return [(plan.training_id, str(plan.schedule)) for plan in plans if plan.schedule]

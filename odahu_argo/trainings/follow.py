@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from queue import Empty, SimpleQueue
@@ -129,19 +129,20 @@ def read_or_follow(
     if not (follow_on and not training.status.has_ended and not training.newest.is_gone):
         if not any(each.runs for each in training.steps):
             yield f"training {training.id} is {training.status.state}; none of its steps has begun"
-        yield from _lines(read_logs(cluster, training, step, log_connection))
+        yield from as_lines(read_logs(cluster, training, step, log_connection))
         return
-    yield from _lines(follow(cluster, training.id, step=step, is_over=is_over))
+    yield from as_lines(follow(cluster, training.id, step=step, is_over=is_over))
 
 
-def _lines(events: Iterator[Event] | Iterator[Line | Missing]) -> Iterator[Line | str]:
+def as_lines(events: Iterable[Event | str]) -> Iterator[Line | str]:
+    """Each line as it is, and what else happens in words, where it concerns the log."""
     said = ""
     for event in events:
         match event:
-            case Line():
+            case Line() | str():
                 yield event
-            case Missing(step, attempt, why):
-                yield f"the log of {step}, attempt {attempt}, is missing: {why}"
+            case Missing():
+                yield str(event)
             case OutOfSight(why):
                 yield f"out of sight: {why}"
             case InSight():

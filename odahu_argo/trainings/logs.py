@@ -29,6 +29,9 @@ class Missing:
     attempt: int
     why: str
 
+    def __str__(self) -> str:
+        return f"the log of {self.step}, attempt {self.attempt}, is missing: {self.why}"
+
 
 def read_logs(
     cluster: Cluster, training: Training, step: str | None = None, log_connection: str | None = None
