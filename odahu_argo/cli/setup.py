@@ -44,7 +44,6 @@ def setup_command(
     Example: odahu-argo setup --profile profile.yaml --apply
     """
     from odahu_argo.errors import UserError
-    from odahu_argo.profile import read
     from odahu_argo.submit.setup import install, setup_text
 
     if ctx.invoked_subcommand:
@@ -53,8 +52,7 @@ def setup_command(
             what = ctx.invoked_subcommand
             raise UserError(f"--{given[0]} stands before {what!r}", f"write it after: odahu-argo setup {what} …")
         return
-    text = None if profile is None else read(profile)
-    settings, where = _settings(profile, namespace)
+    text, settings, where = _settings(profile, namespace)
     if not apply:
         render.out(setup_text(settings, where, text))
         return
@@ -97,7 +95,7 @@ def setup_mlflow_command(
         write_chart(chart, load(values, load_profile(profile)))
         render.note(f"{chart}: helm install mlflow {chart} --namespace NAMESPACE")
         return
-    settings, where = _settings(profile, namespace)
+    _, settings, where = _settings(profile, namespace)
     chosen = load(values, settings)
     if not apply:
         render.out(mlflow_text(chosen, where))
@@ -111,20 +109,21 @@ def setup_mlflow_command(
         render.note(f"note: {said}")
 
 
-def _settings(profile: Path | None, namespace: str | None) -> tuple[Profile, str]:
-    """The profile, and the namespace that is meant.
+def _settings(profile: Path | None, namespace: str | None) -> tuple[str | None, Profile, str]:
+    """The profile as it is written and as it is meant, and the namespace. Its file is read once: it may be a pipe.
 
     Raises:
         UserError: the profile cannot be used, or none of them names a namespace.
     """
     from odahu_argo.errors import UserError
-    from odahu_argo.profile import load
+    from odahu_argo.profile import Profile, parse, read
 
-    settings = load(profile)
+    text = None if profile is None else read(profile)
+    settings = Profile() if text is None else parse(text, str(profile))
     where = namespace or settings.namespace
     if where is None:
         raise UserError("which namespace?", hint="set namespace in the profile, or give --namespace")
-    return settings, where
+    return text, settings, where
 
 
 def _tell(installed: Iterable[Installed]) -> None:
