@@ -64,7 +64,9 @@ def see(workflow: Mapping[str, Any], warnings: Mapping[str, str]) -> Seen:
     """What an object says, and of pods that are starting what Kubernetes has warned of, by their names. Never raises."""
     metadata, status = mapping(workflow.get("metadata")), mapping(workflow.get("status"))
     nodes, intent = read_nodes(status), read_intent(workflow)
-    nodes = replace(nodes, found=tuple(_warned(node, warnings.get(pod_name(metadata, node))) for node in nodes.found))
+    if warnings:
+        told = tuple(_warned(node, warnings.get(pod_name(metadata, node))) for node in nodes.found)
+        nodes = replace(nodes, found=told)
     name = text(metadata.get("name"))
     return Seen(
         metadata=metadata,
