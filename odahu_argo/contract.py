@@ -189,16 +189,25 @@ class Room:
         partial.replace(path)
 
     def connection(self, name: str) -> dict[str, str]:
-        """The fields of a connection, without the line break that tools leave at the end of a Secret's value.
+        """The fields of a connection, as `mounted_fields` gives them.
 
         Raises:
             FileNotFoundError: the connection is not mounted in this step.
         """
-        folder = self.connections / name
-        if not folder.is_dir():
-            raise FileNotFoundError(folder)
-        return {
-            file.name: file.read_text(encoding="utf-8").rstrip("\r\n")
-            for file in sorted(folder.iterdir())
-            if file.is_file()
-        }
+        return mounted_fields(self.connections / name)
+
+
+def mounted_fields(folder: Path) -> dict[str, str]:
+    """The fields of the connection whose Secret is mounted as that folder, without the line break that tools leave at the end
+    of a Secret's value.
+
+    Raises:
+        FileNotFoundError: it is not mounted.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(folder)
+    return {
+        file.name: file.read_text(encoding="utf-8").rstrip("\r\n")
+        for file in sorted(folder.iterdir())
+        if file.is_file()
+    }

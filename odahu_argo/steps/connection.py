@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from odahu_argo.contract import Room
+from pathlib import Path
+
+from odahu_argo.contract import Room, mounted_fields
 from odahu_argo.errors import UserError
 
 
 def read_connection(room: Room, name: str) -> dict[str, str]:
-    """The connection's fields.
+    """The fields of a connection that is mounted in the step.
 
     Raises:
         UserError: its folder is missing or empty, or a field is no text.
     """
+    return read_mounted(room.connections / name)
+
+
+def read_mounted(folder: Path) -> dict[str, str]:
+    """The fields of the connection whose Secret is mounted as that folder, called as the connection is.
+
+    Raises:
+        UserError: its folder is missing or empty, or a field is no text.
+    """
+    name = folder.name
     try:
-        fields = room.connection(name)
+        fields = mounted_fields(folder)
     except FileNotFoundError as error:
         raise UserError(
             f"connection {name!r} is not here: there is no folder {error.args[0]}",
@@ -21,12 +33,12 @@ def read_connection(room: Room, name: str) -> dict[str, str]:
         ) from error
     except (UnicodeDecodeError, OSError) as error:
         raise UserError(
-            f"connection {name!r} cannot be read from {room.connections / name}: {type(error).__name__}",
+            f"connection {name!r} cannot be read from {folder}: {type(error).__name__}",
             hint=f"the Secret of connection {name!r} must hold plain text in UTF-8, readable by this step",
         ) from error
     if not fields:
         raise UserError(
-            f"connection {name!r} has no fields: {room.connections / name} is empty",
+            f"connection {name!r} has no fields: {folder} is empty",
             hint=f"fill the Secret of connection {name!r}, one key for each field, such as `uri`",
         )
     return fields

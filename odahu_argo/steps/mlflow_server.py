@@ -13,9 +13,8 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from odahu_argo.contract import Room
 from odahu_argo.errors import OdahuArgoError, ServiceFault, UserError
-from odahu_argo.steps.connection import read_connection
+from odahu_argo.steps.connection import read_mounted
 from odahu_argo.steps.log import log
 from odahu_argo.steps.tracking import quiet_mlflow
 from odahu_argo.storage.mlflow_access import mlflow_access
@@ -49,8 +48,7 @@ def artifacts_of(connection: Path, below: str) -> dict[str, str]:
     Raises:
         UserError: the connection is not there, is no object store, or its fields are of no use to MLflow.
     """
-    room = Room(workspace=Path("/"), connections=connection.parent, message=Path("/"))
-    fields = read_connection(room, connection.name)
+    fields = read_mounted(connection)
     folder = Path(tempfile.mkdtemp(prefix="mlflow-"))
     access = mlflow_access(fields, below, folder)
     for path, content in access.files.items():

@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 from odahu_argo.errors import UserError
 from odahu_argo.storage.azure_address import Address
 from odahu_argo.storage.opening import azure_place, gcs_place, s3_place
+from odahu_argo.storage.s3 import DEFAULT_REGION, access_key
 
 AZURE_HOSTS = ("blob.core.windows.net", "blob.core.chinacloudapi.cn", "blob.core.usgovcloudapi.net")
 """MLflow takes no other in a `wasbs://` address, and none at all of it where it has a connection string."""
-_DEFAULT_REGION = "us-east-1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +51,8 @@ def mlflow_access(fields: Mapping[str, str], below: str, folder: Path) -> Mlflow
 
 def _s3(fields: Mapping[str, str], below: str, folder: Path) -> MlflowAccess:
     bucket, path = s3_place(fields)
-    key_id, secret, endpoint = fields.get("keyID", ""), fields.get("keySecret", ""), fields.get("endpoint", "")
-    region = fields.get("region") or _DEFAULT_REGION
-    if bool(key_id) != bool(secret):
-        given, missing = ("keyID", "keySecret") if key_id else ("keySecret", "keyID")
-        raise UserError(
-            f"the connection has {given} but no {missing}", hint="give both, or none to use the pod's identity"
-        )
+    (key_id, secret), endpoint = access_key(fields), fields.get("endpoint", "")
+    region = fields.get("region") or DEFAULT_REGION
     variables = {"AWS_DEFAULT_REGION": region}
     files: dict[Path, str] = {}
     if endpoint:

@@ -13,7 +13,7 @@ from odahu_argo.storage.disk import disk_errors
 from odahu_argo.storage.s3_errors import s3_errors
 from odahu_argo.storage.store import OnBytes, StoredObject
 
-_DEFAULT_REGION = "us-east-1"
+DEFAULT_REGION = "us-east-1"
 _CONNECTIONS = 64
 _PARTS_AT_ONCE = 4
 _SMALL = 1024 * 1024
@@ -102,6 +102,21 @@ class S3Store:
             self.client.upload_fileobj(reader, self.bucket, key, Callback=on_bytes, Config=_transfer())
 
 
+def access_key(fields: Mapping[str, str]) -> tuple[str, str]:
+    """`keyID` and `keySecret` of a connection; both empty where it leaves the identity to the machine.
+
+    Raises:
+        UserError: one of them is missing.
+    """
+    key_id, secret = fields.get("keyID", ""), fields.get("keySecret", "")
+    if bool(key_id) != bool(secret):
+        given, missing = ("keyID", "keySecret") if key_id else ("keySecret", "keyID")
+        raise UserError(
+            f"the connection has {given} but no {missing}", hint="give both, or none to use the pod's identity"
+        )
+    return key_id, secret
+
+
 def _transfer() -> Any:
     from boto3.s3.transfer import TransferConfig
 
@@ -114,16 +129,11 @@ def _client(fields: Mapping[str, str]) -> Any:
     from botocore.config import Config
 
     endpoint = fields.get("endpoint") or None
-    key_id, secret = fields.get("keyID") or None, fields.get("keySecret") or None
-    if bool(key_id) != bool(secret):
-        given, missing = ("keyID", "keySecret") if key_id else ("keySecret", "keyID")
-        raise UserError(
-            f"the connection has {given} but no {missing}", hint="give both, or none to use the pod's identity"
-        )
+    key_id, secret = access_key(fields)
     session = boto3.Session(
-        aws_access_key_id=key_id, aws_secret_access_key=secret, region_name=fields.get("region") or None
+        aws_access_key_id=key_id or None, aws_secret_access_key=secret or None, region_name=fields.get("region") or None
     )
-    region = session.region_name or _DEFAULT_REGION
+    region = session.region_name or DEFAULT_REGION
     if role := fields.get("role"):
         session = _assuming(session, role, region, endpoint)
     config = Config(
