@@ -10,27 +10,12 @@ from pydantic import AfterValidator
 from odahu_argo import quantity
 from odahu_argo.naming import ID_PATTERN, LABEL_PATTERN
 from odahu_argo.uri import without_credentials
-from odahu_argo.validation import Quantity
+from odahu_argo.validation import Quantity, shaped
 
 __all__ = ["UNLIMITED", "LabelKey", "LabelValue", "Name", "ServerUrl", "TrackingUri", "VolumeSize", "WaitLimit"]
 
 
-def _name(text: str) -> str:
-    if not ID_PATTERN.fullmatch(text):
-        raise ValueError(f"{text!r} is not a Kubernetes name: 1 to 63 lowercase letters, digits and '-'")
-    return text
-
-
-def _label_key(text: str) -> str:
-    if not re.fullmatch(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", text):
-        raise ValueError(f"{text!r} is not a Kubernetes label name, such as node.example.org/pool")
-    return text
-
-
-def _label_value(text: str) -> str:
-    if text and not LABEL_PATTERN.fullmatch(text):
-        raise ValueError(f"{text!r} is not a Kubernetes label value")
-    return text
+_LABEL_KEY = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 
 
 def _wait_limit(text: str) -> str:
@@ -61,9 +46,9 @@ def _server_url(text: str) -> str:
 
 UNLIMITED = "none"
 SMALLEST_VOLUME = 2**20
-Name = Annotated[str, AfterValidator(_name)]
-LabelKey = Annotated[str, AfterValidator(_label_key)]
-LabelValue = Annotated[str, AfterValidator(_label_value)]
+Name = Annotated[str, shaped(ID_PATTERN, "is not a Kubernetes name: 1 to 63 lowercase letters, digits and '-'")]
+LabelKey = Annotated[str, shaped(_LABEL_KEY, "is not a Kubernetes label name, such as node.example.org/pool")]
+LabelValue = Annotated[str, shaped(LABEL_PATTERN, "is not a Kubernetes label value", may_be_empty=True)]
 WaitLimit = Annotated[str, AfterValidator(_wait_limit)]
 VolumeSize = Annotated[Quantity, AfterValidator(_volume_size)]
 ServerUrl = Annotated[str, AfterValidator(_server_url)]

@@ -109,6 +109,17 @@ def check_image(text: str) -> str:
     return text
 
 
+def shaped(pattern: re.Pattern[str], says: str, may_be_empty: bool = False) -> AfterValidator:
+    """Text that the whole pattern fits; of any other it is said what it is not."""
+
+    def check(text: str) -> str:
+        if not (pattern.fullmatch(text) or (may_be_empty and not text)):
+            raise ValueError(f"{text!r} {says}")
+        return text
+
+    return AfterValidator(check)
+
+
 Quantity = Annotated[str, AfterValidator(_quantity)]
 Count = Annotated[str, AfterValidator(_count)]
 Duration = Annotated[str, AfterValidator(_duration)]

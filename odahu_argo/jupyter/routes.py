@@ -22,11 +22,9 @@ from odahu_argo.errors import OdahuArgoError, UserError
 from odahu_argo.jupyter import answers
 from odahu_argo.jupyter.opened import Opened
 from odahu_argo.jupyter.settings import OdahuArgo
-from odahu_argo.naming import LABEL_PATTERN
 from odahu_argo.page.render import report
-from odahu_argo.server.refusals import status_code
+from odahu_argo.server.refusals import require_possible, status_code
 from odahu_argo.server.streaming import streamed
-from odahu_argo.submit.cluster import NotFound
 
 RESOURCE = "odahu-argo"
 """What Jupyter's authorizer is asked about."""
@@ -131,7 +129,7 @@ class TrainingHandler(Handler):
         """Remove it; one that goes on is stopped."""
 
         def remove() -> answers.Answer:
-            self.site.source().trainings.delete(_known(training_id))
+            self.site.source().trainings.delete(require_possible(training_id))
             return {}
 
         await self.answer(remove)
@@ -153,7 +151,7 @@ class PageHandler(JupyterHandler):
 
         def make() -> bytes:
             views = self.site.source().views
-            return report(views.training(_known(training_id)), views.place)
+            return report(views.training(require_possible(training_id)), views.place)
 
         try:
             page = await asyncio.to_thread(make)
@@ -203,18 +201,7 @@ class LogHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
 
     def _messages(self, training_id: str) -> Iterator[str]:
         try:
-            for found in self.site.source().views.log(_known(training_id), True, self.is_over):
+            for found in self.site.source().views.log(require_possible(training_id), True, self.is_over):
                 yield json.dumps(answers.line(found))
         except OdahuArgoError as error:
             yield json.dumps(answers.told(error))
-
-
-def _known(training_id: str) -> str:
-    """The id, where there can be a training of it: it goes into names and label selectors.
-
-    Raises:
-        NotFound: no training can be called so.
-    """
-    if not LABEL_PATTERN.fullmatch(training_id):
-        raise NotFound(f"there is no training {training_id[:63]!r}")
-    return training_id

@@ -17,22 +17,12 @@ from odahu_argo.errors import Problem, UserError
 from odahu_argo.naming import ID_PATTERN
 from odahu_argo.profile import Profile, Toleration, read
 from odahu_argo.profile_values import LabelKey, LabelValue, Name, VolumeSize
-from odahu_argo.validation import Image, Quantity, Refused, Strict, check_image, validate
+from odahu_argo.validation import Image, Quantity, Refused, Strict, check_image, shaped, validate
 
 _HOST = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_PATH = re.compile(r"/|(/[A-Za-z0-9._~-]+)+")
+_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 _SERVED = ("MLFLOW_BACKEND_STORE_URI", "MLFLOW_ARTIFACTS_DESTINATION", "MLFLOW_STATIC_PREFIX")
-
-
-def _host(text: str) -> str:
-    if text and not _HOST.fullmatch(text):
-        raise ValueError(f"{text!r} is no host name, such as mlflow.example.org")
-    return text
-
-
-def _path(text: str) -> str:
-    if not re.fullmatch(r"/|(/[A-Za-z0-9._~-]+)+", text):
-        raise ValueError(f"{text!r} is no path, such as /mlflow; it begins with / and does not end with one")
-    return text
 
 
 def _below(text: str) -> str:
@@ -47,26 +37,8 @@ def _listed(text: str) -> str:
     return text
 
 
-def _connection(text: str) -> str:
-    if text and not ID_PATTERN.fullmatch(text):
-        raise ValueError(f"{text!r} is not the id of a connection")
-    return text
-
-
 def _maybe_image(text: str) -> str:
     return check_image(text) if text else text
-
-
-def _object_name(text: str) -> str:
-    if text and not _HOST.fullmatch(text):
-        raise ValueError(f"{text!r} is not the name of a Kubernetes object")
-    return text
-
-
-def _key(text: str) -> str:
-    if not re.fullmatch(r"[-._a-zA-Z0-9]{1,253}", text):
-        raise ValueError(f"{text!r} is no key of a Secret")
-    return text
 
 
 def _variable(text: str) -> str:
@@ -78,12 +50,13 @@ def _variable(text: str) -> str:
 
 
 _AMOUNT = WithJsonSchema({"type": ["string", "number"]})
-Host = Annotated[str, AfterValidator(_host)]
-UrlPath = Annotated[str, AfterValidator(_path)]
+Host = Annotated[str, shaped(_HOST, "is no host name, such as mlflow.example.org", may_be_empty=True)]
+UrlPath = Annotated[str, shaped(_PATH, "is no path, such as /mlflow; it begins with / and does not end with one")]
 Below = Annotated[str, AfterValidator(_below)]
 Listed = Annotated[str, AfterValidator(_listed)]
-ObjectName = Annotated[str, AfterValidator(_object_name)]
-ConnectionId = Annotated[str, AfterValidator(_connection)]
+ObjectName = Annotated[str, shaped(_HOST, "is not the name of a Kubernetes object", may_be_empty=True)]
+ConnectionId = Annotated[str, shaped(ID_PATTERN, "is not the id of a connection", may_be_empty=True)]
+SecretKey = Annotated[str, shaped(_KEY, "is no key of a Secret")]
 MaybeImage = Annotated[str, AfterValidator(_maybe_image)]
 Amount = Annotated[Quantity, _AMOUNT]
 
@@ -124,7 +97,7 @@ class Database(_Values):
     """The Secret, and its key, that holds a PostgreSQL address; without one SQLite keeps the records on the claim."""
 
     secret: ObjectName = ""
-    key: Annotated[str, AfterValidator(_key)] = "uri"
+    key: SecretKey = "uri"
     upgrade: bool = True
 
 

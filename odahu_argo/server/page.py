@@ -12,12 +12,11 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response, Streamin
 
 from odahu_argo import templates
 from odahu_argo.errors import OdahuArgoError, ServiceFault
-from odahu_argo.naming import LABEL_PATTERN
 from odahu_argo.page import render
 from odahu_argo.page.model import LogLine, Views
 from odahu_argo.page.words import LONGEST_LINE, shown
 from odahu_argo.server.guard import Guard
-from odahu_argo.server.refusals import NotAuthenticated, status_code
+from odahu_argo.server.refusals import NotAuthenticated, require_possible, status_code
 from odahu_argo.server.streaming import streamed
 from odahu_argo.submit.cluster import NotFound
 
@@ -70,17 +69,19 @@ def page_routes(views: Views, guard: Guard) -> APIRouter:
 
     @router.get("/trainings/{id}")
     def training_page(request: Request, id: str) -> Response:
-        return answered(request, lambda: render.training_page(views.training(_known(id)), **_layout(views, guard)))
+        return answered(
+            request, lambda: render.training_page(views.training(require_possible(id)), **_layout(views, guard))
+        )
 
     @router.get("/page/trainings/{id}")
     def training_part(request: Request, id: str) -> Response:
-        return answered(request, lambda: render.training_part(views.training(_known(id), whole=False)))
+        return answered(request, lambda: render.training_part(views.training(require_possible(id), whole=False)))
 
     @router.get("/trainings/{id}/log")
     def log(request: Request, id: str, follow: bool = False) -> Response:
         try:
             guard.check(_authorization(request))
-            lines = views.log(_known(id), follow, is_over := Event())
+            lines = views.log(require_possible(id), follow, is_over := Event())
         except OdahuArgoError as error:
             return Response(error.problems[0].message, status_code(error), HEADERS, "text/plain; charset=utf-8")
         told = (_told(line, LONGEST_LINE if follow else None) for line in lines)
@@ -136,17 +137,6 @@ def _problem(error: OdahuArgoError, code: int, views: Views, guard: Guard) -> Re
     title = _TITLES.get(code, "Something is wrong")
     body = render.problem_page(title, problem.message, problem.hint or "", **_layout(views, guard))
     return HTMLResponse(body, code, {**HEADERS, **again})
-
-
-def _known(training_id: str) -> str:
-    """The id, where there can be a training of it: it goes into names and label selectors.
-
-    Raises:
-        NotFound: no training can be called so.
-    """
-    if not LABEL_PATTERN.fullmatch(training_id):
-        raise NotFound(f"there is no training {training_id[:63]!r}")
-    return training_id
 
 
 def _told(line: LogLine | str, longest: int | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from odahu_argo.errors import OdahuArgoError, ServiceFault, UserError
+from odahu_argo.naming import LABEL_PATTERN
 from odahu_argo.submit.cluster import AlreadyExists, Conflict, Denied, NotFound
 
 
@@ -41,3 +42,14 @@ STATUS_CODES: tuple[tuple[type[OdahuArgoError], int], ...] = (
 def status_code(error: OdahuArgoError) -> int:
     """What HTTP calls the error."""
     return next(code for kind, code in STATUS_CODES if isinstance(error, kind))
+
+
+def require_possible(training_id: str) -> str:
+    """The id, where there can be a training of it: it goes into names and label selectors.
+
+    Raises:
+        NotFound: no training can be called so.
+    """
+    if not LABEL_PATTERN.fullmatch(training_id):
+        raise NotFound(f"there is no training {training_id[:63]!r}")
+    return training_id
