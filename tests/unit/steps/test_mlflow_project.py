@@ -15,8 +15,6 @@ from odahu_argo.errors import UserError
 from tests.servers.mlflow_project import PACKAGE, Tracking
 from tests.servers.workplace import Workplace
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own, of SQLAlchemy 2.1
-
 MLPROJECT = """\
 entry_points:
   write:

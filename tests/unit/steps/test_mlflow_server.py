@@ -19,7 +19,6 @@ from tests.servers.programs import free_port
 from tests.servers.s3 import KEY_SECRET, Bucket
 
 __all__ = ["postgres"]
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own, of SQLAlchemy 2.1
 
 
 def test_a_connection_that_is_not_there_or_no_store_ends_it_with_2(tmp_path: Path) -> None:

@@ -22,8 +22,6 @@ from tests.servers.programs import free_port
 from tests.servers.s3 import Bucket
 from tests.servers.workplace import Workplace
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own, of SQLAlchemy 2.1
-
 
 @pytest.fixture
 def after_training(workplace: Workplace, trained: Trained, tracking: Tracking) -> Workplace:

@@ -33,7 +33,6 @@ def test_a_sample_must_be_a_readable_table(tmp_path: Path, sample: str, content:
         check_samples(tmp_path)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own, of SQLAlchemy 2.1
 def test_a_training_that_logs_a_sample_which_is_no_table_fails(project: Workplace, tracking: Tracking) -> None:
     with pytest.raises(UserError, match=r"head_input\.pkl holds a dict, no table"):
         project.run(entry_point("sample-no-table"))

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -109,9 +108,7 @@ def test_sigterm_ends_the_training_program_and_the_step_and_marks_the_run(
     assert "sleeping" in log
     assert log.splitlines()[-1] == "train: stopped by SIGTERM"
     assert not sleeping.is_running() or sleeping.status() == psutil.STATUS_ZOMBIE
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # MLflow's own, of SQLAlchemy 2.1
-        assert tracking.client.get_run(project.room.read_result("run-id")).info.status == "KILLED"
+    assert tracking.client.get_run(project.room.read_result("run-id")).info.status == "KILLED"
 
 
 class _Slow(BaseHTTPRequestHandler):

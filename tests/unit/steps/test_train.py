@@ -17,8 +17,6 @@ from tests.servers.mlflow_project import COMMIT, SPEC, Tracking, Trained, entry_
 from tests.servers.programs import free_port
 from tests.servers.workplace import Workplace
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own, of SQLAlchemy 2.1
-
 
 def test_the_run_is_finished_and_tagged(trained: Trained) -> None:
     run = trained.run

@@ -22,7 +22,6 @@ from tests.servers.programs import free_port
 from tests.servers.tracking_server import MlflowServer, mlflow_server
 
 __all__ = ["mlflow_server"]
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow")
 
 RUN = Run("0" * 32, "1", "RUNNING", (), ())
 
