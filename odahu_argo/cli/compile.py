@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -61,6 +61,7 @@ def compile_command(
     Example: odahu-argo compile -f training.yaml -f connections.yaml | kubectl create -f -
     """
     from odahu_argo.compile import emit
+    from odahu_argo.compile.texts import workflow_texts
     from odahu_argo.compile.workflow import compile_workflow
     from odahu_argo.plan.build import plan_trainings
     from odahu_argo.plan.model import schedules_of
@@ -68,14 +69,14 @@ def compile_command(
     manifests, settings = read(file, manifest_dir, profile, external_connection)
     plans = plan_trainings(manifests, settings, training_id)
     tell_schedules(schedules_of(plans), "what is compiled runs once")
-    workflows = {plan.training_id: compile_workflow(plan, attempt) for plan in plans}
     if validate:
-        _require_valid(list(workflows.values()))
-    to_text = emit.to_json if output is Format.JSON else emit.to_yaml
+        _require_valid([compile_workflow(plan, attempt) for plan in plans])
     if output_dir is None:
-        render.out(to_text(workflows.values()))
+        to_text = emit.to_json if output is Format.JSON else emit.to_yaml
+        render.out(to_text(compile_workflow(plan, attempt) for plan in plans))
     else:
-        _write(workflows, output_dir, output, to_text)
+        names = [f"{plan.training_id}.{output}" for plan in plans]
+        _write(dict(zip(names, workflow_texts(plans, attempt, output.value), strict=True)), output_dir)
 
 
 def plan_command(
@@ -114,16 +115,14 @@ def _require_valid(workflows: list[dict[str, Any]]) -> None:
         raise UserError(problems)
 
 
-def _write(
-    workflows: dict[str, dict[str, Any]], folder: Path, output: Format, to_text: Callable[[list[dict[str, Any]]], str]
-) -> None:
+def _write(texts: Mapping[str, str], folder: Path) -> None:
     """Every file whole or not at all: each is written beside its name first."""
     from odahu_argo.errors import Problem, UserError, Where
 
-    texts = {folder / f"{training_id}.{output}": to_text([workflow]) for training_id, workflow in workflows.items()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for path, text in texts.items():
+        for name, text in texts.items():
+            path = folder / name
             partial = path.with_name(f".{path.name}.partial")
             partial.write_text(text, encoding="utf-8")
             partial.replace(path)

@@ -58,9 +58,10 @@ def look_up(
     """
     chosen, problems = choose(manifests, training_id)
     chosen += [written for written in manifests.faulty if training_id in (None, written.manifest.id)]
+    known = _Known.among(manifests)
     for written in chosen:
-        problems += further(_mistakes(written, manifests, profile), written.told)
-    return [_resolved(written, manifests, profile) for written in chosen], problems
+        problems += further(_mistakes(written, manifests, known, profile), written.told)
+    return [_resolved(written, known, profile) for written in chosen], problems
 
 
 def connection_names(training: ModelTraining, profile: Profile) -> tuple[str, ...]:
@@ -80,34 +81,46 @@ def choose(manifests: Manifests, training_id: str | None) -> tuple[list[Written[
     return [], [Problem(f"the given files hold no ModelTraining {training_id!r}", hint=hint)]
 
 
-def _toolchains(manifests: Manifests) -> dict[str, ToolchainIntegration]:
-    """What is among the manifests wins over what is registered, and that over what is built in."""
-    registered = {each.id: each for each in manifests.registered}
-    return BUILT_IN_TOOLCHAINS | registered | {each.manifest.id: each.manifest for each in manifests.toolchains}
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What trainings can name, by id."""
+
+    toolchains: Mapping[str, ToolchainIntegration]
+    connections: Mapping[str, Connection]
+
+    @classmethod
+    def among(cls, manifests: Manifests) -> _Known:
+        """A toolchain among the manifests wins over what is registered, and that over what is built in."""
+        registered = {each.id: each for each in manifests.registered}
+        return cls(
+            BUILT_IN_TOOLCHAINS | registered | {each.manifest.id: each.manifest for each in manifests.toolchains},
+            {each.manifest.id: each.manifest for each in manifests.connections},
+        )
 
 
 def _output(training: ModelTraining, profile: Profile) -> str:
     return training.spec.output_connection or profile.output_connection
 
 
-def _resolved(written: Written[ModelTraining], manifests: Manifests, profile: Profile) -> ResolvedTraining:
-    known = {each.manifest.id: each.manifest for each in manifests.connections}
+def _resolved(written: Written[ModelTraining], known: _Known, profile: Profile) -> ResolvedTraining:
     output = _output(written.manifest, profile)
     return ResolvedTraining(
         training=written.manifest,
         document=written.document,
-        toolchain=_toolchains(manifests).get(written.manifest.spec.toolchain, BUILT_IN_TOOLCHAINS["mlflow"]),
-        connections={name: known.get(name) for _, name, _ in _references(written.manifest, output)},
+        toolchain=known.toolchains.get(written.manifest.spec.toolchain, BUILT_IN_TOOLCHAINS["mlflow"]),
+        connections={name: known.connections.get(name) for _, name, _ in _references(written.manifest, output)},
         output_connection=output,
         told=written.told,
     )
 
 
-def _mistakes(written: Written[ModelTraining], manifests: Manifests, profile: Profile) -> Iterator[Problem]:
-    yield from _connection_mistakes(written, manifests, profile)
-    name, toolchains = written.manifest.spec.toolchain, _toolchains(manifests)
-    if name not in toolchains and ("ToolchainIntegration", name) not in manifests.refused:
-        hint = f"{nearest(name, sorted(toolchains))} Otherwise give its ToolchainIntegration by -f"
+def _mistakes(
+    written: Written[ModelTraining], manifests: Manifests, known: _Known, profile: Profile
+) -> Iterator[Problem]:
+    yield from _connection_mistakes(written, manifests, known.connections, profile)
+    name = written.manifest.spec.toolchain
+    if name not in known.toolchains and ("ToolchainIntegration", name) not in manifests.refused:
+        hint = f"{nearest(name, sorted(known.toolchains))} Otherwise give its ToolchainIntegration by -f"
         yield Problem(f"there is no toolchain {name!r}", written.document.where(("spec", "toolchain")), hint)
 
 
@@ -131,8 +144,9 @@ def _one_of(words: tuple[str, ...]) -> str:
     return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
-def _connection_mistakes(written: Written[ModelTraining], manifests: Manifests, profile: Profile) -> Iterator[Problem]:
-    known = {each.manifest.id: each.manifest for each in manifests.connections}
+def _connection_mistakes(
+    written: Written[ModelTraining], manifests: Manifests, known: Mapping[str, Connection], profile: Profile
+) -> Iterator[Problem]:
     for path, name, types in _references(written.manifest, _output(written.manifest, profile)):
         if not name or ("Connection", name) in manifests.refused:
             continue
