@@ -71,12 +71,12 @@ def compile_command(
     tell_schedules(schedules_of(plans), "what is compiled runs once")
     if validate:
         _require_valid([compile_workflow(plan, attempt) for plan in plans])
+    to_text = emit.to_json if output is Format.JSON else emit.to_yaml
     if output_dir is None:
-        to_text = emit.to_json if output is Format.JSON else emit.to_yaml
         render.out(to_text(compile_workflow(plan, attempt) for plan in plans))
     else:
         names = [f"{plan.training_id}.{output}" for plan in plans]
-        _write(dict(zip(names, workflow_texts(plans, attempt, output.value), strict=True)), output_dir)
+        _write(dict(zip(names, workflow_texts(plans, attempt, to_text), strict=True)), output_dir)
 
 
 def plan_command(

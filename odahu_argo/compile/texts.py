@@ -3,45 +3,81 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from collections.abc import Sequence
-from functools import partial
-from typing import Literal
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
-from odahu_argo.compile import emit
+from odahu_argo.compile.spec import Object
 from odahu_argo.compile.workflow import compile_workflow
+from odahu_argo.errors import ServiceFault
 from odahu_argo.plan.model import Plan
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+ToText = Callable[[list[Object]], str]
 
 WORTH_SHARING = 200
 """From so many plans on, more processes are quicker than one."""
-_AT_ONCE = 25
-"""Plans that are handed over together, so that what they share is handed over once."""
 
 
-def workflow_texts(plans: Sequence[Plan], attempt: int, form: Literal["yaml", "json"]) -> list[str]:
-    """The text of each plan's workflow, in the order of the plans, whoever has written it.
+def workflow_texts(plans: Sequence[Plan], attempt: int, to_text: ToText) -> list[str]:
+    """The text of each plan's workflow, in the order of the plans.
 
     Raises:
         UserError: a workflow would be larger than Argo takes; that of the first such plan.
+        ServiceFault: a process that shared the work was killed.
     """
-    write = partial(workflow_text, attempt=attempt, form=form)
     processes = _cores() if len(plans) >= WORTH_SHARING else 1
-    if processes == 1:
-        return [write(plan) for plan in plans]
-    import multiprocessing
-
-    with multiprocessing.get_context("fork").Pool(processes) as pool:
-        return list(pool.imap(write, plans, _AT_ONCE))
+    return _texts(plans, attempt, to_text) if processes == 1 else _shared(plans, attempt, to_text, processes)
 
 
-def workflow_text(plan: Plan, attempt: int, form: Literal["yaml", "json"]) -> str:
-    """The text of one plan's workflow.
+def _texts(plans: Sequence[Plan], attempt: int, to_text: ToText) -> list[str]:
+    return [to_text([compile_workflow(plan, attempt)]) for plan in plans]
 
-    Raises:
-        UserError: it would be larger than Argo takes.
-    """
-    workflow = compile_workflow(plan, attempt)
-    return emit.to_json([workflow]) if form == "json" else emit.to_yaml([workflow])
+
+def _shared(plans: Sequence[Plan], attempt: int, to_text: ToText, processes: int) -> list[str]:
+    """A share for each process, which answers by a pipe of its own: if either side is killed, the other finds it closed."""
+    from multiprocessing import get_context
+
+    fork = get_context("fork")
+    bounds = [len(plans) * number // processes for number in range(processes + 1)]
+    answers = []
+    for begin, end in pairwise(bounds):
+        answer, to_answer = fork.Pipe(duplex=False)
+        fork.Process(target=_work, args=(answer, to_answer, plans[begin:end], attempt, to_text), daemon=True).start()
+        to_answer.close()
+        answers.append(answer)
+    return [text for answer in answers for text in _received(answer)]
+
+
+def _work(answer: Connection, to_answer: Connection, plans: Sequence[Plan], attempt: int, to_text: ToText) -> None:
+    """Ctrl-C is the first process's to answer. It alone keeps the pipe's other end open, so its death is noticed."""
+    answer.close()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    found: list[str] | Exception
+    try:
+        found = _texts(plans, attempt, to_text)
+    except Exception as error:
+        found = error
+    with suppress(BrokenPipeError):
+        to_answer.send(found)
+
+
+def _received(answer: Connection) -> list[str]:
+    try:
+        found: list[str] | Exception = answer.recv()
+    except EOFError:
+        raise ServiceFault(
+            "a process that compiled a part of the trainings was killed",
+            hint="try again; where memory is short, compile fewer trainings at once, by --id or by folder",
+        ) from None
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 def _cores() -> int:

@@ -2,28 +2,61 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
-import pytest
-
-from odahu_argo import compile_workflow
+from odahu_argo import Profile, build_plans, compile_workflow, load, resolve
 from odahu_argo.compile.emit import to_json, to_yaml
-from odahu_argo.compile.texts import WORTH_SHARING, workflow_texts
-from odahu_argo.errors import UserError
+from odahu_argo.compile.texts import WORTH_SHARING
+from tests.commands import odahu_argo
+from tests.conftest import ROOT
+from tests.manifests import training, write
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from odahu_argo.compile import texts
+from odahu_argo.errors import ServiceFault
 from tests.manifests import plan
 
+def killed(objects):
+    os.kill(os.getpid(), signal.SIGKILL)
 
-def test_many_plans_give_the_texts_that_each_gives_alone_in_their_order(tmp_path: Path) -> None:
-    one = plan(tmp_path)
-    plans = [replace(one, training_id=f"wine-{number}") for number in range(WORTH_SHARING + 7)]
-    assert workflow_texts(plans, 2, "yaml") == [to_yaml([compile_workflow(each, 2)]) for each in plans]
-    assert workflow_texts(plans, 1, "json") == [to_json([compile_workflow(each)]) for each in plans]
+texts._cores = lambda: 2
+try:
+    texts.workflow_texts([plan(Path(sys.argv[1]))] * texts.WORTH_SHARING, 1, killed)
+except ServiceFault as error:
+    sys.exit(str(error))
+"""
 
 
-def test_a_workflow_that_is_too_large_is_told_of_among_many(tmp_path: Path) -> None:
-    one = plan(tmp_path)
-    too_large = replace(one, training_id="too-large", spec={"description": "x" * 300_000})
-    with pytest.raises(UserError, match="the spec of too-large takes") as caught:
-        workflow_texts([*[one] * WORTH_SHARING, too_large], 1, "yaml")
-    assert caught.value.problems[0].hint == "keep large values in a data connection"
+def many(**fields: Any) -> list[dict[str, Any]]:
+    return [training(**fields) | {"id": f"wine-{number:03}"} for number in range(WORTH_SHARING + 7)]
+
+
+def test_many_plans_give_the_texts_that_each_gives_alone(tmp_path: Path) -> None:
+    file = write(tmp_path, *many())
+    plans = build_plans(resolve(load([file]), Profile()), Profile())
+    for form, to_text in (("yaml", to_yaml), ("json", to_json)):
+        ran = odahu_argo("compile", "-f", file, "--attempt", 2, "-o", form, "--output-dir", tmp_path / form)
+        assert ran.code == 0
+        written = {path.name: path.read_text("utf-8") for path in (tmp_path / form).iterdir()}
+        assert written == {f"{each.training_id}.{form}": to_text([compile_workflow(each, 2)]) for each in plans}
+
+
+def test_a_workflow_that_is_too_large_is_told_of_among_many_and_none_is_written(tmp_path: Path) -> None:
+    data = [{"connName": "wine-data", "localPath": f"{number}/"} for number in range(1000)]
+    large = training(data=data) | {"id": "too-large"}
+    ran = odahu_argo("compile", "-f", write(tmp_path, *many(), large), "--output-dir", tmp_path / "out")
+    assert (ran.code, ran.out) == (2, "")
+    assert "the workflow of too-large would have" in ran.err and "Argo takes 1048576" in ran.err
+    assert "hint: let one data connection fetch a whole folder" in ran.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_process_that_is_killed_is_a_fault_and_nobody_waits_for_it(tmp_path: Path) -> None:
+    ran = subprocess.run([sys.executable, "-c", KILLED, tmp_path], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("a process that compiled a part of the trainings was killed\n  hint: try again")
