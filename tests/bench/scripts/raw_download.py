@@ -1,4 +1,4 @@
-"""`raw_download.py ADDRESS…`: read the addresses to nowhere, 16 at a time, by bare sockets: what the server can give."""
+"""`raw_download.py FILE`: read what its lines name, `ADDRESS BEGIN-END`, to nowhere, 16 at a time, by bare sockets."""
 
 import http.client
 import sys
@@ -6,24 +6,27 @@ import threading
 from pathlib import Path
 from urllib.parse import urlsplit
 
-addresses = Path(sys.argv[1]).read_text().split()
-waiting = iter(addresses)
+pieces = [line.split() for line in Path(sys.argv[1]).read_text().splitlines()]
+waiting = iter(pieces)
 taking = threading.Lock()
 failed = []
 
 
 def fetch():
-    server = urlsplit(addresses[0])
+    server = urlsplit(pieces[0][0])
     connection = http.client.HTTPConnection(server.hostname, server.port)
     buffer = memoryview(bytearray(1024 * 1024))
     while True:
         with taking:
-            address = next(waiting, None)
-        if address is None:
+            piece = next(waiting, None)
+        if piece is None:
             return
-        connection.request("GET", address[len(f"{server.scheme}://{server.netloc}") :])
+        address, asked = piece
+        connection.request(
+            "GET", address[len(f"{server.scheme}://{server.netloc}") :], headers={"Range": f"bytes={asked}"}
+        )
         answer = connection.getresponse()
-        if answer.status != 200:
+        if answer.status not in (200, 206):  # rclone says 200 of a piece, too
             failed.append(answer.status)
         while answer.readinto(buffer):
             pass
