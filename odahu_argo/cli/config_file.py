@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from configparser import ConfigParser, Error
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from odahu_argo.client.address import read_address
 from odahu_argo.errors import Problem, UserError, Where
+
+if TYPE_CHECKING:
+    from configparser import ConfigParser
 
 FILE_VARIABLE = "ODAHU_ARGO_CONFIG"
 SECTION = "general"
@@ -52,7 +53,10 @@ def read() -> dict[str, str]:
     Raises:
         UserError: the file cannot be read, or holds an unknown name.
     """
-    held = _parse()
+    text = _text()
+    if not text:
+        return {}
+    held = _parse(text)
     found = {name.upper(): value for name, value in held[SECTION].items()} if SECTION in held else {}
     for name in found:
         find(name)
@@ -66,8 +70,10 @@ def write(name: str, value: str) -> None:
         UserError: the file cannot be read or written, or the value is none that the variable can have.
     """
     if value and name == "API_URL":
+        from odahu_argo.client.address import read_address
+
         read_address(value)
-    held = _parse()
+    held = _parse(_text())
     if SECTION not in held:
         held.add_section(SECTION)
     if value:
@@ -107,14 +113,27 @@ def defaults(command: Any, values: Mapping[str, str]) -> dict[str, Any]:
     return {name: found for name, found in below.items() if found} | own
 
 
-def _parse() -> ConfigParser:
-    held = ConfigParser(interpolation=None)
+def _text() -> str:
+    """What the file holds; nothing where there is none."""
     file = path()
     try:
-        if file.exists():
-            held.read_string(file.read_text(encoding="utf-8"), str(file))
-    except (Error, UnicodeDecodeError) as error:
-        raise UserError(Problem(f"is no configuration: {error}", Where(str(file)), "mend or remove it")) from error
+        return file.read_text(encoding="utf-8") if file.exists() else ""
+    except UnicodeDecodeError as error:
+        raise _no_configuration(error) from error
     except OSError as error:
         raise UserError(Problem(f"cannot be read: {error.strerror}", Where(str(file)))) from error
+
+
+def _parse(text: str) -> ConfigParser:
+    from configparser import ConfigParser, Error
+
+    held = ConfigParser(interpolation=None)
+    try:
+        held.read_string(text, str(path()))
+    except Error as error:
+        raise _no_configuration(error) from error
     return held
+
+
+def _no_configuration(error: Exception) -> UserError:
+    return UserError(Problem(f"is no configuration: {error}", Where(str(path())), "mend or remove it"))

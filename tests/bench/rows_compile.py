@@ -19,7 +19,7 @@ from tests.bench import manifests
 from tests.bench.bench import Bench
 from tests.bench.figures import OURS, Bar, Row
 from tests.bench.measure import Contender, Sample
-from tests.bench.peers import HERA, KFP, METAFLOW, OUR_BIN, SCRIPTS
+from tests.bench.peers import HERA, KFP, METAFLOW, OUR_BIN, SCRIPTS, our_program
 from tests.servers.s3 import KEY_ID, KEY_SECRET, Bucket, running_s3
 
 STEPS = 6
@@ -86,7 +86,7 @@ def size(bench: Bench) -> Row:
 def ours_of(folder: Path, profile: Path, count: int) -> Contender:
     """All trainings of the folder, a file each."""
     output = folder / "ours"
-    command = [str(OUR_BIN / "odahu-argo"), "compile", "-d", str(folder / "manifests"), "--profile", str(profile)]
+    command = [our_program(), "compile", "-d", str(folder / "manifests"), "--profile", str(profile)]
     return Contender(
         OURS,
         [*command, "--output-dir", str(output)],
@@ -116,7 +116,7 @@ def _makers(bench: Bench) -> dict[str, Callable[[], Contender]]:
 
     def ours() -> Contender:
         out = bench.folder / "ours.out"
-        command = [str(OUR_BIN / "odahu-argo"), "compile", *files, "--profile", str(profile)]
+        command = [our_program(), "compile", *files, "--profile", str(profile)]
         return Contender(OURS, command, __version__, output=out, after=partial(_require_steps, out))
 
     def hera() -> Contender:

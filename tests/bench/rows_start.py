@@ -9,11 +9,10 @@ from odahu_argo import __version__
 from tests.bench.bench import Bench
 from tests.bench.figures import OURS, Bar, Row
 from tests.bench.measure import Contender
-from tests.bench.peers import HERA, ODAHUFLOWCTL, OUR_BIN, Peer, system
+from tests.bench.peers import HERA, ODAHUFLOWCTL, Peer, our_program, system
 from tests.bench.workflows import namespace_of_trainings
 from tests.servers.api import serving
 
-_PROGRAM = str(OUR_BIN / "odahu-argo")
 _QUICKER = Bar("quicker than both", 1.0)
 
 
@@ -22,7 +21,7 @@ def help_text(bench: Bench) -> Row:
         return Contender(peer.name, [peer.program(program), "--help"], peer.version)
 
     makers: dict[str, Callable[[], Contender]] = {
-        OURS: lambda: Contender(OURS, [_PROGRAM, "--help"], __version__),
+        OURS: lambda: Contender(OURS, [our_program(), "--help"], __version__),
         "odahu-flow-cli": partial(of, ODAHUFLOWCTL, "odahuflowctl"),
         "hera": partial(of, HERA, "hera"),
     }
@@ -43,7 +42,7 @@ def get(bench: Bench) -> Row:
             return Contender("kubectl", [system("kubectl"), "-n", namespace, "get", "workflows"])
 
         makers: dict[str, Callable[[], Contender]] = {
-            OURS: lambda: Contender(OURS, [_PROGRAM, "train", "get", "-n", namespace], __version__),
+            OURS: lambda: Contender(OURS, [our_program(), "train", "get", "-n", namespace], __version__),
             "odahu-flow-cli": odahuflowctl,
             "kubectl": kubectl,
         }
