@@ -81,11 +81,12 @@ def site(ctx: typer.Context) -> Site:
         UserError: the options contradict each other, or what they name cannot be used.
         Unreachable: the cluster does not answer.
     """
-    from odahu_argo.client.at_server import at_server
+    if url := given(ctx, "url"):
+        from odahu_argo.client.at_server import at_server
+
+        return at_server(server(ctx, url)[0])
     from odahu_argo.client.on_cluster import on_cluster
 
-    if url := given(ctx, "url"):
-        return at_server(server(ctx, url)[0])
     return on_cluster(*cluster(ctx))
 
 

@@ -10,7 +10,6 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
-from urllib.request import getproxies, proxy_bypass
 
 from odahu_argo.client.address import Address
 from odahu_argo.client.answers import from_answer, from_silence, no_api
@@ -18,6 +17,7 @@ from odahu_argo.errors import ServiceFault
 from odahu_argo.submit.backoff import pauses
 from odahu_argo.submit.cluster import Unreachable
 from odahu_argo.submit.odahu_api import PREFIX
+from odahu_argo.submit.proxy import proxy_for
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
@@ -136,7 +136,7 @@ def _connections(address: Address) -> PoolManager:
     import urllib3
 
     trust = ssl.create_default_context() if address.scheme == "https" else None
-    proxy = getproxies().get(address.scheme)
-    if not proxy or address.is_loopback or proxy_bypass(address.host):
+    proxy = proxy_for(str(address))
+    if not proxy:
         return urllib3.PoolManager(maxsize=4, ssl_context=trust)
     return urllib3.ProxyManager(proxy, maxsize=4, ssl_context=trust)

@@ -12,9 +12,10 @@ from contextlib import closing
 from typing import Any
 from urllib.parse import quote
 
+from odahu_argo.submit.access import Access
 from odahu_argo.submit.answers import Action, from_status, not_kubernetes
 from odahu_argo.submit.cluster import POD, Event, Expired, Kind, Listing, NotFound, Object
-from odahu_argo.submit.kubeconfig import Access, find_access
+from odahu_argo.submit.kubeconfig import find_access
 from odahu_argo.submit.transport import CONNECT_SECONDS, READ_SECONDS, Request, Transport
 
 FIELD_MANAGER = "odahu-argo"

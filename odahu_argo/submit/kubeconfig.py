@@ -1,61 +1,25 @@
 """Which cluster is meant, and as whom: kubeconfig files as kubectl reads them, else the pod's own service account.
 
-The `kubernetes` package reads them. Its messages may quote a whole user with the token, so none of them is passed on.
+https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/
 """
 
 from __future__ import annotations
 
-import logging
 import os
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from odahu_argo.errors import Problem, UserError, Where
-from odahu_argo.submit.cluster import Denied
+from odahu_argo.submit.access import Access, Credentials, Fixed, bearer
+from odahu_argo.submit.kubeconfig_entry import Entry, Unusable
+from odahu_argo.submit.pod_account import pod_access
+from odahu_argo.submit.token_file import TokenFile
 
-POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-_LONGEST_REASON = 300
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """A cluster's address with credentials for it: `configuration` is the `kubernetes` package's.
-
-    `namespace` is the one that context or pod works in, `origin` says where all this was found, `plugin` is the
-    program that hands out the credentials, if one does.
-    """
-
-    configuration: Any
-    namespace: str
-    origin: str
-    plugin: str = ""
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
-
-    def headers(self) -> dict[str, str]:
-        """What a request carries to say who asks; renewed where it would expire. From any thread.
-
-        Raises:
-            Denied: the credential plug-in fails, or the pod's token cannot be read.
-        """
-        with self._lock, _complaints() as complaints:
-            try:
-                settings = self.configuration.auth_settings()
-            except Exception as error:
-                raise Denied(f"the credentials of {self.origin} cannot be renewed ({type(error).__name__})") from None
-        if complaints:
-            raise _plugin_failed(self, complaints)
-        headers = {
-            each["key"]: str(each["value"] or "").strip() for each in settings.values() if each["in"] == "header"
-        }
-        if not all(value.isascii() and value.isprintable() for value in headers.values()):
-            raise Denied(f"the token of {self.origin} holds characters that no token has", hint="log in again")
-        return {key: value for key, value in headers.items() if value}
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 
 def find_access(context: str | None = None) -> Access:
@@ -74,57 +38,107 @@ def find_access(context: str | None = None) -> Access:
         raise UserError(f"there is no kubeconfig {named}", hint="KUBECONFIG names it; set it to a file that is there")
     if context is not None:
         raise UserError(f"there is no context {context}: there is no kubeconfig", hint="set KUBECONFIG to its file")
-    return _from_pod()
+    if access := pod_access():
+        return access
+    raise UserError(
+        "no cluster is known: there is no kubeconfig, and this is no pod with a service account",
+        hint="set KUBECONFIG to your cluster's kubeconfig, or put it at ~/.kube/config",
+    )
 
 
-def _from_pod() -> Access:
-    from kubernetes import client, config
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """A context with the cluster and the user that it names."""
 
-    configuration = client.Configuration()
-    try:
-        config.load_incluster_config(client_configuration=configuration)
-        namespace = POD_NAMESPACE.read_text(encoding="utf-8").strip()
-    except (config.ConfigException, OSError):
-        raise UserError(
-            "no cluster is known: there is no kubeconfig, and this is no pod with a service account",
-            hint="set KUBECONFIG to your cluster's kubeconfig, or put it at ~/.kube/config",
-        ) from None
-    return Access(configuration, namespace or "default", "this pod's service account")
+    name: str
+    place: str
+    namespace: str
+    cluster: Entry
+    user: Entry
+
+    @property
+    def origin(self) -> str:
+        return f"context {self.name} of {self.place}"
 
 
 def _from_files(files: list[Path], asked: str | None) -> Access:
-    from kubernetes import client, config
+    context = _context(files, asked)
+    cluster = context.cluster
+    server = cluster.text("server").rstrip("/")
+    try:
+        trust = _trust(cluster, context.user) if server.startswith("https://") else None
+        return Access(
+            server if "://" in server else f"http://{server}",
+            context.namespace,
+            context.origin,
+            _credentials(context, trust),
+            trust,
+            cluster.text("tls-server-name"),
+            cluster.text("proxy-url"),
+        )
+    except Unusable as error:
+        raise UserError(
+            f"{context.origin} cannot be used: {error}",
+            hint=f"look at `kubectl config view --context {context.name}`: certificates, tokens and their files",
+        ) from None
 
-    documents = [_read(file) for file in files]
+
+def _context(files: list[Path], asked: str | None) -> _Context:
+    documents = [(_read(file), file.absolute().parent) for file in files]
     place = os.pathsep.join(str(file) for file in files)
-    chosen = asked or next((str(each["current-context"]) for each in documents if each.get("current-context")), "")
-    context = _entries(documents, "contexts", "context").get(chosen)
+    current = (str(each["current-context"]) for each, _ in documents if each.get("current-context"))
+    chosen = asked or next(current, "")
+    contexts, clusters, users = (_entries(documents, f"{each}s", each) for each in ("context", "cluster", "user"))
+    context = contexts.get(chosen)
     if context is None:
-        raise _no_context(chosen, sorted(_entries(documents, "contexts", "context")), place)
-    if not _entries(documents, "clusters", "cluster").get(str(context.get("cluster")), {}).get("server"):
+        raise _no_context(chosen, sorted(contexts), place)
+    cluster, user = clusters.get(context.text("cluster")), context.text("user")
+    if cluster is None or not cluster.text("server"):
         raise UserError(
             f"{place}: context {chosen} has no cluster with a server", hint="look at `kubectl config view` and mend it"
         )
-    user = _entries(documents, "users", "user").get(str(context.get("user")), {})
-    plugin = user.get("exec") if isinstance(user.get("exec"), dict) else {}
-    access = Access(
-        client.Configuration(),
-        str(context.get("namespace") or "default"),
-        f"context {chosen} of {place}",
-        str((plugin or {}).get("command") or ""),
-    )
-    with _complaints() as complaints:
-        try:
-            config.load_kube_config(place, chosen, client_configuration=access.configuration)
-        except Exception as error:
-            missing = str(error) if str(error).startswith("File does not exist") else type(error).__name__
-            raise UserError(
-                f"{access.origin} cannot be used: {missing}",
-                hint=f"look at `kubectl config view --context {chosen}`: certificates, tokens and their files",
-            ) from None
-    if complaints or (access.plugin and not (access.configuration.api_key or access.configuration.cert_file)):
-        raise _plugin_failed(access, complaints)
-    return access
+    if user and user not in users:
+        raise UserError(
+            f"context {chosen} of {place} cannot be used: there is no user {user}",
+            hint="look at `kubectl config view` and mend it",
+        )
+    return _Context(chosen, place, context.text("namespace") or "default", cluster, users.get(user, Entry()))
+
+
+def _trust(cluster: Entry, user: Entry) -> SSLContext:
+    from odahu_argo.submit.tls import show, trusting, trusting_anybody
+
+    is_trusting = cluster.is_on("insecure-skip-tls-verify")
+    trust = trusting_anybody() if is_trusting else trusting(cluster.content("certificate-authority"))
+    certificate, key = user.content("client-certificate"), user.content("client-key")
+    if certificate and key:
+        show(trust, certificate, key)
+    elif certificate or key:
+        raise Unusable("its client-certificate and client-key need each other")
+    return trust
+
+
+def _credentials(context: _Context, trust: SSLContext | None) -> Credentials:
+    """By the first of the ways that the user has, in kubectl's order."""
+    user = context.user
+    if user.part("auth-provider").values:
+        from odahu_argo.submit.auth_provider import Provided
+
+        return Provided(context.place, context.name, context.origin)
+    if user.text("tokenFile"):
+        return TokenFile(user.path("tokenFile"), context.origin)
+    if user.text("token"):
+        return Fixed(bearer(user.text("token")))
+    if user.part("exec").values:
+        from odahu_argo.submit.exec_plugin import Plugin
+
+        return Plugin(user.part("exec"), context.cluster, trust, context.origin)
+    if user.text("username"):
+        from base64 import b64encode
+
+        pair = f"{user.text('username')}:{user.values.get('password') or ''}".encode()
+        return Fixed({"Authorization": f"Basic {b64encode(pair).decode()}"})
+    return Fixed()
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -140,14 +154,14 @@ def _read(file: Path) -> dict[str, Any]:
     return document
 
 
-def _entries(documents: list[dict[str, Any]], group: str, field: str) -> dict[str, dict[str, Any]]:
+def _entries(documents: list[tuple[dict[str, Any], Path]], group: str, field: str) -> dict[str, Entry]:
     """The named entries of one kind; the first file that has a name counts, as for kubectl."""
-    found: dict[str, dict[str, Any]] = {}
-    for document in documents:
+    found: dict[str, Entry] = {}
+    for document, folder in documents:
         entries = document.get(group)
         for entry in entries if isinstance(entries, list) else []:
             if isinstance(entry, dict) and isinstance(entry.get(field), dict):
-                found.setdefault(str(entry.get("name")), entry[field])
+                found.setdefault(str(entry.get("name")), Entry(entry[field], folder))
     return found
 
 
@@ -156,31 +170,3 @@ def _no_context(chosen: str, known: list[str], place: str) -> UserError:
     if chosen:
         return UserError(f"there is no context {chosen}", hint=has)
     return UserError("no context is chosen", hint=f"`kubectl config use-context`, or name one; {has}")
-
-
-def _plugin_failed(access: Access, complaints: list[str]) -> Denied:
-    reason = " ".join(complaints).removeprefix("exec: ")[:_LONGEST_REASON]
-    said = f": {reason}" if reason else ""
-    return Denied(
-        f"the credential plug-in {access.plugin or '(none)'} of {access.origin} gives no credentials{said}",
-        hint="install it or log in with it; `kubectl auth whoami` tries it too",
-    )
-
-
-@contextmanager
-def _complaints() -> Iterator[list[str]]:
-    """What the kubernetes package's reader logs meanwhile: it logs a failed plug-in and goes on without credentials."""
-    heard: list[str] = []
-
-    def is_other(record: logging.LogRecord) -> bool:
-        if record.module == "kube_config":
-            heard.append(record.getMessage())
-            return False
-        return True
-
-    root = logging.getLogger()
-    root.addFilter(is_other)
-    try:
-        yield heard
-    finally:
-        root.removeFilter(is_other)

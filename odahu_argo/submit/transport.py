@@ -1,7 +1,4 @@
-"""Requests to the Kubernetes API over HTTP, with plain JSON: credentials, limits on waiting, second tries, faults as errors.
-
-The `kubernetes` package brings credentials and connections. Its models are left aside: they know nothing of Argo.
-"""
+"""Requests to the Kubernetes API over HTTP, as plain JSON: credentials, limits on waiting, second tries, faults."""
 
 from __future__ import annotations
 
@@ -13,17 +10,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from odahu_argo.errors import UserError
+from odahu_argo.submit.access import Access
 from odahu_argo.submit.answers import Action, from_answer, from_silence, not_kubernetes
 from odahu_argo.submit.backoff import pauses
 from odahu_argo.submit.cluster import Object, Unreachable
-from odahu_argo.submit.kubeconfig import Access
+from odahu_argo.submit.proxy import proxy_for
 
 if TYPE_CHECKING:
-    from urllib3 import BaseHTTPResponse
+    from urllib3 import BaseHTTPResponse, PoolManager
 
 CONNECT_SECONDS, READ_SECONDS = 10.0, 30.0
 TRIES, PATIENCE = 4, 15.0
 """A request that may be repeated is sent at most so often, and not again after so many seconds."""
+CONNECTIONS = 16
+"""How many are kept open."""
 _AGENT = "odahu-argo"
 
 
@@ -49,11 +50,9 @@ class Transport:
     """The way to one API server. May be used by several threads at once."""
 
     def __init__(self, access: Access):
-        from kubernetes.client import ApiClient
-
         self._access = access
-        self._connections: Any = ApiClient(access.configuration).rest_client.pool_manager
-        self.server: str = access.configuration.host
+        self._connections = _connections(access)
+        self.server = access.server
 
     def object(self, request: Request) -> Object:
         """The object that the API answers with."""
@@ -89,10 +88,16 @@ class Transport:
 
         until = time.monotonic() + PATIENCE
         waits = itertools.chain(itertools.islice(pauses(0.3, 5), TRIES - 1), [None])
+        is_renewed = False
         while True:
             wait, asked, code = next(waits), 0.0, None
+            headers = self._access.headers()
             try:
-                answer = self._once(request)
+                answer = self._once(request, headers)
+                if answer.status == 401 and not is_renewed and self._access.credentials.renew(headers):
+                    is_renewed = True
+                    answer.close()
+                    answer = self._once(request, self._access.headers())
                 if answer.status < 300:
                     return answer
                 failure, code = from_answer(request.action, self.server, answer.status, answer.data), answer.status
@@ -107,10 +112,10 @@ class Transport:
                 raise failure
             time.sleep(wait)
 
-    def _once(self, request: Request) -> BaseHTTPResponse:
+    def _once(self, request: Request, credentials: Mapping[str, str]) -> BaseHTTPResponse:
         from urllib3 import Timeout
 
-        headers = {"Accept": "application/json", "User-Agent": _AGENT, **self._access.headers()}
+        headers = {"Accept": "application/json", "User-Agent": _AGENT, **credentials}
         if request.body is not None:
             headers["Content-Type"] = request.content_type
         if not request.is_stream:
@@ -127,6 +132,36 @@ class Transport:
             preload_content=not request.is_stream,
         )
         return answer
+
+
+def _connections(access: Access) -> PoolManager:
+    """By the kubeconfig's proxy, else by the one that the environment names for the server."""
+    import urllib3
+
+    options: dict[str, Any] = {"maxsize": CONNECTIONS}
+    if access.trust is not None:
+        options |= {"ssl_context": access.trust, "cert_reqs": access.trust.verify_mode}
+        if not access.trust.check_hostname:
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+    if access.server_name:
+        options["server_hostname"] = access.server_name
+    proxy = access.proxy or proxy_for(access.server)
+    if not proxy:
+        return urllib3.PoolManager(**options)
+    if proxy.startswith("socks"):
+        return _by_socks(proxy, access.origin, options)
+    account = urllib3.util.parse_url(proxy).auth
+    return urllib3.ProxyManager(
+        proxy, proxy_headers=urllib3.make_headers(proxy_basic_auth=account) if account else None, **options
+    )
+
+
+def _by_socks(proxy: str, origin: str, options: Mapping[str, Any]) -> PoolManager:
+    try:
+        from urllib3.contrib.socks import SOCKSProxyManager
+    except ImportError:
+        raise UserError(f"the SOCKS proxy of {origin} cannot be used", hint="install the package PySocks") from None
+    return SOCKSProxyManager(proxy, **options)
 
 
 def _retry_after(answer: BaseHTTPResponse) -> float:

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from odahu_argo import naming
 from odahu_argo.submit.cluster import CONFIG_MAP, AlreadyExists, Cluster, Conflict, NotFound, Object
@@ -23,7 +23,7 @@ LARGEST = 900_000
 TRIES = 10
 SELECTOR = {naming.MANAGED_BY_LABEL: naming.MANAGED_BY, naming.TRAINING_ID_LABEL: ""}
 
-_ATTEMPTS = TypeAdapter(tuple[Attempt, ...])
+_ATTEMPTS = TypeAdapter(tuple[Attempt, ...], config=ConfigDict(defer_build=True))
 
 
 def read(config_map: Object) -> Training | None:

@@ -115,7 +115,7 @@ def test_no_chosen_context_is_told(kubeconfig: Any) -> None:
             config(
                 "https://127.0.0.1:1", users=[{"name": "ada", "user": {"token": TOKEN, "client-key": "/not/there"}}]
             ),
-            "File does not exist: /not/there",
+            "its client-key cannot be read: /not/there (No such file or directory)",
         ),
         (
             config("https://127.0.0.1:1", users=[{"name": "ada", "user": {"client-key-data": TOKEN[:-1]}}]),
