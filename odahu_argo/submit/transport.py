@@ -8,7 +8,7 @@ import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 from odahu_argo.errors import UserError
 from odahu_argo.submit.access import Access
@@ -150,7 +150,7 @@ def _connections(access: Access) -> PoolManager:
         return urllib3.PoolManager(**options)
     if proxy.startswith("socks"):
         return _by_socks(proxy, access.origin, options)
-    account = urllib3.util.parse_url(proxy).auth
+    account = unquote(urllib3.util.parse_url(proxy).auth or "")
     return urllib3.ProxyManager(
         proxy, proxy_headers=urllib3.make_headers(proxy_basic_auth=account) if account else None, **options
     )
