@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import ssl
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -324,3 +325,10 @@ def test_a_pod_asks_as_its_service_account(tmp_path: Path, monkeypatch: pytest.M
         cluster.get(POD, "here")
     assert cluster.namespace == "ml"
     assert server.authorizations == ["Bearer first", "Bearer second"]
+
+
+def test_the_kubernetes_package_is_not_imported_without_need(connected: Connect) -> None:
+    """It takes longer to import than all else that a command does."""
+    code = "import sys; from odahu_argo.submit.kube import connect; connect(); sys.exit('kubernetes' in sys.modules)"
+    connected("https://127.0.0.1:1", {"token": "abc"})
+    subprocess.run([sys.executable, "-c", code], check=True)
