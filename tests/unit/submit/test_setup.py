@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from odahu_argo.profile import Profile, parse
@@ -20,6 +20,7 @@ def objects(profile: Profile, text: str | None = None, namespace: str = "ml") ->
     return {(each["kind"], each["metadata"]["name"]): each for each in documents}
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=("Cs",))), st.booleans())
 @example("a\n\n\n", False)
 @example("a\n\n\n", True)
