@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Generic
 
 from odahu_argo.submit.backoff import pauses
-from odahu_argo.submit.cluster import Cluster, Denied, Event, Expired, Kind, Object, Unreachable
+from odahu_argo.submit.cluster import Cluster, Denied, Event, Expired, Kind, Object, T, Unreachable
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 """Seconds between two tries to reach the API."""
@@ -20,11 +21,18 @@ DENIAL = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """An object as it is now, or as it was when it was deleted."""
+class Change(Generic[T]):
+    """What is kept of an object as it is now, or as it was when it was last seen before it was deleted."""
 
-    object: Object
+    kept: T
     is_deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Changes(Generic[T]):
+    """What has become known at once: one change, or all that a list tells."""
+
+    all: Sequence[Change[T]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +47,23 @@ class Back:
     """After trouble: the API is reached again, and all that changed meanwhile has been told."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Known(Generic[T]):
+    version: str
+    kept: T
+
+
 def watch(
-    cluster: Cluster, kind: Kind, labels: Mapping[str, str] | None = None, seconds: float | None = None
-) -> Iterator[Change | Trouble | Back]:
+    cluster: Cluster,
+    kind: Kind,
+    keep: Callable[[Object], T],
+    labels: Mapping[str, str] | None = None,
+    seconds: float | None = None,
+) -> Iterator[Changes[T] | Trouble | Back]:
     """Every object with these labels as it is now, then each change; no version of an object twice.
 
-    It ends after `seconds` where they are given (later only by as long as one request takes), else when the caller closes it.
+    Of an object only what `keep` makes of it is told and held. It ends after `seconds` where they are given (later only by
+    as long as one request takes), else when the caller closes it.
 
     What happens while the API is away, or while a watch is too old to go on (410), is found by listing again: also that
     an object is gone (https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes). A
@@ -55,24 +74,23 @@ def watch(
         NotFound: the cluster does not know the kind.
     """
     until = None if seconds is None else time.monotonic() + seconds
-    known: dict[str, Object] = {}
+    known: dict[str, _Known[T]] = {}
     version, met, is_lost = "", -math.inf, False
     waits = pauses(FIRST_WAIT, LONGEST_WAIT)
     while not _is_over(until):
         began = time.monotonic()
         try:
             if not version:
-                listing = cluster.list(kind, labels)
-                yield from _differences(known, listing.items)
-                version, met = listing.resource_version, time.monotonic()
+                version = yield from _listed(cluster, kind, keep, labels, known)
+                met = time.monotonic()
                 if is_lost:
                     is_lost = False
                     yield Back()
             with closing(_events(cluster, kind, labels, version, until)) as events:
                 for event in events:
                     version, met = _version(event.object) or version, time.monotonic()
-                    if event.type != "bookmark":
-                        yield from _change(known, event.object, event.type == "deleted")
+                    if event.type != "bookmark" and (change := _change(known, event, keep)):
+                        yield Changes([change])
         except Expired:
             version = ""
         except (Unreachable, Denied) as error:
@@ -87,6 +105,20 @@ def watch(
             waits = pauses(FIRST_WAIT, LONGEST_WAIT)
         if not (is_calm and version):
             _rest(next(waits), until)
+
+
+def _listed(
+    cluster: Cluster,
+    kind: Kind,
+    keep: Callable[[Object], T],
+    labels: Mapping[str, str] | None,
+    known: dict[str, _Known[T]],
+) -> Generator[Changes[T], None, str]:
+    """What a list says that was not known; gives the version to go on from."""
+    listing = cluster.gather(kind, lambda item: (_uid(item), _Known(_version(item), keep(item))), labels)
+    if changes := list(_differences(known, dict(listing.items))):
+        yield Changes(changes)
+    return listing.resource_version
 
 
 def _events(
@@ -104,23 +136,25 @@ def _rest(seconds: float, until: float | None) -> None:
     time.sleep(seconds if until is None else max(0.0, min(seconds, until - time.monotonic())))
 
 
-def _differences(known: dict[str, Object], items: Sequence[Object]) -> Iterator[Change]:
+def _differences(known: dict[str, _Known[T]], there: Mapping[str, _Known[T]]) -> Iterator[Change[T]]:
     """What a new list says that was not known: changed objects, and those that have gone meanwhile."""
-    there = {_uid(item): item for item in items}
     for uid in [uid for uid in known if uid not in there]:
-        yield Change(known.pop(uid), is_deleted=True)
-    for item in there.values():
-        yield from _change(known, item, is_deleted=False)
+        yield Change(known.pop(uid).kept, is_deleted=True)
+    for uid, now in there.items():
+        if uid not in known or known[uid].version != now.version:
+            known[uid] = now
+            yield Change(now.kept)
 
 
-def _change(known: dict[str, Object], item: Object, is_deleted: bool) -> Iterator[Change]:
-    before = known.get(_uid(item))
-    if is_deleted:
-        known.pop(_uid(item), None)
-        yield Change(item, is_deleted=True)
-    elif before is None or _version(before) != _version(item):
-        known[_uid(item)] = item
-        yield Change(item)
+def _change(known: dict[str, _Known[T]], event: Event, keep: Callable[[Object], T]) -> Change[T] | None:
+    uid, version = _uid(event.object), _version(event.object)
+    if event.type == "deleted":
+        known.pop(uid, None)
+        return Change(keep(event.object), is_deleted=True)
+    if uid in known and known[uid].version == version:
+        return None
+    known[uid] = _Known(version, keep(event.object))
+    return Change(known[uid].kept)
 
 
 def _uid(item: Object) -> str:

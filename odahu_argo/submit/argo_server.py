@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
-from odahu_argo.submit.cluster import WORKFLOW, Cluster, Event, Kind, Listing, Object
+from odahu_argo.submit.cluster import WORKFLOW, Cluster, Event, Kind, Listing, Object, T
 
 TOKEN_VARIABLE = "ARGO_TOKEN"
 """The whole value of the header `Authorization`, as Argo's own command line has it."""
@@ -41,10 +41,14 @@ class WithArgoServer:
 
     def list(
         self, kind: Kind, labels: Mapping[str, str] | None = None, fields: Mapping[str, str] | None = None
-    ) -> Listing:
-        """Every object with these labels, fetched in pages."""
+    ) -> Listing[Object]:
+        """Every object with these labels."""
         listing = self.cluster.list(kind, labels, fields)
         return replace(listing, items=[self._whole(kind, item) for item in listing.items])
+
+    def gather(self, kind: Kind, keep: Callable[[Object], T], labels: Mapping[str, str] | None = None) -> Listing[T]:
+        """What `keep` makes of each object with these labels."""
+        return self.cluster.gather(kind, lambda item: keep(self._whole(kind, item)), labels)
 
     def create(self, kind: Kind, body: Object, dry_run: bool = False) -> Object:
         """As the cluster does."""

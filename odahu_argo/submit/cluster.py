@@ -5,13 +5,14 @@ Objects are dictionaries as the API's JSON has them, read leniently. One impleme
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from odahu_argo.errors import OdahuArgoError, ServiceFault, UserError
 
 Object = dict[str, Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +91,10 @@ ANSWERS: tuple[type[OdahuArgoError], ...] = (NotFound, AlreadyExists, Denied, Re
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
-    """All objects that were asked for, and the version of the collection from which a watch can go on."""
+class Listing(Generic[T]):
+    """All objects that were asked for, or what was kept of each, and the version from which a watch can go on."""
 
-    items: Sequence[Object]
+    items: Sequence[T]
     resource_version: str
 
 
@@ -121,9 +122,13 @@ class Cluster(Protocol):
 
     def list(
         self, kind: Kind, labels: Mapping[str, str] | None = None, fields: Mapping[str, str] | None = None
-    ) -> Listing:
-        """Every object with these labels and, where the API selects by them, these values of fields, fetched in pages; each
-        says its `kind` and `apiVersion`."""
+    ) -> Listing[Object]:
+        """Every object with these labels and, where the API selects by them, these values of fields; each says its `kind` and
+        `apiVersion`."""
+
+    def gather(self, kind: Kind, keep: Callable[[Object], T], labels: Mapping[str, str] | None = None) -> Listing[T]:
+        """What `keep` makes of each object with these labels. No more than a page of objects is held at once; where pages
+        expire while they are read, `keep` is asked again, from the first object."""
 
     def create(self, kind: Kind, body: Object, dry_run: bool = False) -> Object:
         """Create it with fields checked strictly; with `dry_run` only see whether the API would. AlreadyExists, Refused."""

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from typing import Any
 from urllib.parse import quote
 
 from odahu_argo.submit.access import Access
 from odahu_argo.submit.answers import Action, from_status, not_kubernetes
-from odahu_argo.submit.cluster import POD, Event, Expired, Kind, Listing, NotFound, Object
+from odahu_argo.submit.cluster import POD, Event, Expired, Kind, Listing, NotFound, Object, T
 from odahu_argo.submit.kubeconfig import find_access
 from odahu_argo.submit.transport import CONNECT_SECONDS, READ_SECONDS, Request, Transport
 
@@ -23,7 +23,8 @@ WATCH_SECONDS = 60
 """About then the API ends a watch, so that a connection which has silently died is noticed soon."""
 LOG_SECONDS = 600.0
 """How long a log that is followed may be silent."""
-PAGE = 500
+PAGE = 100
+"""Objects of an answer. Of 500 workflows, Python's values take 100 MiB more."""
 _MERGE, _APPLY = "application/merge-patch+json", "application/apply-patch+yaml"
 _EVENTS: Mapping[str, Any] = {
     "ADDED": "added",
@@ -73,21 +74,29 @@ class KubeCluster:
 
     def list(
         self, kind: Kind, labels: Mapping[str, str] | None = None, fields: Mapping[str, str] | None = None
-    ) -> Listing:
-        """See `Cluster.list`. Where the pages expire while they are read, all is fetched at once."""
-        try:
-            return self._pages(kind, {**_selector(labels), **_field_selector(fields), "limit": str(PAGE)})
-        except Expired:
-            return self._pages(kind, {**_selector(labels), **_field_selector(fields)})
+    ) -> Listing[Object]:
+        """See `Cluster.list`."""
+        return self._gathered(kind, lambda item: item, {**_selector(labels), **_field_selector(fields)})
 
-    def _pages(self, kind: Kind, query: dict[str, str]) -> Listing:
-        items: list[Object] = []
+    def gather(self, kind: Kind, keep: Callable[[Object], T], labels: Mapping[str, str] | None = None) -> Listing[T]:
+        """See `Cluster.gather`."""
+        return self._gathered(kind, keep, _selector(labels))
+
+    def _gathered(self, kind: Kind, keep: Callable[[Object], T], query: Mapping[str, str]) -> Listing[T]:
+        """In pages; where these expire while they are read, all is fetched at once."""
+        try:
+            return self._pages(kind, keep, {**query, "limit": str(PAGE)})
+        except Expired:
+            return self._pages(kind, keep, {**query})
+
+    def _pages(self, kind: Kind, keep: Callable[[Object], T], query: dict[str, str]) -> Listing[T]:
+        kept: list[T] = []
         while True:
             page = self._transport.object(Request(self._action("list", kind), "GET", self._path(kind), query))
-            items += (_typed(kind, item) for item in page.get("items") or [])
+            kept += (keep(_typed(kind, item)) for item in page.get("items") or [])
             metadata = page.get("metadata") or {}
             if not metadata.get("continue"):
-                return Listing(tuple(items), str(metadata.get("resourceVersion", "")))
+                return Listing(tuple(kept), str(metadata.get("resourceVersion", "")))
             query["continue"] = metadata["continue"]
 
     def create(self, kind: Kind, body: Object, dry_run: bool = False) -> Object:

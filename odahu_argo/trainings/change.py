@@ -26,7 +26,7 @@ from odahu_argo.submit.cluster import (
 from odahu_argo.submit.send import Sent, check, send
 from odahu_argo.trainings import observe
 from odahu_argo.trainings.model import Attempt, Training
-from odahu_argo.trainings.read import find_training, now
+from odahu_argo.trainings.read import find_training, runs_of
 
 STOP = {"spec": {"shutdown": "Stop"}}
 """https://argo-workflows.readthedocs.io/en/latest/fields/#workflowspec"""
@@ -142,10 +142,10 @@ def _attempts_to_delete(cluster: Cluster, training_id: str) -> Sequence[Attempt]
     try:
         return find_training(cluster, training_id).attempts
     except NotFound:
-        left = cluster.list(WORKFLOW, {naming.TRAINING_ID_LABEL: training_id}).items
+        left = runs_of(cluster, training_id)
         if not left:
             raise
-        return observe.attempts(left, (), now())
+        return observe.attempts(left, ())
 
 
 def _forget(cluster: Cluster, training_id: str) -> None:

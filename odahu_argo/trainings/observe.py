@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from odahu_argo import naming
@@ -20,31 +21,52 @@ def training_id(workflow: Object) -> str:
     return str(_entries(workflow, "labels").get(naming.TRAINING_ID_LABEL, ""))
 
 
-def attempts(
-    workflows: Iterable[Object], known: Sequence[Attempt], now: str, warnings: Mapping[str, str] = NO_WARNINGS
-) -> list[Attempt]:
-    """What workflows say of their attempts, read at `now`; `known` are the attempts of the training that are remembered, and
-    `warnings` what Kubernetes has warned of pods, by their names.
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What is kept of a workflow: the training it carries out (empty where it is none), and the attempt.
+
+    The attempt's number stands when all workflows of the training are known (`attempts`); `number` is the workflow's own, if
+    it has one. `is_given_up`: it is being removed with its training, so that nothing is to be remembered.
+    """
+
+    training_id: str
+    number: int | None
+    attempt: Attempt
+    is_given_up: bool
+
+
+def read_run(workflow: Object, now: str, warnings: Mapping[str, str] = NO_WARNINGS) -> Run:
+    """What a workflow says at `now`; `warnings` are what Kubernetes has warned of pods, by their names."""
+    return Run(
+        training_id(workflow),
+        _own_number(workflow),
+        _attempt(workflow, now, warnings),
+        naming.DELETED_ANNOTATION in _entries(workflow, "annotations"),
+    )
+
+
+def attempts(runs: Iterable[Run], known: Sequence[Attempt]) -> list[Attempt]:
+    """The runs of a training as attempts with their numbers; `known` are its attempts that are remembered.
 
     A workflow that was rendered for git, or begun by a schedule, has no number of its own: it keeps the one it is
     remembered by, else it gets the next, in the order in which workflows were created.
     """
-    listed = list(workflows)
-    own = {str(each["metadata"].get("uid", "")): number for each in listed if (number := _own_number(each)) is not None}
+    listed = list(runs)
+    own = {each.attempt.uid: each.number for each in listed if each.number is not None}
     remembered = {each.uid: each.number for each in known if each.number not in own.values()}
     numbers = {**remembered, **own}
     for each in sorted(listed, key=_age):
-        uid = str(each["metadata"].get("uid", ""))
-        if uid not in numbers:
-            numbers[uid] = max([*numbers.values(), *(one.number for one in known)], default=0) + 1
-    return [_attempt(each, numbers[str(each["metadata"].get("uid", ""))], now, warnings) for each in listed]
+        if each.attempt.uid not in numbers:
+            highest = max([*numbers.values(), *(one.number for one in known)], default=0)
+            numbers[each.attempt.uid] = highest + 1
+    return [replace(each.attempt, number=numbers[each.attempt.uid]) for each in listed]
 
 
-def _attempt(workflow: Object, number: int, now: str, warnings: Mapping[str, str]) -> Attempt:
+def _attempt(workflow: Object, now: str, warnings: Mapping[str, str]) -> Attempt:
     metadata = workflow["metadata"]
     annotations = _entries(workflow, "annotations")
     return Attempt(
-        number=number,
+        number=0,
         workflow=str(metadata.get("name", "")),
         uid=str(metadata.get("uid", "")),
         created=str(metadata.get("creationTimestamp") or now),
@@ -56,17 +78,12 @@ def _attempt(workflow: Object, number: int, now: str, warnings: Mapping[str, str
     )
 
 
-def is_given_up(workflow: Object) -> bool:
-    """Whether it is being removed with its training, so that nothing is to be remembered."""
-    return naming.DELETED_ANNOTATION in _entries(workflow, "annotations")
-
-
-def by_training(workflows: Iterable[Object]) -> dict[str, list[Object]]:
-    """The workflows of each training, without those that are removed with it."""
-    found: dict[str, list[Object]] = {}
-    for workflow in workflows:
-        if (name := training_id(workflow)) and not is_given_up(workflow):
-            found.setdefault(name, []).append(workflow)
+def by_training(runs: Iterable[Run]) -> dict[str, list[Run]]:
+    """The runs of each training, without those that are removed with it."""
+    found: dict[str, list[Run]] = {}
+    for run in runs:
+        if run.training_id and not run.is_given_up:
+            found.setdefault(run.training_id, []).append(run)
     return found
 
 
@@ -84,9 +101,8 @@ def _own_number(workflow: Object) -> int | None:
     return int(written) if is_number else None
 
 
-def _age(workflow: Object) -> tuple[str, str]:
-    metadata = workflow["metadata"]
-    return str(metadata.get("creationTimestamp", "")), str(metadata.get("name", ""))
+def _age(run: Run) -> tuple[str, str]:
+    return run.attempt.created, run.attempt.workflow
 
 
 def _spec(annotation: object, labels: dict[str, Any]) -> dict[str, Any]:

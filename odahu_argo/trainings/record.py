@@ -26,23 +26,48 @@ SELECTOR = {naming.MANAGED_BY_LABEL: naming.MANAGED_BY, naming.TRAINING_ID_LABEL
 _ATTEMPTS = TypeAdapter(tuple[Attempt, ...], config=ConfigDict(defer_build=True))
 
 
-def read(config_map: Object) -> Training | None:
-    """The training that a record remembers; None where it holds none that this version can read."""
+def text_of(config_map: Object) -> str:
+    """What a record holds, for `parse`; empty where it holds nothing."""
     data = config_map.get("data")
+    return str(data.get(KEY, "")) if isinstance(data, dict) else ""
+
+
+def parse(text: str) -> Training | None:
+    """The training that a record's text remembers; None where it is none that this version can read."""
     try:
-        written = json.loads(str(data[KEY])) if isinstance(data, dict) and KEY in data else {}
+        written = json.loads(text)
         attempts = _ATTEMPTS.validate_python(written.get("attempts", []))
         return Training(str(written["id"]), attempts) if attempts else None
     except (ValueError, KeyError, TypeError, AttributeError, ValidationError):
         return None
 
 
+def read(config_map: Object) -> Training | None:
+    """The training that a record remembers; None where it holds none that this version can read."""
+    return parse(text_of(config_map))
+
+
+def texts(cluster: Cluster) -> dict[str, str]:
+    """The text of every training's record in the namespace, which takes a small part of the memory of its values."""
+    kept = cluster.gather(CONFIG_MAP, lambda each: (_training_id(each), text_of(each)), SELECTOR)
+    return dict(kept.items)
+
+
+def _training_id(config_map: Object) -> str:
+    return str(config_map["metadata"]["labels"][naming.TRAINING_ID_LABEL])
+
+
+def text(cluster: Cluster, training_id: str) -> str:
+    """The text of a training's record; empty where there is none."""
+    try:
+        return text_of(cluster.get(CONFIG_MAP, naming.record_name(training_id)))
+    except NotFound:
+        return ""
+
+
 def find(cluster: Cluster, training_id: str) -> Training | None:
     """What is remembered of a training; None where nothing is."""
-    try:
-        return read(cluster.get(CONFIG_MAP, naming.record_name(training_id)))
-    except NotFound:
-        return None
+    return parse(text(cluster, training_id))
 
 
 def remember(cluster: Cluster, training: Training, is_new: bool = False) -> None:
@@ -106,16 +131,16 @@ def _unseen(attempts: Iterable[Attempt]) -> list[Attempt]:
 def config_map(name: str, training: Training, metadata: Mapping[str, object] | None = None) -> Object:
     """The record of a training; `metadata` is that of the record that it takes the place of."""
     attempts = list(training.attempts)
-    text = _text(training.id, attempts)
-    while len(text.encode()) > LARGEST and len(attempts) > 1:
+    written = _text(training.id, attempts)
+    while len(written.encode()) > LARGEST and len(attempts) > 1:
         attempts.pop(0)
-        text = _text(training.id, attempts)
+        written = _text(training.id, attempts)
     labels = {naming.MANAGED_BY_LABEL: naming.MANAGED_BY, naming.TRAINING_ID_LABEL: training.id}
     return {
         "apiVersion": CONFIG_MAP.api_version,
         "kind": CONFIG_MAP.name,
         "metadata": {**(metadata or {}), "name": name, "labels": labels},
-        "data": {KEY: text},
+        "data": {KEY: written},
     }
 
 

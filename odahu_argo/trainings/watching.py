@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from odahu_argo import naming
-from odahu_argo.status.watch import FIRST_WAIT, LONGEST_WAIT, Back, Change, Trouble, watch
+from odahu_argo.status.watch import FIRST_WAIT, LONGEST_WAIT, Back, Change, Changes, Trouble, watch
 from odahu_argo.submit.backoff import pauses
-from odahu_argo.submit.cluster import WORKFLOW, Cluster, Conflict, Denied, NotFound, Unreachable
+from odahu_argo.submit.cluster import WORKFLOW, Cluster, Conflict, Denied, Unreachable
 from odahu_argo.trainings import observe, record
 from odahu_argo.trainings.model import Training
-from odahu_argo.trainings.read import find_training, now
+from odahu_argo.trainings.observe import Run
+from odahu_argo.trainings.read import as_they_stand, run_reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,10 @@ class InSight:
 
 
 Seen = Changed | Deleted | OutOfSight | InSight
+_There = dict[str, dict[str, Run]]
+"""The runs that are on the cluster, by training and uid."""
+_FEW = 10
+"""The records of so many trainings are asked for one by one, else all of the namespace are listed."""
 
 
 def watch_trainings(cluster: Cluster, training_id: str | None = None) -> Iterator[Seen]:
@@ -52,44 +57,70 @@ def watch_trainings(cluster: Cluster, training_id: str | None = None) -> Iterato
         Denied: workflows may not be watched.
     """
     labels = observe.SELECTOR if training_id is None else {naming.TRAINING_ID_LABEL: training_id}
-    for change in watch(cluster, WORKFLOW, labels):
-        match change:
+    there: _There = {}
+    for news in watch(cluster, WORKFLOW, run_reader(cluster), labels):
+        match news:
             case Trouble(why):
                 yield OutOfSight(why)
             case Back():
                 yield InSight()
-            case Change():
-                yield from _told(cluster, change)
+            case Changes(changes):
+                yield from _told(cluster, there, *_taken_in(there, changes))
 
 
-def _told(cluster: Cluster, change: Change) -> Iterator[Seen]:
-    """The training that the workflow belongs to. It is asked for until there is an answer: no change is told twice."""
-    name = observe.training_id(change.object)
-    if not name or (observe.is_given_up(change.object) and not change.is_deleted):
-        return
+def _taken_in(there: _There, changes: Sequence[Change[Run]]) -> tuple[list[str], list[Run]]:
+    """Bring `there` up to date; gives the trainings that have changed, and the runs that were deleted alone."""
+    changed: dict[str, None] = {}
+    lost: list[Run] = []
+    for change in changes:
+        run = change.kept
+        if not run.training_id:
+            continue
+        runs = there.setdefault(run.training_id, {})
+        if change.is_deleted or run.is_given_up:
+            runs.pop(run.attempt.uid, None)
+        else:
+            runs[run.attempt.uid] = run
+        if change.is_deleted and not run.is_given_up:
+            lost.append(run)
+        if change.is_deleted or not run.is_given_up:
+            changed[run.training_id] = None
+    return list(changed), lost
+
+
+def _told(cluster: Cluster, there: _There, names: Sequence[str], lost: Sequence[Run]) -> Iterator[Seen]:
+    """How these trainings stand. Their records are asked for until there is an answer: no change is lost."""
     waits = pauses(FIRST_WAIT, LONGEST_WAIT)
-    is_lost = False
+    is_out = False
     while True:
         try:
-            seen = _as_it_stands(cluster, name, change)
+            for run in lost:
+                _remember_last(cluster, run)
+            records = (
+                record.texts(cluster) if len(names) > _FEW else {name: record.text(cluster, name) for name in names}
+            )
+            break
         except (Unreachable, Conflict) as error:
-            is_lost = True
+            is_out = True
             yield OutOfSight(error.problems[0].message)
             time.sleep(next(waits))
-        else:
-            yield seen
-            if is_lost:
-                yield InSight()
-            return
+    runs = {name: list(there[name].values()) for name in names}
+    found: set[str] = set()
+    for training in as_they_stand(cluster, names, runs, records):
+        found.add(training.id)
+        yield Changed(training)
+    for name in names:
+        if not there[name]:
+            del there[name]
+        if name not in found:
+            yield Deleted(name)
+    if is_out:
+        yield InSight()
 
 
-def _as_it_stands(cluster: Cluster, name: str, change: Change) -> Changed | Deleted:
-    try:
-        if change.is_deleted and not observe.is_given_up(change.object):
-            with suppress(Denied):
-                known = record.find(cluster, name)
-                last = observe.attempts([change.object], known.attempts if known else (), now())
-                record.remember(cluster, Training(name, tuple(last)))
-        return Changed(find_training(cluster, name))
-    except NotFound:
-        return Deleted(name)
+def _remember_last(cluster: Cluster, run: Run) -> None:
+    """What is known of a run whose workflow was deleted, but not with its training."""
+    with suppress(Denied):
+        known = record.find(cluster, run.training_id)
+        last = observe.attempts([run], known.attempts if known else ())
+        record.remember(cluster, Training(run.training_id, tuple(last)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from odahu_argo.compile.workflow import compile_workflow
 from odahu_argo.naming import MANAGED_BY, MANAGED_BY_LABEL
 from odahu_argo.status import watch as watch_module
-from odahu_argo.status.watch import Back, Change, Trouble, watch
+from odahu_argo.status.watch import Back, Change, Changes, Trouble, watch
 from odahu_argo.submit import kube
 from odahu_argo.submit.cluster import (
     WORKFLOW,
@@ -22,6 +23,7 @@ from odahu_argo.submit.cluster import (
     Listing,
     NotFound,
     Object,
+    T,
 )
 from odahu_argo.submit.kube import KubeCluster
 from tests.cluster.conftest import Through
@@ -32,7 +34,7 @@ pytestmark = pytest.mark.cluster
 
 OURS = {MANAGED_BY_LABEL: MANAGED_BY}
 LIMIT = 120
-Watching = Iterator[Change | Trouble | Back]
+Watching = Iterator[Change[Object] | Trouble | Back]
 Create = Callable[[str], Object]
 
 
@@ -50,9 +52,16 @@ def create(cluster: KubeCluster, tmp_path: Path) -> Create:
 
 @pytest.fixture
 def watching(through: Through) -> Iterator[Watching]:
-    items = watch(through.cluster, WORKFLOW, OURS, LIMIT)
+    items = one_by_one(through.cluster)
     yield items
     items.close()  # type: ignore[attr-defined]
+
+
+def one_by_one(cluster: Cluster, seconds: float = LIMIT) -> Watching:
+    """Our workflows, watched, with the changes of a list one after the other."""
+    with closing(watch(cluster, WORKFLOW, dict, OURS, seconds)) as items:
+        for item in items:
+            yield from item.all if isinstance(item, Changes) else [item]
 
 
 def told(watching: Watching) -> str:
@@ -227,11 +236,9 @@ class FromLongAgo:
         self._cluster = cluster
         self.listed = 0
 
-    def list(
-        self, kind: Kind, labels: Mapping[str, str] | None = None, fields: Mapping[str, str] | None = None
-    ) -> Listing:
+    def gather(self, kind: Kind, keep: Callable[[Object], T], labels: Mapping[str, str] | None = None) -> Listing[T]:
         self.listed += 1
-        listing = self._cluster.list(kind, labels, fields)
+        listing = self._cluster.gather(kind, keep, labels)
         return Listing(listing.items, "1") if self.listed == 1 else listing
 
     def watch(
@@ -243,7 +250,7 @@ class FromLongAgo:
 def test_a_watch_that_is_too_old_begins_anew_and_tells_nothing_twice(cluster: KubeCluster, create: Create) -> None:
     create("a")
     old: Cluster = FromLongAgo(cluster)  # type: ignore[assignment]
-    watching = watch(old, WORKFLOW, OURS, LIMIT)
+    watching = one_by_one(old)
     assert told(watching) == "a new"
     set_phase(cluster, "a", "Running")
     assert told(watching) == "a Running"
@@ -255,14 +262,12 @@ def test_a_watch_that_is_too_old_begins_anew_and_tells_nothing_twice(cluster: Ku
 
 def test_it_ends_when_its_time_is_up(cluster: KubeCluster, create: Create) -> None:
     create("a")
-    assert [
-        item.object["metadata"]["name"] for item in watch(cluster, WORKFLOW, OURS, 1) if isinstance(item, Change)
-    ] == ["a"]
+    assert [item.kept["metadata"]["name"] for item in one_by_one(cluster, 1) if isinstance(item, Change)] == ["a"]
 
 
 def test_its_time_ends_trouble_as_well(through: Through) -> None:
     through.proxy.cut()
-    items = list(watch(through.cluster, WORKFLOW, OURS, 1))
+    items = list(one_by_one(through.cluster, 1))
     assert items
     assert all(isinstance(item, Trouble) for item in items)
 
@@ -280,10 +285,8 @@ def test_closing_it_closes_the_connection(through: Through, watching: Watching, 
 class Forgetful(FromLongAgo):
     """A real cluster that denies the second listing, as an API server does that has started but not read the rights yet."""
 
-    def list(
-        self, kind: Kind, labels: Mapping[str, str] | None = None, fields: Mapping[str, str] | None = None
-    ) -> Listing:
-        listing = super().list(kind, labels, fields)
+    def gather(self, kind: Kind, keep: Callable[[Object], T], labels: Mapping[str, str] | None = None) -> Listing[T]:
+        listing = super().gather(kind, keep, labels)
         if self.listed == 2:
             raise Denied("not yet")
         return listing
@@ -294,14 +297,14 @@ def test_a_denial_after_a_contact_is_trouble_at_first(
 ) -> None:
     create("a")
     starting: Cluster = Forgetful(cluster)  # type: ignore[assignment]
-    watching = watch(starting, WORKFLOW, OURS, LIMIT)
+    watching = one_by_one(starting)
     assert [told(watching) for _ in range(3)] == ["a new", "trouble", "back"]
     watching.close()  # type: ignore[attr-defined]
     monkeypatch.setattr(watch_module, "DENIAL", 0.0)
     with pytest.raises(Denied):
-        list(watch(Forgetful(cluster), WORKFLOW, OURS, LIMIT))  # type: ignore[arg-type]
+        list(one_by_one(Forgetful(cluster)))  # type: ignore[arg-type]
 
 
 def test_what_may_never_be_watched_is_said_at_once(cluster: KubeCluster) -> None:
     with pytest.raises(NotFound, match="does not know Dream"):
-        next(watch(cluster, Kind("Dream", "dreams", "argoproj.io", "v9")))
+        next(watch(cluster, Kind("Dream", "dreams", "argoproj.io", "v9"), dict))

@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from odahu_argo.compile.workflow import compile_workflow
+from odahu_argo.naming import TRAINING_ID_LABEL
+from odahu_argo.submit.cluster import WORKFLOW, Object
 from odahu_argo.submit.send import send
+from odahu_argo.trainings.read import list_trainings
 from odahu_argo.trainings.watching import Changed, InSight, OutOfSight, Seen, watch_trainings
 from tests.cluster.conftest import Through
 from tests.manifests import plan
@@ -32,6 +35,41 @@ def test_a_training_that_cannot_be_read_when_it_changes_is_told_when_it_can(thro
     watching = watch_trainings(through.cluster, "wine")
     assert [words(next(watching)) for _ in range(3)] == ["OutOfSight", "wine scheduling", "InSight"]
     watching.close()  # type: ignore[attr-defined]
+
+
+def test_a_watch_of_many_begins_with_two_lists(through: Through, tmp_path: Path) -> None:
+    compiled = compile_workflow(plan(tmp_path))
+    for number in range(12):
+        send(through.cluster, _of(compiled, f"wine{number:02}", 1))
+    list(list_trainings(through.cluster))
+    before = len(through.proxy.requests)
+    watching = watch_trainings(through.cluster)
+    assert [words(next(watching)) for _ in range(12)] == [f"wine{number:02} scheduling" for number in range(12)]
+    watching.close()  # type: ignore[attr-defined]
+    asked = [line for line in through.proxy.requests[before:] if "watch=true" not in line]
+    assert [("configmaps" in line, "workflows" in line) for line in asked] == [(False, True), (True, False)]
+
+
+def test_a_training_of_two_attempts_is_told_by_the_newest(through: Through, tmp_path: Path) -> None:
+    compiled = compile_workflow(plan(tmp_path))
+    for number in (1, 2):
+        send(through.cluster, _of(compiled, "wine", number))
+    through.cluster.patch(WORKFLOW, "wine-1", {"status": {"phase": "Failed"}})
+    watching = watch_trainings(through.cluster)
+    assert words(next(watching)) == "wine scheduling"
+    through.cluster.delete(WORKFLOW, "wine-2")
+    through.cluster.patch(WORKFLOW, "wine-1", {"status": {"phase": "Succeeded"}})
+    seen = [next(watching) for _ in range(2)]
+    assert [[attempt.is_gone for attempt in each.training.attempts] for each in seen if isinstance(each, Changed)] == [
+        [False, True]
+    ] * 2
+    watching.close()  # type: ignore[attr-defined]
+
+
+def _of(compiled: Object, training: str, number: int) -> Object:
+    metadata = compiled["metadata"]
+    labels = {**metadata["labels"], TRAINING_ID_LABEL: training}
+    return {**compiled, "metadata": {**metadata, "name": f"{training}-{number}", "labels": labels}}
 
 
 def test_the_end_of_an_outage_is_told_where_nothing_has_changed(through: Through, tmp_path: Path) -> None:
