@@ -40,7 +40,7 @@ def test_a_training_that_cannot_be_read_when_it_changes_is_told_when_it_can(thro
 def test_a_watch_of_many_begins_with_two_lists(through: Through, tmp_path: Path) -> None:
     compiled = compile_workflow(plan(tmp_path))
     for number in range(12):
-        send(through.cluster, _of(compiled, f"wine{number:02}", 1))
+        send(through.cluster, _called(compiled, f"wine{number:02}"))
     list(list_trainings(through.cluster))
     before = len(through.proxy.requests)
     watching = watch_trainings(through.cluster)
@@ -51,9 +51,9 @@ def test_a_watch_of_many_begins_with_two_lists(through: Through, tmp_path: Path)
 
 
 def test_a_training_of_two_attempts_is_told_by_the_newest(through: Through, tmp_path: Path) -> None:
-    compiled = compile_workflow(plan(tmp_path))
+    planned = plan(tmp_path)
     for number in (1, 2):
-        send(through.cluster, _of(compiled, "wine", number))
+        send(through.cluster, compile_workflow(planned, number))
     through.cluster.patch(WORKFLOW, "wine-1", {"status": {"phase": "Failed"}})
     watching = watch_trainings(through.cluster)
     assert words(next(watching)) == "wine scheduling"
@@ -66,10 +66,10 @@ def test_a_training_of_two_attempts_is_told_by_the_newest(through: Through, tmp_
     watching.close()  # type: ignore[attr-defined]
 
 
-def _of(compiled: Object, training: str, number: int) -> Object:
-    metadata = compiled["metadata"]
+def _called(workflow: Object, training: str) -> Object:
+    metadata = workflow["metadata"]
     labels = {**metadata["labels"], TRAINING_ID_LABEL: training}
-    return {**compiled, "metadata": {**metadata, "name": f"{training}-{number}", "labels": labels}}
+    return {**workflow, "metadata": {**metadata, "name": f"{training}-1", "labels": labels}}
 
 
 def test_the_end_of_an_outage_is_told_where_nothing_has_changed(through: Through, tmp_path: Path) -> None:

@@ -172,7 +172,7 @@ def test_pages_that_expire_while_they_are_read_are_fetched_at_once(connected: Co
     assert listing.resource_version == "8"
     paths = [path.partition("?")[2] for _, path in server.asked]
     asked = "labelSelector=a%3Db%2Cc"
-    assert paths == [f"{asked}&limit=500", f"{asked}&limit=500&continue=page-2", asked]
+    assert paths == [f"{asked}&limit=250", f"{asked}&limit=250&continue=page-2", asked]
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/../../b"])
