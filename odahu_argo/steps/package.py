@@ -5,12 +5,13 @@ from __future__ import annotations
 import shutil
 import time
 import uuid
+from contextlib import closing
 from functools import partial
 
 from odahu_argo.artifact_name import render
 from odahu_argo.contract import ARTIFACT_NAME, RUN_ID, PackageSpec, Room
 from odahu_argo.errors import UserError
-from odahu_argo.steps.archive import write_zip
+from odahu_argo.steps.archive import entries_below, most_bytes, zip_chunks
 from odahu_argo.steps.connection import read_connection
 from odahu_argo.steps.log import log
 from odahu_argo.steps.output import PROJECT_FILE, write_project_file
@@ -24,9 +25,9 @@ _say = partial(log, "package")
 
 
 def run(spec: PackageSpec, room: Room) -> None:
-    """Let the toolchain lay out what it has trained, zip it, upload it; the name is recorded before the upload.
+    """Let the toolchain lay out what it has trained, and upload it as a zip, made on the way; its name is recorded before.
 
-    A further attempt uploads under the name that the first has drawn, so that there is one object in the end.
+    A further attempt begins anew and uploads under the name that the first has drawn, so that there is one object in the end.
 
     Raises:
         UserError: there is no such toolchain, nothing was trained, the toolchain finds it unusable, or the output
@@ -49,14 +50,14 @@ def run(spec: PackageSpec, room: Room) -> None:
         write_project_file(content, spec, room)
 
     name = _artifact_name(spec, room)
-    archive = folder / "model.zip"
-    write_zip(content, archive)
-    size = archive.stat().st_size
+    entries = entries_below(content)
+    size = sum(entry.size for entry in entries)
     key = "/".join(part for part in (path.strip("/"), name) if part)
-    _say(f"uploading {human_size(size)} to {store.url(key)}")
+    _say(f"uploading a zip of {human_size(size)} to {store.url(key)}")
     started = time.monotonic()
-    store.upload(archive, key, Percentage(size, _say))
-    _say(f"done: {store.url(key)}, {size} bytes, {time.monotonic() - started:.1f} s")
+    with closing(zip_chunks(entries, Percentage(size, _say))) as chunks:
+        sent = store.upload(chunks, key, most_bytes(entries), owner=str(folder.absolute()))
+    _say(f"done: {store.url(key)}, {sent} bytes, {time.monotonic() - started:.1f} s")
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -10,13 +10,15 @@ from typing import Any
 from odahu_argo.errors import UserError
 from odahu_argo.storage.azure_address import Address
 from odahu_argo.storage.azure_errors import azure_errors
-from odahu_argo.storage.counting import CountedReader, CountedWriter
-from odahu_argo.storage.disk import disk_errors
+from odahu_argo.storage.chunks import ChunkReader
+from odahu_argo.storage.counting import CountedWriter
 from odahu_argo.storage.store import OnBytes, StoredObject
 
 ATTEMPTS_AGAIN = 4
 """After 1, 3, 5 and 9 seconds, each up to 1 second sooner or later."""
 _PART = 2 * 1024 * 1024
+_BLOCK = 8 * 1024 * 1024
+"""Azure takes 50,000 blocks for one object, which is 390 GiB."""
 _PARTS_AT_ONCE = 4
 _CONNECTIONS = 64
 _SCOPE = "https://storage.azure.com/.default"
@@ -70,13 +72,18 @@ class AzureStore:
             content = self._blob(key).download_blob(max_concurrency=_PARTS_AT_ONCE, decompress=False)
             content.readinto(CountedWriter(writer, on_bytes))
 
-    def upload(self, source: Path, key: str, on_bytes: OnBytes) -> None:
-        """Send the file, large ones in several parts at once; Azure shows the object when all have come."""
-        size = source.stat().st_size
-        where = self.address.account_url
-        with disk_errors(source), azure_errors("upload", self.url(key), where), source.open("rb") as reader:
-            content = CountedReader(reader, on_bytes)
-            self._blob(key).upload_blob(content, length=size, overwrite=True, max_concurrency=_PARTS_AT_ONCE)
+    def upload(self, chunks: Iterator[bytes], key: str, most: int, owner: str) -> int:
+        """Send what comes, several blocks at once; Azure shows the object when all are there, and forgets lost ones.
+
+        What fits into one block is sent as such: the SDK (12.31) waits for ever for the first block of an empty stream.
+        """
+        content = ChunkReader(chunks)
+        with azure_errors("upload", self.url(key), self.address.account_url):
+            whole = content.less_than(_BLOCK)
+            self._blob(key).upload_blob(
+                content if whole is None else whole, overwrite=True, max_concurrency=_PARTS_AT_ONCE
+            )
+        return content.tell()
 
     def _blob(self, key: str) -> Any:
         """The object's client. HTTP libraries resolve `..` in a path, which would lead to another container."""
@@ -106,8 +113,8 @@ def _client(address: Address) -> Any:
         ),
         "max_single_get_size": _PART,
         "max_chunk_get_size": _PART,
-        "max_single_put_size": _PART,
-        "max_block_size": _PART,
+        "max_single_put_size": _BLOCK,
+        "max_block_size": _BLOCK,
     }
     if address.connection_string:
         try:

@@ -8,32 +8,6 @@ from typing import IO
 from odahu_argo.storage.store import OnBytes
 
 
-class CountedReader:
-    """A file to send. What an SDK reads again, because it has to send it again, is taken back first."""
-
-    def __init__(self, file: IO[bytes], on_bytes: OnBytes) -> None:
-        """Read from `file`."""
-        self._file = file
-        self._on_bytes = on_bytes
-
-    def read(self, size: int = -1) -> bytes:
-        """Read, and count what came."""
-        data = self._file.read(size)
-        self._on_bytes(len(data))
-        return data
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        """Go to a place, and count the way there."""
-        before = self._file.tell()
-        after = self._file.seek(offset, whence)
-        self._on_bytes(after - before)
-        return after
-
-    def tell(self) -> int:
-        """The place in the file."""
-        return self._file.tell()
-
-
 class CountedWriter:
     """A file to fill, in any order. `moved_at` is when the last bytes came, by the monotonic clock."""
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from odahu_argo.errors import UserError
+from odahu_argo.storage.chunks import ChunkReader
 from odahu_argo.storage.disk import PARTIAL, disk_errors, write_whole
 from odahu_argo.storage.store import OnBytes, StoredObject
 
@@ -55,10 +57,16 @@ class FileStore:
             raise UserError(f"there is no file {self.url(key)}", hint="see the connection's uri and the remotePath")
         _copy(source, target, on_bytes)
 
-    def upload(self, source: Path, key: str, on_bytes: OnBytes) -> None:
-        """Copy the file into the store, whole or not at all."""
-        target = self._path(key)
-        write_whole(target, lambda partial: _copy(source, partial, on_bytes), owner=str(source.absolute()))
+    def upload(self, chunks: Iterator[bytes], key: str, most: int, owner: str) -> int:
+        """Write what comes into a file of the store, whole or not at all."""
+        content = ChunkReader(chunks)
+
+        def write(partial: Path) -> None:
+            with partial.open("wb") as writer:
+                shutil.copyfileobj(content, writer, _CHUNK)
+
+        write_whole(self._path(key), write, owner)
+        return content.tell()
 
     def _path(self, key: str) -> Path:
         path = Path(os.path.normpath(self.root / key.lstrip("/")))

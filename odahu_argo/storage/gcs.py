@@ -12,8 +12,8 @@ from typing import Any
 
 from odahu_argo.errors import UserError
 from odahu_argo.storage.answers import parts_lost
-from odahu_argo.storage.counting import CountedReader, CountedWriter
-from odahu_argo.storage.disk import disk_errors
+from odahu_argo.storage.chunks import ChunkReader
+from odahu_argo.storage.counting import CountedWriter
 from odahu_argo.storage.gcs_errors import gcs_errors
 from odahu_argo.storage.store import OnBytes, StoredObject
 
@@ -21,7 +21,8 @@ PATIENCE = 30.0
 """Seconds without one byte after which a request is given up."""
 _TIMEOUTS = (10, 60)
 _CONNECTIONS = 32
-_UPLOAD_CHUNK = 8 * 1024 * 1024
+_UPLOAD_PART = 16 * 1024 * 1024
+"""Parts go one after the other, each with its wait for the answer."""
 _SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"
 _NO_TELEMETRY = "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"
 """Else the SDK asks for the bucket's metadata beside each first request (3.12), for which an identity may have no right."""
@@ -86,19 +87,20 @@ class GcsStore:
                     hint="check remotePath and the connection's uri",
                 ) from None
 
-    def upload(self, source: Path, key: str, on_bytes: OnBytes) -> None:
-        """Send the file, a large one in chunks; Google shows the object when it has the last of them."""
+    def upload(self, chunks: Iterator[bytes], key: str, most: int, owner: str) -> int:
+        """Send what comes, a part at a time; Google shows the object when it has the last of them."""
         from google.api_core.exceptions import NotFound
 
-        size = source.stat().st_size
-        with disk_errors(source), gcs_errors("upload", self.url(key), self.where), source.open("rb") as reader:
-            blob = self._bucket().blob(key, chunk_size=_UPLOAD_CHUNK)
+        content = ChunkReader(chunks)
+        with gcs_errors("upload", self.url(key), self.where):
+            blob = self._bucket().blob(key, chunk_size=_UPLOAD_PART)
             try:
-                blob.upload_from_file(CountedReader(reader, on_bytes), size=size, timeout=_TIMEOUTS, retry=_retry())
+                blob.upload_from_file(content, timeout=_TIMEOUTS, retry=_retry(lambda: content.read_at))
             except NotFound:
                 if self._has_bucket():
                     raise parts_lost(f"cannot upload {self.url(key)}") from None
                 raise
+        return content.tell()
 
     def _has_bucket(self) -> bool | None:
         """Whether the bucket exists, which Google does not tell when it says 404; None where the identity may not list."""
@@ -117,7 +119,7 @@ class GcsStore:
 
 
 def _retry(moved_at: Callable[[], float] | None = None) -> Any:
-    """Tries again for `PATIENCE` seconds: since the request began, or since `moved_at` where a download may be long."""
+    """Tries again for `PATIENCE` seconds: since the request began, or since `moved_at` where a transfer may be long."""
     from google.api_core.retry import Retry
 
     began = time.monotonic()

@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from odahu_argo.errors import UserError
-from odahu_argo.storage.disk import disk_errors
+from odahu_argo.storage.chunks import ChunkReader
 from odahu_argo.storage.s3_errors import s3_errors
 from odahu_argo.storage.store import OnBytes, StoredObject
 
 DEFAULT_REGION = "us-east-1"
 _CONNECTIONS = 64
 _PARTS_AT_ONCE = 4
+_PART = 8 * 1024 * 1024
+_MOST_PARTS = 10_000
+"""S3 takes no more for one object."""
 _SMALL = 1024 * 1024
 
 
@@ -96,10 +99,12 @@ class S3Store:
         """The answer to HEAD has no words. That to a list tells a missing bucket and a wrong key, which it raises."""
         self.client.list_objects_v2(Bucket=self.bucket, Prefix=key, MaxKeys=1)
 
-    def upload(self, source: Path, key: str, on_bytes: OnBytes) -> None:
-        """Send the file, large ones in several parts at once."""
-        with disk_errors(source), s3_errors("upload", self.url(key), self.where), source.open("rb") as reader:
-            self.client.upload_fileobj(reader, self.bucket, key, Callback=on_bytes, Config=_transfer())
+    def upload(self, chunks: Iterator[bytes], key: str, most: int, owner: str) -> int:
+        """Send what comes, much of it in several parts at once; parts of an upload that fails are taken back."""
+        content = ChunkReader(chunks)
+        with s3_errors("upload", self.url(key), self.where):
+            self.client.upload_fileobj(content, self.bucket, key, Config=_transfer(max(_PART, most // _MOST_PARTS + 1)))
+        return content.tell()
 
 
 def access_key(fields: Mapping[str, str]) -> tuple[str, str]:
@@ -117,11 +122,13 @@ def access_key(fields: Mapping[str, str]) -> tuple[str, str]:
     return key_id, secret
 
 
-def _transfer() -> Any:
+def _transfer(part: int = _PART) -> Any:
     from boto3.s3.transfer import TransferConfig
 
     # 20 blocks of 256 KiB wait for the disk at most, so memory stays small with many downloads at once.
-    return TransferConfig(max_concurrency=_PARTS_AT_ONCE, max_io_queue=20)
+    config = TransferConfig(max_concurrency=_PARTS_AT_ONCE, max_io_queue=20, multipart_chunksize=part)
+    config.max_in_memory_upload_chunks = _PARTS_AT_ONCE
+    return config
 
 
 def _client(fields: Mapping[str, str]) -> Any:

@@ -39,5 +39,10 @@ class ObjectStore(Protocol):
     def download(self, key: str, target: Path, on_bytes: OnBytes) -> None:
         """Write the object's bytes to the file `target`, whose folder exists."""
 
-    def upload(self, source: Path, key: str, on_bytes: OnBytes) -> None:
-        """Store the file under `key`, replacing what was there; readers see the old object or the new, never a part."""
+    def upload(self, chunks: Iterator[bytes], key: str, most: int, owner: str) -> int:
+        """Store these bytes under `key`, replacing what was there; readers see the old object or the new, never a part.
+
+        They are sent as they come, `most` at most, by one thread that takes them and a few that send; how many came is
+        returned. What `chunks` raises ends the upload. A further attempt begins anew. `owner` tells this upload from
+        others under the same key at the same time, and is the same in a further attempt.
+        """

@@ -30,24 +30,6 @@ def require_zip(folder: Path, content: bytes) -> None:
         assert archive.read("weights.bin") == content
 
 
-def test_no_room_for_the_zip_in_the_workspace(workplace: Workplace, small_disk: Path, tmp_path: Path) -> None:
-    workplace.room.workspace.rmdir()
-    workplace.room.workspace.symlink_to(small_disk)
-    content = trained(workplace, SIZE // 3)
-    ballast = small_disk / "ballast"
-    ballast.write_bytes(bytes(SIZE // 2))
-    models = tmp_path / "models"
-    workplace.connect("out", {"type": "file", "uri": models.as_uri()})
-    full = workplace.run_process(STEP)
-    assert full.code == 3, full.log
-    assert "the disk is full: " in full.message
-    assert "larger volume" in full.message
-    assert not models.exists()
-    ballast.unlink()
-    assert workplace.run_process(STEP).code == 0
-    require_zip(models, content)
-
-
 def test_no_room_where_the_zip_goes(workplace: Workplace, small_disk: Path) -> None:
     content = trained(workplace, SIZE // 2)
     ballast = small_disk / "ballast"

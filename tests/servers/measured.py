@@ -19,12 +19,11 @@ MOST_MEMORY = 300 * 1024 * 1024
 _DOWNLOAD = "from odahu_argo.steps.__main__ import main; code = main(['download'])"
 _UPLOAD = """\
 import json, os, pathlib
-from odahu_argo.steps.progress import Percentage
 from odahu_argo.storage.opening import open_store
 store, _ = open_store(json.loads(os.environ["FIELDS"]))
-source = pathlib.Path(os.environ["SOURCE"])
-store.upload(source, os.environ["KEY"], Percentage(source.stat().st_size, print))
-code = 0
+with pathlib.Path(os.environ["SOURCE"]).open("rb") as source:
+    size = os.fstat(source.fileno()).st_size
+    code = size - store.upload(iter(lambda: source.read(2**20), b""), os.environ["KEY"], size, owner="test")
 """
 _THEN_PEAK = """
 import sys

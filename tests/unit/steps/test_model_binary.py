@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import os
+import random
+import subprocess
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from odahu_argo.errors import UserError
-from odahu_argo.steps.archive import write_zip
+from odahu_argo.steps.archive import entries_below, most_bytes, zip_chunks
 from odahu_argo.steps.model_binary import Identity, complete
+from tests.servers.programs import require_program
 
 IDENTITY = Identity("wine", "1.0", "mlflow", "a-run")
 MLMODEL = "mlflow_version: 2.0.1\nflavors: {python_function: {env: conda.yaml}}\n"
+
+
+def write_zip(folder: Path, target: Path) -> None:
+    entries = entries_below(folder)
+    made = b"".join(zip_chunks(entries, lambda count: None))
+    assert len(made) <= most_bytes(entries)
+    target.write_bytes(made)
 
 
 @pytest.fixture
@@ -75,3 +85,27 @@ def test_a_link_out_of_the_model_is_refused(tmp_path: Path, target: str) -> None
     (tmp_path / "content/b").symlink_to(target)
     with pytest.raises(UserError, match="symbolic link"):
         write_zip(tmp_path / "content", tmp_path / "x.zip")
+
+
+@pytest.mark.parametrize("size", [0, 1, 1024 * 1024, 40 * 1024 * 1024 + 1])
+def test_files_of_every_size_come_out_as_they_went_in(tmp_path: Path, size: int) -> None:
+    (tmp_path / "content").mkdir()
+    (tmp_path / "content/München 東京").write_bytes(content := random.Random(size).randbytes(size))
+    (tmp_path / "content/zeros").write_bytes(bytes(size))
+    write_zip(tmp_path / "content", tmp_path / "x.zip")
+    with zipfile.ZipFile(tmp_path / "x.zip") as archive:
+        assert archive.testzip() is None
+        assert archive.read("München 東京") == content
+        assert archive.read("zeros") == bytes(size)
+    write_zip(tmp_path / "content", tmp_path / "again.zip")
+    assert (tmp_path / "again.zip").read_bytes() == (tmp_path / "x.zip").read_bytes()
+
+
+def test_other_programs_unpack_the_zip(tmp_path: Path) -> None:
+    """Info-ZIP goes by the directory at the end; `funzip` reads from the front, where the sizes are not told yet."""
+    (tmp_path / "content").mkdir()
+    (tmp_path / "content/a").write_bytes(content := random.Random(1).randbytes(3_000_000))
+    write_zip(tmp_path / "content", tmp_path / "x.zip")
+    subprocess.run([require_program("unzip"), "-tq", tmp_path / "x.zip"], check=True)
+    streamed = subprocess.run([require_program("funzip"), tmp_path / "x.zip"], check=True, capture_output=True).stdout
+    assert streamed == content

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import pytest
 
+from odahu_argo.storage.store import ObjectStore, OnBytes
 from tests.servers.azure import azure_endpoint, container, lasting_azure
 from tests.servers.disk import small_disk
 from tests.servers.gcs import gcs_bucket, gcs_endpoint, lasting_gcs
@@ -30,6 +31,9 @@ __all__ = [
     "small_disk",
     "workplace",
 ]
+
+
+_CHUNK = 500_000
 
 
 class Box(Protocol):
@@ -58,6 +62,17 @@ def crowd(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Box]:
             yield own
     else:
         yield request.getfixturevalue("container" if request.param == "azure" else "gcs_bucket")
+
+
+def send(store: ObjectStore, content: bytes, key: str, on_bytes: OnBytes = lambda count: None) -> None:
+    """Upload these bytes in chunks as a zip has them; `on_bytes` is told of each before it is sent."""
+
+    def chunks() -> Iterator[bytes]:
+        for start in range(0, len(content), _CHUNK):
+            on_bytes(len(content[start : start + _CHUNK]))
+            yield content[start : start + _CHUNK]
+
+    assert store.upload(chunks(), key, len(content), owner="test") == len(content)
 
 
 @dataclass

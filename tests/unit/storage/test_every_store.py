@@ -16,7 +16,7 @@ from odahu_argo.storage.transfer import download_all, plan_copies
 from tests.servers.disk import SIZE
 from tests.servers.measured import MOST_MEMORY, measured_download
 from tests.servers.workplace import Workplace
-from tests.unit.storage.conftest import Box, Mortal
+from tests.unit.storage.conftest import Box, Mortal, send
 
 pytestmark = pytest.mark.usefixtures("workplace")
 
@@ -97,10 +97,9 @@ def test_a_missing_object_ends_the_step_with_two(workplace: Workplace, box: Box)
 def test_a_missing_bucket_is_the_users_mistake(workplace: Workplace, box: Box, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"cannot list .*not-there/data/: there is no such (bucket|container)"):
         download(workplace, box.elsewhere(), "in/", "data")
-    (tmp_path / "a").write_text("a")
     store, _ = open_store(box.elsewhere())
     with pytest.raises(UserError, match=r"cannot upload .*not-there/a: there is no such (bucket|container)"):
-        store.upload(tmp_path / "a", "a", moved)
+        send(store, b"a", "a")
     with pytest.raises(UserError, match=r"cannot download .*not-there/a: there is no such (bucket|container)"):
         store.download("a", tmp_path / "b", moved)
 
@@ -111,12 +110,11 @@ def test_an_object_that_vanished_is_told_apart_from_a_missing_bucket(box: Box, t
         store.download("a", tmp_path / "b", moved)
 
 
-def test_names_of_every_kind_come_and_go(workplace: Workplace, box: Box, tmp_path: Path) -> None:
+def test_names_of_every_kind_come_and_go(workplace: Workplace, box: Box) -> None:
     names = ["a b.csv", " ", "München/東京 🍷.csv", "#?%20+&=;.csv", "'\"`$(x).csv", "...", "..a/b..", "~", "é"]
     store, _ = open_store(box.fields())
     for name in names:  # no backslash, which Azure takes for a slash
-        (tmp_path / "content").write_text(name)
-        store.upload(tmp_path / "content", f"names/{name}", moved)
+        send(store, name.encode(), f"names/{name}")
     assert download(workplace, box.fields("names"), "in/") == {f"in/{name}": name.encode() for name in names}
     assert box.get("names/#?%20+&=;.csv") == b"#?%20+&=;.csv"
 
@@ -149,16 +147,26 @@ def test_what_is_there_already_is_kept_or_replaced(workplace: Workplace, box: Bo
     assert (workplace.repository / "in/project.yaml").stat().st_ino == kept
 
 
-def test_an_upload_replaces_the_object_and_counts_its_bytes(box: Box, tmp_path: Path) -> None:
+def test_an_upload_replaces_the_object(box: Box) -> None:
     store, path = open_store(box.fields("models/out"))
-    for size in (9_000_000, 0, 5):
-        (tmp_path / "model.zip").write_bytes(content := os.urandom(size))
-        counted: list[int] = []
-        store.upload(tmp_path / "model.zip", f"{path}/model.zip", counted.append)
+    for size in (17_000_000, 0, 5):
+        send(store, content := os.urandom(size), f"{path}/model.zip")
         assert box.get("models/out/model.zip") == content
-        assert sum(counted) == size
         found = store.stat("models/out/model.zip")
         assert found and found.size == size
+
+
+@pytest.mark.parametrize("size", [5, 20_000_000], ids=["small", "in-parts"])
+def test_content_that_cannot_be_made_to_its_end_leaves_the_old_object(box: Box, size: int) -> None:
+    box.put_all({"model.zip": b"old"})
+    store, _ = open_store(box.fields())
+
+    def fail() -> None:
+        raise ServiceFault("the disk is failing")
+
+    with pytest.raises(ServiceFault, match="the disk is failing"):
+        send(store, os.urandom(size), "model.zip", AtByte(size, fail))
+    assert box.get("model.zip") == b"old"
 
 
 @pytest.fixture
@@ -219,32 +227,32 @@ def test_a_download_from_a_server_that_stays_dead_leaves_nothing_and_the_next_on
 
 @pytest.mark.usefixtures("impatient")
 def test_an_upload_to_a_server_that_is_killed_leaves_the_old_object_and_the_next_one_the_new(
-    mortal: Mortal, tmp_path: Path
+    mortal: Mortal,
 ) -> None:
     mortal.put_all({"model.zip": b"old"})
-    (tmp_path / "model.zip").write_bytes(content := os.urandom(LARGE))
+    content = os.urandom(LARGE)
     store, _ = open_store(mortal.box.fields())
     with pytest.raises(ServiceFault, match=r"cannot upload .*model\.zip: the server at .* cannot be reached"):
-        store.upload(tmp_path / "model.zip", "model.zip", AtByte(9_000_000, mortal.server.kill))
+        send(store, content, "model.zip", AtByte(25_000_000, mortal.server.kill))
     mortal.server.start()
     assert mortal.box.get("model.zip") == b"old"
-    store.upload(tmp_path / "model.zip", "model.zip", moved)
+    send(store, content, "model.zip")
     assert mortal.box.get("model.zip") == content
 
 
 def test_an_upload_to_a_server_that_was_killed_and_is_back_arrives_or_is_worth_another_try(
-    mortal: Mortal, tmp_path: Path
+    mortal: Mortal,
 ) -> None:
     """These servers forget the parts of an upload when they are killed, which the clouds do not."""
     mortal.put_all({"model.zip": b"old"})
-    (tmp_path / "model.zip").write_bytes(content := os.urandom(LARGE))
+    content = os.urandom(LARGE)
     store, _ = open_store(mortal.box.fields())
-    death = AtByte(9_000_000, mortal.kill_and_start)
+    death = AtByte(25_000_000, mortal.kill_and_start)
     try:
-        store.upload(tmp_path / "model.zip", "model.zip", death)
+        send(store, content, "model.zip", death)
     except ServiceFault:
         assert mortal.box.get("model.zip") == b"old"
-        store.upload(tmp_path / "model.zip", "model.zip", moved)
+        send(store, content, "model.zip")
     assert death.acted
     assert mortal.box.get("model.zip") == content
 

@@ -8,6 +8,7 @@ import pytest
 
 from odahu_argo.errors import UserError
 from odahu_argo.storage.files import FileStore
+from tests.unit.storage.conftest import send
 
 
 def moved(count: int) -> None:
@@ -16,8 +17,7 @@ def moved(count: int) -> None:
 
 def test_what_was_uploaded_is_listed_and_read_again(tmp_path: Path) -> None:
     store = FileStore.at(str(tmp_path / "store"))
-    (tmp_path / "a").write_bytes(b"content")
-    store.upload(tmp_path / "a", "models/wine.zip", moved)
+    send(store, b"content", "models/wine.zip")
     assert [(entry.key, entry.size) for entry in store.list("models/")] == [("models/wine.zip", 7)]
     assert store.stat("models/wine.zip") is not None
     store.download("models/wine.zip", tmp_path / "b", moved)
@@ -37,7 +37,7 @@ def test_a_key_cannot_leave_the_folder(tmp_path: Path, key: str) -> None:
     with pytest.raises(UserError, match="leaves the folder"):
         store.stat(key)
     with pytest.raises(UserError, match="leaves the folder"):
-        store.upload(tmp_path / "secret", key, moved)
+        send(store, b"new", key)
 
 
 def test_a_missing_folder_is_told(tmp_path: Path) -> None:

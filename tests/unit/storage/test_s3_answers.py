@@ -17,6 +17,7 @@ from odahu_argo.storage.disk import disk_errors
 from odahu_argo.storage.opening import open_store
 from tests.servers.s3 import Bucket, client, running_s3
 from tests.servers.workplace import Workplace
+from tests.unit.storage.conftest import send
 
 pytestmark = pytest.mark.usefixtures("workplace")
 
@@ -84,11 +85,10 @@ def test_a_wrong_secret_is_the_users_mistake_and_is_not_shown(guarded: Guarded) 
     assert "not-the-secret" not in str(raised.value)
 
 
-def test_a_missing_right_is_the_users_mistake(guarded: Guarded, tmp_path: Path) -> None:
-    (tmp_path / "a").write_text("new")
+def test_a_missing_right_is_the_users_mistake(guarded: Guarded) -> None:
     store, _ = open_store(guarded.fields())
     with pytest.raises(UserError, match=r"cannot upload s3://readable/a\.csv: access is denied"):
-        store.upload(tmp_path / "a", "a.csv", lambda moved: None)
+        send(store, b"new", "a.csv")
 
 
 def test_a_missing_bucket_is_the_users_mistake(bucket: Bucket) -> None:
@@ -109,15 +109,26 @@ def test_a_role_is_taken_on(bucket: Bucket, tmp_path: Path) -> None:
     assert fetch(fields, tmp_path / "a") == b"content"
 
 
-def test_an_upload_replaces_the_object_and_counts_its_bytes(bucket: Bucket, tmp_path: Path) -> None:
-    content = os.urandom(9_000_000)
-    (tmp_path / "model.zip").write_bytes(content)
-    bucket.put_all({"models/model.zip": b"old"})
+def test_an_upload_that_fails_leaves_no_parts_to_pay_for(bucket: Bucket) -> None:
     store, _ = open_store(bucket.fields())
-    moved: list[int] = []
-    store.upload(tmp_path / "model.zip", "models/model.zip", moved.append)
-    assert bucket.get("models/model.zip") == content
-    assert sum(moved) == len(content)
+
+    def chunks() -> Iterator[bytes]:
+        yield os.urandom(30_000_000)
+        raise ServiceFault("the disk is failing")
+
+    with pytest.raises(ServiceFault, match="the disk is failing"):
+        store.upload(chunks(), "model.zip", 40_000_000, owner="test")
+    assert "Uploads" not in bucket.client.list_multipart_uploads(Bucket=bucket.name)
+    assert bucket.keys() == []
+
+
+def test_a_zip_of_any_size_fits_in_the_parts_that_s3_takes(bucket: Bucket) -> None:
+    store, _ = open_store(bucket.fields())
+    send_announced = store.upload(iter([content := os.urandom(20_000_000)]), "model.zip", 120_000_000_000, owner="test")
+    assert send_announced == len(content)
+    assert bucket.get("model.zip") == content
+    parts = bucket.client.head_object(Bucket=bucket.name, Key="model.zip", PartNumber=1)["PartsCount"]
+    assert parts == 2
 
 
 class _Failing(BaseHTTPRequestHandler):
