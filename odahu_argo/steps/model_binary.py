@@ -43,6 +43,7 @@ def complete(folder: Path, identity: Identity) -> None:
     entrypoint = model / f"{_ENTRYPOINT}.py"
     if entrypoint.exists():
         log("package", f"warning: the model's own {entrypoint.name} is replaced by ODAHU's")
+    entrypoint.unlink(missing_ok=True)
     entrypoint.write_text(resources.files(__package__).joinpath("model_entrypoint.py").read_text("utf-8"), "utf-8")
     for cache in sorted(model.rglob("__pycache__")):
         shutil.rmtree(cache)

@@ -6,17 +6,22 @@ import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
 
-from odahu_argo.errors import OdahuArgoError, ServiceFault
+from odahu_argo.contract import Room
+from odahu_argo.errors import OdahuArgoError, ServiceFault, UserError
 from odahu_argo.steps.surroundings import environment
 from odahu_argo.steps.tracking import RunModel, tracking_errors
-from odahu_argo.storage.disk import disk_errors
+from odahu_argo.storage.disk import disk_errors, link_or_copy
 from odahu_argo.storage.s3_errors import s3_errors
 from odahu_argo.uri import without_credentials
 
 
-def fetch(model: RunModel, target: Path, only: Collection[str] = ()) -> None:
+def fetch(model: RunModel, target: Path, room: Room, only: Collection[str] = ()) -> None:
     """Put the model's files and what was logged beside them into one new folder; with `only` just those of these names.
+
+    Where they lie on this machine they get a second name, no copy, and symbolic links stay links: the training must not
+    lead this step to files that only this step can read.
 
     Raises:
         UserError, ServiceFault: tracking server, artifact store, network or disk refused us or failed.
@@ -34,6 +39,11 @@ def fetch(model: RunModel, target: Path, only: Collection[str] = ()) -> None:
                 there = mlflow.artifacts.list_artifacts(artifact_uri=place)
                 if not there:
                     continue
+                if not only and urlsplit(place).scheme in ("", "file"):
+                    stored = Path(mlflow.artifacts.download_artifacts(artifact_uri=place)).resolve()
+                    _require_apart(stored, room.connections.resolve(), shown)
+                    shutil.copytree(stored, target, symlinks=True, copy_function=link_or_copy, dirs_exist_ok=True)
+                    continue
                 landing.mkdir()
                 if only:
                     for name in {PurePosixPath(each.path).name for each in there} & set(only):
@@ -43,6 +53,14 @@ def fetch(model: RunModel, target: Path, only: Collection[str] = ()) -> None:
                     fetched = mlflow.artifacts.download_artifacts(artifact_uri=place, dst_path=str(landing))
             shutil.copytree(fetched, target, copy_function=shutil.move, dirs_exist_ok=True)
             shutil.rmtree(landing)
+
+
+def _require_apart(stored: Path, secrets: Path, shown: str) -> None:
+    """Without a tracking server the training itself writes where its model lies."""
+    if stored.is_relative_to(secrets) or secrets.is_relative_to(stored):
+        raise UserError(
+            f"{shown} holds connections, and cannot be a model", hint="log the model with mlflow's log_model"
+        )
 
 
 @contextmanager

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-from contextlib import suppress
 from pathlib import Path
 
 import yaml
 
 from odahu_argo.contract import RUN_ID, PackageSpec, Room
 from odahu_argo.errors import ServiceFault, UserError
-from odahu_argo.storage.disk import disk_errors
+from odahu_argo.storage.disk import disk_errors, link_or_copy
 
 PROJECT_FILE = "odahuflow.project.yaml"
 
@@ -44,7 +42,7 @@ def fill(content: Path, spec: PackageSpec, room: Room) -> None:
             hint="the training program must write into the folder and leave it in its place",
         )
     try:
-        shutil.copytree(room.output, content, symlinks=True, copy_function=_link_or_copy, dirs_exist_ok=True)
+        shutil.copytree(room.output, content, symlinks=True, copy_function=link_or_copy, dirs_exist_ok=True)
     except shutil.Error as error:
         source, _, why = error.args[0][0]
         raise ServiceFault(
@@ -64,11 +62,3 @@ def write_project_file(content: Path, spec: PackageSpec, room: Room) -> None:
     with disk_errors(file):
         file.unlink(missing_ok=True)
         file.write_text(yaml.safe_dump(project, sort_keys=True, allow_unicode=True), "utf-8")
-
-
-def _link_or_copy(source: str, target: str) -> None:
-    """A second name for the file, which takes no space on the volume; a copy where the volume knows no such names."""
-    with suppress(OSError):
-        os.link(source, target)
-        return
-    shutil.copy2(source, target)

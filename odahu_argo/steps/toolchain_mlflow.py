@@ -50,7 +50,7 @@ def fill(content: Path, spec: PackageSpec, room: Room) -> None:
     run_id = room.read_result(RUN_ID) or ""
     model = _only_model(connect(), run_id)
     log("package", f"fetching model {model.name!r} of run {run_id}")
-    fetch(model, content / MODEL_FOLDER)
+    fetch(model, content / MODEL_FOLDER, room)
     complete(content, Identity(spec.model_name, spec.model_version, spec.toolchain, run_id))
 
 
@@ -67,6 +67,6 @@ def _only_model(client: MlflowClient, run_id: str) -> RunModel:
 def _check_samples(model: RunModel, room: Room) -> None:
     folder = room.workspace / "samples"
     shutil.rmtree(folder, ignore_errors=True)
-    fetch(model, folder, only=SAMPLES)
+    fetch(model, folder, room, only=SAMPLES)
     log("train", f"samples: {', '.join(check_samples(folder)) or 'none'}")
     shutil.rmtree(folder)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -40,6 +42,18 @@ def remove_unfinished(folder: Path, owner: str) -> None:
     with disk_errors(folder):
         for partial in folder.glob(f".{_digest(owner)}-*{PARTIAL}"):
             partial.unlink(missing_ok=True)
+
+
+def link_or_copy(source: str, target: str) -> None:
+    """A second name for the file, which takes no space on the volume; a copy where the volume knows no such names.
+
+    What had the name before is replaced. Whoever would write to `target` later must unlink it first.
+    """
+    Path(target).unlink(missing_ok=True)
+    with suppress(OSError):
+        os.link(source, target)
+        return
+    shutil.copy2(source, target)
 
 
 @contextmanager

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 import zipfile
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import pytest
 import yaml
@@ -160,6 +165,55 @@ def test_a_run_that_the_server_does_not_know_is_told(after_training: Workplace, 
     after_training.connect("out", {"type": "file", "uri": tmp_path.as_uri()})
     with pytest.raises(UserError, match="cannot find run 000"):
         after_training.run(PACKAGE)
+
+
+@pytest.fixture
+def stored(after_training: Workplace, trained: Trained) -> Path:
+    """The folder of a model in a tracking store on this machine, whose run the room has just trained."""
+    client = trained.tracking.client
+    run = client.create_run(trained.run.info.experiment_id)
+    client.set_tag(run.info.run_id, "mlflow.log-model.history", json.dumps([{"artifact_path": "model"}]))
+    folder = Path(url2pathname(urlsplit(run.info.artifact_uri).path)) / "model"
+    folder.mkdir(parents=True)
+    (folder / "MLmodel").write_text("mlflow_version: 2.0.1\nflavors: {python_function: {env: conda.yaml}}\n")
+    (folder / "conda.yaml").write_text("dependencies: []\n")
+    after_training.room.write_result("run-id", run.info.run_id)
+    return folder
+
+
+def test_a_model_on_this_machine_stays_as_it_was_logged(
+    after_training: Workplace, stored: Path, bucket: Bucket
+) -> None:
+    (stored / "entrypoint.py").write_text("own = True\n")
+    before = {path.name: path.read_bytes() for path in stored.iterdir()}
+    after_training.connect("out", bucket.fields())
+    after_training.run(PACKAGE)
+    assert {path.name: path.read_bytes() for path in stored.iterdir()} == before
+    with zipfile.ZipFile(io.BytesIO(bucket.get(str(after_training.room.read_result("artifact-name"))))) as archive:
+        assert archive.read("odahuflow_model/conda.yaml") == before["conda.yaml"]
+        assert b"def init()" in archive.read("odahuflow_model/entrypoint.py")
+
+
+def test_a_link_that_the_training_has_laid_into_its_model_shows_no_secret_of_this_step(
+    after_training: Workplace, stored: Path, bucket: Bucket
+) -> None:
+    after_training.connect("out", bucket.fields())
+    (stored / "weights").symlink_to(after_training.room.connections / "out" / "keySecret")
+    with pytest.raises(UserError, match="odahuflow_model/weights of the model is neither a file nor a symbolic link"):
+        after_training.run(PACKAGE)
+    assert bucket.keys() == []
+
+
+def test_a_record_that_names_the_secrets_of_this_step_as_the_model_is_refused(
+    after_training: Workplace, stored: Path, trained: Trained, bucket: Bucket
+) -> None:
+    after_training.connect("model", bucket.fields())
+    own = (after_training.room.connections.as_uri(), after_training.room.read_result("run-id"))
+    with closing(sqlite3.connect(trained.tracking.uri.removeprefix("sqlite:///"))) as records, records:
+        records.execute("update runs set artifact_uri = ? where run_uuid = ?", own)
+    with pytest.raises(UserError, match="holds connections, and cannot be a model"):
+        after_training.run(replace(PACKAGE, connection="model"))
+    assert bucket.keys() == []
 
 
 def test_zips_are_compressed_and_hold_plain_files(artifact: Path) -> None:
