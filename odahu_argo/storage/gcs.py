@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from odahu_argo.errors import UserError
 from odahu_argo.storage.answers import parts_lost
 from odahu_argo.storage.chunks import ChunkReader
 from odahu_argo.storage.counting import CountedWriter
 from odahu_argo.storage.gcs_errors import gcs_errors
+from odahu_argo.storage.gcs_reading import small_object
 from odahu_argo.storage.store import OnBytes, StoredObject
 
 PATIENCE = 30.0
@@ -35,6 +37,7 @@ class GcsStore:
 
     bucket: str
     client: Any = field(repr=False)
+    session: Any = field(repr=False)
     where: str
 
     @classmethod
@@ -46,7 +49,9 @@ class GcsStore:
         `role` are not needed, as with ODAHU.
         """
         with gcs_errors("prepare the connection to", f"gs://{bucket}"):
-            return cls(bucket, _client(fields), fields.get("endpoint") or "Google Cloud Storage")
+            session = _session(fields)
+            client = _client(fields.get("endpoint") or None, session)
+            return cls(bucket, client, session, fields.get("endpoint") or "Google Cloud Storage")
 
     def url(self, key: str) -> str:
         """The object as a `gs://` address."""
@@ -70,11 +75,15 @@ class GcsStore:
     def download(self, key: str, target: Path, on_bytes: OnBytes) -> None:
         """Fetch the object as it is stored, compressed or not; a broken transfer goes on where it stopped.
 
-        The SDK compares its CRC32C.
+        Its CRC32C is compared.
         """
         from google.api_core.exceptions import NotFound
 
         with gcs_errors("download", self.url(key), self.where), target.open("wb") as writer:
+            if (small := small_object(self.session, self._media_url(key))) is not None:
+                writer.write(small)
+                on_bytes(len(small))
+                return
             counted = CountedWriter(writer, on_bytes)
             retry = _retry(lambda: counted.moved_at)
             try:
@@ -101,6 +110,11 @@ class GcsStore:
                     raise parts_lost(f"cannot upload {self.url(key)}") from None
                 raise
         return content.tell()
+
+    def _media_url(self, key: str) -> str:
+        return (
+            f"{self.client.api_endpoint}/download/storage/v1/b/{quote(self.bucket)}/o/{quote(key, safe='')}?alt=media"
+        )
 
     def _has_bucket(self) -> bool | None:
         """Whether the bucket exists, which Google does not tell when it says 404; None where the identity may not list."""
@@ -155,27 +169,31 @@ def _can_be_asked_for(key: str) -> bool:
     return key not in (".", "..")
 
 
-def _client(fields: Mapping[str, str]) -> Any:
+def _session(fields: Mapping[str, str]) -> Any:
     import google.auth
     from google.auth.credentials import AnonymousCredentials
     from google.auth.transport.requests import AuthorizedSession
-    from google.cloud.storage import Client
     from requests.adapters import HTTPAdapter
 
-    os.environ.setdefault(_NO_TELEMETRY, "true")
-    endpoint, key = fields.get("endpoint") or None, fields.get("keySecret") or None
-    if key:
+    if key := fields.get("keySecret"):
         credentials = _service_account(key)
-    elif endpoint:
+    elif fields.get("endpoint"):
         credentials = AnonymousCredentials()
     else:
         credentials, _ = google.auth.default(scopes=[_SCOPE])
     session = AuthorizedSession(credentials)
     for scheme in ("https://", "http://"):
         session.mount(scheme, HTTPAdapter(pool_maxsize=_CONNECTIONS))
+    return session
+
+
+def _client(endpoint: str | None, session: Any) -> Any:
+    from google.cloud.storage import Client
+
+    os.environ.setdefault(_NO_TELEMETRY, "true")
     options = {"api_endpoint": endpoint} if endpoint else None
     # A project is asked for only to make buckets, which we never do.
-    return Client(project="none", credentials=credentials, client_options=options, _http=session)
+    return Client(project="none", credentials=session.credentials, client_options=options, _http=session)
 
 
 def _service_account(key: str) -> Any:

@@ -1,4 +1,4 @@
-"""What boto3 raises, in plain words: the user's to mend, or worth another try."""
+"""What awscrt and boto3 raise, in plain words: the user's to mend, or worth another try."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from odahu_argo.errors import OdahuArgoError, ServiceFault, UserError
 from odahu_argo.storage.answers import AGAIN, Dialect, unreachable, untrusted
+from odahu_argo.storage.s3_crt import Refused
 
 _CREDENTIALS_HINT = "check keyID, keySecret and role of the connection"
 _MEANINGS = {
@@ -37,20 +38,33 @@ _DIALECT = Dialect(
 
 @contextmanager
 def s3_errors(action: str, url: str, where: str = "") -> Iterator[None]:
-    """Turn what boto3 raises while it does `action` to `url` into `UserError` or `ServiceFault`; secrets stay out."""
+    """Turn what awscrt or boto3 raises, doing `action` to `url`, into `UserError` or `ServiceFault`; secrets stay out."""
+    what = f"cannot {action} {url}"
+    try:
+        yield
+    except OdahuArgoError:
+        raise
+    except Refused as refusal:
+        raise _DIALECT.refusal(what, refusal.status, refusal.code) from refusal
+    except Exception as error:
+        if told := _by_boto3(what, where, error):
+            raise told from error
+        raise
+
+
+def _by_boto3(what: str, where: str, error: Exception) -> OdahuArgoError | None:
     from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError
 
-    try:
-        yield
-    except ClientError as error:
-        raise _from_answer(f"cannot {action} {url}", error.response) from error
-    except (BotoCoreError, Boto3Error) as error:
-        raise _from_library(f"cannot {action} {url}", where, error) from error
-    except ValueError as error:
-        raise UserError(
-            f"cannot {action} {url}: {error}", hint="check endpoint and region of the connection"
-        ) from error
+    match error:
+        case ClientError():
+            return _from_answer(what, error.response)
+        case BotoCoreError() | Boto3Error():
+            return _from_library(what, where, error)
+        case ValueError():
+            return UserError(f"{what}: {error}", hint="check endpoint and region of the connection")
+        case _:
+            return None
 
 
 def _from_answer(what: str, response: Mapping[str, Any]) -> OdahuArgoError:

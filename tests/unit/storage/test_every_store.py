@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -195,19 +197,42 @@ class AtByte:
         self._act()
 
 
-def fetch_all(mortal: Mortal, key: str, folder: Path, on_bytes: Callable[[int], None]) -> None:
+def fetch_all(mortal: Mortal, key: str, folder: Path) -> None:
     store, _ = open_store(mortal.box.fields())
-    download_all(store, plan_copies(store, key, "in/", folder), on_bytes, owner="test")
+    download_all(store, plan_copies(store, key, "in/", folder), moved, owner="test")
 
 
 LARGE = 40_000_000
+LARGER = 6 * LARGE
+"""More than is on its way at once."""
+
+
+@contextmanager
+def as_bytes_arrive(size: int, folder: Path, act: Callable[[], None]) -> Iterator[None]:
+    """Act, in a thread of its own, as soon as an unfinished file in the folder has so many bytes; this has to happen."""
+    ended, acted = threading.Event(), threading.Event()
+
+    def look() -> None:
+        while not acted.is_set() and not ended.is_set():
+            with suppress(FileNotFoundError):
+                if any(file.stat().st_size >= size for file in folder.rglob("*.partial")):
+                    acted.set()
+                    act()
+
+    with ThreadPoolExecutor(1) as pool:
+        looking = pool.submit(look)
+        try:
+            yield
+        finally:
+            ended.set()
+        looking.result()
+    assert acted.is_set()
 
 
 def test_a_download_goes_on_when_the_killed_server_is_back(mortal: Mortal, tmp_path: Path) -> None:
-    mortal.put_all({"large.bin": (content := os.urandom(LARGE))})
-    death = AtByte(3_000_000, mortal.kill_and_start)
-    fetch_all(mortal, "large.bin", tmp_path, death)
-    assert death.acted
+    mortal.put_all({"large.bin": (content := os.urandom(LARGER))})
+    with as_bytes_arrive(3_000_000, tmp_path, mortal.kill_and_start):
+        fetch_all(mortal, "large.bin", tmp_path)
     assert [path.name for path in (tmp_path / "in").iterdir()] == ["large.bin"]
     assert (tmp_path / "in/large.bin").read_bytes() == content
 
@@ -216,12 +241,15 @@ def test_a_download_goes_on_when_the_killed_server_is_back(mortal: Mortal, tmp_p
 def test_a_download_from_a_server_that_stays_dead_leaves_nothing_and_the_next_one_everything(
     mortal: Mortal, tmp_path: Path
 ) -> None:
-    mortal.put_all({"large.bin": (content := os.urandom(LARGE))})
-    with pytest.raises(ServiceFault, match=r"large\.bin: the server at .* cannot be reached or broke off"):
-        fetch_all(mortal, "large.bin", tmp_path, AtByte(3_000_000, mortal.server.kill))
+    mortal.put_all({"large.bin": (content := os.urandom(LARGER))})
+    with (
+        pytest.raises(ServiceFault, match=r"large\.bin: the server at .* cannot be reached or broke off"),
+        as_bytes_arrive(3_000_000, tmp_path, mortal.server.kill),
+    ):
+        fetch_all(mortal, "large.bin", tmp_path)
     assert list((tmp_path / "in").iterdir()) == []
     mortal.server.start()
-    fetch_all(mortal, "large.bin", tmp_path, moved)
+    fetch_all(mortal, "large.bin", tmp_path)
     assert (tmp_path / "in/large.bin").read_bytes() == content
 
 
