@@ -109,6 +109,7 @@ class _Output:
     """The pipe from the process: read without ever waiting longer than asked."""
 
     def __init__(self, process: subprocess.Popen[bytes], watch: Watch) -> None:
+        self._process = process
         self._pipe: IO[bytes] | None = process.stdout
         self._lines = Lines()
         self._on_line = watch.on_line
@@ -116,7 +117,8 @@ class _Output:
     def read(self, wait: float) -> bool:
         """Pass on what has come within `wait` seconds; False when the pipe has ended or nothing came."""
         if self._pipe is None:
-            time.sleep(wait)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(wait)
             return False
         with selectors.DefaultSelector() as selector:
             selector.register(self._pipe, selectors.EVENT_READ)

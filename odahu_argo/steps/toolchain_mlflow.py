@@ -14,6 +14,7 @@ from odahu_argo.steps.model_binary import MODEL_FOLDER, Identity, complete
 from odahu_argo.steps.model_files import fetch
 from odahu_argo.steps.samples import SAMPLES, check_samples
 from odahu_argo.steps.tracking import RunModel, connect, models_of, tracking_errors
+from odahu_argo.steps.trained_model import leave, left
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -37,6 +38,7 @@ def train(spec: TrainSpec, room: Room) -> None:
             " Where no model shall be logged, use the toolchain mlflow-project",
         )
     _check_samples(models[0], room)
+    leave(room, finished.info.run_id, models[0])
     log("train", f"done: run {finished.info.run_id} has logged model {models[0].name!r}")
 
 
@@ -48,7 +50,7 @@ def fill(content: Path, spec: PackageSpec, room: Room) -> None:
         ServiceFault: tracking server, artifact store, network or disk failed.
     """
     run_id = room.read_result(RUN_ID) or ""
-    model = _only_model(connect(), run_id)
+    model = left(room, run_id) or _only_model(connect(), run_id)
     log("package", f"fetching model {model.name!r} of run {run_id}")
     fetch(model, content / MODEL_FOLDER, room)
     complete(content, Identity(spec.model_name, spec.model_version, spec.toolchain, run_id))

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from urllib.request import url2pathname
 import pytest
 import yaml
 
-from odahu_argo.contract import EXIT_OK
+from odahu_argo.contract import EXIT_FAULT, EXIT_OK
 from odahu_argo.errors import ServiceFault, UserError
 from tests.servers.disk import SIZE
 from tests.servers.mlflow_project import PACKAGE, Tracking, Trained
@@ -150,6 +151,37 @@ def test_a_missing_bucket_is_the_users_mistake(after_training: Workplace, bucket
 def test_without_a_training_there_is_nothing_to_package(workplace: Workplace, tracking: Tracking) -> None:
     with pytest.raises(UserError, match="the step train must run first"):
         workplace.run(PACKAGE)
+
+
+def _without_server(trained: Trained, tmp_path: Path) -> tuple[Workplace, dict[str, str]]:
+    """The room after the training, with the results in a copy, and a tracking server that is away."""
+    room = replace(trained.workplace.room, workspace=tmp_path / "workspace", connections=tmp_path / "connections")
+    shutil.copytree(trained.workplace.room.workspace, room.workspace)
+    workplace = Workplace(room)
+    workplace.connect("out", {"type": "file", "uri": (tmp_path / "store").as_uri()})
+    away = {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{free_port()}", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+    return workplace, {**trained.tracking.variables, **away}
+
+
+def test_a_model_on_this_machine_is_packaged_without_the_tracking_server(
+    trained: Trained, artifact: Path, tmp_path: Path
+) -> None:
+    workplace, variables = _without_server(trained, tmp_path)
+    ended = workplace.run_process(PACKAGE, **variables)
+    assert ended.code == EXIT_OK, ended.log
+    [made] = (tmp_path / "store").iterdir()
+    assert made.read_bytes() == artifact.read_bytes()
+
+
+def test_no_other_folder_of_the_machine_is_packaged(trained: Trained, tmp_path: Path) -> None:
+    """What a training program may have written into the workspace leads nowhere but to the artifacts."""
+    workplace, variables = _without_server(trained, tmp_path)
+    [left] = workplace.room.workspace.glob("trained-model.json")
+    root = variables["ODAHU_ARGO_MLFLOW_ARTIFACTS"]
+    for place in (workplace.room.connections.as_uri(), f"{root}/../..", str(tmp_path)):
+        left.write_text(json.dumps({**json.loads(left.read_text()), "places": [place]}))
+        assert workplace.run_process(PACKAGE, **variables).code == EXIT_FAULT
+    assert not (tmp_path / "store").exists()
 
 
 def test_a_run_without_a_model_is_told(after_training: Workplace, trained: Trained, tmp_path: Path) -> None:
