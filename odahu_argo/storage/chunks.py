@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
+
+
+class Unwanted(Exception):
+    """Ends the making of content whose upload has failed."""
 
 
 class ChunkReader:
     """Chunks of bytes one after the other, read from the first to the last. There is no way back to what was read.
 
-    `read_at` is when something was last read, by the monotonic clock.
+    `read_at` is when something was last read, by the monotonic clock. `is_unwanted` may be set to what tells that nobody
+    waits for the content any more: boto3 would read it all, even when a part of it has failed.
     """
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
@@ -19,9 +24,12 @@ class ChunkReader:
         self._rest = memoryview(b"")
         self._read = 0
         self.read_at = time.monotonic()
+        self.is_unwanted: Callable[[], bool] = lambda: False
 
     def read(self, size: int = -1) -> bytes:
         """So many bytes, fewer only at the end; all that are left where `size` is negative."""
+        if self.is_unwanted():
+            raise Unwanted
         taken = []
         wanted = size
         while wanted:

@@ -85,10 +85,15 @@ class S3Store:
 
     def upload(self, chunks: Iterator[bytes], key: str, most: int, owner: str) -> int:
         """Send what comes, much of it in several parts at once; parts of an upload that fails are taken back."""
+        from boto3.s3.transfer import create_transfer_manager
+
         content = ChunkReader(chunks)
         part = max(_PART, most // _MOST_PARTS + 1)
-        with s3_errors("upload", self.url(key), self.where):
-            self.sdk().upload_fileobj(content, self.bucket, key, Config=_transfer(part))
+        manager = create_transfer_manager(self.sdk(), _transfer(part))
+        with s3_errors("upload", self.url(key), self.where), manager:
+            sending = manager.upload(content, self.bucket, key)
+            content.is_unwanted = sending.done
+            sending.result()
         return content.tell()
 
     def _crt(self) -> CrtReader:
@@ -143,6 +148,12 @@ def _transfer(part: int = _PART) -> Any:
     from boto3.s3.transfer import TransferConfig
 
     # 20 blocks of 256 KiB wait for the disk at most, so memory stays small with many downloads at once.
-    config = TransferConfig(max_concurrency=_PARTS_AT_ONCE, max_io_queue=20, multipart_chunksize=part)
+    # awscrt, which boto3 takes by itself on some machines, would have to know the length of what is uploaded.
+    config = TransferConfig(
+        max_concurrency=_PARTS_AT_ONCE,
+        max_io_queue=20,
+        multipart_chunksize=part,
+        preferred_transfer_client="classic",
+    )
     config.max_in_memory_upload_chunks = _PARTS_AT_ONCE
     return config

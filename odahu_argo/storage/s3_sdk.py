@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,8 @@ from urllib.parse import urlsplit
 from odahu_argo.errors import UserError
 from odahu_argo.storage.s3_crt import Keys, Place
 
+# Else boto3 signs by awscrt, which prints a traceback for an upload that is stopped. It is asked when boto3 is imported.
+os.environ.setdefault("BOTO_DISABLE_CRT", "true")
 DEFAULT_REGION = "us-east-1"
 _CONNECTIONS = 64
 _ANY_KEY = "any-key"

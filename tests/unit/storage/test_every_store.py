@@ -268,6 +268,15 @@ def test_an_upload_to_a_server_that_is_killed_leaves_the_old_object_and_the_next
     assert mortal.box.get("model.zip") == content
 
 
+@pytest.mark.usefixtures("impatient")
+def test_an_upload_that_has_failed_makes_no_more_content(mortal: Mortal) -> None:
+    store, _ = open_store(mortal.box.fields())
+    death = AtByte(25_000_000, mortal.server.kill)
+    with pytest.raises(ServiceFault, match="cannot upload"):
+        send(store, bytes(400_000_000), "model.zip", death)
+    assert death.moved < 200_000_000
+
+
 def test_an_upload_to_a_server_that_was_killed_and_is_back_arrives_or_is_worth_another_try(
     mortal: Mortal,
 ) -> None:
