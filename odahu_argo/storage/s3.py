@@ -45,9 +45,7 @@ class S3Store:
         with s3_errors("prepare the connection to", f"s3://{bucket}"):
             if known := _place(bucket, fields):
                 place, keys = known
-                return cls(
-                    bucket, CrtReader.of(place, lambda: keys), cache(lambda: connect_boto3(fields).client), where
-                )
+                return cls(bucket, CrtReader.of(place, keys), cache(lambda: connect_boto3(fields).client), where)
             boto3 = connect_boto3(fields)
             return cls(bucket, _reader(bucket, boto3), lambda: boto3.client, where)
 

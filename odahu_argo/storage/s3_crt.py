@@ -70,8 +70,8 @@ class CrtReader:
     client: Any = field(repr=False)
 
     @classmethod
-    def of(cls, place: Place, keys: Callable[[], Keys]) -> CrtReader | None:
-        """The reader of this bucket, which asks `keys` before each request; None where a proxy is between."""
+    def of(cls, place: Place, keys: Keys | Callable[[], Keys]) -> CrtReader | None:
+        """The reader of this bucket, with keys that stay or are asked for before each request; None behind a proxy."""
         if any(os.environ.get(name) or os.environ.get(name.upper()) for name in _PROXIES):
             return None
         return cls(place, _client(place, keys))
@@ -213,28 +213,35 @@ def _list_query(prefix: str, token: str, most: int = 1000) -> str:
     return "?" + urlencode({**query, "continuation-token": token} if token else query, quote_via=quote)
 
 
-def _client(place: Place, keys: Callable[[], Keys]) -> Any:
-    from awscrt.auth import AwsCredentials, AwsCredentialsProvider
+def _client(place: Place, keys: Keys | Callable[[], Keys]) -> Any:
     from awscrt.io import ClientBootstrap, DefaultHostResolver, EventLoopGroup
     from awscrt.s3 import S3Client, S3RequestTlsMode, create_default_s3_signing_config
 
-    def credentials() -> Any:
-        own = keys()
-        return AwsCredentials(own.key_id, own.secret, own.token)
-
     threads = EventLoopGroup(_THREADS)
-    provider = AwsCredentialsProvider.new_delegate(credentials)
     is_secure = place.url.startswith("https://")
     return S3Client(
         bootstrap=ClientBootstrap(threads, DefaultHostResolver(threads)),
         region=place.region,
-        signing_config=create_default_s3_signing_config(region=place.region, credential_provider=provider),
+        signing_config=create_default_s3_signing_config(region=place.region, credential_provider=_provider(keys)),
         tls_mode=S3RequestTlsMode.ENABLED if is_secure else S3RequestTlsMode.DISABLED,
         tls_connection_options=_trust(urlsplit(place.url).hostname or "") if is_secure else None,
         part_size=_PART,
         throughput_target_gbps=_GIGABITS,
         connect_timeout_ms=10_000,
     )
+
+
+def _provider(keys: Keys | Callable[[], Keys]) -> Any:
+    from awscrt.auth import AwsCredentials, AwsCredentialsProvider
+
+    if isinstance(keys, Keys):
+        return AwsCredentialsProvider.new_static(keys.key_id, keys.secret, keys.token)
+
+    def ask() -> Any:
+        now = keys()
+        return AwsCredentials(now.key_id, now.secret, now.token)
+
+    return AwsCredentialsProvider.new_delegate(ask)
 
 
 def _trust(host: str) -> Any:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from odahu_argo.errors import ServiceFault, UserError
@@ -96,6 +97,12 @@ def _aim(
     store: ObjectStore, found: list[tuple[StoredObject, str]], local_path: str, root: Path, into_folder: bool
 ) -> list[Copy]:
     folder = inside(root, local_path, "localPath")
+    below = folder.relative_to(root.resolve())
+
+    @cache
+    def place(name: str) -> Path:
+        return inside(root, str(below / name), "localPath")
+
     copies = []
     for source, name in found:
         if not _is_safe(name):
@@ -103,8 +110,9 @@ def _aim(
                 f"the key {store.url(source.key)!r} cannot become a file name below {local_path or './'!r}",
                 hint="rename the object: no `..`, `//` or control characters",
             )
-        target = inside(root, str(folder.relative_to(root.resolve()) / name), "localPath") if into_folder else folder
-        copies.append(Copy(source, target))
+        parent, _, last = name.rpartition("/")
+        target = place(parent) / last if into_folder else folder
+        copies.append(Copy(source, place(name) if target.is_symlink() else target))
     return copies
 
 
