@@ -6,7 +6,7 @@ import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -15,8 +15,9 @@ from odahu_argo.errors import ServiceFault, UserError
 PARTIAL = ".partial"
 
 
-def write_whole(target: Path, write: Callable[[Path], None], owner: str) -> None:
-    """Let `write` fill a file beside `target`, then put it in place; on any failure nothing is left behind.
+@contextmanager
+def whole_file(target: Path, owner: str) -> Iterator[Path]:
+    """A file beside `target` to be filled, which is then put in place; on any failure nothing is left behind.
 
     Two owners never write to one unfinished file. One owner finds its own again: a killed process leaves it, and the
     next attempt writes over it.
@@ -29,7 +30,7 @@ def write_whole(target: Path, write: Callable[[Path], None], owner: str) -> None
     with disk_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            write(partial)
+            yield partial
             partial.replace(target)
         except BaseException:
             with suppress(OSError):

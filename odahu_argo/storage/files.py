@@ -10,7 +10,7 @@ from pathlib import Path
 
 from odahu_argo.errors import UserError
 from odahu_argo.storage.chunks import ChunkReader
-from odahu_argo.storage.disk import PARTIAL, disk_errors, write_whole
+from odahu_argo.storage.disk import PARTIAL, disk_errors, whole_file
 from odahu_argo.storage.store import OnBytes, StoredObject
 
 _CHUNK = 1024 * 1024
@@ -60,12 +60,8 @@ class FileStore:
     def upload(self, chunks: Iterator[bytes], key: str, most: int, owner: str) -> int:
         """Write what comes into a file of the store, whole or not at all."""
         content = ChunkReader(chunks)
-
-        def write(partial: Path) -> None:
-            with partial.open("wb") as writer:
-                shutil.copyfileobj(content, writer, _CHUNK)
-
-        write_whole(self._path(key), write, owner)
+        with whole_file(self._path(key), owner) as partial, partial.open("wb") as writer:
+            shutil.copyfileobj(content, writer, _CHUNK)
         return content.tell()
 
     def _path(self, key: str) -> Path:

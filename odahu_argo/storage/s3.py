@@ -14,7 +14,7 @@ from odahu_argo.storage.chunks import ChunkReader
 from odahu_argo.storage.s3_crt import CrtReader, Keys, Place, Unanswered
 from odahu_argo.storage.s3_errors import s3_errors
 from odahu_argo.storage.s3_sdk import Boto3, access_key, connect_boto3
-from odahu_argo.storage.store import OnBytes, StoredObject
+from odahu_argo.storage.store import Arriving, OnBytes, StoredObject
 
 _PARTS_AT_ONCE = 4
 _PART = 8 * 1024 * 1024
@@ -80,6 +80,10 @@ class S3Store:
                 self._crt().download(key, target, on_bytes)
             except Unanswered:
                 self._download_by_sdk(key, target, on_bytes)
+
+    def start(self, key: str, target: Path, on_bytes: OnBytes) -> Arriving | None:
+        """Begin to fetch the object; where that fails, `download` tells why, or does it."""
+        return self.reader.start(key, target, on_bytes) if self.reader else None
 
     def upload(self, chunks: Iterator[bytes], key: str, most: int, owner: str) -> int:
         """Send what comes, much of it in several parts at once; parts of an upload that fails are taken back."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -103,26 +104,35 @@ class CrtReader:
         except (KeyError, ValueError) as error:
             raise Unanswered from error
 
+    def start(self, key: str, target: Path, on_bytes: OnBytes) -> Getting:
+        """Begin to write the object to the file; the future's error is awscrt's."""
+        getting = Getting(on_bytes)
+        getting.request = self._get(key, target, getting.add)
+        getting.future = getting.request.finished_future
+        return getting
+
     def download(self, key: str, target: Path, on_bytes: OnBytes) -> None:
         """Write the object to the file; what `on_bytes` was told is taken back where that fails."""
+        moved = _Moved(on_bytes)
+        try:
+            _wait(self._get(key, target, moved.add), moved.tell)
+        except Unanswered:
+            moved.take_back()
+            raise
+
+    def _get(self, key: str, target: Path, on_progress: Callable[[int], None]) -> Any:
         from awscrt.s3 import S3ChecksumConfig, S3ChecksumValidationMode, S3RequestType
 
-        moved = _Moved(on_bytes)
         checksums = S3ChecksumConfig(
             validate_response=True, response_validation_mode=S3ChecksumValidationMode.REQUEST_ONLY
         )
-        running = self.client.make_request(
+        return self.client.make_request(
             type=S3RequestType.GET_OBJECT,
             request=self._request("GET", _path(key)),
             recv_filepath=str(target),
             checksum_config=checksums,
-            on_progress=moved.add,
+            on_progress=on_progress,
         )
-        try:
-            _wait(running, moved.tell)
-        except Unanswered:
-            moved.take_back()
-            raise
 
     def _ask(self, operation: str, method: str, path: str) -> _Answer:
         from awscrt.s3 import S3RequestType
@@ -143,6 +153,31 @@ class CrtReader:
 
         base = urlsplit(self.place.url)
         return HttpRequest(method, base.path + path, HttpHeaders([("Host", base.netloc)]))
+
+
+class Getting:
+    """An object that the runtime is getting: the future of its end, and the bytes until now."""
+
+    request: Any = None
+    future: Future[None]
+
+    def __init__(self, on_bytes: OnBytes) -> None:
+        """Nothing has come yet."""
+        self._on_bytes = on_bytes
+        self.moved = 0
+
+    def add(self, moved: int) -> None:
+        """Tell of more bytes, in a thread of the runtime, where nothing can be raised."""
+        try:
+            self._on_bytes(moved)
+            self.moved += moved
+        except BaseException:
+            self.stop()
+
+    def stop(self) -> None:
+        """Give up."""
+        if self.request:
+            self.request.cancel()
 
 
 class _Answer:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 OnBytes = Callable[[int], None]
 """Told how many bytes have been moved since the last call, from any thread."""
@@ -45,4 +46,26 @@ class ObjectStore(Protocol):
         They are sent as they come, `most` at most, by one thread that takes them and a few that send; how many came is
         returned. What `chunks` raises ends the upload. A further attempt begins anew. `owner` tells this upload from
         others under the same key at the same time, and is the same in a further attempt.
+        """
+
+
+class Arriving(Protocol):
+    """An object on its way to a file: the future of its end, and the bytes that were told until now."""
+
+    future: Future[None]
+    moved: int
+
+    def stop(self) -> None:
+        """Give up; the future ends soon."""
+
+
+@runtime_checkable
+class StartsDownloads(Protocol):
+    """A store that brings many objects at once without a thread for each."""
+
+    def start(self, key: str, target: Path, on_bytes: OnBytes) -> Arriving | None:
+        """Begin to write the object's bytes to `target`; None where only `download` can do it.
+
+        A future that ends with an error says nothing: `download` is to be called then. What `on_bytes` raises, in any
+        thread, stops the object.
         """

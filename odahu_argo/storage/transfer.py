@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Generator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from odahu_argo.errors import ServiceFault, UserError
-from odahu_argo.storage.disk import remove_unfinished, write_whole
+from odahu_argo.storage.arrivals import InThread, side_by_side
+from odahu_argo.storage.disk import remove_unfinished, whole_file
 from odahu_argo.storage.paths import has_control_characters, inside
-from odahu_argo.storage.store import ObjectStore, OnBytes, StoredObject
+from odahu_argo.storage.store import Arriving, ObjectStore, OnBytes, StartsDownloads, StoredObject
 
-WORKERS = 16
+_WORKERS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def plan_copies(store: ObjectStore, remote_path: str, local_path: str, root: Pat
 
 
 def download_all(store: ObjectStore, copies: Sequence[Copy], on_bytes: OnBytes, owner: str) -> None:
-    """Fetch the objects, up to 16 at once, each into place as a whole; what an earlier attempt finished stays.
+    """Fetch the objects, many at once, each into place as a whole; what an earlier attempt finished stays.
 
     `owner` tells this download from others that may write into the same folders at the same time, and is the same in
     a further attempt, which removes what a killed one has left unfinished.
@@ -71,15 +72,35 @@ def download_all(store: ObjectStore, copies: Sequence[Copy], on_bytes: OnBytes, 
     The first failure stops the others and is raised: `UserError` or `ServiceFault`.
     """
 
-    def fetch(copy: Copy, on_bytes: OnBytes) -> None:
-        if _already_there(copy):
-            on_bytes(copy.source.size)
-            return
-        write_whole(copy.target, lambda partial: _fetch_whole(store, copy.source, partial, on_bytes), owner)
-
     for folder in {copy.target.parent for copy in copies}:
         remove_unfinished(folder, owner)
-    _side_by_side(fetch, copies, on_bytes)
+    stop = threading.Event()
+
+    def count(moved: int) -> None:
+        if stop.is_set():
+            raise _Stopped
+        on_bytes(moved)
+
+    with ThreadPoolExecutor(_WORKERS, thread_name_prefix="copy") as pool:
+        side_by_side((_bring(store, copy, count, owner, pool) for copy in copies), stop)
+
+
+def _bring(store: ObjectStore, copy: Copy, count: OnBytes, owner: str, pool: Executor) -> Generator[Arriving]:
+    """The object into place, by way of one or two arrivals, each of which has ended when the iterator is asked again."""
+    if _already_there(copy):
+        count(copy.source.size)
+        return
+    key = copy.source.key
+    with whole_file(copy.target, owner) as partial:
+        started = store.start(key, partial, count) if isinstance(store, StartsDownloads) else None
+        if started:
+            yield started
+        if not started or started.future.exception():
+            count(-started.moved if started else 0)
+            in_thread = InThread(pool.submit(store.download, key, partial, count))
+            yield in_thread
+            in_thread.future.result()
+        _finish(store, copy.source, partial)
 
 
 def _single_object(store: ObjectStore, key: str) -> list[tuple[StoredObject, str]]:
@@ -121,7 +142,7 @@ def _is_safe(name: str) -> bool:
 
 
 def _already_there(copy: Copy) -> bool:
-    """Whether size and time are the object's own, which `_fetch_whole` has given to the file."""
+    """Whether size and time are the object's own, which `_finish` has given to the file."""
     try:
         facts = copy.target.lstat()
     except OSError:
@@ -129,8 +150,7 @@ def _already_there(copy: Copy) -> bool:
     return facts.st_size == copy.source.size and abs(facts.st_mtime - copy.source.modified) < 0.001
 
 
-def _fetch_whole(store: ObjectStore, source: StoredObject, partial: Path, on_bytes: OnBytes) -> None:
-    store.download(source.key, partial, on_bytes)
+def _finish(store: ObjectStore, source: StoredObject, partial: Path) -> None:
     size = partial.stat().st_size
     if size != source.size:
         raise ServiceFault(
@@ -138,36 +158,3 @@ def _fetch_whole(store: ObjectStore, source: StoredObject, partial: Path, on_byt
             hint="the object was changed meanwhile, or the connection broke off",
         )
     os.utime(partial, (source.modified, source.modified))
-
-
-def _side_by_side(work: Callable[[Copy, OnBytes], None], copies: Iterable[Copy], on_bytes: OnBytes) -> None:
-    """Each worker takes the next copy when it is free, so no queue grows; a failure or a signal stops all."""
-    waiting = iter(copies)
-    taking = threading.Lock()
-    stop = threading.Event()
-
-    def count(moved: int) -> None:
-        if stop.is_set():
-            raise _Stopped
-        on_bytes(moved)
-
-    def worker() -> None:
-        while not stop.is_set():
-            with taking:
-                copy = next(waiting, None)
-            if copy is None:
-                return
-            try:
-                work(copy, count)
-            except BaseException:
-                stop.set()
-                raise
-
-    with ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="copy") as pool:
-        try:
-            running = [pool.submit(worker) for _ in range(WORKERS)]
-            errors = [error for future in running if (error := future.exception()) is not None]
-        finally:
-            stop.set()
-    if errors:
-        raise next((error for error in errors if not isinstance(error, _Stopped)), errors[0])
