@@ -11,7 +11,8 @@ from typing import Any
 from urllib.parse import quote
 
 from odahu_argo.storage.chunks import ChunkReader
-from odahu_argo.storage.s3_crt import CrtReader, Keys, Place, Unanswered
+from odahu_argo.storage.crt_client import Keys, Place
+from odahu_argo.storage.s3_crt import CrtReader, Unanswered
 from odahu_argo.storage.s3_errors import s3_errors
 from odahu_argo.storage.s3_sdk import Boto3, access_key, connect_boto3
 from odahu_argo.storage.store import Arriving, OnBytes, StoredObject

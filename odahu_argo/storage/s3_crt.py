@@ -5,7 +5,6 @@ botocore takes half a second to start, and 1.7 ms of processor for each object; 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
@@ -15,35 +14,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from odahu_argo.storage.crt_client import Keys, Place, crt_client
 from odahu_argo.storage.s3_answers import Garbled, error_code, read_page
 from odahu_argo.storage.store import OnBytes, StoredObject
 
-_PART = 4 * 1024 * 1024
-_GIGABITS = 1.0
-"""What the runtime aims at, by ten connections; 128 MiB of parts are in memory at most, whatever the number of objects."""
-_THREADS = 2
 _BEAT = 0.2
 """Seconds between two looks at what has come, and whether to go on."""
 _NOT_THE_END = ("AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "InvalidRange", "416")
 """Codes for a bucket in another region than the connection says, where boto3 goes, and for a part of an empty object."""
-_PROXIES = ("http_proxy", "https_proxy", "all_proxy")
-
-
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """An identity."""
-
-    key_id: str
-    secret: str = field(repr=False)
-    token: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A bucket: its URL without a slash at the end, and the region that signatures name."""
-
-    url: str
-    region: str
 
 
 class Refused(Exception):
@@ -73,9 +51,8 @@ class CrtReader:
     @classmethod
     def of(cls, place: Place, keys: Keys | Callable[[], Keys]) -> CrtReader | None:
         """The reader of this bucket, with keys that stay or are asked for before each request; None behind a proxy."""
-        if any(os.environ.get(name) or os.environ.get(name.upper()) for name in _PROXIES):
-            return None
-        return cls(place, _client(place, keys))
+        client = crt_client(place, keys)
+        return cls(place, client) if client else None
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """All objects below the prefix, a page of 1000 at a time."""
@@ -106,33 +83,29 @@ class CrtReader:
 
     def start(self, key: str, target: Path, on_bytes: OnBytes) -> Getting:
         """Begin to write the object to the file; the future's error is awscrt's."""
+        from awscrt.s3 import S3ChecksumConfig, S3ChecksumValidationMode, S3RequestType
+
         getting = Getting(on_bytes)
-        getting.request = self._get(key, target, getting.add)
+        getting.request = self.client.make_request(
+            type=S3RequestType.GET_OBJECT,
+            request=self._request("GET", _path(key)),
+            recv_filepath=str(target),
+            checksum_config=S3ChecksumConfig(
+                validate_response=True, response_validation_mode=S3ChecksumValidationMode.REQUEST_ONLY
+            ),
+            on_progress=getting.add,
+        )
         getting.future = getting.request.finished_future
         return getting
 
     def download(self, key: str, target: Path, on_bytes: OnBytes) -> None:
         """Write the object to the file; what `on_bytes` was told is taken back where that fails."""
-        moved = _Moved(on_bytes)
+        getting = self.start(key, target, on_bytes)
         try:
-            _wait(self._get(key, target, moved.add), moved.tell)
+            _wait(getting.request, lambda: on_bytes(0))
         except Unanswered:
-            moved.take_back()
+            on_bytes(-getting.moved)
             raise
-
-    def _get(self, key: str, target: Path, on_progress: Callable[[int], None]) -> Any:
-        from awscrt.s3 import S3ChecksumConfig, S3ChecksumValidationMode, S3RequestType
-
-        checksums = S3ChecksumConfig(
-            validate_response=True, response_validation_mode=S3ChecksumValidationMode.REQUEST_ONLY
-        )
-        return self.client.make_request(
-            type=S3RequestType.GET_OBJECT,
-            request=self._request("GET", _path(key)),
-            recv_filepath=str(target),
-            checksum_config=checksums,
-            on_progress=on_progress,
-        )
 
     def _ask(self, operation: str, method: str, path: str) -> _Answer:
         from awscrt.s3 import S3RequestType
@@ -194,26 +167,6 @@ class _Answer:
         self.body += chunk
 
 
-class _Moved:
-    """Bytes of one download: added in a thread of the runtime, told in the one that waits."""
-
-    def __init__(self, on_bytes: OnBytes) -> None:
-        self._on_bytes = on_bytes
-        self._added = 0
-        self._told = 0
-
-    def add(self, moved: int) -> None:
-        self._added += moved
-
-    def tell(self) -> None:
-        news = self._added - self._told
-        self._told += news
-        self._on_bytes(news)
-
-    def take_back(self) -> None:
-        self._on_bytes(-self._told)
-
-
 def _wait(running: Any, tell: Callable[[], None] = lambda: None) -> None:
     """Wait for the end, and `tell` now and then; what that raises ends the request."""
     from awscrt.s3 import S3ResponseError
@@ -246,46 +199,3 @@ def _path(key: str) -> str:
 def _list_query(prefix: str, token: str, most: int = 1000) -> str:
     query = {"list-type": "2", "prefix": prefix, "encoding-type": "url", "max-keys": str(most)}
     return "?" + urlencode({**query, "continuation-token": token} if token else query, quote_via=quote)
-
-
-def _client(place: Place, keys: Keys | Callable[[], Keys]) -> Any:
-    from awscrt.io import ClientBootstrap, DefaultHostResolver, EventLoopGroup
-    from awscrt.s3 import S3Client, S3RequestTlsMode, create_default_s3_signing_config
-
-    threads = EventLoopGroup(_THREADS)
-    is_secure = place.url.startswith("https://")
-    return S3Client(
-        bootstrap=ClientBootstrap(threads, DefaultHostResolver(threads)),
-        region=place.region,
-        signing_config=create_default_s3_signing_config(region=place.region, credential_provider=_provider(keys)),
-        tls_mode=S3RequestTlsMode.ENABLED if is_secure else S3RequestTlsMode.DISABLED,
-        tls_connection_options=_trust(urlsplit(place.url).hostname or "") if is_secure else None,
-        part_size=_PART,
-        throughput_target_gbps=_GIGABITS,
-        connect_timeout_ms=10_000,
-    )
-
-
-def _provider(keys: Keys | Callable[[], Keys]) -> Any:
-    from awscrt.auth import AwsCredentials, AwsCredentialsProvider
-
-    if isinstance(keys, Keys):
-        return AwsCredentialsProvider.new_static(keys.key_id, keys.secret, keys.token)
-
-    def ask() -> Any:
-        now = keys()
-        return AwsCredentials(now.key_id, now.secret, now.token)
-
-    return AwsCredentialsProvider.new_delegate(ask)
-
-
-def _trust(host: str) -> Any:
-    """The authorities that botocore would trust."""
-    import certifi
-    from awscrt.io import ClientTlsContext, TlsContextOptions
-
-    options = TlsContextOptions()
-    options.override_default_trust_store_from_path(None, os.environ.get("AWS_CA_BUNDLE") or certifi.where())
-    connection = ClientTlsContext(options).new_connection_options()
-    connection.set_server_name(host)
-    return connection
