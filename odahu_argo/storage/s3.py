@@ -84,7 +84,7 @@ class S3Store:
 
     def start(self, key: str, target: Path, on_bytes: OnBytes) -> Arriving | None:
         """Begin to fetch the object; where that fails, `download` tells why, or does it."""
-        return self.reader.start(key, target, on_bytes) if self.reader else None
+        return self.reader.start(key, target, on_bytes) if self.reader and self.reader.is_usable() else None
 
     def upload(self, chunks: Iterator[bytes], key: str, most: int, owner: str) -> int:
         """Send what comes, much of it in several parts at once; parts of an upload that fails are taken back."""
@@ -100,7 +100,7 @@ class S3Store:
         return content.tell()
 
     def _crt(self) -> CrtReader:
-        if self.reader is None:
+        if self.reader is None or not self.reader.is_usable():
             raise Unanswered
         return self.reader
 

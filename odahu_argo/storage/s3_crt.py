@@ -10,11 +10,12 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from odahu_argo.storage.crt_client import Keys, Place, crt_client
+from odahu_argo.storage.crt_client import Keys, Place, crt_client, shakes_hands
 from odahu_argo.storage.s3_answers import Garbled, error_code, read_page
 from odahu_argo.storage.store import OnBytes, StoredObject
 
@@ -47,12 +48,14 @@ class CrtReader:
 
     place: Place
     client: Any = field(repr=False)
+    is_usable: Callable[[], bool] = field(repr=False)
+    """Whether the server can be spoken to at all, found out when it is first asked."""
 
     @classmethod
     def of(cls, place: Place, keys: Keys | Callable[[], Keys]) -> CrtReader | None:
         """The reader of this bucket, with keys that stay or are asked for before each request; None behind a proxy."""
         client = crt_client(place, keys)
-        return cls(place, client) if client else None
+        return cls(place, client, cache(lambda: shakes_hands(place))) if client else None
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """All objects below the prefix, a page of 1000 at a time."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import boto3
 import pytest
+import trustme
 
 from tests.servers.programs import Server, free_port, serving
 
@@ -95,14 +96,47 @@ def bucket(s3_endpoint: str) -> Bucket:
     return bucket
 
 
+@dataclass(frozen=True)
+class HttpsBucket(Bucket):
+    """A bucket to be reached over https; `authority` is the file of the certificate that vouches for the server."""
+
+    authority: Path
+    objects: Path
+
+    def put_all(self, objects: dict[str, bytes]) -> None:
+        """As files of the server: boto3's own uploads over https have no length, which rclone wants."""
+        for key, content in objects.items():
+            file = self.objects / self.name / key
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+
+
+@contextmanager
+def https_s3(folder: Path) -> Iterator[HttpsBucket]:
+    """A bucket of rclone, over https on the loopback."""
+    authority = trustme.CA()
+    own = authority.issue_cert("localhost")
+    files = {name: folder / f"{name}.pem" for name in ("authority", "cert", "key")}
+    authority.cert_pem.write_to_path(str(files["authority"]))
+    own.cert_chain_pems[0].write_to_path(str(files["cert"]))
+    own.private_key_pem.write_to_path(str(files["key"]))
+    (folder / "objects").mkdir()
+    port = free_port()
+    with serving(port, *_rclone(folder / "objects", port), "--cert", str(files["cert"]), "--key", str(files["key"])):
+        yield HttpsBucket(f"https://localhost:{port}", "bucket", files["authority"], folder / "objects")
+
+
+def _rclone(folder: Path, port: int) -> list[str]:
+    program = str(Path(sys.executable).with_name("rclone"))
+    return [program, "serve", "s3", str(folder), "--addr", f"127.0.0.1:{port}", "--auth-key", f"{KEY_ID},{KEY_SECRET}"]
+
+
 @contextmanager
 def lasting_s3(folder: Path) -> Iterator[tuple[Bucket, Server]]:
     """A bucket that outlives its server (rclone), whose objects are files in the folder."""
     folder.mkdir()
     port = free_port()
-    rclone = str(Path(sys.executable).with_name("rclone"))
-    keys = ["--auth-key", f"{KEY_ID},{KEY_SECRET}"]
-    with serving(port, rclone, "serve", "s3", str(folder), "--addr", f"127.0.0.1:{port}", *keys) as server:
+    with serving(port, *_rclone(folder, port)) as server:
         bucket = Bucket(f"http://127.0.0.1:{port}", "bucket")
         bucket.client.create_bucket(Bucket=bucket.name)
         yield bucket, server

@@ -15,7 +15,7 @@ import pytest
 from odahu_argo.errors import ServiceFault, UserError
 from odahu_argo.storage.disk import disk_errors
 from odahu_argo.storage.opening import open_store
-from tests.servers.s3 import Bucket, client, running_s3
+from tests.servers.s3 import Bucket, client, https_s3, running_s3
 from tests.servers.workplace import Workplace
 from tests.unit.storage.conftest import send
 
@@ -129,6 +129,31 @@ def test_a_zip_of_any_size_fits_in_the_parts_that_s3_takes(bucket: Bucket) -> No
     assert bucket.get("model.zip") == content
     parts = bucket.client.head_object(Bucket=bucket.name, Key="model.zip", PartNumber=1)["PartsCount"]
     assert parts == 2
+
+
+def test_over_https_the_authority_that_the_machine_names_is_trusted_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "server").mkdir()
+    with https_s3(tmp_path / "server") as bucket:
+        bucket.put_all({"a b/ü.csv": b"content"})
+        fields = bucket.fields("a b/ü.csv")
+        with pytest.raises(UserError, match="has a certificate that is not trusted") as untrusted:
+            fetch(fields, tmp_path / "a")
+        assert "AWS_CA_BUNDLE" in str(untrusted.value)
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(bucket.authority))
+        assert fetch(fields, tmp_path / "a") == b"content"
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"], ids=["missing", "damaged"])
+def test_a_file_of_authorities_that_cannot_be_used_is_told(
+    content: str | None, bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if content:
+        (tmp_path / "own.pem").write_text(content)
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "own.pem"))
+    with pytest.raises(UserError, match=r"own\.pem cannot be used: .*\n.*AWS_CA_BUNDLE"):
+        fetch(bucket.fields("a.csv", endpoint="https://localhost:1"), tmp_path / "a")
 
 
 class _Failing(BaseHTTPRequestHandler):
