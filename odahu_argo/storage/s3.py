@@ -84,7 +84,10 @@ class S3Store:
 
     def start(self, key: str, target: Path, on_bytes: OnBytes) -> Arriving | None:
         """Begin to fetch the object; where that fails, `download` tells why, or does it."""
-        return self.reader.start(key, target, on_bytes) if self.reader and self.reader.is_usable() else None
+        try:
+            return self._crt().start(key, target, on_bytes)
+        except Unanswered:
+            return None
 
     def upload(self, chunks: Iterator[bytes], key: str, most: int, owner: str) -> int:
         """Send what comes, much of it in several parts at once; parts of an upload that fails are taken back."""
@@ -92,8 +95,10 @@ class S3Store:
 
         content = ChunkReader(chunks)
         part = max(_PART, most // _MOST_PARTS + 1)
-        manager = create_transfer_manager(self.sdk(), _transfer(part))
-        with s3_errors("upload", self.url(key), self.where), manager:
+        with (
+            s3_errors("upload", self.url(key), self.where),
+            create_transfer_manager(self.sdk(), _transfer(part)) as manager,
+        ):
             sending = manager.upload(content, self.bucket, key)
             content.is_unwanted = sending.done
             sending.result()

@@ -178,6 +178,12 @@ def test_a_failing_server_is_worth_another_try() -> None:
         serving.join()
 
 
+def test_an_upload_with_a_region_that_is_none_is_the_users_mistake(bucket: Bucket) -> None:
+    store, _ = open_store(bucket.fields(region="eu central 1"))
+    with pytest.raises(UserError, match=r"cannot upload .*eu central 1.*\n.*check uri, region"):
+        send(store, b"content", "a")
+
+
 def test_a_full_disk_is_told_as_such(bucket: Bucket, workplace: Workplace) -> None:
     bucket.put_all({"a.csv": b"content"})
     store, key = open_store(bucket.fields("a.csv"))
