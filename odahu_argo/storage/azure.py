@@ -13,6 +13,7 @@ from odahu_argo.storage.azure_errors import azure_errors
 from odahu_argo.storage.azure_reading import AzureReading
 from odahu_argo.storage.chunks import ChunkReader
 from odahu_argo.storage.counting import CountedWriter
+from odahu_argo.storage.plain import keep_connections
 from odahu_argo.storage.store import OnBytes, StoredObject
 
 ATTEMPTS_AGAIN = 4
@@ -109,11 +110,9 @@ def _is_folder(metadata: Mapping[str, str] | None) -> bool:
 
 def _session() -> Any:
     from requests import Session
-    from requests.adapters import HTTPAdapter
 
     session = Session()
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, HTTPAdapter(pool_maxsize=_CONNECTIONS))
+    keep_connections(session, _CONNECTIONS)
     return session
 
 

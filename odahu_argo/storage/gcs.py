@@ -17,6 +17,7 @@ from odahu_argo.storage.chunks import ChunkReader
 from odahu_argo.storage.counting import CountedWriter
 from odahu_argo.storage.gcs_errors import gcs_errors
 from odahu_argo.storage.gcs_reading import small_object
+from odahu_argo.storage.plain import keep_connections
 from odahu_argo.storage.store import OnBytes, StoredObject
 
 PATIENCE = 30.0
@@ -173,7 +174,6 @@ def _session(fields: Mapping[str, str]) -> Any:
     import google.auth
     from google.auth.credentials import AnonymousCredentials
     from google.auth.transport.requests import AuthorizedSession
-    from requests.adapters import HTTPAdapter
 
     if key := fields.get("keySecret"):
         credentials = _service_account(key)
@@ -182,8 +182,7 @@ def _session(fields: Mapping[str, str]) -> Any:
     else:
         credentials, _ = google.auth.default(scopes=[_SCOPE])
     session = AuthorizedSession(credentials)
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, HTTPAdapter(pool_maxsize=_CONNECTIONS))
+    keep_connections(session, _CONNECTIONS)
     return session
 
 

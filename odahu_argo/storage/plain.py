@@ -30,7 +30,15 @@ class Large:
     etag: str
 
 
-def look(session: Any, url: str, headers: Mapping[str, str] | None = None) -> Small | Large | None:
+def keep_connections(session: Any, number: int) -> None:
+    """Let a session of `requests` keep so many connections open to a server."""
+    from requests.adapters import HTTPAdapter
+
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, HTTPAdapter(pool_maxsize=number))
+
+
+def look(session: Any, url: str) -> Small | Large | None:
     """The object at this URL, by a session of `requests`; up to 1 MiB comes with it.
 
     None where the answer is anything but an object: then the SDK has to ask, which tries again and knows what is wrong.
@@ -39,7 +47,7 @@ def look(session: Any, url: str, headers: Mapping[str, str] | None = None) -> Sm
     from urllib3.exceptions import HTTPError
 
     with suppress(RequestException, HTTPError):
-        with session.get(url, headers={**(headers or {}), **_AS_IT_IS}, stream=True, timeout=_TIMEOUTS) as answer:
+        with session.get(url, headers=_AS_IT_IS, stream=True, timeout=_TIMEOUTS) as answer:
             length = answer.headers.get("Content-Length", "")
             if answer.status_code != 200 or not length.isdecimal():
                 return None

@@ -92,11 +92,13 @@ def _bring(store: ObjectStore, copy: Copy, count: OnBytes, owner: str, pool: Exe
         return
     key = copy.source.key
     with whole_file(copy.target, owner) as partial:
-        started = store.start(key, partial, count) if isinstance(store, StartsDownloads) else None
-        if started:
+        has_come = False
+        if isinstance(store, StartsDownloads) and (started := store.start(key, partial, count)):
             yield started
-        if not started or started.future.exception():
-            count(-started.moved if started else 0)
+            has_come = started.future.exception() is None
+            if not has_come:
+                count(-started.moved)
+        if not has_come:
             in_thread = InThread(pool.submit(store.download, key, partial, count))
             yield in_thread
             in_thread.future.result()
