@@ -1,4 +1,4 @@
-"""Azure Blob Storage, by azure-storage-blob."""
+"""Azure Blob Storage: read by AWS's Common Runtime, listed, written, and asked a second time, by azure-storage-blob."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 from odahu_argo.errors import UserError
 from odahu_argo.storage.azure_address import Address
 from odahu_argo.storage.azure_errors import azure_errors
-from odahu_argo.storage.azure_reading import AzureReading
+from odahu_argo.storage.azure_reading import SCOPE, AzureReading
 from odahu_argo.storage.chunks import ChunkReader
 from odahu_argo.storage.counting import CountedWriter
-from odahu_argo.storage.plain import keep_connections
-from odahu_argo.storage.store import OnBytes, StoredObject
+from odahu_argo.storage.sessions import keep_connections
+from odahu_argo.storage.store import Arriving, OnBytes, StoredObject
 
 ATTEMPTS_AGAIN = 4
 """After 1, 3, 5 and 9 seconds, each up to 1 second sooner or later."""
@@ -25,7 +25,6 @@ _PARTS_AT_ONCE = 4
 _CONNECTIONS = 64
 _FROM_SOCKET = 256 * 1024
 """Bytes that the SDK takes from a connection at a time; its own 4096 cost eight times the processor."""
-_SCOPE = "https://storage.azure.com/.default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,7 @@ class AzureStore:
 
     address: Address
     client: Any = field(repr=False)
-    reading: AzureReading | None = field(repr=False)
+    reading: AzureReading = field(repr=False)
 
     @classmethod
     def connect(cls, address: Address) -> AzureStore:
@@ -45,9 +44,8 @@ class AzureStore:
                 for it; or the connection string cannot be read.
         """
         with azure_errors("prepare the connection to", address.account_url):
-            session = _session()
-            client = _client(address, session)
-            return cls(address, client, AzureReading.of(client, session))
+            client = _client(address)
+            return cls(address, client, AzureReading.of(client))
 
     def url(self, key: str) -> str:
         """The object as an `https://` address, without a signature."""
@@ -75,13 +73,14 @@ class AzureStore:
 
     def download(self, key: str, target: Path, on_bytes: OnBytes) -> None:
         """Fetch the object as it is stored, large ones in several parts at once; a broken part is fetched again."""
-        with azure_errors("download", self.url(key), self.address.account_url):
-            blob = self._blob(key)
-            if self.reading and self.reading.download(blob, target, on_bytes):
-                return
-            with target.open("wb") as writer:
-                parts = blob.download_blob(max_concurrency=_PARTS_AT_ONCE, decompress=False)
-                parts.readinto(CountedWriter(writer, on_bytes))
+        with azure_errors("download", self.url(key), self.address.account_url), target.open("wb") as writer:
+            parts = self._blob(key).download_blob(max_concurrency=_PARTS_AT_ONCE, decompress=False)
+            parts.readinto(CountedWriter(writer, on_bytes))
+
+    def start(self, source: StoredObject, target: Path, on_bytes: OnBytes) -> Arriving | None:
+        """Begin to fetch the object as it is stored by awscrt; where that fails, `download` tells why, or does it."""
+        with azure_errors("download", self.url(source.key), self.address.account_url):
+            return self.reading.start(source, target, on_bytes)
 
     def upload(self, chunks: Iterator[bytes], key: str, most: int, owner: str) -> int:
         """Send what comes, several blocks at once; Azure shows the object when all are there, and forgets lost ones.
@@ -108,20 +107,13 @@ def _is_folder(metadata: Mapping[str, str] | None) -> bool:
     return any(name.lower() == "hdi_isfolder" and value.lower() == "true" for name, value in (metadata or {}).items())
 
 
-def _session() -> Any:
-    from requests import Session
-
-    session = Session()
-    keep_connections(session, _CONNECTIONS)
-    return session
-
-
-def _client(address: Address, session: Any) -> Any:
+def _client(address: Address) -> Any:
     from azure.core.pipeline.transport import RequestsTransport
     from azure.storage.blob import ContainerClient, ExponentialRetry
+    from requests import Session
 
     transport = RequestsTransport(
-        session=session,
+        session=keep_connections(Session(), _CONNECTIONS),
         session_owner=False,
         connection_timeout=10,
         read_timeout=60,
@@ -163,5 +155,5 @@ def _credential(address: Address) -> Any:
         ) from None
     own = DefaultAzureCredential()
     # Asked for a first time here, because the store's client takes a machine without identity for a fault that may pass.
-    own.get_token(_SCOPE)
+    own.get_token(SCOPE)
     return own

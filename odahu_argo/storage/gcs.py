@@ -1,4 +1,4 @@
-"""Google Cloud Storage, by google-cloud-storage."""
+"""Google Cloud Storage: read by AWS's Common Runtime, listed, written, and asked a second time, by google-cloud-storage."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from odahu_argo.errors import UserError
 from odahu_argo.storage.answers import parts_lost
 from odahu_argo.storage.chunks import ChunkReader
 from odahu_argo.storage.counting import CountedWriter
 from odahu_argo.storage.gcs_errors import gcs_errors
-from odahu_argo.storage.gcs_reading import small_object
-from odahu_argo.storage.plain import keep_connections
-from odahu_argo.storage.store import OnBytes, StoredObject
+from odahu_argo.storage.gcs_reading import GcsReading
+from odahu_argo.storage.sessions import keep_connections
+from odahu_argo.storage.store import Arriving, OnBytes, StoredObject
 
 PATIENCE = 30.0
 """Seconds without one byte after which a request is given up."""
@@ -38,7 +37,7 @@ class GcsStore:
 
     bucket: str
     client: Any = field(repr=False)
-    session: Any = field(repr=False)
+    reading: GcsReading = field(repr=False)
     where: str
 
     @classmethod
@@ -50,9 +49,10 @@ class GcsStore:
         `role` are not needed, as with ODAHU.
         """
         with gcs_errors("prepare the connection to", f"gs://{bucket}"):
-            session = _session(fields)
-            client = _client(fields.get("endpoint") or None, session)
-            return cls(bucket, client, session, fields.get("endpoint") or "Google Cloud Storage")
+            credentials = _credentials(fields)
+            client = _client(fields.get("endpoint") or None, credentials)
+            reading = GcsReading.of(client, bucket, credentials)
+            return cls(bucket, client, reading, fields.get("endpoint") or "Google Cloud Storage")
 
     def url(self, key: str) -> str:
         """The object as a `gs://` address."""
@@ -60,18 +60,18 @@ class GcsStore:
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """All objects below the prefix, a page of 1000 at a time."""
-        wanted = "items(name,size,updated),nextPageToken"
+        wanted = "items(name,size,updated,crc32c),nextPageToken"
         with gcs_errors("list", self.url(prefix), self.where):
             for blob in self.client.list_blobs(
                 self.bucket, prefix=prefix, page_size=1000, fields=wanted, timeout=_TIMEOUTS, retry=_retry()
             ):
-                yield StoredObject(blob.name, blob.size, blob.updated.timestamp())
+                yield _stored(blob)
 
     def stat(self, key: str) -> StoredObject | None:
         """The object of exactly this key; None also when the bucket is missing, which `list` then tells."""
         with gcs_errors("look at", self.url(key), self.where):
             blob = self._bucket().get_blob(key, timeout=_TIMEOUTS, retry=_retry()) if _can_be_asked_for(key) else None
-            return StoredObject(key, blob.size, blob.updated.timestamp()) if blob else None
+            return _stored(blob) if blob else None
 
     def download(self, key: str, target: Path, on_bytes: OnBytes) -> None:
         """Fetch the object as it is stored, compressed or not; a broken transfer goes on where it stopped.
@@ -81,10 +81,6 @@ class GcsStore:
         from google.api_core.exceptions import NotFound
 
         with gcs_errors("download", self.url(key), self.where), target.open("wb") as writer:
-            if (small := small_object(self.session, self._media_url(key))) is not None:
-                writer.write(small)
-                on_bytes(len(small))
-                return
             counted = CountedWriter(writer, on_bytes)
             retry = _retry(lambda: counted.moved_at)
             try:
@@ -96,6 +92,11 @@ class GcsStore:
                     f"cannot download {self.url(key)}: there is no such object",
                     hint="check remotePath and the connection's uri",
                 ) from None
+
+    def start(self, source: StoredObject, target: Path, on_bytes: OnBytes) -> Arriving | None:
+        """Begin to fetch the object as it is stored by awscrt; where that fails, `download` tells why, or does it."""
+        with gcs_errors("download", self.url(source.key), self.where):
+            return self.reading.start(source, target, on_bytes)
 
     def upload(self, chunks: Iterator[bytes], key: str, most: int, owner: str) -> int:
         """Send what comes, a part at a time; Google shows the object when it has the last of them."""
@@ -111,11 +112,6 @@ class GcsStore:
                     raise parts_lost(f"cannot upload {self.url(key)}") from None
                 raise
         return content.tell()
-
-    def _media_url(self, key: str) -> str:
-        return (
-            f"{self.client.api_endpoint}/download/storage/v1/b/{quote(self.bucket)}/o/{quote(key, safe='')}?alt=media"
-        )
 
     def _has_bucket(self) -> bool | None:
         """Whether the bucket exists, which Google does not tell when it says 404; None where the identity may not list."""
@@ -170,29 +166,30 @@ def _can_be_asked_for(key: str) -> bool:
     return key not in (".", "..")
 
 
-def _session(fields: Mapping[str, str]) -> Any:
+def _credentials(fields: Mapping[str, str]) -> Any:
     import google.auth
     from google.auth.credentials import AnonymousCredentials
-    from google.auth.transport.requests import AuthorizedSession
 
     if key := fields.get("keySecret"):
-        credentials = _service_account(key)
-    elif fields.get("endpoint"):
-        credentials = AnonymousCredentials()
-    else:
-        credentials, _ = google.auth.default(scopes=[_SCOPE])
-    session = AuthorizedSession(credentials)
-    keep_connections(session, _CONNECTIONS)
-    return session
+        return _service_account(key)
+    if fields.get("endpoint"):
+        return AnonymousCredentials()
+    return google.auth.default(scopes=[_SCOPE])[0]
 
 
-def _client(endpoint: str | None, session: Any) -> Any:
+def _client(endpoint: str | None, credentials: Any) -> Any:
+    from google.auth.transport.requests import AuthorizedSession
     from google.cloud.storage import Client
 
     os.environ.setdefault(_NO_TELEMETRY, "true")
     options = {"api_endpoint": endpoint} if endpoint else None
     # A project is asked for only to make buckets, which we never do.
-    return Client(project="none", credentials=session.credentials, client_options=options, _http=session)
+    session = keep_connections(AuthorizedSession(credentials), _CONNECTIONS)
+    return Client(project="none", credentials=credentials, client_options=options, _http=session)
+
+
+def _stored(blob: Any) -> StoredObject:
+    return StoredObject(blob.name, blob.size, blob.updated.timestamp(), blob.crc32c or "")
 
 
 def _service_account(key: str) -> Any:

@@ -11,9 +11,8 @@ from typing import Any
 from urllib.parse import quote
 
 from odahu_argo.storage.chunks import ChunkReader
-from odahu_argo.storage.crt_client import Keys, Place
-from odahu_argo.storage.s3_crt import CrtReader, Unanswered
 from odahu_argo.storage.s3_errors import s3_errors
+from odahu_argo.storage.s3_reading import Keys, Place, S3Reading, Unanswered
 from odahu_argo.storage.s3_sdk import Boto3, access_key, connect_boto3
 from odahu_argo.storage.store import Arriving, OnBytes, StoredObject
 
@@ -31,7 +30,7 @@ class S3Store:
     """
 
     bucket: str
-    reader: CrtReader | None = field(repr=False)
+    reader: S3Reading | None = field(repr=False)
     sdk: Callable[[], Any] = field(repr=False)
     where: str
 
@@ -46,7 +45,7 @@ class S3Store:
         with s3_errors("prepare the connection to", f"s3://{bucket}"):
             if known := _place(bucket, fields):
                 place, keys = known
-                return cls(bucket, CrtReader.of(place, keys), cache(lambda: connect_boto3(fields).client), where)
+                return cls(bucket, S3Reading.of(place, keys), cache(lambda: connect_boto3(fields).client), where)
             boto3 = connect_boto3(fields)
             return cls(bucket, _reader(bucket, boto3), lambda: boto3.client, where)
 
@@ -75,17 +74,21 @@ class S3Store:
                 return self._stat_by_sdk(key)
 
     def download(self, key: str, target: Path, on_bytes: OnBytes) -> None:
-        """Fetch the object, a small one by a single request, a large one in several parts at once."""
-        with s3_errors("download", self.url(key), self.where):
-            try:
-                self._crt().download(key, target, on_bytes)
-            except Unanswered:
-                self._download_by_sdk(key, target, on_bytes)
+        """Fetch the object by boto3, a small one by a single request, a large one in several parts at once."""
+        from botocore.exceptions import ClientError
 
-    def start(self, key: str, target: Path, on_bytes: OnBytes) -> Arriving | None:
-        """Begin to fetch the object; where that fails, `download` tells why, or does it."""
+        with s3_errors("download", self.url(key), self.where), target.open("wb") as writer:
+            try:
+                self.sdk().download_fileobj(self.bucket, key, writer, Callback=on_bytes, Config=_transfer())
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") == "404":
+                    self._ask_in_words(key)
+                raise
+
+    def start(self, source: StoredObject, target: Path, on_bytes: OnBytes) -> Arriving | None:
+        """Begin to fetch the object by awscrt; where that fails, `download` tells why, or does it."""
         try:
-            return self._crt().start(key, target, on_bytes)
+            return self._crt().start(source, target, on_bytes)
         except Unanswered:
             return None
 
@@ -104,8 +107,8 @@ class S3Store:
             sending.result()
         return content.tell()
 
-    def _crt(self) -> CrtReader:
-        if self.reader is None or not self.reader.is_usable():
+    def _crt(self) -> S3Reading:
+        if self.reader is None:
             raise Unanswered
         return self.reader
 
@@ -123,17 +126,6 @@ class S3Store:
             raise
         return StoredObject(key, facts["ContentLength"], facts["LastModified"].timestamp())
 
-    def _download_by_sdk(self, key: str, target: Path, on_bytes: OnBytes) -> None:
-        from botocore.exceptions import ClientError
-
-        with target.open("wb") as writer:
-            try:
-                self.sdk().download_fileobj(self.bucket, key, writer, Callback=on_bytes, Config=_transfer())
-            except ClientError as error:
-                if error.response.get("Error", {}).get("Code") == "404":
-                    self._ask_in_words(key)
-                raise
-
     def _ask_in_words(self, key: str) -> None:
         """The answer to HEAD has no words. That to a list tells a missing bucket and a wrong key, which it raises."""
         self.sdk().list_objects_v2(Bucket=self.bucket, Prefix=key, MaxKeys=1)
@@ -148,8 +140,8 @@ def _place(bucket: str, fields: Mapping[str, str]) -> tuple[Place, Keys] | None:
     return Place(f"{endpoint}/{quote(bucket)}", region), Keys(key_id, secret)
 
 
-def _reader(bucket: str, boto3: Boto3) -> CrtReader | None:
-    return CrtReader.of(boto3.place(bucket), boto3.keys) if boto3.credentials else None
+def _reader(bucket: str, boto3: Boto3) -> S3Reading | None:
+    return S3Reading.of(boto3.place(bucket), boto3.keys) if boto3.credentials else None
 
 
 def _transfer(part: int = _PART) -> Any:

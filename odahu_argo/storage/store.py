@@ -14,11 +14,15 @@ OnBytes = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """One object: its key from the bucket's root, its size in bytes, and when it was changed, in seconds since 1970."""
+    """One object: its key from the bucket's root, its size in bytes, and when it was changed, in seconds since 1970.
+
+    `crc32c` is that of its bytes, as Google tells it: big-endian, in base64. Empty where a store tells none.
+    """
 
     key: str
     size: int
     modified: float
+    crc32c: str = ""
 
 
 class ObjectStore(Protocol):
@@ -63,7 +67,7 @@ class Arriving(Protocol):
 class StartsDownloads(Protocol):
     """A store that brings many objects at once without a thread for each."""
 
-    def start(self, key: str, target: Path, on_bytes: OnBytes) -> Arriving | None:
+    def start(self, source: StoredObject, target: Path, on_bytes: OnBytes) -> Arriving | None:
         """Begin to write the object's bytes to `target`; None where only `download` can do it.
 
         A future that ends with an error says nothing: `download` is to be called then. What `on_bytes` raises, in any

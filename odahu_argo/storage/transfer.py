@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import threading
 from collections.abc import Generator, Sequence
@@ -17,6 +18,7 @@ from odahu_argo.storage.paths import has_control_characters, inside
 from odahu_argo.storage.store import Arriving, ObjectStore, OnBytes, StartsDownloads, StoredObject
 
 _WORKERS = 16
+_CHUNK = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ def _bring(store: ObjectStore, copy: Copy, count: OnBytes, owner: str, pool: Exe
     key = copy.source.key
     with whole_file(copy.target, owner) as partial:
         has_come = False
-        if isinstance(store, StartsDownloads) and (started := store.start(key, partial, count)):
+        if isinstance(store, StartsDownloads) and (started := store.start(copy.source, partial, count)):
             yield started
             has_come = started.future.exception() is None
             if not has_come:
@@ -159,4 +161,19 @@ def _finish(store: ObjectStore, source: StoredObject, partial: Path) -> None:
             f"{store.url(source.key)} came with {size} bytes, {source.size} were announced",
             hint="the object was changed meanwhile, or the connection broke off",
         )
+    if source.crc32c and source.crc32c != _crc32c(partial):
+        raise ServiceFault(
+            f"{store.url(source.key)} came with another checksum than was announced",
+            hint="the object was changed meanwhile, or came damaged",
+        )
     os.utime(partial, (source.modified, source.modified))
+
+
+def _crc32c(file: Path) -> str:
+    from awscrt.checksums import crc32c
+
+    value = 0
+    with file.open("rb") as reader:
+        while chunk := reader.read(_CHUNK):
+            value = crc32c(chunk, value)
+    return base64.b64encode(value.to_bytes(4, "big")).decode()

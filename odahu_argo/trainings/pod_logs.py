@@ -40,14 +40,18 @@ def archived_lines(cluster: Cluster, connection: str, run: PodRun) -> Iterator[s
         ServiceFault: the object store failed.
     """
     from odahu_argo.storage.opening import open_store
+    from odahu_argo.storage.transfer import Copy, download_all
 
     key = _key(run.archived_log or {})
     if not key:
         raise UserError("its pod is gone, and Argo has archived no log of it")
     store, _ = open_store(_connection(cluster, connection))
+    found = store.stat(key)
+    if not found:
+        raise UserError(f"its pod is gone, and there is no log at {store.url(key)}")
     with tempfile.TemporaryDirectory(prefix="odahu-argo-") as folder:
         file = Path(folder) / "log"
-        store.download(key, file, lambda count: None)
+        download_all(store, [Copy(found, file)], lambda count: None, owner="log")
         with file.open(encoding="utf-8", errors="replace") as text:
             yield from (line.rstrip("\n") for line in text)
 

@@ -84,8 +84,8 @@ _BARS: Mapping[tuple[str, bool], tuple[Bar, str]] = {
     ),
     ("azure", False): (Bar("ahead", 1.0), "The server is azurite."),
     ("azure", True): (Bar("ahead", 1.0), "The server is azurite."),
-    ("gcs", False): (Bar("ahead", 1.0), "The server is gcp-storage-emulator."),
-    ("gcs", True): (Bar("ahead", 1.0), "The server is gcp-storage-emulator."),
+    ("gcs", False): (Bar("ahead", 1.0), "The server is fake-gcs-server."),
+    ("gcs", True): (Bar("ahead", 1.0), "The server is fake-gcs-server."),
 }
 
 

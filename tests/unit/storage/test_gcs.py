@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,8 +13,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from odahu_argo.errors import UserError
+from odahu_argo.errors import ServiceFault, UserError
 from odahu_argo.storage.opening import open_store
+from odahu_argo.storage.transfer import download_all, plan_copies
 from tests.servers.gcs import GcsBucket
 
 pytestmark = pytest.mark.usefixtures("workplace")
@@ -121,3 +123,24 @@ def test_a_uri_of_another_kind_is_told_with_the_right_form(kind: str, uri: str, 
     with pytest.raises(UserError, match=f"(?s){words}") as raised:
         open_store({"type": kind, "uri": uri})
     assert "cret!" not in str(raised.value)
+
+
+def test_content_that_is_not_what_was_listed_is_worth_another_try(gcs_bucket: GcsBucket, tmp_path: Path) -> None:
+    gcs_bucket.put_all({"a.csv": b"content"})
+    store, _ = open_store(gcs_bucket.fields())
+    copies = plan_copies(store, "a.csv", "in/", tmp_path)
+    gcs_bucket.put_all({"a.csv": b"CONTENT"})
+    with pytest.raises(ServiceFault, match=r"a\.csv came with another checksum than was announced"):
+        download_all(store, copies, lambda moved: None, owner="test")
+    assert not list((tmp_path / "in").iterdir())
+
+
+def test_what_is_stored_compressed_comes_as_it_is_stored(gcs_bucket: GcsBucket, tmp_path: Path) -> None:
+    stored = gzip.compress(b"content")
+    blob = gcs_bucket.client.bucket(gcs_bucket.name).blob("a.csv")
+    blob.content_encoding = "gzip"
+    blob.upload_from_string(stored)
+    blob.client.close()
+    store, _ = open_store(gcs_bucket.fields())
+    download_all(store, plan_copies(store, "a.csv", "./", tmp_path), lambda moved: None, owner="test")
+    assert (tmp_path / "a.csv").read_bytes() == stored

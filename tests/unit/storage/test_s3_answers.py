@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any, ClassVar
 
 import pytest
 
 from odahu_argo.errors import ServiceFault, UserError
 from odahu_argo.storage.disk import disk_errors
 from odahu_argo.storage.opening import open_store
+from odahu_argo.storage.store import StoredObject
+from odahu_argo.storage.transfer import Copy, download_all, plan_copies
 from tests.servers.s3 import Bucket, client, https_s3, running_s3
 from tests.servers.workplace import Workplace
-from tests.unit.storage.conftest import send
+from tests.unit.storage.conftest import WithoutSdk, send
 
 pytestmark = pytest.mark.usefixtures("workplace")
+LARGE, CONTENT = "large ü#%~.bin", os.urandom(40_000_000)
 
 
 @dataclass(frozen=True)
@@ -37,10 +43,11 @@ class Guarded:
 
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[Guarded]:
-    with running_s3(INITIAL_NO_AUTH_ACTION_COUNT="5") as endpoint:
+    with running_s3(INITIAL_NO_AUTH_ACTION_COUNT="6") as endpoint:
         s3, iam = client("s3", endpoint), client("iam", endpoint)
         s3.create_bucket(Bucket="readable", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
         s3.put_object(Bucket="readable", Key="a.csv", Body=b"content")
+        s3.put_object(Bucket="readable", Key=LARGE, Body=CONTENT)
         iam.create_user(UserName="ada")
         allowed = {"Effect": "Allow", "Action": ["s3:GetObject", "s3:ListBucket"], "Resource": "*"}
         policy = json.dumps({"Version": "2012-10-17", "Statement": allowed})
@@ -51,12 +58,19 @@ def guarded() -> Iterator[Guarded]:
 
 def fetch(fields: dict[str, str], target: Path) -> bytes:
     store, key = open_store(fields)
-    store.download(key, target, lambda moved: None)
+    source = store.stat(key) or StoredObject(key, 0, 0.0)
+    download_all(store, [Copy(source, target)], lambda moved: None, owner="test")
     return target.read_bytes()
 
 
 def test_the_right_keys_open_the_bucket(guarded: Guarded, tmp_path: Path) -> None:
     assert fetch(guarded.fields(), tmp_path / "a") == b"content"
+
+
+def test_a_large_object_is_asked_for_with_a_signature_that_the_server_accepts(guarded: Guarded, tmp_path: Path) -> None:
+    store: Any = WithoutSdk(open_store(guarded.fields())[0])
+    download_all(store, plan_copies(store, LARGE, "in/", tmp_path), lambda moved: None, owner="test")
+    assert (tmp_path / "in" / LARGE).read_bytes() == CONTENT
 
 
 def test_without_keys_the_identity_of_the_machine_is_used(
@@ -70,6 +84,17 @@ def test_without_keys_the_identity_of_the_machine_is_used(
 def test_without_keys_and_identity_it_is_the_users_mistake(guarded: Guarded, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="there are no credentials"):
         fetch(guarded.fields(keyID="", keySecret=""), tmp_path / "a")
+
+
+def test_a_server_that_needs_no_proxy_is_read_without_boto3(
+    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket.put_all({"a.csv": b"content"})
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    store: Any = WithoutSdk(open_store(bucket.fields())[0])
+    download_all(store, plan_copies(store, "a.csv", "in/", tmp_path), lambda moved: None, owner="test")
+    assert (tmp_path / "in/a.csv").read_bytes() == b"content"
 
 
 def test_an_unknown_key_is_the_users_mistake(guarded: Guarded) -> None:
@@ -156,6 +181,19 @@ def test_a_file_of_authorities_that_cannot_be_used_is_told(
         fetch(bucket.fields("a.csv", endpoint="https://localhost:1"), tmp_path / "a")
 
 
+KEYS = {"keyID": "k", "keySecret": "s", "region": "us-east-1"}
+
+
+@contextmanager
+def serving_by(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        serving = Thread(target=server.serve_forever)
+        serving.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        serving.join()
+
+
 class _Failing(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.send_error(503)
@@ -164,18 +202,41 @@ class _Failing(BaseHTTPRequestHandler):
         pass
 
 
+class _Dated(BaseHTTPRequestHandler):
+    """Keeps the time of each signature; all objects are zeros."""
+
+    dates: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.dates.append(self.headers["X-Amz-Date"])
+        begin, end = map(int, self.headers["Range"].removeprefix("bytes=").split("-"))
+        self.send_response(206)
+        self.send_header("Content-Range", f"bytes {begin}-{end}/2000000")
+        self.send_header("Content-Length", str(end + 1 - begin))
+        self.end_headers()
+        self.wfile.write(bytes(end + 1 - begin))
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        pass
+
+
+def test_each_request_is_signed_with_its_own_time(tmp_path: Path) -> None:
+    """S3 refuses a signature that is older than a quarter of an hour, which downloads may take."""
+    with serving_by(_Dated) as endpoint:
+        store: Any = WithoutSdk(open_store({"type": "s3", "uri": "s3://b", "endpoint": endpoint, **KEYS})[0])
+        for name in ("a", "b"):
+            source = StoredObject(name, 2_000_000, time.time())
+            download_all(store, [Copy(source, tmp_path / name)], lambda moved: None, owner="test")
+            time.sleep(1.1)
+    first, second = _Dated.dates
+    assert first < second
+
+
 def test_a_failing_server_is_worth_another_try() -> None:
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Failing) as server:
-        serving = Thread(target=server.serve_forever)
-        serving.start()
-        keys = {"keyID": "k", "keySecret": "s", "region": "us-east-1"}
-        store, _ = open_store(
-            {"type": "s3", "uri": "s3://b", "endpoint": f"http://127.0.0.1:{server.server_port}", **keys}
-        )
+    with serving_by(_Failing) as endpoint:
+        store, _ = open_store({"type": "s3", "uri": "s3://b", "endpoint": endpoint, **KEYS})
         with pytest.raises(ServiceFault, match="the server answered 503"):
             list(store.list(""))
-        server.shutdown()
-        serving.join()
 
 
 def test_an_upload_with_a_region_that_is_none_is_the_users_mistake(bucket: Bucket) -> None:
