@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -55,6 +56,12 @@ class Load:
         begins = range(0, self.size, _PIECE)
         return [f"{begin}-{min(begin + _PIECE, self.size) - 1}" for begin in begins]
 
+    def clear(self, folder: Path) -> None:
+        """Many files are only moved away: ext4 is slow to make files where many have just been deleted."""
+        if self.count > 1 and folder.exists():
+            folder.rename(folder.with_name(f"{folder.name}-{uuid.uuid4().hex}"))
+        shutil.rmtree(folder, ignore_errors=True)
+
     def require(self, folder: Path) -> None:
         sizes = [file.stat().st_size for file in folder.rglob("*") if file.is_file()]
         assert sizes == [self.size] * self.count, f"{len(sizes)} files of {sum(sizes)} bytes"
@@ -98,7 +105,7 @@ def ours(folder: Path, fields: Mapping[str, str], load: Load) -> Contender:
     target = workplace.repository / "in"
 
     def before() -> None:
-        shutil.rmtree(workplace.repository, ignore_errors=True)
+        load.clear(workplace.repository)
         workplace.repository.mkdir()
 
     environment = {name: value for name, value in workplace.environment(spec).items() if name.startswith("ODAHU_ARGO")}
@@ -109,7 +116,7 @@ def ours(folder: Path, fields: Mapping[str, str], load: Load) -> Contender:
 def peer(bench: Bench, load: Load, name: str, version: str, environment: Mapping[str, str], *command: str) -> Contender:
     """A program whose command's last part is the folder to write to."""
     target = Path(command[-1])
-    before = partial(shutil.rmtree, target, ignore_errors=True)
+    before = partial(load.clear, target)
     return Contender(name, command, version, environment, before=before, after=partial(load.require, target))
 
 
@@ -130,7 +137,7 @@ def _s3(bench: Bench, load: Load) -> Iterator[Makers]:
 
         def s5cmd() -> Contender:
             command = [s5cmd_program(), "--endpoint-url", bucket.endpoint, "cp", f"s3://{bucket.name}/*", f"{target}/"]
-            before = partial(shutil.rmtree, target, ignore_errors=True)
+            before = partial(load.clear, Path(target))
             return Contender("s5cmd", command, "2.3.0", S3_KEYS, before, partial(load.require, Path(target)))
 
         def by_rclone() -> Contender:
