@@ -17,18 +17,17 @@ PARTIAL = ".partial"
 
 @contextmanager
 def whole_file(target: Path, owner: str) -> Iterator[Path]:
-    """A file beside `target` to be filled, which is then put in place; on any failure nothing is left behind.
+    """A file beside `target`, in a folder that exists, to be filled, and then put in place; of a failure nothing is left.
 
     Two owners never write to one unfinished file. One owner finds its own again: a killed process leaves it, and the
     next attempt writes over it.
 
     Raises:
-        UserError: a file stands where a folder must be, a folder where the file must be, or a name is too long.
+        UserError: a folder stands where the file must be, or its name is too long.
         ServiceFault: the disk is full, read-only or failing.
     """
     partial = target.with_name(f".{_digest(owner)}-{_digest(target.name)}{PARTIAL}")
     with disk_errors(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield partial
             partial.replace(target)
@@ -36,6 +35,17 @@ def whole_file(target: Path, owner: str) -> Iterator[Path]:
             with suppress(OSError):
                 partial.unlink()
             raise
+
+
+def make_folder(folder: Path) -> None:
+    """See that the folder is there.
+
+    Raises:
+        UserError: a file stands where it must be, or a name is too long.
+        ServiceFault: the disk is full, read-only or failing.
+    """
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
 
 
 def remove_unfinished(folder: Path, owner: str) -> None:

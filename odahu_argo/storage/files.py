@@ -10,7 +10,7 @@ from pathlib import Path
 
 from odahu_argo.errors import UserError
 from odahu_argo.storage.chunks import ChunkReader
-from odahu_argo.storage.disk import PARTIAL, disk_errors, whole_file
+from odahu_argo.storage.disk import PARTIAL, disk_errors, make_folder, whole_file
 from odahu_argo.storage.store import OnBytes, StoredObject
 
 _CHUNK = 1024 * 1024
@@ -57,10 +57,14 @@ class FileStore:
             raise UserError(f"there is no file {self.url(key)}", hint="see the connection's uri and the remotePath")
         _copy(source, target, on_bytes)
 
+    def start(self, source: StoredObject, target: Path, on_bytes: OnBytes) -> None:
+        """Copying is work for `download` alone."""
+
     def upload(self, chunks: Iterator[bytes], key: str, most: int, owner: str) -> int:
         """Write what comes into a file of the store, whole or not at all."""
-        content = ChunkReader(chunks)
-        with whole_file(self._path(key), owner) as partial, partial.open("wb") as writer:
+        content, target = ChunkReader(chunks), self._path(key)
+        make_folder(target.parent)
+        with whole_file(target, owner) as partial, partial.open("wb") as writer:
             shutil.copyfileobj(content, writer, _CHUNK)
         return content.tell()
 

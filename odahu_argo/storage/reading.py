@@ -74,44 +74,18 @@ def start(server: Server, source: Source, target: Path, on_bytes: OnBytes, **opt
     if source.size > SMALL:
         url = server.url + source.path
         return start_ranges(server, url, source.headers, source.size, target, on_bytes)
-    getting = Getting(on_bytes)
-    getting.request = _request(
-        server,
-        "GetObject",
-        "GET",
-        source.path,
-        source.headers(),
-        recv_filepath=str(target),
-        on_progress=getting.add,
-        **options,
-    )
-    getting.future = getting.request.finished_future
-    return getting
+    request = _request(server, "GetObject", "GET", source.path, source.headers(), recv_filepath=str(target), **options)
+    return _Getting(request)
 
 
-class Getting:
-    """An object that the runtime is getting: the future of its end, and the bytes until now."""
+class _Getting:
+    """A small object that the runtime is getting. It is told of at its end alone: a call from the runtime costs as much."""
 
-    request: Any = None
-    future: Future[None]
+    moved = 0
 
-    def __init__(self, on_bytes: OnBytes) -> None:
-        """Nothing has come yet."""
-        self._on_bytes = on_bytes
-        self.moved = 0
-
-    def add(self, moved: int) -> None:
-        """Tell of more bytes, in a thread of the runtime, where nothing can be raised."""
-        try:
-            self._on_bytes(moved)
-            self.moved += moved
-        except BaseException:
-            self.stop()
-
-    def stop(self) -> None:
-        """Give up."""
-        if self.request:
-            self.request.cancel()
+    def __init__(self, request: Any) -> None:
+        self.future: Future[None] = request.finished_future
+        self.stop: Callable[[], None] = request.cancel
 
 
 def _request(server: Server, operation: str, method: str, path: str, headers: Mapping[str, str], **options: Any) -> Any:

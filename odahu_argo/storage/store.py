@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 OnBytes = Callable[[int], None]
 """Told how many bytes have been moved since the last call, from any thread."""
@@ -23,6 +23,16 @@ class StoredObject:
     size: int
     modified: float
     crc32c: str = ""
+
+
+class Arriving(Protocol):
+    """An object on its way to a file: the future of its end, and how many bytes were told of until now."""
+
+    future: Future[None]
+    moved: int
+
+    def stop(self) -> None:
+        """Give up; the future ends soon."""
 
 
 class ObjectStore(Protocol):
@@ -44,32 +54,17 @@ class ObjectStore(Protocol):
     def download(self, key: str, target: Path, on_bytes: OnBytes) -> None:
         """Write the object's bytes to the file `target`, whose folder exists."""
 
+    def start(self, source: StoredObject, target: Path, on_bytes: OnBytes) -> Arriving | None:
+        """Begin to do that without a thread of the caller's; None where only `download` can.
+
+        A future that ends with an error says nothing: `download` is to be called then. What `on_bytes` raises, in any
+        thread, stops the object.
+        """
+
     def upload(self, chunks: Iterator[bytes], key: str, most: int, owner: str) -> int:
         """Store these bytes under `key`, replacing what was there; readers see the old object or the new, never a part.
 
         They are sent as they come, `most` at most, by one thread that takes them and a few that send; how many came is
         returned. What `chunks` raises ends the upload. A further attempt begins anew. `owner` tells this upload from
         others under the same key at the same time, and is the same in a further attempt.
-        """
-
-
-class Arriving(Protocol):
-    """An object on its way to a file: the future of its end, and the bytes that were told until now."""
-
-    future: Future[None]
-    moved: int
-
-    def stop(self) -> None:
-        """Give up; the future ends soon."""
-
-
-@runtime_checkable
-class StartsDownloads(Protocol):
-    """A store that brings many objects at once without a thread for each."""
-
-    def start(self, source: StoredObject, target: Path, on_bytes: OnBytes) -> Arriving | None:
-        """Begin to write the object's bytes to `target`; None where only `download` can do it.
-
-        A future that ends with an error says nothing: `download` is to be called then. What `on_bytes` raises, in any
-        thread, stops the object.
         """

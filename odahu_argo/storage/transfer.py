@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -13,9 +13,9 @@ from pathlib import Path
 
 from odahu_argo.errors import ServiceFault, UserError
 from odahu_argo.storage.arrivals import InThread, side_by_side
-from odahu_argo.storage.disk import remove_unfinished, whole_file
+from odahu_argo.storage.disk import disk_errors, make_folder, remove_unfinished, whole_file
 from odahu_argo.storage.paths import has_control_characters, inside
-from odahu_argo.storage.store import Arriving, ObjectStore, OnBytes, StartsDownloads, StoredObject
+from odahu_argo.storage.store import Arriving, ObjectStore, OnBytes, StoredObject
 
 _WORKERS = 16
 _CHUNK = 1024 * 1024
@@ -73,9 +73,7 @@ def download_all(store: ObjectStore, copies: Sequence[Copy], on_bytes: OnBytes, 
 
     The first failure stops the others and is raised: `UserError` or `ServiceFault`.
     """
-
-    for folder in {copy.target.parent for copy in copies}:
-        remove_unfinished(folder, owner)
+    names = {folder: _names(folder, owner) for folder in {copy.target.parent for copy in copies}}
     stop = threading.Event()
 
     def count(moved: int) -> None:
@@ -83,28 +81,31 @@ def download_all(store: ObjectStore, copies: Sequence[Copy], on_bytes: OnBytes, 
             raise _Stopped
         on_bytes(moved)
 
+    def bringings(pool: Executor) -> Iterator[Generator[Arriving]]:
+        for copy in copies:
+            if copy.target.name in names[copy.target.parent] and _already_there(copy):
+                count(copy.source.size)
+            else:
+                yield _bring(store, copy, count, owner, pool)
+
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="copy") as pool:
-        side_by_side((_bring(store, copy, count, owner, pool) for copy in copies), stop)
+        side_by_side(bringings(pool), stop)
 
 
 def _bring(store: ObjectStore, copy: Copy, count: OnBytes, owner: str, pool: Executor) -> Generator[Arriving]:
     """The object into place, by way of one or two arrivals, each of which has ended when the iterator is asked again."""
-    if _already_there(copy):
-        count(copy.source.size)
-        return
-    key = copy.source.key
+    source = copy.source
     with whole_file(copy.target, owner) as partial:
         has_come = False
-        if isinstance(store, StartsDownloads) and (started := store.start(copy.source, partial, count)):
+        if started := store.start(source, partial, count):
             yield started
             has_come = started.future.exception() is None
-            if not has_come:
-                count(-started.moved)
+            count((source.size if has_come else 0) - started.moved)
         if not has_come:
-            in_thread = InThread(pool.submit(store.download, key, partial, count))
+            in_thread = InThread(pool.submit(store.download, source.key, partial, count))
             yield in_thread
             in_thread.future.result()
-        _finish(store, copy.source, partial)
+        _finish(store, source, partial)
 
 
 def _single_object(store: ObjectStore, key: str) -> list[tuple[StoredObject, str]]:
@@ -145,6 +146,14 @@ def _is_safe(name: str) -> bool:
     return all(part not in ("", ".", "..") for part in name.split("/")) and not has_control_characters(name)
 
 
+def _names(folder: Path, owner: str) -> set[str]:
+    """What is in the folder, which is made if need be, without what an earlier attempt has left there."""
+    make_folder(folder)
+    remove_unfinished(folder, owner)
+    with disk_errors(folder):
+        return {file.name for file in folder.iterdir()}
+
+
 def _already_there(copy: Copy) -> bool:
     """Whether size and time are the object's own, which `_finish` has given to the file."""
     try:
@@ -173,7 +182,7 @@ def _crc32c(file: Path) -> str:
     from awscrt.checksums import crc32c
 
     value = 0
-    with file.open("rb") as reader:
+    with file.open("rb", buffering=0) as reader:
         while chunk := reader.read(_CHUNK):
             value = crc32c(chunk, value)
     return base64.b64encode(value.to_bytes(4, "big")).decode()
