@@ -29,6 +29,11 @@ def is_of_type(uri: str, connection_type: str) -> bool:
     return pattern is None or re.fullmatch(pattern, uri.strip()) is not None
 
 
+def is_reference(text: str) -> bool:
+    """Whether a branch, tag or commit may be called so (git's manual: git-check-ref-format)."""
+    return not text.startswith("-") and re.search(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{", text) is None
+
+
 def without_credentials(text: str) -> str:
     """The text with passwords, tokens and queries (a SAS token, `?token=...`) taken out of the URLs in it.
 

@@ -18,7 +18,7 @@ from odahu_argo.errors import UserError
 from odahu_argo.naming import ID_PATTERN, LABEL_PATTERN
 from odahu_argo.profile import Requirements
 from odahu_argo.schedule import check_cron, check_time_zone
-from odahu_argo.uri import FORMS, is_of_type, without_credentials
+from odahu_argo.uri import FORMS, is_of_type, is_reference, without_credentials
 from odahu_argo.validation import Image, Refused, Strict, placeholder
 
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -50,9 +50,9 @@ def _environment_name(text: str) -> str:
 
 
 def _reference(text: str) -> str:
-    if text.startswith("-"):
+    if not is_reference(text.strip()):
         raise ValueError(f"{text!r} is no branch, tag or commit")
-    return _without_nul(text)
+    return text
 
 
 def _without_nul(text: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from odahu_argo.errors import UserError
+from odahu_argo.uri import is_reference
 
 _COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
 _PULL = re.compile(r"origin/pr/(?P<number>\d+)(?:/(?P<kind>head|merge))?")
@@ -34,7 +35,7 @@ def check_reference(reference: str) -> str:
         UserError: it begins with `-` or holds characters that no git reference may have.
     """
     reference = reference.strip()
-    if reference.startswith("-") or re.search(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{", reference):
+    if not is_reference(reference):
         raise UserError(
             f"{reference!r} is no git reference",
             hint="name a branch, a tag, a commit id or a full ref such as refs/heads/main",

@@ -88,6 +88,21 @@ def test_an_id_that_odahu_would_take_is_taken(tmp_path: Path, training_id: str) 
     assert written.manifest.id == training_id
 
 
+@pytest.mark.parametrize("reference", ["-x", "ma\x07in", "ma in", "v1^", "a..b", "feature/*", "x\0"])
+def test_a_reference_that_git_cannot_have_is_refused_before_a_pod_asks_for_it(tmp_path: Path, reference: str) -> None:
+    with pytest.raises(UserError) as error:
+        load([write(tmp_path, training(reference=reference))])
+    [problem] = error.value.problems
+    assert problem.where.field == "spec.reference"
+    assert "is no branch, tag or commit" in problem.message
+
+
+@pytest.mark.parametrize("reference", ["", " main ", "v1.0", "refs/heads/a-b", "origin/pr/7/head", "0a1b2c3", "ü"])
+def test_a_reference_that_git_may_have_is_taken(tmp_path: Path, reference: str) -> None:
+    [written] = load([write(tmp_path, training(reference=reference))]).trainings
+    assert written.manifest.spec.reference == reference
+
+
 def test_all_mistakes_of_all_documents_are_told_at_once(tmp_path: Path) -> None:
     broken = training(hyperparameters={"a": "1"}, model={"name": "wi ne"}, resources={"limits": {"cpu": "4GB"}})
     with pytest.raises(UserError) as error:
