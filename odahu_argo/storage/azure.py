@@ -79,8 +79,7 @@ class AzureStore:
 
     def start(self, source: StoredObject, target: Path, on_bytes: OnBytes) -> Arriving | None:
         """Begin to fetch the object as it is stored by awscrt; where that fails, `download` tells why, or does it."""
-        with azure_errors("download", self.url(source.key), self.address.account_url):
-            return self.reading.start(source, target, on_bytes)
+        return self.reading.start(source, target, on_bytes)
 
     def upload(self, chunks: Iterator[bytes], key: str, most: int, owner: str) -> int:
         """Send what comes, several blocks at once; Azure shows the object when all are there, and forgets lost ones.

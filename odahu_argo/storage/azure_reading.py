@@ -31,11 +31,7 @@ class AzureReading:
         return cls(Server(container.url.partition("?")[0], trust), container, _signature(container))
 
     def start(self, source: StoredObject, target: Path, on_bytes: OnBytes) -> Arriving | None:
-        """Begin to write the blob to the file; None where the SDK has to.
-
-        Raises:
-            AzureError: the machine has no identity any more.
-        """
+        """Begin to write the blob to the file; None where the SDK has to."""
         path = f"/{quote(source.key, safe='/~')}?{self.signature}".rstrip("?")
         return start(self.server, Source(path, source.size, self._headers), target, on_bytes)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from odahu_argo.errors import ServiceFault, UserError
 
 PARTIAL = ".partial"
+DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
@@ -80,7 +81,7 @@ def disk_errors(path: Path) -> Iterator[None]:
             ) from error
         if error.errno == errno.ENAMETOOLONG:
             raise UserError(f"{path} cannot be written: the name is too long", hint="rename the object") from error
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in DISK_IS_FULL:
             raise ServiceFault(
                 f"the disk is full: {path} could not be written",
                 hint="give the workspace a larger volume, or free space on this machine",

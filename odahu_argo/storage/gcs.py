@@ -95,8 +95,7 @@ class GcsStore:
 
     def start(self, source: StoredObject, target: Path, on_bytes: OnBytes) -> Arriving | None:
         """Begin to fetch the object as it is stored by awscrt; where that fails, `download` tells why, or does it."""
-        with gcs_errors("download", self.url(source.key), self.where):
-            return self.reading.start(source, target, on_bytes)
+        return self.reading.start(source, target, on_bytes)
 
     def upload(self, chunks: Iterator[bytes], key: str, most: int, owner: str) -> int:
         """Send what comes, a part at a time; Google shows the object when it has the last of them."""

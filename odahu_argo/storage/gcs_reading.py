@@ -30,11 +30,7 @@ class GcsReading:
         return cls(Server(url, trust), credentials, Request())
 
     def start(self, source: StoredObject, target: Path, on_bytes: OnBytes) -> Arriving | None:
-        """Begin to write the object as it is stored to the file; None where the SDK has to.
-
-        Raises:
-            GoogleAuthError: Google does not accept the credentials.
-        """
+        """Begin to write the object as it is stored to the file; None where the SDK has to."""
         path = f"/{quote(source.key, safe='')}?alt=media"
         return start(self.server, Source(path, source.size, self._headers), target, on_bytes)
 

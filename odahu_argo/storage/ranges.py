@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,49 +29,115 @@ class Broken(Exception):
     """The server has failed in a way that may pass."""
 
 
-def start_ranges(
-    server: Server, url: str, headers: Callable[[], Mapping[str, str]], size: int, target: Path, on_bytes: OnBytes
-) -> InRanges:
-    """Begin to write the object at this URL, of so many bytes, to the file; `headers` is asked for before each request."""
-    arriving = InRanges(on_bytes, os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666))
-    ranges = [_Range(begin, min(begin + _RANGE, size), size) for begin in range(0, size, _RANGE)]
-    arriving.begin([server.threads.submit(_bring, server.connections, url, headers, each, arriving) for each in ranges])
-    return arriving
-
-
 @dataclass(slots=True)
 class _Range:
-    """The bytes of an object of this `size` that are still to come."""
+    """The bytes of an object that are still to come."""
 
     begin: int
     end: int
-    size: int
 
 
 class InRanges:
-    """An object on its way: the future of its end, and the bytes until now. The first range that fails ends the others."""
+    """An object on its way to a file: the future of its end, and how many bytes have come until now.
 
-    def __init__(self, on_bytes: OnBytes, file: int) -> None:
-        """Nothing has come yet; `file` is closed at the end."""
+    The first range that fails ends the others, and its error is the future's: `Unusable`, `Broken`, urllib3's `HTTPError`,
+    an `OSError` of the disk, or what `headers` or `on_bytes` has raised.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        url: str,
+        headers: Callable[[], Mapping[str, str]],
+        size: int,
+        target: Path,
+        on_bytes: OnBytes,
+    ) -> None:
+        """Begin to bring the object at this URL, of so many bytes; `headers` is asked for before each request."""
         self.future: Future[None] = Future()
         self.moved = 0
-        self.etag: str | None = None
-        self.stopped = threading.Event()
-        self._on_bytes = on_bytes
-        self._file = file
-        self._lock = threading.Lock()
-        self._under_way: list[Future[None]] = []
-        self._left = 0
+        self._server, self._url, self._headers, self._size, self._on_bytes = server, url, headers, size, on_bytes
+        self._file = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+        self._etag: str | None = None
         self._failure: BaseException | None = None
+        self._stopped = threading.Event()
+        self._lock = threading.Lock()
+        self._answers: set[Any] = set()
+        self._under_way: list[Future[None]] = []
+        ranges = [_Range(begin, min(begin + _RANGE, size)) for begin in range(0, size, _RANGE)]
+        self._left = len(ranges)
+        try:
+            for each in ranges:
+                self._under_way.append(one := server.threads.submit(self._bring_range, each))
+                one.add_done_callback(self._one_has_ended)
+        except BaseException:
+            self.stop()
+            raise
 
-    def begin(self, under_way: list[Future[None]]) -> None:
-        """Wait for all of these."""
-        self._under_way, self._left = under_way, len(under_way)
-        for each in under_way:
-            each.add_done_callback(self._one_has_ended)
+    def stop(self) -> None:
+        """Give up: what waits for a server's bytes waits no longer, what waits for its answer does for `READ_SECONDS`."""
+        self._stopped.set()
+        for each in self._under_way:
+            each.cancel()
+        with self._lock:
+            answers = list(self._answers)
+        for answer in answers:
+            with suppress(OSError, ValueError, RuntimeError):
+                answer.shutdown()
 
-    def write(self, piece: bytes, offset: int) -> None:
-        """Put these bytes in their place."""
+    def _bring_range(self, wanted: _Range) -> None:
+        from urllib3.exceptions import HTTPError
+
+        pauses = iter(PAUSES)
+        while wanted.begin < wanted.end:
+            try:
+                self._ask_for(wanted)
+            except (HTTPError, Broken):
+                pause = next(pauses, None)
+                if pause is None or self._stopped.wait(pause):
+                    raise
+
+    def _ask_for(self, wanted: _Range) -> None:
+        self._require_going()
+        headers = {**self._headers(), "Range": f"bytes={wanted.begin}-{wanted.end - 1}"}
+        answer = self._server.connections.request("GET", self._url, headers=headers, preload_content=False)
+        with self._lock:
+            self._answers.add(answer)
+        try:
+            self._require_going()
+            self._check(answer, wanted)
+            self._take(answer, wanted)
+        finally:
+            with self._lock:
+                self._answers.discard(answer)
+            answer.close()
+
+    def _require_going(self) -> None:
+        if self._stopped.is_set():
+            raise CancelledError
+
+    def _check(self, answer: Any, wanted: _Range) -> None:
+        if answer.status in _PASSING:
+            raise Broken(f"the server answered {answer.status}")
+        if answer.headers.get("Content-Range") != f"bytes {wanted.begin}-{wanted.end - 1}/{self._size}":
+            raise Unusable(f"the server answered {answer.status} without the range")
+        etag = answer.headers.get("ETag", "")
+        with self._lock:
+            self._etag = self._etag or etag
+        if etag != self._etag or (not etag and self._size > _RANGE):
+            raise Unusable("the object may have been changed meanwhile")
+
+    def _take(self, answer: Any, wanted: _Range) -> None:
+        while piece := answer.read(_PIECE, decode_content=False):
+            self._require_going()
+            if len(piece) > wanted.end - wanted.begin:
+                raise Unusable("more came than was asked for")
+            self._write(piece, wanted.begin)
+            wanted.begin += len(piece)
+        if wanted.begin < wanted.end:
+            raise Broken("the connection broke off")
+
+    def _write(self, piece: bytes, offset: int) -> None:
         view = memoryview(piece)
         while view:
             count = os.pwrite(self._file, view, offset)
@@ -78,18 +145,6 @@ class InRanges:
         with self._lock:
             self.moved += len(piece)
         self._on_bytes(len(piece))
-
-    def is_of(self, etag: str) -> bool:
-        """Whether this is the version of the object that the other ranges are of."""
-        with self._lock:
-            self.etag = etag if self.etag is None else self.etag
-            return self.etag == etag
-
-    def stop(self) -> None:
-        """Give up."""
-        self.stopped.set()
-        for each in self._under_way:
-            each.cancel()
 
     def _one_has_ended(self, one: Future[None]) -> None:
         failure = CancelledError() if one.cancelled() else one.exception()
@@ -101,41 +156,14 @@ class InRanges:
         if is_first_failure:
             self.stop()
         if is_last:
-            os.close(self._file)
-            self.future.set_exception(self._failure) if self._failure else self.future.set_result(None)
+            self._end()
 
-
-def _bring(
-    connections: Any, url: str, headers: Callable[[], Mapping[str, str]], wanted: _Range, arriving: InRanges
-) -> None:
-    from urllib3.exceptions import HTTPError
-
-    pauses = iter(PAUSES)
-    while wanted.begin < wanted.end:
+    def _end(self) -> None:
         try:
-            asked = {**headers(), "Range": f"bytes={wanted.begin}-{wanted.end - 1}"}
-            answer = connections.request("GET", url, headers=asked, preload_content=False)
-            try:
-                _take(answer, wanted, arriving)
-            finally:
-                answer.close()
-        except (HTTPError, Broken):
-            pause = next(pauses, None)
-            if pause is None or arriving.stopped.wait(pause):
-                raise
-
-
-def _take(answer: Any, wanted: _Range, arriving: InRanges) -> None:
-    if answer.status in _PASSING:
-        raise Broken(f"the server answered {answer.status}")
-    if answer.headers.get("Content-Range") != f"bytes {wanted.begin}-{wanted.end - 1}/{wanted.size}":
-        raise Unusable(f"the server answered {answer.status} without the range")
-    if not arriving.is_of(answer.headers.get("ETag", "")):
-        raise Unusable("the object was changed meanwhile")
-    while piece := answer.read(_PIECE, decode_content=False):
-        if arriving.stopped.is_set():
-            raise CancelledError
-        arriving.write(piece, wanted.begin)
-        wanted.begin += len(piece)
-    if wanted.begin < wanted.end:
-        raise Broken("the connection broke off")
+            os.close(self._file)
+        except OSError as error:
+            self._failure = self._failure or error
+        if self._failure:
+            self.future.set_exception(self._failure)
+        else:
+            self.future.set_result(None)

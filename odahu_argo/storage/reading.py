@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from odahu_argo.storage.ranges import start_ranges
+from odahu_argo.storage.ranges import InRanges
 from odahu_argo.storage.server import Server
 from odahu_argo.storage.store import Arriving, OnBytes
 
@@ -67,15 +68,21 @@ def ask(server: Server, operation: str, method: str, path: str) -> Answer:
 def start(server: Server, source: Source, target: Path, on_bytes: OnBytes, **options: Any) -> Arriving | None:
     """Begin to write an object to the file. The error of the future is awscrt's or urllib3's.
 
-    `options` are awscrt's for a small object. None where the server is not usable, or the path leads elsewhere.
+    `options` are awscrt's for a small object, which is in memory until all of it has come. None where the server is not
+    usable, the path leads elsewhere, or a small object cannot be begun, which the cloud's library has words for.
+
+    Raises:
+        OSError: the file of a large object cannot be written.
+        UserError: the authorities that the machine trusts cannot be used.
     """
     if not server.is_usable or _has_dots(source.path):
         return None
     if source.size > SMALL:
-        url = server.url + source.path
-        return start_ranges(server, url, source.headers, source.size, target, on_bytes)
-    request = _request(server, "GetObject", "GET", source.path, source.headers(), recv_filepath=str(target), **options)
-    return _Getting(request)
+        return InRanges(server, server.url + source.path, source.headers, source.size, target, on_bytes)
+    options["recv_filepath"] = str(target)
+    with suppress(Exception):
+        return _Getting(_request(server, "GetObject", "GET", source.path, source.headers(), **options))
+    return None
 
 
 class _Getting:

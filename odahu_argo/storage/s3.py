@@ -87,10 +87,7 @@ class S3Store:
 
     def start(self, source: StoredObject, target: Path, on_bytes: OnBytes) -> Arriving | None:
         """Begin to fetch the object by awscrt; where that fails, `download` tells why, or does it."""
-        try:
-            return self._crt().start(source, target, on_bytes)
-        except Unanswered:
-            return None
+        return self.reader.start(source, target, on_bytes) if self.reader else None
 
     def upload(self, chunks: Iterator[bytes], key: str, most: int, owner: str) -> int:
         """Send what comes, much of it in several parts at once; parts of an upload that fails are taken back."""

@@ -55,7 +55,7 @@ class Keys:
 class S3Reading:
     """One bucket, to be read.
 
-    Each method raises `Unanswered` where there was no clear answer, and all but `start` raise `Refused` where S3 refuses.
+    `list` and `stat` raise `Refused` where S3 refuses, and `Unanswered` where there was no clear answer.
     """
 
     server: Server = field(repr=False)

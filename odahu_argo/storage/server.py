@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from odahu_argo.errors import UserError
 
 CONNECT_SECONDS = 10
-READ_SECONDS = 60
+READ_SECONDS = 20
 RANGES_AT_ONCE = 8
 _FIFTY_CONNECTIONS = 20.0
 """Gigabits per second that the runtime aims at, and the connections that it opens for them."""
@@ -82,7 +82,7 @@ class Server:
 
     @cached_property
     def is_usable(self) -> bool:
-        """Whether the server answers, and does so without a proxy and over TLS with a certificate that is trusted.
+        """Whether the server answers, without a proxy and over TLS with a certificate that one file of authorities trusts.
 
         awscrt must not be the first to find out: its TLS (s2n) waits up to 30 s after a handshake that failed, each time.
 
@@ -90,7 +90,7 @@ class Server:
             UserError: the authorities cannot be used.
         """
         url = urlsplit(self.url)
-        if _has_proxy(url.scheme, url.netloc):
+        if _has_proxy(url.scheme, url.netloc) or Path(self.trust.file).is_dir():
             return False
         if url.scheme != "https" or not url.hostname:
             return True

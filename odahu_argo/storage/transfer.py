@@ -13,7 +13,7 @@ from pathlib import Path
 
 from odahu_argo.errors import ServiceFault, UserError
 from odahu_argo.storage.arrivals import InThread, side_by_side
-from odahu_argo.storage.disk import disk_errors, make_folder, remove_unfinished, whole_file
+from odahu_argo.storage.disk import DISK_IS_FULL, disk_errors, make_folder, remove_unfinished, whole_file
 from odahu_argo.storage.paths import has_control_characters, inside
 from odahu_argo.storage.store import Arriving, ObjectStore, OnBytes, StoredObject
 
@@ -93,19 +93,27 @@ def download_all(store: ObjectStore, copies: Sequence[Copy], on_bytes: OnBytes, 
 
 
 def _bring(store: ObjectStore, copy: Copy, count: OnBytes, owner: str, pool: Executor) -> Generator[Arriving]:
-    """The object into place, by way of one or two arrivals, each of which has ended when the iterator is asked again."""
+    """The object into place, by way of one to three arrivals, each of which has ended when the iterator is asked again."""
     source = copy.source
     with whole_file(copy.target, owner) as partial:
         has_come = False
         if started := store.start(source, partial, count):
             yield started
-            has_come = started.future.exception() is None
+            failure = started.future.exception()
+            if isinstance(failure, OSError) and failure.errno in DISK_IS_FULL:
+                raise failure
+            has_come = failure is None
             count((source.size if has_come else 0) - started.moved)
         if not has_come:
             in_thread = InThread(pool.submit(store.download, source.key, partial, count))
             yield in_thread
             in_thread.future.result()
-        _finish(store, source, partial)
+        if source.crc32c and source.size > _CHUNK:
+            checking = InThread(pool.submit(_finish, store, source, partial))
+            yield checking
+            checking.future.result()
+        else:
+            _finish(store, source, partial)
 
 
 def _single_object(store: ObjectStore, key: str) -> list[tuple[StoredObject, str]]:

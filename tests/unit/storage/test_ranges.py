@@ -1,0 +1,160 @@
+"""Large objects in ranges, from servers that do not keep to HTTP; these are scripted, for real ones keep to it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from urllib3.exceptions import HTTPError
+
+from odahu_argo.storage.ranges import Broken, InRanges, Unusable
+from odahu_argo.storage.server import Server, Trust
+
+SIZE = 40_000_000
+Answering = Callable[["Asked"], None]
+
+
+class Asked(BaseHTTPRequestHandler):
+    """A request for a range, to be answered by the test."""
+
+    answer: Answering
+
+    def do_GET(self) -> None:
+        type(self).answer(self)
+
+    def range(self) -> tuple[int, int]:
+        begin, end = map(int, self.headers["Range"].removeprefix("bytes=").split("-"))
+        return begin, end + 1
+
+    def say(self, length: int, etag: str | None = '"1"', size: int = SIZE) -> None:
+        begin, end = self.range()
+        self.send_response(206)
+        self.send_header("Content-Range", f"bytes {begin}-{end - 1}/{size}")
+        self.send_header("Content-Length", str(length))
+        if etag is not None:
+            self.send_header("ETag", etag)
+        self.end_headers()
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        pass
+
+
+@contextmanager
+def arriving(
+    answer: Answering, target: Path, on_bytes: Callable[[int], None] = lambda count: None
+) -> Iterator[InRanges]:
+    handler = type("Answering", (Asked,), {"answer": staticmethod(answer)})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as listening:
+        listening.daemon_threads = True
+        serving = threading.Thread(target=listening.serve_forever)
+        serving.start()
+        server = Server(f"http://127.0.0.1:{listening.server_port}", Trust.named_by("REQUESTS_CA_BUNDLE"))
+        try:
+            yield InRanges(server, f"{server.url}/a", dict, SIZE, target, on_bytes)
+        finally:
+            server.threads.shutdown()
+            server.connections.clear()
+            listening.shutdown()
+            serving.join()
+
+
+def zeros(asked: Asked) -> None:
+    begin, end = asked.range()
+    asked.say(end - begin)
+    asked.wfile.write(bytes(end - begin))
+
+
+def more_than_asked(asked: Asked) -> None:
+    begin, end = asked.range()
+    asked.say(end - begin + 1000)
+    asked.wfile.write(bytes(end - begin + 1000))
+
+
+def of_another_size(asked: Asked) -> None:
+    begin, end = asked.range()
+    asked.say(end - begin, size=SIZE + 1)
+    asked.wfile.write(bytes(end - begin))
+
+
+def of_a_version_each(asked: Asked) -> None:
+    begin, end = asked.range()
+    asked.say(end - begin, etag=f'"{begin}"')
+    asked.wfile.write(bytes(end - begin))
+
+
+def of_no_known_version(asked: Asked) -> None:
+    begin, end = asked.range()
+    asked.say(end - begin, etag=None)
+    asked.wfile.write(bytes(end - begin))
+
+
+def whole(asked: Asked) -> None:
+    asked.send_response(200)
+    asked.send_header("Content-Length", "5")
+    asked.end_headers()
+    asked.wfile.write(b"whole")
+
+
+def test_ranges_come_into_their_places(tmp_path: Path) -> None:
+    told: list[int] = []
+    with arriving(zeros, tmp_path / "a", told.append) as coming:
+        assert coming.future.exception() is None
+    assert (tmp_path / "a").read_bytes() == bytes(SIZE)
+    assert sum(told) == coming.moved == SIZE
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [more_than_asked, of_another_size, of_a_version_each, of_no_known_version, whole],
+    ids=lambda f: f.__name__,
+)
+def test_what_is_not_the_range_that_was_asked_for_is_not_taken(answer: Answering, tmp_path: Path) -> None:
+    with arriving(answer, tmp_path / "a") as coming:
+        assert isinstance(coming.future.exception(), Unusable)
+
+
+def test_a_range_that_breaks_off_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("odahu_argo.storage.ranges.PAUSES", (0.1, 0.1))
+    asked_for: list[tuple[int, int]] = []
+
+    def halves(asked: Asked) -> None:
+        begin, end = asked.range()
+        is_first = all(until != end for _, until in asked_for)
+        asked_for.append((begin, end))
+        asked.say(end - begin)
+        asked.wfile.write(bytes((end - begin) // 2 if is_first else end - begin))
+        asked.close_connection = True
+
+    with arriving(halves, tmp_path / "a") as coming:
+        assert coming.future.exception() is None
+    assert (tmp_path / "a").read_bytes() == bytes(SIZE)
+    assert len(asked_for) == 4
+    assert all(begin > 0 for begin, _ in asked_for[2:])
+
+
+def test_a_server_that_falls_silent_does_not_delay_a_stop(tmp_path: Path) -> None:
+    begun, over = threading.Event(), threading.Event()
+
+    def silent(asked: Asked) -> None:
+        begin, end = asked.range()
+        asked.say(end - begin)
+        asked.wfile.write(bytes(1000))
+        begun.set()
+        over.wait()
+
+    with arriving(silent, tmp_path / "a") as coming:
+        assert begun.wait(10)
+        coming.stop()
+        try:
+            assert isinstance(coming.future.exception(timeout=10), CancelledError | Broken | HTTPError)
+        finally:
+            over.set()
+
+
+def test_authorities_in_a_folder_are_left_to_the_clouds_library(tmp_path: Path) -> None:
+    assert not Server("https://localhost:1", Trust(str(tmp_path), "REQUESTS_CA_BUNDLE")).is_usable
