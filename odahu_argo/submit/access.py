@@ -36,6 +36,7 @@ class Access:
 
     `trust` is None where the server speaks plain HTTP; a client certificate is in it. `server_name` is the name in the
     server's certificate where it is not that of the address. `proxy` is the kubeconfig's own; it wins over the environment's.
+    `impersonation` are headers that say as whom to ask.
     """
 
     server: str
@@ -45,6 +46,7 @@ class Access:
     trust: SSLContext | None = None
     server_name: str = ""
     proxy: str = ""
+    impersonation: tuple[tuple[str, str], ...] = ()
 
     def headers(self) -> Mapping[str, str]:
         """See `Credentials.headers`."""

@@ -14,6 +14,7 @@ import yaml
 
 from odahu_argo.errors import Problem, UserError, Where
 from odahu_argo.submit.access import Access, Credentials, Fixed, bearer
+from odahu_argo.submit.impersonation import impersonation
 from odahu_argo.submit.kubeconfig_entry import Entry, Unusable
 from odahu_argo.submit.pod_account import pod_access
 from odahu_argo.submit.token_file import TokenFile
@@ -75,6 +76,7 @@ def _from_files(files: list[Path], asked: str | None) -> Access:
             trust,
             cluster.text("tls-server-name"),
             cluster.text("proxy-url"),
+            impersonation(context.user),
         )
     except Unusable as error:
         raise UserError(

@@ -25,6 +25,11 @@ class Entry:
         value = self.values.get(name)
         return "" if value is None or isinstance(value, dict | list | bool) else str(value).strip()
 
+    def texts(self, name: str) -> list[str]:
+        """A list of texts; empty where there is none."""
+        value = self.values.get(name)
+        return [str(each).strip() for each in value] if isinstance(value, list) else []
+
     def is_on(self, name: str) -> bool:
         """Whether a field is `true`."""
         return self.values.get(name) is True

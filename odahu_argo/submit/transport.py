@@ -113,9 +113,10 @@ class Transport:
             time.sleep(wait)
 
     def _once(self, request: Request, credentials: Mapping[str, str]) -> BaseHTTPResponse:
-        from urllib3 import Timeout
+        from urllib3 import HTTPHeaderDict, Timeout
 
-        headers = {"Accept": "application/json", "User-Agent": _AGENT, **credentials}
+        headers = HTTPHeaderDict({"Accept": "application/json", "User-Agent": _AGENT, **credentials})
+        headers.extend(self._access.impersonation)
         if request.body is not None:
             headers["Content-Type"] = request.content_type
         if not request.is_stream:

@@ -30,6 +30,8 @@ class Scripted:
     """Method and path of each request so far."""
     authorizations: list[str | None] = field(default_factory=list)
     """The header of that name, of each."""
+    headers: list[list[tuple[str, str]]] = field(default_factory=list)
+    """All of them, of each."""
 
 
 @contextmanager
@@ -41,6 +43,7 @@ def answering(*answers: Answer, tls: ssl.SSLContext | None = None) -> Iterator[S
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             scripted.asked.append((self.command, self.path))
             scripted.authorizations.append(self.headers.get("Authorization"))
+            scripted.headers.append(list(self.headers.items()))
             answer = scripted.answers.pop(0) if len(scripted.answers) > 1 else scripted.answers[0]
             body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
             self.send_response(answer.code)

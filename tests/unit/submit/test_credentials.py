@@ -103,6 +103,34 @@ def test_what_a_user_has_is_sent(connected: Connect, user: dict[str, Any], sent:
     assert server.authorizations == [sent]
 
 
+def test_a_user_may_ask_as_somebody_else(connected: Connect) -> None:
+    extra = {"Scopes": ["view", "edit"], "acme.org/team": ["ml"]}
+    user = {"token": "abc", "as": "ci-bot", "as-uid": 17, "as-groups": ["ml", "devs"], "as-user-extra": extra}
+    with answering(HERE) as server:
+        connected(server, user).get(POD, "here")
+    [asked] = server.headers
+    assert [(name, value) for name, value in asked if name.startswith("Impersonate-")] == [
+        ("Impersonate-User", "ci-bot"),
+        ("Impersonate-Uid", "17"),
+        ("Impersonate-Group", "ml"),
+        ("Impersonate-Group", "devs"),
+        ("Impersonate-Extra-scopes", "view"),
+        ("Impersonate-Extra-scopes", "edit"),
+        ("Impersonate-Extra-acme.org%2Fteam", "ml"),
+    ]
+    assert server.authorizations == ["Bearer abc"]
+
+
+@pytest.mark.parametrize(
+    ("user", "said"),
+    [({"as-groups": ["ml"]}, "but no `as`"), ({"as": "ci\nbot"}, "which no request can carry")],
+    ids=["groups-alone", "line-break"],
+)
+def test_a_wrong_way_to_ask_as_somebody_else_is_told(connected: Connect, user: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        connected("http://127.0.0.1:1", user)
+
+
 def test_a_token_file_is_read_anew_beside_the_kubeconfig(connected: Connect, tmp_path: Path) -> None:
     (tmp_path / "kube").mkdir()
     file = tmp_path / "kube" / "token"
