@@ -30,7 +30,7 @@ _PIECE = 2**24
 _PYTHON = str(OUR_BIN / "python")
 S3_KEYS = {"AWS_ACCESS_KEY_ID": KEY_ID, "AWS_SECRET_ACCESS_KEY": KEY_SECRET, "AWS_REGION": "eu-central-1"}
 S3_KEYS |= {"AWS_DEFAULT_REGION": "eu-central-1", "AWS_EC2_METADATA_DISABLED": "true"}
-FLOOR = "the server itself"
+FLOOR, FLOOR_TO_A_FILE = "the server itself", "the server itself, to a file"
 
 
 @dataclass(frozen=True)
@@ -76,12 +76,12 @@ def of(store: str, is_large: bool, bench: Bench) -> Row:
     what = "one object of 1 GiB" if is_large else f"{load.count:,} objects of 10 kB"
     bar, note = _BARS[store, is_large]
     return Row(f"{store}-{'large' if is_large else 'small'}", f"download {what}, {store}", bar, samples, versions, absent,
-               apart=[FLOOR], note=note)  # fmt: skip
+               apart=[FLOOR, FLOOR_TO_A_FILE], note=note)  # fmt: skip
 
 
 _LIMIT = (
     "`the server itself` reads the same objects to nowhere by 16 bare sockets, in pieces of up to 16 MiB, with signed "
-    "addresses: what the server gives on this machine to a client that does nothing else."
+    "addresses: what the server gives on this machine to a client that does nothing else. `to a file` writes them, too."
 )
 _BARS: Mapping[tuple[str, bool], tuple[Bar, str]] = {
     ("s3", False): (Bar("at least s5cmd's rate", 1.0, rival="s5cmd"), f"The server is `rclone serve s3`. {_LIMIT}"),
@@ -154,8 +154,19 @@ def _s3(bench: Bench, load: Load) -> Iterator[Makers]:
         def floor() -> Contender:
             return Contender(FLOOR, [_PYTHON, str(SCRIPTS / "raw_download.py"), str(addresses)])
 
+        def floor_to_a_file() -> Contender:
+            folder = bench.folder / "bare"
+            command = [_PYTHON, str(SCRIPTS / "raw_download.py"), str(addresses), str(folder / "large.bin")]
+
+            def before() -> None:
+                load.clear(folder)
+                folder.mkdir()
+
+            return Contender(FLOOR_TO_A_FILE, command, before=before, after=partial(load.require, folder))
+
         first: Makers = {OURS: partial(ours, bench.folder / "room", bucket.fields(), load)}
-        yield {**first, "s5cmd": s5cmd, "rclone": by_rclone, "boto3": boto3, FLOOR: floor}
+        limits: Makers = {FLOOR: floor} if load.count > 1 else {FLOOR: floor, FLOOR_TO_A_FILE: floor_to_a_file}
+        yield {**first, "s5cmd": s5cmd, "rclone": by_rclone, "boto3": boto3, **limits}
 
 
 @contextmanager

@@ -1,6 +1,10 @@
-"""`raw_download.py FILE`: read what its lines name, `ADDRESS BEGIN-END`, to nowhere, 16 at a time, by bare sockets."""
+"""`raw_download.py FILE [TARGET]`: read what its lines name, `ADDRESS BEGIN-END`, 16 at a time, by bare sockets.
+
+It goes to nowhere, or to its place in the file TARGET where all lines are of one object.
+"""
 
 import http.client
+import os
 import sys
 import threading
 from pathlib import Path
@@ -10,6 +14,7 @@ pieces = [line.split() for line in Path(sys.argv[1]).read_text().splitlines()]
 waiting = iter(pieces)
 taking = threading.Lock()
 failed = []
+target = os.open(sys.argv[2], os.O_WRONLY | os.O_CREAT | os.O_TRUNC) if len(sys.argv) > 2 else None
 
 
 def fetch():
@@ -28,8 +33,10 @@ def fetch():
         answer = connection.getresponse()
         if answer.status not in (200, 206):  # rclone says 200 of a piece, too
             failed.append(answer.status)
-        while answer.readinto(buffer):
-            pass
+        place = int(asked.partition("-")[0])
+        while count := answer.readinto(buffer):
+            if target is not None:
+                place += os.pwrite(target, buffer[:count], place)
 
 
 threads = [threading.Thread(target=fetch) for _ in range(16)]
