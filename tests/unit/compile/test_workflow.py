@@ -224,7 +224,7 @@ def test_no_text_of_the_user_can_be_read_as_argos_syntax(tmp_path: Path) -> None
             tmp_path,
             workDir=hostile,
             entrypoint=hostile,
-            reference=hostile,
+            reference=hostile.replace(" ", ""),
             hyperParameters={hostile: hostile},
             envs=[{"name": "A", "value": hostile}],
             data=[{"connName": "wine-data", "localPath": hostile, "remotePath": hostile}],
