@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +40,12 @@ class Contender:
     after: Callable[[], object] = _nothing
     output: Path | None = None
     """Where its standard output goes, else nowhere."""
+
+
+def put_aside(folder: Path) -> None:
+    """Give the folder another name, if it is there; ext4 is slow to make files where many have just been deleted."""
+    if folder.exists():
+        folder.rename(folder.with_name(f"{folder.name}-{uuid.uuid4().hex}"))
 
 
 class Failed(Exception):

@@ -18,7 +18,7 @@ from odahu_argo import __version__
 from tests.bench import manifests
 from tests.bench.bench import Bench
 from tests.bench.figures import OURS, Bar, Row
-from tests.bench.measure import Contender, Sample
+from tests.bench.measure import Contender, Sample, put_aside
 from tests.bench.peers import HERA, KFP, METAFLOW, OUR_BIN, SCRIPTS, our_program
 from tests.servers.s3 import KEY_ID, KEY_SECRET, Bucket, running_s3
 
@@ -91,7 +91,7 @@ def ours_of(folder: Path, profile: Path, count: int) -> Contender:
         OURS,
         [*command, "--output-dir", str(output)],
         __version__,
-        before=partial(shutil.rmtree, output, ignore_errors=True),
+        before=partial(put_aside, output),
         after=partial(_require_files, output, count),
     )
 
@@ -103,7 +103,7 @@ def _hera(folder: Path, count: int, processes: int) -> Contender:
         "hera" if processes == 1 else "hera, all cores",
         [*script, "--processes", str(processes), str(folder / "manifests"), str(output)],
         HERA.version,
-        before=partial(shutil.rmtree, output, ignore_errors=True),
+        before=partial(put_aside, output),
         after=partial(_require_files, output, count),
     )
 

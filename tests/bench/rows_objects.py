@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from odahu_argo import __version__
 from odahu_argo.contract import DownloadSpec, Room
 from tests.bench.bench import Bench
 from tests.bench.figures import OURS, Bar, Row
-from tests.bench.measure import Contender
+from tests.bench.measure import Contender, put_aside
 from tests.bench.peers import OUR_BIN, S5CMD, SCRIPTS, rclone
 from tests.servers.azure import ACCOUNT, KEY, lasting_azure
 from tests.servers.gcs import lasting_gcs
@@ -57,9 +56,8 @@ class Load:
         return [f"{begin}-{min(begin + _PIECE, self.size) - 1}" for begin in begins]
 
     def clear(self, folder: Path) -> None:
-        """Many files are only moved away: ext4 is slow to make files where many have just been deleted."""
-        if self.count > 1 and folder.exists():
-            folder.rename(folder.with_name(f"{folder.name}-{uuid.uuid4().hex}"))
+        if self.count > 1:
+            put_aside(folder)
         shutil.rmtree(folder, ignore_errors=True)
 
     def require(self, folder: Path) -> None:
