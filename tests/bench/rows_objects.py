@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from odahu_argo.contract import DownloadSpec, Room
 from tests.bench.bench import Bench
 from tests.bench.figures import OURS, Bar, Row
 from tests.bench.measure import Contender, put_aside
-from tests.bench.peers import OUR_BIN, S5CMD, SCRIPTS, rclone
+from tests.bench.peers import AZURE_SDK, BOTO3, GCS_SDK, OUR_BIN, RCLONE, S5CMD, SCRIPTS
 from tests.servers.azure import ACCOUNT, KEY, lasting_azure
 from tests.servers.gcs import lasting_gcs
 from tests.servers.s3 import KEY_ID, KEY_SECRET, lasting_s3
@@ -139,15 +138,32 @@ def _s3(bench: Bench, load: Load) -> Iterator[Makers]:
             return Contender("s5cmd", command, "2.3.0", S3_KEYS, before, partial(load.require, Path(target)))
 
         def by_rclone() -> Contender:
-            program, number = rclone()
+            program = RCLONE.program("rclone")
             remote = f":s3,provider=Other,endpoint='{bucket.endpoint}',env_auth=true:{bucket.name}"
             return peer(
-                bench, load, "rclone", number, S3_KEYS, program, *_QUIET, "copy", "--transfers", "16", remote, target
+                bench,
+                load,
+                "rclone",
+                RCLONE.version,
+                S3_KEYS,
+                program,
+                *_QUIET,
+                "copy",
+                "--transfers",
+                "16",
+                remote,
+                target,
             )
 
         def boto3() -> Contender:
-            command = [_PYTHON, str(SCRIPTS / "boto3_download.py"), bucket.endpoint, bucket.name, target]
-            return peer(bench, load, "boto3", version("boto3"), S3_KEYS, *command)
+            command = [
+                BOTO3.program("python"),
+                str(SCRIPTS / "boto3_download.py"),
+                bucket.endpoint,
+                bucket.name,
+                target,
+            ]
+            return peer(bench, load, "boto3", BOTO3.version, S3_KEYS, *command)
 
         def floor() -> Contender:
             return Contender(FLOOR, [_PYTHON, str(SCRIPTS / "raw_download.py"), str(addresses)])
@@ -176,15 +192,15 @@ def _azure(bench: Bench, load: Load) -> Iterator[Makers]:
         def sdk() -> Contender:
             account = f"AccountName={ACCOUNT};AccountKey={KEY};BlobEndpoint={container.endpoint}"
             text = f"DefaultEndpointsProtocol=http;{account}"
-            command = [_PYTHON, str(SCRIPTS / "azure_download.py"), text, container.name, target]
-            return peer(bench, load, "azure-storage-blob", version("azure-storage-blob"), {}, *command)
+            command = [AZURE_SDK.program("python"), str(SCRIPTS / "azure_download.py"), text, container.name, target]
+            return peer(bench, load, "azure-storage-blob", AZURE_SDK.version, {}, *command)
 
         def by_rclone() -> Contender:
-            program, number = rclone()
+            program = RCLONE.program("rclone")
             environment = {"RCLONE_AZUREBLOB_ACCOUNT": ACCOUNT, "RCLONE_AZUREBLOB_KEY": KEY}
             environment["RCLONE_AZUREBLOB_ENDPOINT"] = container.endpoint
             command = [program, *_QUIET, "copy", "--transfers", "16", f":azureblob:{container.name}", target]
-            return peer(bench, load, "rclone", number, environment, *command)
+            return peer(bench, load, "rclone", RCLONE.version, environment, *command)
 
         yield {
             OURS: partial(ours, bench.folder / "room", container.fields(), load),
@@ -200,14 +216,20 @@ def _gcs(bench: Bench, load: Load) -> Iterator[Makers]:
         load.put(bucket, bench.folder)
 
         def sdk() -> Contender:
-            command = [_PYTHON, str(SCRIPTS / "gcs_download.py"), bucket.endpoint, bucket.name, target]
-            return peer(bench, load, "google-cloud-storage", version("google-cloud-storage"), {}, *command)
+            command = [
+                GCS_SDK.program("python"),
+                str(SCRIPTS / "gcs_download.py"),
+                bucket.endpoint,
+                bucket.name,
+                target,
+            ]
+            return peer(bench, load, "google-cloud-storage", GCS_SDK.version, {}, *command)
 
         def by_rclone() -> Contender:
-            program, number = rclone()
+            program = RCLONE.program("rclone")
             remote = f":gcs,endpoint='{bucket.endpoint}/storage/v1/',anonymous=true:{bucket.name}"
             return peer(
-                bench, load, "rclone", number, {}, program, *_QUIET, "copy", "--transfers", "16", remote, target
+                bench, load, "rclone", RCLONE.version, {}, program, *_QUIET, "copy", "--transfers", "16", remote, target
             )
 
         yield {

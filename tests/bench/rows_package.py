@@ -6,7 +6,6 @@ import shlex
 import zipfile
 from collections.abc import Callable
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from odahu_argo.contract import ARTIFACT_NAME, RUN_ID, PackageSpec, Room
 from tests.bench.bench import Bench
 from tests.bench.figures import OURS, Bar, Row
 from tests.bench.measure import Contender
-from tests.bench.peers import OUR_BIN, SCRIPTS, said, system
+from tests.bench.peers import BOTO3, SCRIPTS, said, system
 from tests.bench.rows_objects import S3_KEYS, s5cmd_program
 from tests.servers.s3 import Bucket, lasting_s3
 from tests.servers.workplace import Workplace
@@ -85,9 +84,9 @@ def _zip(bench: Bench, folder: Path, bucket: Bucket) -> Contender:
 
 def _zipfile(bench: Bench, folder: Path, bucket: Bucket) -> Contender:
     archive = bench.folder / "zipfile.zip"
-    script = [str(OUR_BIN / "python"), str(SCRIPTS / "zipfile_upload.py")]
+    script = [BOTO3.program("python"), str(SCRIPTS / "zipfile_upload.py")]
     command = [*script, str(folder), str(archive), bucket.endpoint, bucket.name]
-    return Contender("zipfile, boto3", command, version("boto3"), S3_KEYS, partial(archive.unlink, missing_ok=True))
+    return Contender("zipfile, boto3", command, BOTO3.version, S3_KEYS, partial(archive.unlink, missing_ok=True))
 
 
 def _upload(folder: Path, bucket: Bucket) -> Contender:
