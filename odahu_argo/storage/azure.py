@@ -1,4 +1,4 @@
-"""Azure Blob Storage: read by AWS's Common Runtime, listed, written, and asked a second time, by azure-storage-blob."""
+"""Azure Blob Storage: listed, written, and asked a second time for what could not be read, by azure-storage-blob."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from odahu_argo.storage.azure_errors import azure_errors
 from odahu_argo.storage.azure_reading import SCOPE, AzureReading
 from odahu_argo.storage.chunks import ChunkReader
 from odahu_argo.storage.counting import CountedWriter
+from odahu_argo.storage.paths import has_dots
 from odahu_argo.storage.sessions import keep_connections
 from odahu_argo.storage.store import Arriving, OnBytes, StoredObject
 
@@ -78,7 +79,7 @@ class AzureStore:
             parts.readinto(CountedWriter(writer, on_bytes))
 
     def start(self, source: StoredObject, target: Path, on_bytes: OnBytes) -> Arriving | None:
-        """Begin to fetch the object as it is stored by awscrt; where that fails, `download` tells why, or does it."""
+        """Begin to fetch the object as it is stored, without the SDK; where that fails, `download` tells why, or does it."""
         return self.reading.start(source, target, on_bytes)
 
     def upload(self, chunks: Iterator[bytes], key: str, most: int, owner: str) -> int:
@@ -95,8 +96,8 @@ class AzureStore:
         return content.tell()
 
     def _blob(self, key: str) -> Any:
-        """The object's client. HTTP libraries resolve `..` in a path, which would lead to another container."""
-        if any(part in (".", "..") for part in key.split("/")):
+        """The object's client."""
+        if has_dots(key):
             raise UserError(f"the path {key!r} leaves its folder", hint="write a path without `.` and `..`")
         return self.client.get_blob_client(key)
 

@@ -42,16 +42,12 @@ _DIALECT = Dialect(
 @contextmanager
 def azure_errors(action: str, url: str, where: str = "") -> Iterator[None]:
     """Turn what the SDK raises while it does `action` to `url` into `UserError` or `ServiceFault`; secrets stay out."""
+    from azure.core.exceptions import AzureError
+
     try:
         yield
-    except OdahuArgoError:
-        raise
-    except Exception as error:
-        from azure.core.exceptions import AzureError
-
-        if isinstance(error, AzureError):
-            raise _plainly(f"cannot {action} {url}", where, error) from error
-        raise
+    except AzureError as error:
+        raise _plainly(f"cannot {action} {url}", where, error) from error
 
 
 def _plainly(what: str, where: str, error: Exception) -> OdahuArgoError:

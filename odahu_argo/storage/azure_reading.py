@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from odahu_argo.storage.reading import Source, start
-from odahu_argo.storage.server import Server, Trust
+from odahu_argo.storage.server import Server, trust_of_requests
 from odahu_argo.storage.store import Arriving, OnBytes, StoredObject
 
 SCOPE = "https://storage.azure.com/.default"
@@ -27,8 +27,8 @@ class AzureReading:
     @classmethod
     def of(cls, container: Any) -> AzureReading:
         """By the token that was given, one signed here with the account's key, or tokens of the machine's identity."""
-        trust = Trust.named_by("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-        return cls(Server(container.url.partition("?")[0], trust), container, _signature(container))
+        server = Server(container.url.partition("?")[0], trust_of_requests())
+        return cls(server, container, _signature(container))
 
     def start(self, source: StoredObject, target: Path, on_bytes: OnBytes) -> Arriving | None:
         """Begin to write the blob to the file; None where the SDK has to."""

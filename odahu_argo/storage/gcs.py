@@ -1,4 +1,4 @@
-"""Google Cloud Storage: read by AWS's Common Runtime, listed, written, and asked a second time, by google-cloud-storage."""
+"""Google Cloud Storage: listed, written, and asked a second time for what could not be read, by google-cloud-storage."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class GcsStore:
                 ) from None
 
     def start(self, source: StoredObject, target: Path, on_bytes: OnBytes) -> Arriving | None:
-        """Begin to fetch the object as it is stored by awscrt; where that fails, `download` tells why, or does it."""
+        """Begin to fetch the object as it is stored, without the SDK; where that fails, `download` tells why, or does it."""
         return self.reading.start(source, target, on_bytes)
 
     def upload(self, chunks: Iterator[bytes], key: str, most: int, owner: str) -> int:

@@ -26,25 +26,18 @@ _DIALECT = Dialect(
 @contextmanager
 def gcs_errors(action: str, url: str, where: str = "") -> Iterator[None]:
     """Turn what the SDK raises while it does `action` to `url` into `UserError` or `ServiceFault`; secrets stay out."""
-    try:
-        yield
-    except OdahuArgoError:
-        raise
-    except Exception as error:
-        if isinstance(error, _known()):
-            raise _plainly(f"cannot {action} {url}", where, error) from error
-        raise
-
-
-def _known() -> tuple[type[Exception], ...]:
     from google.api_core.exceptions import GoogleAPICallError, RetryError
     from google.auth.exceptions import GoogleAuthError
     from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
     from requests import RequestException
     from urllib3.exceptions import HTTPError
 
-    by_google = (GoogleAPICallError, RetryError, InvalidResponse, GoogleAuthError, DataCorruption)
-    return (*by_google, RequestException, HTTPError, ConnectionError)
+    try:
+        yield
+    except (GoogleAPICallError, RetryError, InvalidResponse, GoogleAuthError, DataCorruption) as error:
+        raise _plainly(f"cannot {action} {url}", where, error) from error
+    except (RequestException, HTTPError, ConnectionError) as error:
+        raise _plainly(f"cannot {action} {url}", where, error) from error
 
 
 def _plainly(what: str, where: str, error: Exception) -> OdahuArgoError:

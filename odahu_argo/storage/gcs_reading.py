@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from odahu_argo.storage.reading import Source, start
-from odahu_argo.storage.server import Server, Trust
+from odahu_argo.storage.server import Server, trust_of_requests
 from odahu_argo.storage.store import Arriving, OnBytes, StoredObject
 
 
@@ -26,8 +26,7 @@ class GcsReading:
         from google.auth.transport.requests import Request
 
         url = f"{client.api_endpoint}/download/storage/v1/b/{quote(bucket)}/o"
-        trust = Trust.named_by("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-        return cls(Server(url, trust), credentials, Request())
+        return cls(Server(url, trust_of_requests()), credentials, Request())
 
     def start(self, source: StoredObject, target: Path, on_bytes: OnBytes) -> Arriving | None:
         """Begin to write the object as it is stored to the file; None where the SDK has to."""

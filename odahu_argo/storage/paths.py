@@ -27,3 +27,8 @@ def inside(root: Path, path: str, field: str) -> Path:
 def has_control_characters(text: str) -> bool:
     """Whether a line break, a NUL or their like is among the characters."""
     return any(ord(character) < 32 or ord(character) == 127 for character in text)
+
+
+def has_dots(path: str) -> bool:
+    """Whether a step is `.` or `..`, which HTTP libraries resolve: the path would lead to another object."""
+    return any(step in (".", "..") for step in path.split("/"))

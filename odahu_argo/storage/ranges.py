@@ -56,7 +56,8 @@ class InRanges:
         """Begin to bring the object at this URL, of so many bytes; `headers` is asked for before each request."""
         self.future: Future[None] = Future()
         self.moved = 0
-        self._server, self._url, self._headers, self._size, self._on_bytes = server, url, headers, size, on_bytes
+        self._connections = server.connections
+        self._url, self._headers, self._size, self._on_bytes = url, headers, size, on_bytes
         self._file = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
         self._etag: str | None = None
         self._failure: BaseException | None = None
@@ -100,7 +101,7 @@ class InRanges:
     def _ask_for(self, wanted: _Range) -> None:
         self._require_going()
         headers = {**self._headers(), "Range": f"bytes={wanted.begin}-{wanted.end - 1}"}
-        answer = self._server.connections.request("GET", self._url, headers=headers, preload_content=False)
+        answer = self._connections.request("GET", self._url, headers=headers, preload_content=False)
         with self._lock:
             self._answers.add(answer)
         try:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from odahu_argo.storage.paths import has_dots
 from odahu_argo.storage.ranges import InRanges
 from odahu_argo.storage.server import Server
 from odahu_argo.storage.store import Arriving, OnBytes
@@ -75,7 +76,7 @@ def start(server: Server, source: Source, target: Path, on_bytes: OnBytes, **opt
         OSError: the file of a large object cannot be written.
         UserError: the authorities that the machine trusts cannot be used.
     """
-    if not server.is_usable or _has_dots(source.path):
+    if not server.is_usable or has_dots(source.path.partition("?")[0]):
         return None
     if source.size > SMALL:
         return InRanges(server, server.url + source.path, source.headers, source.size, target, on_bytes)
@@ -102,8 +103,3 @@ def _request(server: Server, operation: str, method: str, path: str, headers: Ma
     base = urlsplit(server.url)
     request = HttpRequest(method, base.path + path, HttpHeaders([("Host", base.netloc), *headers.items()]))
     return server.runtime.make_request(type=S3RequestType.DEFAULT, operation_name=operation, request=request, **options)
-
-
-def _has_dots(path: str) -> bool:
-    """HTTP libraries resolve `..` in a path, which would lead to another object."""
-    return any(step in (".", "..") for step in path.partition("?")[0].split("/"))

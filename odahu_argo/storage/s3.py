@@ -1,4 +1,4 @@
-"""S3 and what speaks like it: read by AWS's Common Runtime, written, and asked a second time, by boto3."""
+"""S3 and what speaks like it: read without boto3 where that can be, written, and asked a second time, by boto3."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class S3Store:
                 raise
 
     def start(self, source: StoredObject, target: Path, on_bytes: OnBytes) -> Arriving | None:
-        """Begin to fetch the object by awscrt; where that fails, `download` tells why, or does it."""
+        """Begin to fetch the object without boto3; where that fails, `download` tells why, or does it."""
         return self.reader.start(source, target, on_bytes) if self.reader else None
 
     def upload(self, chunks: Iterator[bytes], key: str, most: int, owner: str) -> int:

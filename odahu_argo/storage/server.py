@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 from odahu_argo.errors import UserError
 
-CONNECT_SECONDS = 10
+_CONNECT_SECONDS = 10
 READ_SECONDS = 20
-RANGES_AT_ONCE = 8
+_RANGES_AT_ONCE = 8
 _FIFTY_CONNECTIONS = 20.0
 """Gigabits per second that the runtime aims at, and the connections that it opens for them."""
 _THREADS = 2
@@ -37,6 +37,11 @@ class Trust:
 
         named = next((name for name in variables if os.environ.get(name)), variables[0])
         return cls(os.environ.get(named) or certifi.where(), named)
+
+
+def trust_of_requests() -> Trust:
+    """The authorities that the package `requests` trusts, and with it the libraries of Azure and Google."""
+    return Trust.named_by("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,7 @@ class Server:
             tls_mode=S3RequestTlsMode.ENABLED if tls else S3RequestTlsMode.DISABLED,
             tls_connection_options=tls,
             throughput_target_gbps=_FIFTY_CONNECTIONS,
-            connect_timeout_ms=CONNECT_SECONDS * 1000,
+            connect_timeout_ms=_CONNECT_SECONDS * 1000,
             retry_config=S3RetryConfig(max_retries=_AGAIN),
         )
 
@@ -72,13 +77,13 @@ class Server:
         """A pool of urllib3's."""
         from urllib3 import PoolManager, Timeout
 
-        timeout = Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
-        return PoolManager(maxsize=RANGES_AT_ONCE, timeout=timeout, retries=False, ca_certs=self.trust.file)
+        timeout = Timeout(connect=_CONNECT_SECONDS, read=READ_SECONDS)
+        return PoolManager(maxsize=_RANGES_AT_ONCE, timeout=timeout, retries=False, ca_certs=self.trust.file)
 
     @cached_property
     def threads(self) -> ThreadPoolExecutor:
         """For what waits for `connections`."""
-        return ThreadPoolExecutor(RANGES_AT_ONCE, thread_name_prefix="range")
+        return ThreadPoolExecutor(_RANGES_AT_ONCE, thread_name_prefix="range")
 
     @cached_property
     def is_usable(self) -> bool:
@@ -97,7 +102,7 @@ class Server:
         context = self._context()
         try:
             with (
-                socket.create_connection((url.hostname, url.port or 443), CONNECT_SECONDS) as plain,
+                socket.create_connection((url.hostname, url.port or 443), _CONNECT_SECONDS) as plain,
                 context.wrap_socket(plain, server_hostname=url.hostname),
             ):
                 return True
