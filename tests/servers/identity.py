@@ -6,11 +6,12 @@ import base64
 import json
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+
+from tests.servers.handlers import serving_by
 
 _ACCOUNT = {"email": "trainer@project.iam.gserviceaccount.com", "scopes": ["storage"], "aliases": ["default"]}
 
@@ -18,8 +19,8 @@ _ACCOUNT = {"email": "trainer@project.iam.gserviceaccount.com", "scopes": ["stor
 class Cloud:
     """The fake's address, and the paths it was asked for."""
 
-    def __init__(self, port: int) -> None:
-        self.place = f"127.0.0.1:{port}"
+    def __init__(self, place: str) -> None:
+        self.place = place
         self.asked: list[str] = []
 
     def google(self) -> dict[str, str]:
@@ -80,10 +81,6 @@ def _jwt(audience: str) -> str:
 
 @pytest.fixture
 def cloud() -> Iterator[Cloud]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Metadata) as server:
-        _Metadata.cloud = Cloud(server.server_port)
-        serving = Thread(target=server.serve_forever)
-        serving.start()
+    with serving_by(_Metadata) as url:
+        _Metadata.cloud = Cloud(url.removeprefix("http://"))
         yield _Metadata.cloud
-        server.shutdown()
-        serving.join()

@@ -6,16 +6,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 
 import psutil
 
 from odahu_argo.contract import CheckoutSpec, DownloadSpec
 from tests.servers.git import Origin
+from tests.servers.handlers import serving_by
 from tests.servers.mlflow_project import Tracking, entry_point
 from tests.servers.programs import free_port
 from tests.servers.s3 import Bucket
@@ -132,16 +131,6 @@ class _Slow(BaseHTTPRequestHandler):
         pass
 
 
-@contextmanager
-def slow_server() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Slow) as server:
-        serving = Thread(target=server.serve_forever)
-        serving.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        serving.join()
-
-
 def wait_for_part(workplace: Workplace) -> None:
     until = time.monotonic() + 30
     while not list(workplace.repository.glob("in/.*.partial")):
@@ -152,7 +141,7 @@ def wait_for_part(workplace: Workplace) -> None:
 def test_sigterm_ends_a_download_at_once_and_leaves_no_part_of_a_file(workplace: Workplace) -> None:
     workplace.repository.mkdir()
     spec = DownloadSpec("data", "in/")
-    with slow_server() as endpoint:
+    with serving_by(_Slow) as endpoint:
         keys = {"keyID": "k", "keySecret": "s", "endpoint": endpoint}
         workplace.connect("data", {"type": "s3", "uri": "s3://bucket/large.bin", **keys})
         step = subprocess.Popen(workplace.command(spec), env=workplace.environment(spec), stdout=subprocess.DEVNULL)
@@ -165,7 +154,7 @@ def test_sigterm_ends_a_download_at_once_and_leaves_no_part_of_a_file(workplace:
 def test_what_a_killed_download_left_is_removed_by_the_next_attempt(workplace: Workplace, bucket: Bucket) -> None:
     workplace.repository.mkdir()
     spec = DownloadSpec("data", "in/")
-    with slow_server() as endpoint:
+    with serving_by(_Slow) as endpoint:
         workplace.connect("data", bucket.fields("large.bin", endpoint=endpoint))
         step = subprocess.Popen(workplace.command(spec), env=workplace.environment(spec), stdout=subprocess.DEVNULL)
         wait_for_part(workplace)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -17,6 +16,7 @@ from odahu_argo.errors import ServiceFault, UserError
 from odahu_argo.storage.opening import open_store
 from odahu_argo.storage.transfer import download_all, plan_copies
 from tests.servers.gcs import GcsBucket
+from tests.servers.handlers import serving_by
 
 pytestmark = pytest.mark.usefixtures("workplace")
 
@@ -40,12 +40,8 @@ class _TokenServer(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def token_server() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), _TokenServer) as server:
-        serving = Thread(target=server.serve_forever)
-        serving.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        serving.join()
+    with serving_by(_TokenServer) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

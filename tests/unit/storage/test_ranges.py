@@ -6,14 +6,15 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 from urllib3.exceptions import HTTPError
 
 from odahu_argo.storage.ranges import Broken, InRanges, Unusable
-from odahu_argo.storage.server import Server, Trust
+from odahu_argo.storage.server import Server, Trust, trust_of_requests
+from tests.servers.handlers import serving_by
 
 SIZE = 40_000_000
 Answering = Callable[["Asked"], None]
@@ -49,18 +50,13 @@ def arriving(
     answer: Answering, target: Path, on_bytes: Callable[[int], None] = lambda count: None
 ) -> Iterator[InRanges]:
     handler = type("Answering", (Asked,), {"answer": staticmethod(answer)})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as listening:
-        listening.daemon_threads = True
-        serving = threading.Thread(target=listening.serve_forever)
-        serving.start()
-        server = Server(f"http://127.0.0.1:{listening.server_port}", Trust.named_by("REQUESTS_CA_BUNDLE"))
+    with serving_by(handler) as url:
+        server = Server(url, trust_of_requests())
         try:
-            yield InRanges(server, f"{server.url}/a", dict, SIZE, target, on_bytes)
+            yield InRanges(server, f"{url}/a", dict, SIZE, target, on_bytes)
         finally:
             server.threads.shutdown()
             server.connections.clear()
-            listening.shutdown()
-            serving.join()
 
 
 def zeros(asked: Asked) -> None:

@@ -6,11 +6,9 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from typing import Any, ClassVar
 
 import pytest
@@ -20,6 +18,7 @@ from odahu_argo.storage.disk import disk_errors
 from odahu_argo.storage.opening import open_store
 from odahu_argo.storage.store import StoredObject
 from odahu_argo.storage.transfer import Copy, download_all, plan_copies
+from tests.servers.handlers import serving_by
 from tests.servers.s3 import Bucket, client, https_s3, running_s3
 from tests.servers.workplace import Workplace
 from tests.unit.storage.conftest import WithoutSdk, send
@@ -182,16 +181,6 @@ def test_a_file_of_authorities_that_cannot_be_used_is_told(
 
 
 KEYS = {"keyID": "k", "keySecret": "s", "region": "us-east-1"}
-
-
-@contextmanager
-def serving_by(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        serving = Thread(target=server.serve_forever)
-        serving.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        serving.join()
 
 
 class _Failing(BaseHTTPRequestHandler):
