@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import signal
 import sys
+import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.bench import plot, report
@@ -16,7 +17,6 @@ from tests.bench.growth import grow
 from tests.bench.peers import BUILD
 from tests.bench.rows import GROWTH, ROWS
 
-_WORK = BUILD / "work" / str(os.getpid())
 _LARGE = 2**20
 
 
@@ -25,35 +25,39 @@ def main() -> int:
     parser.add_argument("--rows", default="", help=f"which, with commas: {', '.join([*ROWS, GROWTH])}; all by default")
     parser.add_argument("--toy", action="store_true", help="tiny and once, to see that it runs; nothing is written")
     options = parser.parse_args()
-    wanted = [key for key in options.rows.split(",") if key] or [*ROWS, GROWTH]
+    wanted = list(dict.fromkeys(key for key in options.rows.split(",") if key)) or [*ROWS, GROWTH]
     if unknown := [key for key in wanted if key not in ROWS and key != GROWTH]:
         parser.error(f"no such row: {', '.join(unknown)}; there are {', '.join([*ROWS, GROWTH])}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers and namespaces go, too
-    failed = []
-    for number, key in enumerate(wanted, 1):
-        began = time.monotonic()
-        _tell(f"[{number}/{len(wanted)}] {key}")
-        try:
-            one(key, options.toy)
-        except Exception as error:
-            failed.append(key)
-            _tell(f"  {key} failed: {type(error).__name__}: {error}")
-            if options.toy:
-                raise
-        _tell(f"  {time.monotonic() - began:.0f} s")
-    shutil.rmtree(_WORK, ignore_errors=True)
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="work-", dir=BUILD, ignore_cleanup_errors=True) as folder:
+        failed = all_of(wanted, Path(folder), options.toy)
     if failed:
         _tell(f"not measured: {', '.join(failed)}; what docs/benchmarks.md says of them is older")
     return 1 if failed else 0
 
 
-def one(key: str, toy: bool = False) -> None:
-    """Run one row, and write down what it found.
+def all_of(wanted: Sequence[str], work: Path, toy: bool) -> list[str]:
+    """Run these rows; those that failed. Small files stay in the folder: ext4 is slow to make files in the minute after
+    many were deleted."""
+    failed = []
+    for number, key in enumerate(wanted, 1):
+        began = time.monotonic()
+        _tell(f"[{number}/{len(wanted)}] {key}")
+        try:
+            one(key, work / key, toy)
+        except Exception as error:
+            failed.append(key)
+            _tell(f"  {key} failed: {type(error).__name__}: {error}")
+            if toy:
+                raise
+        _tell(f"  {time.monotonic() - began:.0f} s")
+    return failed
 
-    Small files are left to the end of all: ext4 is slow to make files in the minute after many were deleted.
-    """
-    folder = _WORK / key
-    folder.mkdir(parents=True)
+
+def one(key: str, folder: Path, toy: bool) -> None:
+    """Run one row in a new folder, and write down what it found."""
+    folder.mkdir()
     try:
         found = (grow if key == GROWTH else ROWS[key])(Bench(folder, _tell, toy))
     finally:

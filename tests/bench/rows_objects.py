@@ -16,7 +16,7 @@ from odahu_argo.contract import DownloadSpec, Room
 from tests.bench.bench import Bench
 from tests.bench.figures import OURS, Bar, Row
 from tests.bench.measure import Contender, put_aside
-from tests.bench.peers import AZURE_SDK, BOTO3, GCS_SDK, OUR_BIN, RCLONE, S5CMD, SCRIPTS
+from tests.bench.peers import AZURE_SDK, BOTO3, GCS_SDK, OUR_BIN, RCLONE, S5CMD, SCRIPTS, Peer
 from tests.servers.azure import ACCOUNT, KEY, lasting_azure
 from tests.servers.gcs import lasting_gcs
 from tests.servers.s3 import KEY_ID, KEY_SECRET, lasting_s3
@@ -57,7 +57,8 @@ class Load:
     def clear(self, folder: Path) -> None:
         if self.count > 1:
             put_aside(folder)
-        shutil.rmtree(folder, ignore_errors=True)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def require(self, folder: Path) -> None:
         sizes = [file.stat().st_size for file in folder.rglob("*") if file.is_file()]
@@ -110,11 +111,21 @@ def ours(folder: Path, fields: Mapping[str, str], load: Load) -> Contender:
     return Contender(OURS, command, __version__, environment, before=before, after=partial(load.require, target))
 
 
-def peer(bench: Bench, load: Load, name: str, version: str, environment: Mapping[str, str], *command: str) -> Contender:
+def peer(load: Load, name: str, version: str, environment: Mapping[str, str], *command: str) -> Contender:
     """A program whose command's last part is the folder to write to."""
     target = Path(command[-1])
     before = partial(load.clear, target)
     return Contender(name, command, version, environment, before=before, after=partial(load.require, target))
+
+
+def _by_rclone(load: Load, remote: str, target: str, environment: Mapping[str, str]) -> Contender:
+    command = [RCLONE.program("rclone"), "--config", os.devnull, "-q", "copy", "--transfers", "16", remote, target]
+    return peer(load, RCLONE.name, RCLONE.version, environment, *command)
+
+
+def _by_library(load: Load, library: Peer, script: str, environment: Mapping[str, str], *arguments: str) -> Contender:
+    command = [library.program("python"), str(SCRIPTS / script), *arguments]
+    return peer(load, library.name, library.version, environment, *command)
 
 
 @contextmanager
@@ -134,36 +145,14 @@ def _s3(bench: Bench, load: Load) -> Iterator[Makers]:
 
         def s5cmd() -> Contender:
             command = [s5cmd_program(), "--endpoint-url", bucket.endpoint, "cp", f"s3://{bucket.name}/*", f"{target}/"]
-            before = partial(load.clear, Path(target))
-            return Contender("s5cmd", command, "2.3.0", S3_KEYS, before, partial(load.require, Path(target)))
+            return peer(load, "s5cmd", "2.3.0", S3_KEYS, *command)
 
         def by_rclone() -> Contender:
-            program = RCLONE.program("rclone")
             remote = f":s3,provider=Other,endpoint='{bucket.endpoint}',env_auth=true:{bucket.name}"
-            return peer(
-                bench,
-                load,
-                "rclone",
-                RCLONE.version,
-                S3_KEYS,
-                program,
-                *_QUIET,
-                "copy",
-                "--transfers",
-                "16",
-                remote,
-                target,
-            )
+            return _by_rclone(load, remote, target, S3_KEYS)
 
         def boto3() -> Contender:
-            command = [
-                BOTO3.program("python"),
-                str(SCRIPTS / "boto3_download.py"),
-                bucket.endpoint,
-                bucket.name,
-                target,
-            ]
-            return peer(bench, load, "boto3", BOTO3.version, S3_KEYS, *command)
+            return _by_library(load, BOTO3, "boto3_download.py", S3_KEYS, bucket.endpoint, bucket.name, target)
 
         def floor() -> Contender:
             return Contender(FLOOR, [_PYTHON, str(SCRIPTS / "raw_download.py"), str(addresses)])
@@ -192,15 +181,12 @@ def _azure(bench: Bench, load: Load) -> Iterator[Makers]:
         def sdk() -> Contender:
             account = f"AccountName={ACCOUNT};AccountKey={KEY};BlobEndpoint={container.endpoint}"
             text = f"DefaultEndpointsProtocol=http;{account}"
-            command = [AZURE_SDK.program("python"), str(SCRIPTS / "azure_download.py"), text, container.name, target]
-            return peer(bench, load, "azure-storage-blob", AZURE_SDK.version, {}, *command)
+            return _by_library(load, AZURE_SDK, "azure_download.py", {}, text, container.name, target)
 
         def by_rclone() -> Contender:
-            program = RCLONE.program("rclone")
             environment = {"RCLONE_AZUREBLOB_ACCOUNT": ACCOUNT, "RCLONE_AZUREBLOB_KEY": KEY}
             environment["RCLONE_AZUREBLOB_ENDPOINT"] = container.endpoint
-            command = [program, *_QUIET, "copy", "--transfers", "16", f":azureblob:{container.name}", target]
-            return peer(bench, load, "rclone", RCLONE.version, environment, *command)
+            return _by_rclone(load, f":azureblob:{container.name}", target, environment)
 
         yield {
             OURS: partial(ours, bench.folder / "room", container.fields(), load),
@@ -216,21 +202,11 @@ def _gcs(bench: Bench, load: Load) -> Iterator[Makers]:
         load.put(bucket, bench.folder)
 
         def sdk() -> Contender:
-            command = [
-                GCS_SDK.program("python"),
-                str(SCRIPTS / "gcs_download.py"),
-                bucket.endpoint,
-                bucket.name,
-                target,
-            ]
-            return peer(bench, load, "google-cloud-storage", GCS_SDK.version, {}, *command)
+            return _by_library(load, GCS_SDK, "gcs_download.py", {}, bucket.endpoint, bucket.name, target)
 
         def by_rclone() -> Contender:
-            program = RCLONE.program("rclone")
             remote = f":gcs,endpoint='{bucket.endpoint}/storage/v1/',anonymous=true:{bucket.name}"
-            return peer(
-                bench, load, "rclone", RCLONE.version, {}, program, *_QUIET, "copy", "--transfers", "16", remote, target
-            )
+            return _by_rclone(load, remote, target, {})
 
         yield {
             OURS: partial(ours, bench.folder / "room", bucket.fields(), load),
@@ -239,7 +215,6 @@ def _gcs(bench: Bench, load: Load) -> Iterator[Makers]:
         }
 
 
-_QUIET = ["--config", os.devnull, "-q"]
 _PEERS = {"s3": _s3, "azure": _azure, "gcs": _gcs}
 
 
