@@ -160,7 +160,7 @@ def test_without_javascript_everything_is_there(site: str, visit: Callable[..., 
     assert "epoch 2" in seen.text("#log") and seen.page.locator(".dag-across").is_visible()
     assert not seen.page.locator("#follow").is_visible()
     seen.page.get_by_role("link", name="Whole log as text").click()
-    assert "train | epoch 2" in seen.text()
+    seen.wait_for("body", "train | epoch 2")
 
 
 def test_who_is_out_of_reach_is_told_and_found_again(home: Home, visit: Callable[..., Visit]) -> None:
