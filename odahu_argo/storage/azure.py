@@ -1,19 +1,22 @@
-"""Azure Blob Storage: listed, written, and asked a second time for what could not be read, by azure-storage-blob."""
+"""Azure Blob Storage: read without azure-storage-blob where that can be, written, and asked a second time, by it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from odahu_argo.errors import UserError
 from odahu_argo.storage.azure_address import Address
+from odahu_argo.storage.azure_answers import is_folder
 from odahu_argo.storage.azure_errors import azure_errors
-from odahu_argo.storage.azure_reading import SCOPE, AzureReading
+from odahu_argo.storage.azure_reading import AzureReading
 from odahu_argo.storage.chunks import ChunkReader
 from odahu_argo.storage.counting import CountedWriter
 from odahu_argo.storage.paths import has_dots
+from odahu_argo.storage.reading import Unanswered
 from odahu_argo.storage.sessions import keep_connections
 from odahu_argo.storage.store import Arriving, OnBytes, StoredObject
 
@@ -24,17 +27,21 @@ _BLOCK = 8 * 1024 * 1024
 """Azure takes 50,000 blocks for one object, which is 390 GiB."""
 _PARTS_AT_ONCE = 4
 _CONNECTIONS = 64
+_SCOPE = "https://storage.azure.com/.default"
 _FROM_SOCKET = 256 * 1024
 """Bytes that the SDK takes from a connection at a time; its own 4096 cost eight times the processor."""
 
 
 @dataclass(frozen=True, slots=True)
 class AzureStore:
-    """One container, seen with one identity."""
+    """One container, seen with one identity. What finds no clear answer is asked by the SDK again.
+
+    `sdk` makes the SDK's client when it is first needed, for that takes 0.3 s.
+    """
 
     address: Address
-    client: Any = field(repr=False)
     reading: AzureReading = field(repr=False)
+    sdk: Callable[[], Any] = field(repr=False)
 
     @classmethod
     def connect(cls, address: Address) -> AzureStore:
@@ -42,11 +49,14 @@ class AzureStore:
 
         Raises:
             UserError: the address has no key, and the machine no identity, or azure-identity is not installed to ask
-                for it; or the connection string cannot be read.
+                for it.
         """
+        if address.sas or address.account_key:
+            return cls(address, AzureReading.of(address, None), cache(lambda: _client(address, _key(address))))
         with azure_errors("prepare the connection to", address.account_url):
-            client = _client(address)
-            return cls(address, client, AzureReading.of(client))
+            own = _identity()
+            reading = AzureReading.of(address, lambda: str(own.get_token(_SCOPE).token))
+            return cls(address, reading, cache(lambda: _client(address, own)))
 
     def url(self, key: str) -> str:
         """The object as an `https://` address, without a signature."""
@@ -55,22 +65,24 @@ class AzureStore:
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """All objects below the prefix, a page of 1000 at a time; not the folders, which some accounts list too."""
         with azure_errors("list", self.url(prefix), self.address.account_url):
-            for blob in self.client.list_blobs(
-                name_starts_with=prefix or None, include=["metadata"], results_per_page=1000
-            ):
-                if not _is_folder(blob.metadata):
+            try:
+                yield from self.reading.list(prefix)
+                return
+            except Unanswered:
+                blobs = self.sdk().list_blobs(
+                    name_starts_with=prefix or None, include=["metadata"], results_per_page=1000
+                )
+            for blob in blobs:
+                if not is_folder((blob.metadata or {}).items()):
                     yield StoredObject(blob.name, blob.size, blob.last_modified.timestamp())
 
     def stat(self, key: str) -> StoredObject | None:
         """The object of exactly this key; None also when the container is missing, which `list` then tells."""
-        from azure.core.exceptions import ResourceNotFoundError
-
         with azure_errors("look at", self.url(key), self.address.account_url):
             try:
-                facts = self._blob(key).get_blob_properties()
-            except ResourceNotFoundError:
-                return None
-        return None if _is_folder(facts.metadata) else StoredObject(key, facts.size, facts.last_modified.timestamp())
+                return self.reading.stat(_checked(key))
+            except Unanswered:
+                return self._stat_by_sdk(key)
 
     def download(self, key: str, target: Path, on_bytes: OnBytes) -> None:
         """Fetch the object as it is stored, large ones in several parts at once; a broken part is fetched again."""
@@ -95,19 +107,28 @@ class AzureStore:
             )
         return content.tell()
 
+    def _stat_by_sdk(self, key: str) -> StoredObject | None:
+        from azure.core.exceptions import ResourceNotFoundError
+
+        try:
+            facts = self._blob(key).get_blob_properties()
+        except ResourceNotFoundError:
+            return None
+        is_one = is_folder((facts.metadata or {}).items())
+        return None if is_one else StoredObject(key, facts.size, facts.last_modified.timestamp())
+
     def _blob(self, key: str) -> Any:
         """The object's client."""
-        if has_dots(key):
-            raise UserError(f"the path {key!r} leaves its folder", hint="write a path without `.` and `..`")
-        return self.client.get_blob_client(key)
+        return self.sdk().get_blob_client(_checked(key))
 
 
-def _is_folder(metadata: Mapping[str, str] | None) -> bool:
-    """Accounts with a hierarchical namespace, and Hadoop, keep folders as empty objects with this mark."""
-    return any(name.lower() == "hdi_isfolder" and value.lower() == "true" for name, value in (metadata or {}).items())
+def _checked(key: str) -> str:
+    if has_dots(key):
+        raise UserError(f"the path {key!r} leaves its folder", hint="write a path without `.` and `..`")
+    return key
 
 
-def _client(address: Address) -> Any:
+def _client(address: Address, credential: Any) -> Any:
     from azure.core.pipeline.transport import RequestsTransport
     from azure.storage.blob import ContainerClient, ExponentialRetry
     from requests import Session
@@ -129,23 +150,18 @@ def _client(address: Address) -> Any:
         "max_single_put_size": _BLOCK,
         "max_block_size": _BLOCK,
     }
-    if address.connection_string:
-        try:
-            return ContainerClient.from_connection_string(address.connection_string, address.container, **options)
-        except ValueError:
-            raise UserError(
-                "keySecret looks like a connection string, but cannot be read", hint="copy it whole from Azure's portal"
-            ) from None
-    return ContainerClient(address.account_url, address.container, credential=_credential(address), **options)
+    return ContainerClient(address.account_url, address.container, credential=credential, **options)
 
 
-def _credential(address: Address) -> Any:
+def _key(address: Address) -> Any:
     from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential
 
     if address.sas:
         return AzureSasCredential(address.sas)
-    if address.account_key:
-        return AzureNamedKeyCredential(address.account, address.account_key)
+    return AzureNamedKeyCredential(address.account, address.account_key)
+
+
+def _identity() -> Any:
     try:
         from azure.identity import DefaultAzureCredential
     except ImportError:
@@ -154,6 +170,6 @@ def _credential(address: Address) -> Any:
             hint="give the connection a keySecret, or install azure-identity",
         ) from None
     own = DefaultAzureCredential()
-    # Asked for a first time here, because the store's client takes a machine without identity for a fault that may pass.
-    own.get_token(SCOPE)
+    # Asked for a first time here, because the SDK takes a machine without identity for a fault that may pass.
+    own.get_token(_SCOPE)
     return own

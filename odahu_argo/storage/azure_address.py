@@ -22,7 +22,7 @@ _KEY_FORMS = "an account key, a SAS token, a SAS URL or a connection string"
 class Address:
     """A container: the URL of its account without a slash at the end, its name, and the path that the URI goes on with.
 
-    Of `sas`, `account_key` and `connection_string` one at most is set; none means the machine's own identity.
+    Of `sas` and `account_key` one at most is set; none means the machine's own identity.
     """
 
     account_url: str
@@ -31,14 +31,23 @@ class Address:
     path: str
     sas: str = field(default="", repr=False)
     account_key: str = field(default="", repr=False)
-    connection_string: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """What `keySecret` holds; `account_url` and `account` where it names them, too."""
+
+    sas: str = field(default="", repr=False)
+    account_key: str = field(default="", repr=False)
+    account_url: str = ""
+    account: str = ""
 
 
 def read_address(fields: Mapping[str, str], shown: str) -> Address:
     """The address by a connection's `uri`, `keySecret`, `keyID` (the account's name where no URI tells it), `endpoint`.
 
-    The account is that of `endpoint`, else of a SAS URL in `keySecret`, as with ODAHU, else of the `uri`; where one of the
-    first two is given, the `uri` may be just CONTAINER/path, as ODAHU's documentation prints it.
+    The account is that of `endpoint`, else of a SAS URL, as with ODAHU, or connection string in `keySecret`, else of the
+    `uri`; where one of the first is given, the `uri` may be just CONTAINER/path, as ODAHU's documentation prints it.
 
     Raises:
         UserError: a field has none of the known forms; `shown` is the URI without secrets.
@@ -58,15 +67,15 @@ def read_address(fields: Mapping[str, str], shown: str) -> Address:
     if not container:
         raise UserError(f"the URI {shown} names an account, but no container", hint=f"write it as {FORMS}")
 
-    keys, key_url = _keys(fields.get("keySecret", "").strip(), _token(uri.query))
-    account_url = (fields.get("endpoint", "").strip() or key_url or own_url).rstrip("/")
-    if not account_url and "connection_string" not in keys:
+    key = _key(fields.get("keySecret", "").strip(), _token(uri.query))
+    account_url = (fields.get("endpoint", "").strip() or key.account_url or own_url).rstrip("/")
+    if not account_url:
         raise UserError(
             f"the URI {shown} names a container, but no account",
             hint=f"give a SAS URL as keySecret, or write the URI as {FORMS}",
         )
-    account = fields.get("keyID", "").strip() or _account_name(urlsplit(account_url))
-    return Address(account_url, account, container, path, **keys)
+    account = fields.get("keyID", "").strip() or key.account or _account_name(urlsplit(account_url))
+    return Address(account_url, account, container, path, key.sas, key.account_key)
 
 
 def _split(uri: str, shown: str) -> SplitResult:
@@ -102,23 +111,39 @@ def _account_name(url: SplitResult) -> str:
     return url.path.strip("/").partition("/")[0] or (url.hostname or "").partition(".")[0]
 
 
-def _keys(secret: str, own_token: str) -> tuple[dict[str, str], str]:
-    """The field of `Address` that this secret fills, and the account's URL where it names one."""
+def _key(secret: str, own_token: str) -> _Key:
+    """The key in this secret, else the token of the URI itself."""
     if not secret:
-        return {"sas": own_token}, ""
+        return _Key(sas=own_token)
     if secret.lower().startswith(("https://", "http://")):
         url = _split(secret, "in keySecret")
         token = _token(url.query)
         if not token:
             raise UserError("keySecret is a URL without a signature", hint="write a SAS URL, which has `sig=` in it")
-        return {"sas": token}, _account_of(url)[0]
+        return _Key(sas=token, account_url=_account_of(url)[0])
     if "accountkey=" in secret.lower() or "sharedaccesssignature=" in secret.lower():
-        return {"connection_string": secret}, ""
+        return _connection_string(secret)
     if token := _token(secret):
-        return {"sas": token}, ""
+        return _Key(sas=token)
     if _is_account_key(secret):
-        return {"account_key": secret}, ""
+        return _Key(account_key=secret)
     raise UserError("keySecret has no form that Azure Blob Storage knows", hint=f"give {_KEY_FORMS}")
+
+
+def _connection_string(text: str) -> _Key:
+    """The key and account of a connection string (Azure's documentation: Configure Azure Storage connection strings)."""
+    pairs = [setting.partition("=") for setting in text.rstrip("; ").split(";")]
+    told = {name.strip().lower(): value.strip() for name, _, value in pairs}
+    account, key, token = (told.get(name, "") for name in ("accountname", "accountkey", "sharedaccesssignature"))
+    protocol, domain = told.get("defaultendpointsprotocol", "https"), told.get("endpointsuffix", "core.windows.net")
+    url = told.get("blobendpoint") or (f"{protocol}://{account}.blob.{domain}" if account else "")
+    if not (url and (token or (account and _is_account_key(key)))):
+        raise UserError(
+            "keySecret looks like a connection string, but cannot be read", hint="copy it whole from Azure's portal"
+        )
+    if token:
+        return _Key(sas=token.lstrip("?"), account_url=url, account=account)
+    return _Key(account_key=key, account_url=url, account=account)
 
 
 def _token(query: str) -> str:

@@ -1,4 +1,4 @@
-"""What Azure's libraries raise, in plain words: the user's to mend, or worth another try."""
+"""What Azure answers or its libraries raise, in plain words: the user's to mend, or worth another try."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from odahu_argo.errors import OdahuArgoError, ServiceFault, UserError
 from odahu_argo.storage.answers import AGAIN, Dialect, unreachable, untrusted
+from odahu_argo.storage.reading import Refused
 
 _KEY_HINT = "check keySecret of the connection: it may be of another account, or expired"
 _RIGHTS_HINT = (
@@ -41,13 +42,24 @@ _DIALECT = Dialect(
 
 @contextmanager
 def azure_errors(action: str, url: str, where: str = "") -> Iterator[None]:
-    """Turn what the SDK raises while it does `action` to `url` into `UserError` or `ServiceFault`; secrets stay out."""
-    from azure.core.exceptions import AzureError
-
+    """Turn what is raised while the store does `action` to `url` into `UserError` or `ServiceFault`; secrets stay out."""
+    what = f"cannot {action} {url}"
     try:
         yield
-    except AzureError as error:
-        raise _plainly(f"cannot {action} {url}", where, error) from error
+    except (OdahuArgoError, OSError):
+        raise
+    except Refused as refusal:
+        raise _DIALECT.refusal(what, refusal.status, refusal.code) from refusal
+    except Exception as error:
+        if told := _by_sdk(what, where, error):
+            raise told from error
+        raise
+
+
+def _by_sdk(what: str, where: str, error: Exception) -> OdahuArgoError | None:
+    from azure.core.exceptions import AzureError
+
+    return _plainly(what, where, error) if isinstance(error, AzureError) else None
 
 
 def _plainly(what: str, where: str, error: Exception) -> OdahuArgoError:

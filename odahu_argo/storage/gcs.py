@@ -1,4 +1,4 @@
-"""Google Cloud Storage: listed, written, and asked a second time for what could not be read, by google-cloud-storage."""
+"""Google Cloud Storage: read without google-cloud-storage where that can be, written, and asked a second time, by it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from odahu_argo.storage.chunks import ChunkReader
 from odahu_argo.storage.counting import CountedWriter
 from odahu_argo.storage.gcs_errors import gcs_errors
 from odahu_argo.storage.gcs_reading import GcsReading
+from odahu_argo.storage.reading import Unanswered
 from odahu_argo.storage.sessions import keep_connections
 from odahu_argo.storage.store import Arriving, OnBytes, StoredObject
 
@@ -28,16 +30,22 @@ _UPLOAD_PART = 16 * 1024 * 1024
 _SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"
 _NO_TELEMETRY = "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"
 """Else the SDK asks for the bucket's metadata beside each first request (3.12), for which an identity may have no right."""
+_ELSEWHERE = ("STORAGE_EMULATOR_HOST", "API_ENDPOINT_OVERRIDE", "GOOGLE_API_USE_CLIENT_CERTIFICATE")
+"""Variables by which the SDK asks another address than Google's usual one."""
+_GOOGLE = "https://storage.googleapis.com"
 _KEY_HINT = "paste the whole JSON key file of the service account, as Google's console hands it out"
 
 
 @dataclass(frozen=True, slots=True)
 class GcsStore:
-    """One bucket, seen with one identity."""
+    """One bucket, seen with one identity. What finds no clear answer is asked by the SDK again.
+
+    `sdk` makes the SDK's client when it is first needed, for that takes 0.3 s.
+    """
 
     bucket: str
-    client: Any = field(repr=False)
     reading: GcsReading = field(repr=False)
+    sdk: Callable[[], Any] = field(repr=False)
     where: str
 
     @classmethod
@@ -48,11 +56,14 @@ class GcsStore:
         the URL of another server than Google's, which is spoken to anonymously where there is no key. `region` and
         `role` are not needed, as with ODAHU.
         """
+        endpoint = fields.get("endpoint", "").rstrip("/")
         with gcs_errors("prepare the connection to", f"gs://{bucket}"):
             credentials = _credentials(fields)
-            client = _client(fields.get("endpoint") or None, credentials)
-            reading = GcsReading.of(client, bucket, credentials)
-            return cls(bucket, client, reading, fields.get("endpoint") or "Google Cloud Storage")
+            sdk = cache(lambda: _client(endpoint or None, credentials))
+            is_elsewhere = not endpoint and any(os.environ.get(name) for name in _ELSEWHERE)
+            address = sdk().api_endpoint if is_elsewhere else endpoint or _GOOGLE
+            reading = GcsReading.of(address.rstrip("/"), bucket, credentials)
+            return cls(bucket, reading, sdk, endpoint or "Google Cloud Storage")
 
     def url(self, key: str) -> str:
         """The object as a `gs://` address."""
@@ -60,17 +71,27 @@ class GcsStore:
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """All objects below the prefix, a page of 1000 at a time."""
-        wanted = "items(name,size,updated,crc32c),nextPageToken"
         with gcs_errors("list", self.url(prefix), self.where):
-            for blob in self.client.list_blobs(
-                self.bucket, prefix=prefix, page_size=1000, fields=wanted, timeout=_TIMEOUTS, retry=_retry()
-            ):
+            try:
+                yield from self.reading.list(prefix)
+                return
+            except Unanswered:
+                wanted = "items(name,size,updated,crc32c),nextPageToken"
+                blobs = self.sdk().list_blobs(
+                    self.bucket, prefix=prefix, page_size=1000, fields=wanted, timeout=_TIMEOUTS, retry=_retry()
+                )
+            for blob in blobs:
                 yield _stored(blob)
 
     def stat(self, key: str) -> StoredObject | None:
         """The object of exactly this key; None also when the bucket is missing, which `list` then tells."""
+        if not _can_be_asked_for(key):
+            return None
         with gcs_errors("look at", self.url(key), self.where):
-            blob = self._bucket().get_blob(key, timeout=_TIMEOUTS, retry=_retry()) if _can_be_asked_for(key) else None
+            try:
+                return self.reading.stat(key)
+            except Unanswered:
+                blob = self._bucket().get_blob(key, timeout=_TIMEOUTS, retry=_retry())
             return _stored(blob) if blob else None
 
     def download(self, key: str, target: Path, on_bytes: OnBytes) -> None:
@@ -117,7 +138,7 @@ class GcsStore:
         from google.api_core.exceptions import Forbidden, NotFound
 
         try:
-            next(iter(self.client.list_blobs(self.bucket, max_results=1, timeout=_TIMEOUTS, retry=_retry())), None)
+            next(iter(self.sdk().list_blobs(self.bucket, max_results=1, timeout=_TIMEOUTS, retry=_retry())), None)
         except NotFound:
             return False
         except Forbidden:
@@ -125,7 +146,7 @@ class GcsStore:
         return True
 
     def _bucket(self) -> Any:
-        return self.client.bucket(self.bucket)
+        return self.sdk().bucket(self.bucket)
 
 
 def _retry(moved_at: Callable[[], float] | None = None) -> Any:
@@ -166,20 +187,22 @@ def _can_be_asked_for(key: str) -> bool:
 
 
 def _credentials(fields: Mapping[str, str]) -> Any:
-    import google.auth
-    from google.auth.credentials import AnonymousCredentials
-
+    """None for a server that is spoken to anonymously."""
     if key := fields.get("keySecret"):
         return _service_account(key)
     if fields.get("endpoint"):
-        return AnonymousCredentials()
+        return None
+    import google.auth
+
     return google.auth.default(scopes=[_SCOPE])[0]
 
 
 def _client(endpoint: str | None, credentials: Any) -> Any:
+    from google.auth.credentials import AnonymousCredentials
     from google.auth.transport.requests import AuthorizedSession
     from google.cloud.storage import Client
 
+    credentials = credentials or AnonymousCredentials()
     os.environ.setdefault(_NO_TELEMETRY, "true")
     options = {"api_endpoint": endpoint} if endpoint else None
     # A project is asked for only to make buckets, which we never do.

@@ -1,4 +1,4 @@
-"""What Google's libraries raise, in plain words: the user's to mend, or worth another try."""
+"""What Google answers or its libraries raise, in plain words: the user's to mend, or worth another try."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from odahu_argo.errors import OdahuArgoError, ServiceFault, UserError
 from odahu_argo.storage.answers import AGAIN, Dialect, unreachable, untrusted
+from odahu_argo.storage.reading import Refused
 
 _NETWORK_HINT = "check endpoint of the connection, and the network"
 _IDENTITY_HINT = "give the connection a keySecret, or run with a service account that has an identity"
@@ -25,22 +26,21 @@ _DIALECT = Dialect(
 
 @contextmanager
 def gcs_errors(action: str, url: str, where: str = "") -> Iterator[None]:
-    """Turn what the SDK raises while it does `action` to `url` into `UserError` or `ServiceFault`; secrets stay out."""
-    from google.api_core.exceptions import GoogleAPICallError, RetryError
-    from google.auth.exceptions import GoogleAuthError
-    from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
-    from requests import RequestException
-    from urllib3.exceptions import HTTPError
-
+    """Turn what is raised while the store does `action` to `url` into `UserError` or `ServiceFault`; secrets stay out."""
+    what = f"cannot {action} {url}"
     try:
         yield
-    except (GoogleAPICallError, RetryError, InvalidResponse, GoogleAuthError, DataCorruption) as error:
-        raise _plainly(f"cannot {action} {url}", where, error) from error
-    except (RequestException, HTTPError, ConnectionError) as error:
-        raise _plainly(f"cannot {action} {url}", where, error) from error
+    except OdahuArgoError:
+        raise
+    except Refused as refusal:
+        raise _DIALECT.refusal(what, refusal.status, str(refusal.status)) from refusal
+    except Exception as error:
+        if told := _by_sdk(what, where, error):
+            raise told from error
+        raise
 
 
-def _plainly(what: str, where: str, error: Exception) -> OdahuArgoError:
+def _by_sdk(what: str, where: str, error: Exception) -> OdahuArgoError | None:
     from google.api_core import exceptions as api
     from google.auth import exceptions as auth
     from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
@@ -50,7 +50,7 @@ def _plainly(what: str, where: str, error: Exception) -> OdahuArgoError:
 
     match error:
         case api.RetryError(cause=Exception() as cause):
-            return _plainly(what, where, cause)
+            return _by_sdk(what, where, cause)
         case api.GoogleAPICallError():
             return _DIALECT.refusal(what, int(error.code or 0), str(int(error.code or 0)))
         case InvalidResponse():
@@ -69,5 +69,7 @@ def _plainly(what: str, where: str, error: Exception) -> OdahuArgoError:
             return untrusted(what, where, "REQUESTS_CA_BUNDLE")
         case auth.GoogleAuthError() | RequestException() | HTTPError() | ConnectionError():
             return unreachable(what, where, error, _NETWORK_HINT)
-        case _:
+        case api.RetryError():
             return ServiceFault(f"{what}: {type(error).__name__}", hint=AGAIN)
+        case _:
+            return None

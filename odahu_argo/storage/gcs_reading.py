@@ -1,40 +1,114 @@
-"""A bucket's objects read with the SDK's credentials (Google's JSON API: objects.get, `alt=media`)."""
+"""A bucket's objects listed and read without google-cloud-storage, which takes 0.3 s to start and 2 ms for each object.
+
+By Google's JSON API of Cloud Storage (objects.list, objects.get, and the latter with `alt=media`).
+"""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
-from odahu_argo.storage.reading import Source, start
+from odahu_argo.storage.reading import Answer, Page, Refused, Source, Unanswered, all_pages, ask, start
 from odahu_argo.storage.server import Server, trust_of_requests
 from odahu_argo.storage.store import Arriving, OnBytes, StoredObject
+
+_FACTS = "name,size,updated,crc32c"
 
 
 @dataclass(frozen=True, slots=True)
 class GcsReading:
-    """One bucket, seen with these credentials, which are renewed by way of `transport`."""
+    """One bucket, seen with these credentials of google-auth; openly where they are None.
+
+    `list` and `stat` raise `Refused` where Google refuses, `Unanswered` where there was no clear answer, and errors of
+    google-auth where it finds no token.
+    """
 
     server: Server = field(repr=False)
+    bucket: str
     credentials: Any = field(repr=False)
-    transport: Any = field(repr=False)
 
     @classmethod
-    def of(cls, client: Any, bucket: str, credentials: Any) -> GcsReading:
-        """The bucket where the SDK's client would look for it."""
-        from google.auth.transport.requests import Request
+    def of(cls, endpoint: str, bucket: str, credentials: Any) -> GcsReading:
+        """The bucket at this endpoint, which has no slash at its end."""
+        return cls(Server(endpoint, trust_of_requests()), quote(bucket), credentials)
 
-        url = f"{client.api_endpoint}/download/storage/v1/b/{quote(bucket)}/o"
-        return cls(Server(url, trust_of_requests()), credentials, Request())
+    def list(self, prefix: str) -> list[StoredObject]:
+        """All objects below the prefix, asked for a page of 1000 at a time."""
+
+        def page(token: str) -> Page:
+            query = {"prefix": prefix, "maxResults": "1000", "fields": f"items({_FACTS}),nextPageToken"}
+            if token:
+                query["pageToken"] = token
+            return _page(self._ask(f"/storage/v1/b/{self.bucket}/o?{urlencode(query, quote_via=quote)}").body)
+
+        return all_pages(page)
+
+    def stat(self, key: str) -> StoredObject | None:
+        """The object of exactly this key."""
+        try:
+            return _object(_json(self._ask(f"/storage/v1/b/{self.bucket}/o/{_name(key)}?fields={_FACTS}").body))
+        except Refused as refusal:
+            if refusal.status == 404:
+                return None
+            raise
 
     def start(self, source: StoredObject, target: Path, on_bytes: OnBytes) -> Arriving | None:
         """Begin to write the object as it is stored to the file; None where the SDK has to."""
-        path = f"/{quote(source.key, safe='')}?alt=media"
-        return start(self.server, Source(path, source.size, self._headers), target, on_bytes)
+        path = f"/download/storage/v1/b/{self.bucket}/o/{_name(source.key)}?alt=media"
+        return start(self.server, Source(path, source.size, self._headers_for_content), target, on_bytes)
+
+    def _ask(self, path: str) -> Answer:
+        headers = self._headers()
+        try:
+            return ask(self.server, "GET", path, headers)
+        except Refused as refusal:
+            if refusal.may_pass:
+                raise Unanswered(refusal.code) from refusal
+            raise
 
     def _headers(self) -> dict[str, str]:
-        """Of a request that is signed, and lets Google not unpack what is stored as gzip."""
-        headers = {"Accept-Encoding": "gzip"}
-        self.credentials.before_request(self.transport, "GET", self.server.url, headers)
+        headers: dict[str, str] = {}
+        if self.credentials:
+            from google.auth.exceptions import TransportError
+            from google.auth.transport.requests import Request
+
+            try:
+                self.credentials.before_request(Request(), "GET", self.server.url, headers)
+            except TransportError as error:
+                raise Unanswered(str(error)) from error
         return headers
+
+    def _headers_for_content(self) -> dict[str, str]:
+        """So that Google does not unpack what is stored as gzip."""
+        return {**self._headers(), "Accept-Encoding": "gzip"}
+
+
+def _name(key: str) -> str:
+    return quote(key, safe="")
+
+
+def _page(body: bytearray) -> Page:
+    page = _json(body)
+    return Page([_object(entry) for entry in page.get("items", [])], page.get("nextPageToken") or None)
+
+
+def _object(facts: Any) -> StoredObject:
+    try:
+        modified = datetime.fromisoformat(facts["updated"]).timestamp()
+        return StoredObject(facts["name"], int(facts["size"]), modified, facts.get("crc32c", ""))
+    except (KeyError, TypeError, ValueError) as error:
+        raise Unanswered(str(error)) from error
+
+
+def _json(body: bytearray) -> dict[str, Any]:
+    try:
+        read = json.loads(body)
+    except ValueError as error:
+        raise Unanswered(str(error)) from error
+    if not isinstance(read, dict):
+        raise Unanswered("no object of JSON")
+    return read

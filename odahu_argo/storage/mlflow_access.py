@@ -122,8 +122,6 @@ def _azure(fields: Mapping[str, str], below: str, folder: Path) -> MlflowAccess:
 
 def _connection_string(address: Address) -> str:
     """All that MLflow's client needs in one text; empty where the machine's own identity is to be asked."""
-    if address.connection_string:
-        return address.connection_string
     if address.sas:
         return f"BlobEndpoint={address.account_url};SharedAccessSignature={address.sas}"
     if address.account_key:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from odahu_argo.storage.paths import has_dots
 from odahu_argo.storage.ranges import InRanges
 from odahu_argo.storage.server import Server
-from odahu_argo.storage.store import Arriving, OnBytes
+from odahu_argo.storage.store import Arriving, OnBytes, StoredObject
 
 SMALL = 1024 * 1024
 """Bytes up to which an object is brought by one request of the runtime."""
@@ -35,6 +35,25 @@ class Source:
     headers: Callable[[], Mapping[str, str]] = dict
 
 
+class Refused(Exception):
+    """The server's refusal, by HTTP status and the cloud's code, which is the status where there is no other."""
+
+    def __init__(self, status: int, code: str) -> None:
+        """Refused with this status and code."""
+        super().__init__(f"{status} {code}")
+        self.status = status
+        self.code = code
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether the same may be granted a little later."""
+        return self.status >= 500 or self.status in (408, 429)
+
+
+class Unanswered(Exception):
+    """It did not work here: the cloud's library knows more ways to ask, and more words for what is wrong."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What came: headers by their names in small letters, and the body."""
@@ -43,12 +62,36 @@ class Answer:
     body: bytearray = field(default_factory=bytearray)
 
 
-def ask(server: Server, operation: str, method: str, path: str) -> Answer:
-    """The answer to a question.
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a list, and the token to ask for the next with; None at the end."""
+
+    objects: list[StoredObject]
+    token: str | None
+
+
+def all_pages(page: Callable[[str], Page]) -> list[StoredObject]:
+    """The whole list, by what asks for the page of a token, that of the first being empty."""
+    found: list[StoredObject] = []
+    token: str | None = ""
+    while token is not None:
+        now = page(token)
+        found += now.objects
+        token = now.token
+    return found
+
+
+def ask(
+    server: Server, method: str, path: str, headers: Mapping[str, str] | None = None, operation: str = "GetObject"
+) -> Answer:
+    """The answer to a question; `operation` is S3's name for it, by which awscrt chooses how to sign.
 
     Raises:
-        awscrt's `S3ResponseError`, with status and body, where the server refuses; something else where it does not answer.
+        Refused: the server's answer is a refusal.
+        Unanswered: there is none, or one that leads elsewhere.
     """
+    from awscrt.s3 import S3ResponseError
+
     answer = Answer()
 
     def take_headers(headers: list[tuple[str, str]], **_: Any) -> None:
@@ -57,13 +100,35 @@ def ask(server: Server, operation: str, method: str, path: str) -> Answer:
     def take_body(chunk: bytes, **_: Any) -> None:
         answer.body.extend(chunk)
 
-    asking = _request(server, operation, method, path, {}, on_headers=take_headers, on_body=take_body)
+    if not server.is_usable:
+        raise Unanswered("the server is not usable")
     try:
-        asking.finished_future.result()
-    except BaseException:
-        asking.cancel()
-        raise
+        asking = _request(server, operation, method, path, headers or {}, on_headers=take_headers, on_body=take_body)
+        try:
+            asking.finished_future.result()
+        except BaseException:
+            asking.cancel()
+            raise
+    except S3ResponseError as error:
+        if error.status_code < 400:
+            raise Unanswered(str(error)) from error
+        raise Refused(error.status_code, _code(error) or str(error.status_code)) from error
+    except Exception as error:
+        raise Unanswered(str(error)) from error
     return answer
+
+
+def _code(error: Any) -> str | None:
+    """The code that Azure gives in a header, and S3 and Azure in a body of XML."""
+    from xml.etree import ElementTree
+
+    told = next((value for name, value in error.headers or () if name.lower() == "x-ms-error-code"), None)
+    if told or not error.body:
+        return told
+    try:
+        return ElementTree.fromstring(error.body).findtext("{*}Code")
+    except ElementTree.ParseError:
+        return None
 
 
 def start(server: Server, source: Source, target: Path, on_bytes: OnBytes, **options: Any) -> Arriving | None:

@@ -11,8 +11,9 @@ from typing import Any
 from urllib.parse import quote
 
 from odahu_argo.storage.chunks import ChunkReader
+from odahu_argo.storage.reading import Unanswered
 from odahu_argo.storage.s3_errors import s3_errors
-from odahu_argo.storage.s3_reading import Keys, Place, S3Reading, Unanswered
+from odahu_argo.storage.s3_reading import Keys, Place, S3Reading
 from odahu_argo.storage.s3_sdk import Boto3, access_key, connect_boto3
 from odahu_argo.storage.store import Arriving, OnBytes, StoredObject
 
@@ -57,7 +58,7 @@ class S3Store:
         """All objects below the prefix, asked for a page of 1000 at a time."""
         with s3_errors("list", self.url(prefix), self.where):
             try:
-                yield from list(self._crt().list(prefix))
+                yield from self._crt().list(prefix)
                 return
             except Unanswered:
                 pages = self.sdk().get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)

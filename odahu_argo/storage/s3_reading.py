@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -11,27 +11,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from odahu_argo.storage.reading import SMALL, Answer, Source, ask, start
-from odahu_argo.storage.s3_answers import Garbled, error_code, read_page
+from odahu_argo.storage.reading import SMALL, Answer, Page, Refused, Source, Unanswered, all_pages, ask, start
+from odahu_argo.storage.s3_answers import read_page
 from odahu_argo.storage.server import Server, Trust
 from odahu_argo.storage.store import Arriving, OnBytes, StoredObject
 
 _NOT_THE_END = ("AuthorizationHeaderMalformed", "IllegalLocationConstraintException")
 """Codes for a bucket in another region than the connection says, where boto3 goes."""
-
-
-class Refused(Exception):
-    """The server's refusal, by HTTP status and S3's code."""
-
-    def __init__(self, status: int, code: str) -> None:
-        """Refused with this status and code."""
-        super().__init__(f"{status} {code}")
-        self.status = status
-        self.code = code
-
-
-class Unanswered(Exception):
-    """It did not work here: boto3 knows more ways to ask, and more words for what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +52,13 @@ class S3Reading:
         signing = _signing(place.region, keys)
         return cls(Server(place.url, Trust.named_by("AWS_CA_BUNDLE"), signing, place.region))
 
-    def list(self, prefix: str) -> Iterator[StoredObject]:
-        """All objects below the prefix, a page of 1000 at a time."""
-        token: str | None = ""
-        while token is not None:
-            try:
-                page = read_page(self._ask("ListObjectsV2", "GET", _list_query(prefix, token)).body)
-            except Garbled as error:
-                raise Unanswered(str(error)) from error
-            yield from page.objects
-            token = page.token
+    def list(self, prefix: str) -> list[StoredObject]:
+        """All objects below the prefix, asked for a page of 1000 at a time."""
+
+        def page(token: str) -> Page:
+            return read_page(self._ask("ListObjectsV2", "GET", _list_query(prefix, token)).body)
+
+        return all_pages(page)
 
     def stat(self, key: str) -> StoredObject | None:
         """The object of exactly this key."""
@@ -115,19 +98,12 @@ class S3Reading:
         return dict(request.headers)
 
     def _ask(self, operation: str, method: str, path: str) -> Answer:
-        from awscrt.s3 import S3ResponseError
-
-        if not self.server.is_usable:
-            raise Unanswered
         try:
-            return ask(self.server, operation, method, path)
-        except S3ResponseError as error:
-            status, code = error.status_code, error_code(error.body) or str(error.status_code)
-            if status < 400 or code in _NOT_THE_END:
-                raise Unanswered(code) from error
-            raise Refused(status, code) from error
-        except Exception as error:
-            raise Unanswered(str(error)) from error
+            return ask(self.server, method, path, operation=operation)
+        except Refused as refusal:
+            if refusal.code in _NOT_THE_END:
+                raise Unanswered(refusal.code) from refusal
+            raise
 
 
 def _path(key: str) -> str:

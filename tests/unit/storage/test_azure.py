@@ -12,6 +12,7 @@ from azure.storage.blob import AccountSasPermissions, ResourceTypes, generate_ac
 
 from odahu_argo.errors import UserError
 from odahu_argo.storage.azure_address import read_address
+from odahu_argo.storage.azure_answers import read_page
 from odahu_argo.storage.opening import open_store
 from tests.servers.azure import ACCOUNT, KEY, Container
 from tests.unit.storage.conftest import send
@@ -101,6 +102,25 @@ def test_a_uri_names_account_container_and_path(uri: str, account_url: str, cont
     assert (address.container, address.path) == (container, path)
 
 
+@pytest.mark.parametrize(
+    ("secret", "account_url"),
+    [
+        (f"AccountName=acc;AccountKey={KEY}", "https://acc.blob.core.windows.net"),
+        (
+            f"DefaultEndpointsProtocol=https;AccountName=acc;AccountKey={KEY};EndpointSuffix=core.chinacloudapi.cn",
+            "https://acc.blob.core.chinacloudapi.cn",
+        ),
+        (f"BlobEndpoint=http://azurite:1/acc;AccountName=acc;AccountKey={KEY};", "http://azurite:1/acc"),
+        ("BlobEndpoint=https://acc.blob.core.windows.net/;SharedAccessSignature=sv=1&sig=x", "https://acc.blob.core.windows.net"),
+    ],
+)  # fmt: skip
+def test_a_connection_string_names_the_account(secret: str, account_url: str) -> None:
+    address = read_address({"uri": "box/a", "keySecret": secret}, "box/a")
+    assert (address.account_url, address.account, address.container) == (account_url, "acc", "box")
+    assert (address.account_key, address.sas) == ((KEY, "") if KEY in secret else ("", "sv=1&sig=x"))
+    assert KEY not in repr(address)
+
+
 def test_a_sas_url_names_the_account_as_with_odahu() -> None:
     secret = "https://real.blob.core.windows.net/?sv=1&sig=c2VjcmV0"
     address = read_address({"uri": "https://any.blob.core.windows.net/box/a", "keySecret": secret}, "")
@@ -119,6 +139,10 @@ def test_a_sas_url_names_the_account_as_with_odahu() -> None:
         ({"uri": f"https://{HOST}/box", "keySecret": "s3cret!"}, "keySecret has no form that .*an account key"),
         ({"uri": f"https://{HOST}/box", "keySecret": f"https://{HOST}/s3cret!"}, "URL without a signature"),
         ({"uri": f"https://{HOST}/box", "keySecret": "AccountKey=s3cret!;x"}, "connection string, but cannot be read"),
+        (
+            {"uri": f"https://{HOST}/box", "keySecret": "AccountName=a;AccountKey=s3cret!"},
+            "connection string, but cannot",
+        ),
         ({"uri": "https://[s3cret!/box?sig=s3cret!"}, "cannot be read"),
     ],
 )
@@ -176,3 +200,12 @@ def test_folders_that_an_account_lists_as_objects_are_none(container: Container)
     store, _ = open_store(container.fields())
     assert [entry.key for entry in store.list("")] == ["data/a.csv"]
     assert store.stat("data") is None
+
+
+def test_a_name_that_xml_has_no_characters_for_is_listed_as_it_is() -> None:
+    """Azurite does not encode it; Azure's documentation of List Blobs does."""
+    facts = "<Properties><Last-Modified>Mon, 27 Jul 2026 08:00:00 GMT</Last-Modified><Content-Length>3</Content-Length>"
+    blob = f'<Blob><Name Encoded="true">a%EF%BF%BE%25</Name>{facts}</Properties></Blob>'
+    page = read_page(f"<EnumerationResults><Blobs>{blob}</Blobs><NextMarker/></EnumerationResults>".encode())
+    assert [(entry.key, entry.size) for entry in page.objects] == [("a\ufffe%", 3)]
+    assert page.token is None

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,7 +18,7 @@ from odahu_argo.storage.transfer import download_all, plan_copies
 from tests.servers.disk import SIZE
 from tests.servers.measured import MOST_MEMORY, measured_download
 from tests.servers.workplace import Workplace
-from tests.unit.storage.conftest import Box, Mortal, WithoutSdk, send
+from tests.unit.storage.conftest import Box, Mortal, send, without_sdk
 
 pytestmark = pytest.mark.usefixtures("workplace")
 
@@ -126,9 +125,27 @@ def test_objects_of_every_size_come_without_the_clouds_library(box: Box, tmp_pat
     """The library takes five times the processor, and would hide that the quick way does not work."""
     objects = {f"sizes/{size} ü#%.bin": os.urandom(size) for size in (0, 1, 1 << 20, (1 << 20) + 1, 70_000_000)}
     box.put_all(objects)
-    store: Any = WithoutSdk(open_store(box.fields())[0])
+    store = without_sdk(open_store(box.fields())[0])
     download_all(store, plan_copies(store, "sizes", "in/", tmp_path), moved, owner="test")
     assert {f"sizes/{file.name}": file.read_bytes() for file in (tmp_path / "in").iterdir()} == objects
+
+
+def test_what_cannot_be_read_the_quick_way_is_read_by_the_clouds_library(
+    box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    objects = {f"names/{name}": name.encode() for name in ("a b", "München/東京", "#?%20+&=;")}
+    box.put_all(objects)
+    quick = without_sdk(open_store(box.fields())[0])
+    for variable in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):  # a folder, which awscrt has no use for
+        monkeypatch.setenv(variable, str(tmp_path))
+    store, _ = open_store(box.fields())
+    with pytest.raises(AssertionError):
+        without_sdk(store).stat("names/a b")
+    assert list(store.list("names/")) == list(quick.list("names/"))
+    assert store.stat("names/a b") == quick.stat("names/a b") is not None
+    assert store.stat("names/c") is quick.stat("names/c") is None
+    download_all(store, plan_copies(store, "names", "names/", tmp_path), moved, owner="test")
+    assert {name: (tmp_path / name).read_bytes() for name in objects} == objects
 
 
 @pytest.mark.parametrize("remote", ["data/../../etc/passwd", "..", "data/..", "./data", "../other/secret.csv"])

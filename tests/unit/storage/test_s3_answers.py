@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pytest
 
@@ -21,7 +21,7 @@ from odahu_argo.storage.transfer import Copy, download_all, plan_copies
 from tests.servers.handlers import serving_by
 from tests.servers.s3 import Bucket, client, https_s3, running_s3
 from tests.servers.workplace import Workplace
-from tests.unit.storage.conftest import WithoutSdk, send
+from tests.unit.storage.conftest import send, without_sdk
 
 pytestmark = pytest.mark.usefixtures("workplace")
 LARGE, CONTENT = "large ü#%~.bin", os.urandom(40_000_000)
@@ -67,7 +67,7 @@ def test_the_right_keys_open_the_bucket(guarded: Guarded, tmp_path: Path) -> Non
 
 
 def test_a_large_object_is_asked_for_with_a_signature_that_the_server_accepts(guarded: Guarded, tmp_path: Path) -> None:
-    store: Any = WithoutSdk(open_store(guarded.fields())[0])
+    store = without_sdk(open_store(guarded.fields())[0])
     download_all(store, plan_copies(store, LARGE, "in/", tmp_path), lambda moved: None, owner="test")
     assert (tmp_path / "in" / LARGE).read_bytes() == CONTENT
 
@@ -91,7 +91,7 @@ def test_a_server_that_needs_no_proxy_is_read_without_boto3(
     bucket.put_all({"a.csv": b"content"})
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    store: Any = WithoutSdk(open_store(bucket.fields())[0])
+    store = without_sdk(open_store(bucket.fields())[0])
     download_all(store, plan_copies(store, "a.csv", "in/", tmp_path), lambda moved: None, owner="test")
     assert (tmp_path / "in/a.csv").read_bytes() == b"content"
 
@@ -212,7 +212,7 @@ class _Dated(BaseHTTPRequestHandler):
 def test_each_request_is_signed_with_its_own_time(tmp_path: Path) -> None:
     """S3 refuses a signature that is older than a quarter of an hour, which downloads may take."""
     with serving_by(_Dated) as endpoint:
-        store: Any = WithoutSdk(open_store({"type": "s3", "uri": "s3://b", "endpoint": endpoint, **KEYS})[0])
+        store = without_sdk(open_store({"type": "s3", "uri": "s3://b", "endpoint": endpoint, **KEYS})[0])
         for name in ("a", "b"):
             source = StoredObject(name, 2_000_000, time.time())
             download_all(store, [Copy(source, tmp_path / name)], lambda moved: None, owner="test")
