@@ -94,6 +94,10 @@ class AzureStore:
         """Begin to fetch the object as it is stored, without the SDK; where that fails, `download` tells why, or does it."""
         return self.reading.start(source, target, on_bytes)
 
+    def turn(self, seconds: float) -> bool:
+        """Move on what was started, and wait so long at most for more; False where nothing needs that."""
+        return self.reading.server.multi.turn(seconds)
+
     def upload(self, chunks: Iterator[bytes], key: str, most: int, owner: str) -> int:
         """Send what comes, several blocks at once; Azure shows the object when all are there, and forgets lost ones.
 

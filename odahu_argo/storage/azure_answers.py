@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
@@ -62,5 +63,6 @@ def _metadata(entry: ElementTree.Element) -> Iterable[tuple[str, str]]:
     return ((child.tag, child.text or "") for child in entry.iterfind("Metadata/*"))
 
 
+@lru_cache(1000)
 def _seconds(date: str) -> float:
     return parsedate_to_datetime(date).timestamp()

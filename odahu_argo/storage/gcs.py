@@ -118,6 +118,10 @@ class GcsStore:
         """Begin to fetch the object as it is stored, without the SDK; where that fails, `download` tells why, or does it."""
         return self.reading.start(source, target, on_bytes)
 
+    def turn(self, seconds: float) -> bool:
+        """Move on what was started, and wait so long at most for more; False where nothing needs that."""
+        return self.reading.server.multi.turn(seconds)
+
     def upload(self, chunks: Iterator[bytes], key: str, most: int, owner: str) -> int:
         """Send what comes, a part at a time; Google shows the object when it has the last of them."""
         from google.api_core.exceptions import NotFound

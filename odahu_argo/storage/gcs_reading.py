@@ -8,15 +8,20 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from odahu_argo.storage.reading import Answer, Page, Refused, Source, Unanswered, all_pages, ask, start
-from odahu_argo.storage.server import Server, trust_of_requests
+from odahu_argo.storage.asking import Answer, Asked
+from odahu_argo.storage.checksums import crc32c
+from odahu_argo.storage.reading import Damaged, Page, Refused, Source, Unanswered, all_pages, ask, start
+from odahu_argo.storage.server import TRUST_OF_REQUESTS, Server
 from odahu_argo.storage.store import Arriving, OnBytes, StoredObject
 
 _FACTS = "name,size,updated,crc32c"
+_AS_STORED = {"Accept-Encoding": "gzip"}
+"""Else Google unpacks what is stored as gzip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +34,11 @@ class GcsReading:
 
     server: Server = field(repr=False)
     bucket: str
-    credentials: Any = field(repr=False)
 
     @classmethod
     def of(cls, endpoint: str, bucket: str, credentials: Any) -> GcsReading:
         """The bucket at this endpoint, which has no slash at its end."""
-        return cls(Server(endpoint, trust_of_requests()), quote(bucket), credentials)
+        return cls(Server(endpoint, TRUST_OF_REQUESTS, partial(_authorize, credentials, endpoint)), quote(bucket))
 
     def list(self, prefix: str) -> list[StoredObject]:
         """All objects below the prefix, asked for a page of 1000 at a time."""
@@ -59,39 +63,36 @@ class GcsReading:
     def start(self, source: StoredObject, target: Path, on_bytes: OnBytes) -> Arriving | None:
         """Begin to write the object as it is stored to the file; None where the SDK has to."""
         path = f"/download/storage/v1/b/{self.bucket}/o/{_name(source.key)}?alt=media"
-        return start(self.server, Source(path, source.size, self._headers_for_content), target, on_bytes)
+        asked = Source(path, source.size, _AS_STORED, partial(_check, source.crc32c))
+        return start(self.server, asked, target, on_bytes)
 
     def _ask(self, path: str) -> Answer:
-        headers = self._headers()
+        return ask(self.server, "GET", path)
+
+
+def _authorize(credentials: Any, url: str, _asked: Asked) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    if credentials:
+        from google.auth.exceptions import TransportError
+        from google.auth.transport.requests import Request
+
         try:
-            return ask(self.server, "GET", path, headers)
-        except Refused as refusal:
-            if refusal.may_pass:
-                raise Unanswered(refusal.code) from refusal
-            raise
+            credentials.before_request(Request(), "GET", url, headers)
+        except TransportError as error:
+            raise Unanswered(str(error)) from error
+    return headers
 
-    def _headers(self) -> dict[str, str]:
-        headers: dict[str, str] = {}
-        if self.credentials:
-            from google.auth.exceptions import TransportError
-            from google.auth.transport.requests import Request
 
-            try:
-                self.credentials.before_request(Request(), "GET", self.server.url, headers)
-            except TransportError as error:
-                raise Unanswered(str(error)) from error
-        return headers
-
-    def _headers_for_content(self) -> dict[str, str]:
-        """So that Google does not unpack what is stored as gzip."""
-        return {**self._headers(), "Accept-Encoding": "gzip"}
+def _check(crc: str, answer: Answer) -> None:
+    if crc and crc != crc32c(answer.content.getbuffer()):
+        raise Damaged
 
 
 def _name(key: str) -> str:
     return quote(key, safe="")
 
 
-def _page(body: bytearray) -> Page:
+def _page(body: bytes) -> Page:
     page = _json(body)
     return Page([_object(entry) for entry in page.get("items", [])], page.get("nextPageToken") or None)
 
@@ -104,7 +105,7 @@ def _object(facts: Any) -> StoredObject:
         raise Unanswered(str(error)) from error
 
 
-def _json(body: bytearray) -> dict[str, Any]:
+def _json(body: bytes) -> dict[str, Any]:
     try:
         read = json.loads(body)
     except ValueError as error:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from odahu_argo.errors import UserError
+
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")
+_DOTS = re.compile(r"(?:^|/)\.\.?(?:/|\Z)")
 
 
 def inside(root: Path, path: str, field: str) -> Path:
@@ -26,9 +30,9 @@ def inside(root: Path, path: str, field: str) -> Path:
 
 def has_control_characters(text: str) -> bool:
     """Whether a line break, a NUL or their like is among the characters."""
-    return any(ord(character) < 32 or ord(character) == 127 for character in text)
+    return bool(_CONTROL_CHARACTERS.search(text))
 
 
 def has_dots(path: str) -> bool:
     """Whether a step is `.` or `..`, which HTTP libraries resolve: the path would lead to another object."""
-    return any(step in (".", "..") for step in path.split("/"))
+    return bool(_DOTS.search(path))

@@ -1,38 +1,49 @@
-"""Objects read from a server over HTTP: many small ones by AWS's Common Runtime, large ones in ranges by urllib3.
+"""Objects read from a server over HTTP by libcurl: many small ones at once in one thread, large ones in ranges by several.
 
-The clouds' own libraries take half a second to start, and 2 to 4 ms of processor for each object; the runtime takes 0.1 s
-and 0.3 ms. For a large object it takes twice the processor and five times the memory that urllib3 does.
+The clouds' own libraries take half a second to start, and 2 to 4 ms of processor for each object; libcurl takes 0.1 ms.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
+from odahu_argo.errors import UserError
+from odahu_argo.storage.asking import Answer, Broken
 from odahu_argo.storage.paths import has_dots
 from odahu_argo.storage.ranges import InRanges
 from odahu_argo.storage.server import Server
 from odahu_argo.storage.store import Arriving, OnBytes, StoredObject
 
 SMALL = 1024 * 1024
-"""Bytes up to which an object is brought by one request of the runtime."""
+"""Bytes up to which an object is brought by one request, and is in memory until all of it has come."""
+_TURN = 0.5
+_BAD_AUTHORITIES = 77
+"""CURLE_SSL_CACERT_BADFILE."""
+
+
+class Damaged(Exception):
+    """What has come has another checksum than was announced."""
+
+
+def _unchecked(_answer: Answer) -> None:
+    """Nothing is known to check it by."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An object: its path, which goes on from the server's URL, its size in bytes, and what tells that we may read it.
+    """An object: its path, which goes on from the server's URL, its size in bytes, and headers to ask for it with.
 
-    `headers` is asked for before each request. It need not sign for S3 where an object is small, for the runtime does.
+    `check` raises `Damaged` where a small object is not what was announced.
     """
 
     path: str
     size: int
-    headers: Callable[[], Mapping[str, str]] = dict
+    headers: Mapping[str, str] = field(default_factory=dict)
+    check: Callable[[Answer], None] = _unchecked
 
 
 class Refused(Exception):
@@ -44,22 +55,9 @@ class Refused(Exception):
         self.status = status
         self.code = code
 
-    @property
-    def may_pass(self) -> bool:
-        """Whether the same may be granted a little later."""
-        return self.status >= 500 or self.status in (408, 429)
-
 
 class Unanswered(Exception):
     """It did not work here: the cloud's library knows more ways to ask, and more words for what is wrong."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came: headers by their names in small letters, and the body."""
-
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytearray = field(default_factory=bytearray)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,90 +79,102 @@ def all_pages(page: Callable[[str], Page]) -> list[StoredObject]:
     return found
 
 
-def ask(
-    server: Server, method: str, path: str, headers: Mapping[str, str] | None = None, operation: str = "GetObject"
-) -> Answer:
-    """The answer to a question; `operation` is S3's name for it, by which awscrt chooses how to sign.
+def ask(server: Server, method: str, path: str) -> Answer:
+    """The answer to a question.
 
     Raises:
-        Refused: the server's answer is a refusal.
-        Unanswered: there is none, or one that leads elsewhere.
+        Refused: the server's answer is a refusal that stands.
+        Unanswered: there is none, or one that may be another a little later, or leads elsewhere.
+        UserError: the authorities that the machine trusts cannot be used.
     """
-    from awscrt.s3 import S3ResponseError
-
-    answer = Answer()
-
-    def take_headers(headers: list[tuple[str, str]], **_: Any) -> None:
-        answer.headers.update((name.lower(), value) for name, value in headers)
-
-    def take_body(chunk: bytes, **_: Any) -> None:
-        answer.body.extend(chunk)
-
-    if not server.is_usable:
-        raise Unanswered("the server is not usable")
+    if not _is_for_us(server, path):
+        raise Unanswered(f"{path} of {server.url} is not for us")
+    ended: list[Answer | Broken] = []
+    give_up = server.multi.begin(method, server.url + path, {}, ended.append)
     try:
-        asking = _request(server, operation, method, path, headers or {}, on_headers=take_headers, on_body=take_body)
-        try:
-            asking.finished_future.result()
-        except BaseException:
-            asking.cancel()
-            raise
-    except S3ResponseError as error:
-        if error.status_code < 400:
-            raise Unanswered(str(error)) from error
-        raise Refused(error.status_code, _code(error) or str(error.status_code)) from error
-    except Exception as error:
-        raise Unanswered(str(error)) from error
-    return answer
+        while not ended:
+            server.multi.turn(_TURN)
+    finally:
+        give_up()
+    match ended[0]:
+        case Broken(number=number) as broken if number == _BAD_AUTHORITIES:
+            raise UserError(
+                f"the file of trusted authorities {server.trust.path} cannot be used: {broken}",
+                hint=f"{server.trust.variable} names it",
+            )
+        case Broken() as broken:
+            raise Unanswered(str(broken)) from broken
+        case Answer(status=status) as answer if status >= 400 and not (status >= 500 or status in (408, 429)):
+            raise Refused(status, _code(answer) or str(status))
+        case Answer(status=200) as answer:
+            return answer
+        case other:
+            raise Unanswered(str(other.status))
 
 
-def _code(error: Any) -> str | None:
-    """The code that Azure gives in a header, and S3 and Azure in a body of XML."""
-    from xml.etree import ElementTree
+def start(server: Server, source: Source, target: Path, on_bytes: OnBytes) -> Arriving | None:
+    """Begin to write an object to the file, which `server.multi` needs turns for; the future's error says why it failed.
 
-    told = next((value for name, value in error.headers or () if name.lower() == "x-ms-error-code"), None)
-    if told or not error.body:
-        return told
-    try:
-        return ElementTree.fromstring(error.body).findtext("{*}Code")
-    except ElementTree.ParseError:
-        return None
-
-
-def start(server: Server, source: Source, target: Path, on_bytes: OnBytes, **options: Any) -> Arriving | None:
-    """Begin to write an object to the file. The error of the future is awscrt's or urllib3's.
-
-    `options` are awscrt's for a small object, which is in memory until all of it has come. None where the server is not
-    usable, the path leads elsewhere, or a small object cannot be begun, which the cloud's library has words for.
+    None where the server is not usable, the path leads elsewhere, or a small object cannot be begun, which the cloud's
+    library has words for.
 
     Raises:
         OSError: the file of a large object cannot be written.
-        UserError: the authorities that the machine trusts cannot be used.
     """
-    if not server.is_usable or has_dots(source.path.partition("?")[0]):
+    if not _is_for_us(server, source.path):
         return None
     if source.size > SMALL:
-        return InRanges(server, server.url + source.path, source.headers, source.size, target, on_bytes)
-    options["recv_filepath"] = str(target)
+        return InRanges(server, source.path, source.headers, source.size, target, on_bytes)
     with suppress(Exception):
-        return _Getting(_request(server, "GetObject", "GET", source.path, source.headers(), **options))
+        return _Small(server, source, target)
     return None
 
 
-class _Getting:
-    """A small object that the runtime is getting. It is told of at its end alone: a call from the runtime costs as much."""
+def _is_for_us(server: Server, path: str) -> bool:
+    """libcurl would follow the dots of a path as steps."""
+    return server.is_usable and not has_dots(path.partition("?")[0])
+
+
+class _Small:
+    """A small object on its way to a file, which it is written to, and told of, at its end alone."""
 
     moved = 0
+    is_checked = True
 
-    def __init__(self, request: Any) -> None:
-        self.future: Future[None] = request.finished_future
-        self.stop: Callable[[], None] = request.cancel
+    def __init__(self, server: Server, source: Source, target: Path) -> None:
+        self.future: Future[None] = Future()
+        self._source, self._target = source, target
+        url = server.url + source.path
+        self._give_up = server.multi.begin("GET", url, source.headers, self._end, most=SMALL)
+
+    def stop(self) -> None:
+        self._give_up()
+        if not self.future.done():
+            self.future.set_exception(CancelledError())
+
+    def _end(self, answer: Answer | Broken) -> None:
+        try:
+            if isinstance(answer, Broken):
+                raise answer
+            if answer.status != 200:
+                raise Refused(answer.status, str(answer.status))
+            self._source.check(answer)
+            self._target.write_bytes(answer.content.getbuffer())
+        except Exception as error:
+            self.future.set_exception(error)
+        else:
+            self.future.set_result(None)
+        finally:
+            if isinstance(answer, Answer):
+                answer.content.close()
 
 
-def _request(server: Server, operation: str, method: str, path: str, headers: Mapping[str, str], **options: Any) -> Any:
-    from awscrt.http import HttpHeaders, HttpRequest
-    from awscrt.s3 import S3RequestType
+def _code(answer: Answer) -> str | None:
+    """The code that Azure gives in a header, and S3 and Azure in a body of XML."""
+    from xml.etree import ElementTree
 
-    base = urlsplit(server.url)
-    request = HttpRequest(method, base.path + path, HttpHeaders([("Host", base.netloc), *headers.items()]))
-    return server.runtime.make_request(type=S3RequestType.DEFAULT, operation_name=operation, request=request, **options)
+    if told := answer.headers.get("x-ms-error-code"):
+        return told
+    with suppress(ElementTree.ParseError):
+        return ElementTree.fromstring(answer.body).findtext("{*}Code")
+    return None

@@ -25,7 +25,7 @@ _MOST_PARTS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class S3Store:
-    """One bucket, seen with one identity. What awscrt finds no clear answer to is asked by boto3 again.
+    """One bucket, seen with one identity. What finds no clear answer is asked by boto3 again.
 
     `sdk` makes boto3's client when it is first needed, for that takes half a second.
     """
@@ -58,7 +58,7 @@ class S3Store:
         """All objects below the prefix, asked for a page of 1000 at a time."""
         with s3_errors("list", self.url(prefix), self.where):
             try:
-                yield from self._crt().list(prefix)
+                yield from self._quickly().list(prefix)
                 return
             except Unanswered:
                 pages = self.sdk().get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
@@ -70,7 +70,7 @@ class S3Store:
         """The object of exactly this key; None also when the bucket is missing, which `list` then tells."""
         with s3_errors("look at", self.url(key), self.where):
             try:
-                return self._crt().stat(key)
+                return self._quickly().stat(key)
             except Unanswered:
                 return self._stat_by_sdk(key)
 
@@ -90,6 +90,10 @@ class S3Store:
         """Begin to fetch the object without boto3; where that fails, `download` tells why, or does it."""
         return self.reader.start(source, target, on_bytes) if self.reader else None
 
+    def turn(self, seconds: float) -> bool:
+        """Move on what was started, and wait so long at most for more; False where nothing needs that."""
+        return self.reader is not None and self.reader.server.multi.turn(seconds)
+
     def upload(self, chunks: Iterator[bytes], key: str, most: int, owner: str) -> int:
         """Send what comes, much of it in several parts at once; parts of an upload that fails are taken back."""
         from boto3.s3.transfer import create_transfer_manager
@@ -105,7 +109,7 @@ class S3Store:
             sending.result()
         return content.tell()
 
-    def _crt(self) -> S3Reading:
+    def _quickly(self) -> S3Reading:
         if self.reader is None:
             raise Unanswered
         return self.reader

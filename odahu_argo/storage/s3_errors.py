@@ -1,4 +1,4 @@
-"""What awscrt and boto3 raise, in plain words: the user's to mend, or worth another try."""
+"""What S3 answers or boto3 raises, in plain words: the user's to mend, or worth another try."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _DIALECT = Dialect(
 
 @contextmanager
 def s3_errors(action: str, url: str, where: str = "") -> Iterator[None]:
-    """Turn what awscrt or boto3 raises, doing `action` to `url`, into `UserError` or `ServiceFault`; secrets stay out."""
+    """Turn what is raised while the store does `action` to `url` into `UserError` or `ServiceFault`; secrets stay out."""
     what = f"cannot {action} {url}"
     try:
         yield

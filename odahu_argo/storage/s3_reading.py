@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
-from odahu_argo.storage.reading import SMALL, Answer, Page, Refused, Source, Unanswered, all_pages, ask, start
+from odahu_argo.storage.asking import Answer, Asked
+from odahu_argo.storage.checksums import fits_s3
+from odahu_argo.storage.reading import Damaged, Page, Refused, Source, Unanswered, all_pages, ask, start
 from odahu_argo.storage.s3_answers import read_page
 from odahu_argo.storage.server import Server, Trust
 from odahu_argo.storage.store import Arriving, OnBytes, StoredObject
 
+_WITH_CHECKSUM = {"x-amz-checksum-mode": "ENABLED"}
 _NOT_THE_END = ("AuthorizationHeaderMalformed", "IllegalLocationConstraintException")
 """Codes for a bucket in another region than the connection says, where boto3 goes."""
 
@@ -49,26 +49,27 @@ class S3Reading:
     @classmethod
     def of(cls, place: Place, keys: Keys | Callable[[], Keys]) -> S3Reading:
         """The reader of this bucket, with keys that stay or are asked for before each request."""
-        signing = _signing(place.region, keys)
-        return cls(Server(place.url, Trust.named_by("AWS_CA_BUNDLE"), signing, place.region))
+        return cls(Server(place.url, Trust(("AWS_CA_BUNDLE",)), partial(_sign, place.region, keys)))
 
     def list(self, prefix: str) -> list[StoredObject]:
         """All objects below the prefix, asked for a page of 1000 at a time."""
 
         def page(token: str) -> Page:
-            return read_page(self._ask("ListObjectsV2", "GET", _list_query(prefix, token)).body)
+            return read_page(self._ask("GET", _list_query(prefix, token)).body)
 
         return all_pages(page)
 
     def stat(self, key: str) -> StoredObject | None:
         """The object of exactly this key."""
+        from email.utils import parsedate_to_datetime
+
         try:
-            headers = self._ask("HeadObject", "HEAD", _path(key)).headers
+            headers = self._ask("HEAD", _path(key)).headers
         except Refused as refusal:
             if refusal.status == 404:
                 return None
             # The answer to HEAD has no words. That to a list has.
-            self._ask("ListObjectsV2", "GET", _list_query(key, "", most=1))
+            self._ask("GET", _list_query(key, "", most=1))
             raise Unanswered from refusal
         try:
             modified = parsedate_to_datetime(headers["last-modified"]).timestamp()
@@ -78,28 +79,12 @@ class S3Reading:
 
     def start(self, source: StoredObject, target: Path, on_bytes: OnBytes) -> Arriving | None:
         """Begin to write the object to the file; None where boto3 has to."""
-        from awscrt.s3 import S3ChecksumConfig, S3ChecksumValidationMode
+        asked = Source(_path(source.key), source.size, _WITH_CHECKSUM, _check)
+        return start(self.server, asked, target, on_bytes)
 
-        path = _path(source.key)
-        checksum = S3ChecksumConfig(
-            validate_response=True, response_validation_mode=S3ChecksumValidationMode.REQUEST_ONLY
-        )
-        headers = partial(self._signed, path) if source.size > SMALL else dict
-        return start(self.server, Source(path, source.size, headers), target, on_bytes, checksum_config=checksum)
-
-    def _signed(self, path: str) -> dict[str, str]:
-        """The headers of a request that is signed now; the client signs by itself, with the time of each request."""
-        from awscrt.auth import aws_sign_request
-        from awscrt.http import HttpHeaders, HttpRequest
-
-        base = urlsplit(self.server.url)
-        request = HttpRequest("GET", base.path + path, HttpHeaders([("Host", base.netloc)]))
-        aws_sign_request(request, self.server.signing.replace(date=datetime.now(UTC))).result()
-        return dict(request.headers)
-
-    def _ask(self, operation: str, method: str, path: str) -> Answer:
+    def _ask(self, method: str, path: str) -> Answer:
         try:
-            return ask(self.server, method, path, operation=operation)
+            return ask(self.server, method, path)
         except Refused as refusal:
             if refusal.code in _NOT_THE_END:
                 raise Unanswered(refusal.code) from refusal
@@ -115,18 +100,16 @@ def _list_query(prefix: str, token: str, most: int = 1000) -> str:
     return "?" + urlencode({**query, "continuation-token": token} if token else query, quote_via=quote)
 
 
-def _signing(region: str, keys: Keys | Callable[[], Keys]) -> Any:
-    """With keys that stay, or are asked for before each request."""
-    from awscrt.auth import AwsCredentials, AwsCredentialsProvider
-    from awscrt.s3 import create_default_s3_signing_config
+def _sign(region: str, keys: Keys | Callable[[], Keys], asked: Asked) -> dict[str, str]:
+    """Have libcurl sign the request when it is sent, for a signature of a quarter of an hour ago is refused."""
+    now = keys if isinstance(keys, Keys) else keys()
+    handle = asked.handle
+    handle.setopt(handle.AWS_SIGV4, f"aws:amz:{region}:s3")
+    handle.setopt(handle.USERNAME, now.key_id)
+    handle.setopt(handle.PASSWORD, now.secret)
+    return {"x-amz-security-token": now.token} if now.token else {}
 
-    if isinstance(keys, Keys):
-        provider = AwsCredentialsProvider.new_static(keys.key_id, keys.secret, keys.token)
-    else:
 
-        def ask() -> Any:
-            now = keys()
-            return AwsCredentials(now.key_id, now.secret, now.token)
-
-        provider = AwsCredentialsProvider.new_delegate(ask)
-    return create_default_s3_signing_config(region=region, credential_provider=provider)
+def _check(answer: Answer) -> None:
+    if not fits_s3(answer.headers, answer.body):
+        raise Damaged

@@ -26,10 +26,14 @@ class StoredObject:
 
 
 class Arriving(Protocol):
-    """An object on its way to a file: the future of its end, and how many bytes were told of until now."""
+    """An object on its way to a file: the future of its end, and how many bytes were told of until now.
+
+    `is_checked` tells whether its checksum, where the store knows one, is compared on the way.
+    """
 
     future: Future[None]
     moved: int
+    is_checked: bool
 
     def stop(self) -> None:
         """Give up; the future ends soon."""
@@ -55,11 +59,14 @@ class ObjectStore(Protocol):
         """Write the object's bytes to the file `target`, whose folder exists."""
 
     def start(self, source: StoredObject, target: Path, on_bytes: OnBytes) -> Arriving | None:
-        """Begin to do that without a thread of the caller's; None where only `download` can.
+        """Begin to do that without a thread of the caller's, who takes turns instead; None where only `download` can.
 
         A future that ends with an error says nothing: `download` is to be called then. What `on_bytes` raises, in any
         thread, stops the object.
         """
+
+    def turn(self, seconds: float) -> bool:
+        """Move on what was started, and wait so long at most for more; False where nothing needs that."""
 
     def upload(self, chunks: Iterator[bytes], key: str, most: int, owner: str) -> int:
         """Store these bytes under `key`, replacing what was there; readers see the old object or the new, never a part.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import threading
 from collections.abc import Generator, Iterator, Sequence
@@ -13,12 +12,12 @@ from pathlib import Path
 
 from odahu_argo.errors import ServiceFault, UserError
 from odahu_argo.storage.arrivals import InThread, side_by_side
+from odahu_argo.storage.checksums import crc32c_of_file
 from odahu_argo.storage.disk import DISK_IS_FULL, disk_errors, make_folder, remove_unfinished, whole_file
-from odahu_argo.storage.paths import has_control_characters, inside
+from odahu_argo.storage.paths import has_control_characters, has_dots, inside
 from odahu_argo.storage.store import Arriving, ObjectStore, OnBytes, StoredObject
 
 _WORKERS = 16
-_CHUNK = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,31 +88,31 @@ def download_all(store: ObjectStore, copies: Sequence[Copy], on_bytes: OnBytes, 
                 yield _bring(store, copy, count, owner, pool)
 
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="copy") as pool:
-        side_by_side(bringings(pool), stop)
+        side_by_side(bringings(pool), stop, store.turn)
 
 
 def _bring(store: ObjectStore, copy: Copy, count: OnBytes, owner: str, pool: Executor) -> Generator[Arriving]:
     """The object into place, by way of one to three arrivals, each of which has ended when the iterator is asked again."""
     source = copy.source
     with whole_file(copy.target, owner) as partial:
-        has_come = False
+        has_come = is_checked = False
         if started := store.start(source, partial, count):
             yield started
             failure = started.future.exception()
             if isinstance(failure, OSError) and failure.errno in DISK_IS_FULL:
                 raise failure
             has_come = failure is None
+            is_checked = has_come and started.is_checked
             count((source.size if has_come else 0) - started.moved)
         if not has_come:
             in_thread = InThread(pool.submit(store.download, source.key, partial, count))
             yield in_thread
             in_thread.future.result()
-        if source.crc32c and source.size > _CHUNK:
-            checking = InThread(pool.submit(_finish, store, source, partial))
+        if source.crc32c and not is_checked:
+            checking = InThread(pool.submit(_check, store, source, partial))
             yield checking
             checking.future.result()
-        else:
-            _finish(store, source, partial)
+        _finish(store, source, partial)
 
 
 def _single_object(store: ObjectStore, key: str) -> list[tuple[StoredObject, str]]:
@@ -151,7 +150,7 @@ def _aim(
 
 
 def _is_safe(name: str) -> bool:
-    return all(part not in ("", ".", "..") for part in name.split("/")) and not has_control_characters(name)
+    return not (has_dots(name) or "//" in f"/{name}/" or has_control_characters(name))
 
 
 def _names(folder: Path, owner: str) -> set[str]:
@@ -178,19 +177,12 @@ def _finish(store: ObjectStore, source: StoredObject, partial: Path) -> None:
             f"{store.url(source.key)} came with {size} bytes, {source.size} were announced",
             hint="the object was changed meanwhile, or the connection broke off",
         )
-    if source.crc32c and source.crc32c != _crc32c(partial):
+    os.utime(partial, (source.modified, source.modified))
+
+
+def _check(store: ObjectStore, source: StoredObject, partial: Path) -> None:
+    if source.crc32c != crc32c_of_file(partial):
         raise ServiceFault(
             f"{store.url(source.key)} came with another checksum than was announced",
             hint="the object was changed meanwhile, or came damaged",
         )
-    os.utime(partial, (source.modified, source.modified))
-
-
-def _crc32c(file: Path) -> str:
-    from awscrt.checksums import crc32c
-
-    value = 0
-    with file.open("rb", buffering=0) as reader:
-        while chunk := reader.read(_CHUNK):
-            value = crc32c(chunk, value)
-    return base64.b64encode(value.to_bytes(4, "big")).decode()

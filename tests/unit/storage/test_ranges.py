@@ -10,10 +10,9 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
-from urllib3.exceptions import HTTPError
 
-from odahu_argo.storage.ranges import Broken, InRanges, Unusable
-from odahu_argo.storage.server import Server, Trust, trust_of_requests
+from odahu_argo.storage.ranges import InRanges, Unusable
+from odahu_argo.storage.server import TRUST_OF_REQUESTS, Server
 from tests.servers.handlers import serving_by
 
 SIZE = 40_000_000
@@ -51,12 +50,11 @@ def arriving(
 ) -> Iterator[InRanges]:
     handler = type("Answering", (Asked,), {"answer": staticmethod(answer)})
     with serving_by(handler) as url:
-        server = Server(url, trust_of_requests())
+        server = Server(url, TRUST_OF_REQUESTS)
         try:
-            yield InRanges(server, f"{url}/a", dict, SIZE, target, on_bytes)
+            yield InRanges(server, "/a", {}, SIZE, target, on_bytes)
         finally:
             server.threads.shutdown()
-            server.connections.clear()
 
 
 def zeros(asked: Asked) -> None:
@@ -147,10 +145,6 @@ def test_a_server_that_falls_silent_does_not_delay_a_stop(tmp_path: Path) -> Non
         assert begun.wait(10)
         coming.stop()
         try:
-            assert isinstance(coming.future.exception(timeout=10), CancelledError | Broken | HTTPError)
+            assert isinstance(coming.future.exception(timeout=10), CancelledError)
         finally:
             over.set()
-
-
-def test_authorities_in_a_folder_are_left_to_the_clouds_library(tmp_path: Path) -> None:
-    assert not Server("https://localhost:1", Trust(str(tmp_path), "REQUESTS_CA_BUNDLE")).is_usable

@@ -171,13 +171,15 @@ def test_over_https_the_authority_that_the_machine_names_is_trusted_and_no_other
 
 @pytest.mark.parametrize("content", [None, "no certificate"], ids=["missing", "damaged"])
 def test_a_file_of_authorities_that_cannot_be_used_is_told(
-    content: str | None, bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    content: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if content:
         (tmp_path / "own.pem").write_text(content)
-    monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "own.pem"))
-    with pytest.raises(UserError, match=r"own\.pem cannot be used: .*\n.*AWS_CA_BUNDLE"):
-        fetch(bucket.fields("a.csv", endpoint="https://localhost:1"), tmp_path / "a")
+    (tmp_path / "server").mkdir()
+    with https_s3(tmp_path / "server") as bucket:
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "own.pem"))
+        with pytest.raises(UserError, match=r"own\.pem cannot be used: .*\n.*AWS_CA_BUNDLE"):
+            fetch(bucket.fields("a.csv"), tmp_path / "a")
 
 
 KEYS = {"keyID": "k", "keySecret": "s", "region": "us-east-1"}
