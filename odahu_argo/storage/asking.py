@@ -14,7 +14,7 @@ class Asked:
 
     handle: Any
     method: str
-    url: str
+    url: str = field(repr=False)
     range: str = ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -12,7 +13,7 @@ from odahu_argo.errors import UserError
 from odahu_argo.storage.azure_address import Address
 from odahu_argo.storage.azure_answers import is_folder
 from odahu_argo.storage.azure_errors import azure_errors
-from odahu_argo.storage.azure_reading import AzureReading
+from odahu_argo.storage.azure_reading import SCOPE, AzureReading, Token
 from odahu_argo.storage.chunks import ChunkReader
 from odahu_argo.storage.counting import CountedWriter
 from odahu_argo.storage.paths import has_dots
@@ -27,7 +28,6 @@ _BLOCK = 8 * 1024 * 1024
 """Azure takes 50,000 blocks for one object, which is 390 GiB."""
 _PARTS_AT_ONCE = 4
 _CONNECTIONS = 64
-_SCOPE = "https://storage.azure.com/.default"
 _FROM_SOCKET = 256 * 1024
 """Bytes that the SDK takes from a connection at a time; its own 4096 cost eight times the processor."""
 
@@ -55,8 +55,7 @@ class AzureStore:
             return cls(address, AzureReading.of(address, None), cache(lambda: _client(address, _key(address))))
         with azure_errors("prepare the connection to", address.account_url):
             own = _identity()
-            reading = AzureReading.of(address, lambda: str(own.get_token(_SCOPE).token))
-            return cls(address, reading, cache(lambda: _client(address, own)))
+            return cls(address, AzureReading.of(address, Token(own)), cache(lambda: _client(address, own)))
 
     def url(self, key: str) -> str:
         """The object as an `https://` address, without a signature."""
@@ -65,24 +64,21 @@ class AzureStore:
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """All objects below the prefix, a page of 1000 at a time; not the folders, which some accounts list too."""
         with azure_errors("list", self.url(prefix), self.address.account_url):
-            try:
+            with suppress(Unanswered):
                 yield from self.reading.list(prefix)
                 return
-            except Unanswered:
-                blobs = self.sdk().list_blobs(
-                    name_starts_with=prefix or None, include=["metadata"], results_per_page=1000
-                )
-            for blob in blobs:
+            for blob in self.sdk().list_blobs(
+                name_starts_with=prefix or None, include=["metadata"], results_per_page=1000
+            ):
                 if not is_folder((blob.metadata or {}).items()):
                     yield StoredObject(blob.name, blob.size, blob.last_modified.timestamp())
 
     def stat(self, key: str) -> StoredObject | None:
         """The object of exactly this key; None also when the container is missing, which `list` then tells."""
         with azure_errors("look at", self.url(key), self.address.account_url):
-            try:
+            with suppress(Unanswered):
                 return self.reading.stat(_checked(key))
-            except Unanswered:
-                return self._stat_by_sdk(key)
+            return self._stat_by_sdk(key)
 
     def download(self, key: str, target: Path, on_bytes: OnBytes) -> None:
         """Fetch the object as it is stored, large ones in several parts at once; a broken part is fetched again."""
@@ -175,5 +171,5 @@ def _identity() -> Any:
         ) from None
     own = DefaultAzureCredential()
     # Asked for a first time here, because the SDK takes a machine without identity for a fault that may pass.
-    own.get_token(_SCOPE)
+    own.get_token(SCOPE)
     return own

@@ -68,7 +68,7 @@ def read_address(fields: Mapping[str, str], shown: str) -> Address:
         raise UserError(f"the URI {shown} names an account, but no container", hint=f"write it as {FORMS}")
 
     key = _key(fields.get("keySecret", "").strip(), _token(uri.query))
-    account_url = (fields.get("endpoint", "").strip() or key.account_url or own_url).rstrip("/")
+    account_url = _with_scheme(fields.get("endpoint", "").strip() or key.account_url or own_url).rstrip("/")
     if not account_url:
         raise UserError(
             f"the URI {shown} names a container, but no account",
@@ -76,6 +76,11 @@ def read_address(fields: Mapping[str, str], shown: str) -> Address:
         )
     account = fields.get("keyID", "").strip() or key.account or _account_name(urlsplit(account_url))
     return Address(account_url, account, container, path, key.sas, key.account_key)
+
+
+def _with_scheme(url: str) -> str:
+    """As Azure's SDK reads an address without one."""
+    return f"https://{url}" if url and "://" not in url else url
 
 
 def _split(uri: str, shown: str) -> SplitResult:

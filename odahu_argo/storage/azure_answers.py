@@ -8,25 +8,25 @@ from functools import lru_cache
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
-from odahu_argo.storage.reading import Page, Unanswered
+from odahu_argo.storage.reading import Page, Unanswered, root_of
 from odahu_argo.storage.store import StoredObject
 
 _METADATA = "x-ms-meta-"
 
 
-def read_page(body: bytes | bytearray) -> Page:
+def read_page(body: bytes) -> Page:
     """A page of List Blobs with metadata, without the folders.
 
     Raises:
         Unanswered: it cannot be read as such.
     """
     try:
-        page = ElementTree.fromstring(bytes(body))
+        page = root_of(body, "EnumerationResults")
         return Page(
             [_blob(entry) for entry in page.iterfind("Blobs/Blob") if not is_folder(_metadata(entry))],
             page.findtext("NextMarker") or None,
         )
-    except (ElementTree.ParseError, ValueError) as error:
+    except ValueError as error:
         raise Unanswered(str(error)) from error
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from odahu_argo.storage.asking import Answer, Asked
@@ -21,8 +22,26 @@ from odahu_argo.storage.reading import Page, Refused, Source, all_pages, ask, st
 from odahu_argo.storage.server import TRUST_OF_REQUESTS, Server
 from odahu_argo.storage.store import Arriving, OnBytes, StoredObject
 
+SCOPE = "https://storage.azure.com/.default"
+_MARGIN = 300
+"""Seconds before its end in which a token is used no more."""
 _VERSION = "2021-12-02"
 """Of the API, the first that lists names which XML has no characters for."""
+
+
+class Token:
+    """The token of an identity (azure-core's TokenCredential), which some kinds of it do not keep themselves."""
+
+    def __init__(self, identity: Any) -> None:
+        """Nothing is asked for yet."""
+        self._identity = identity
+        self._now: Any = None
+
+    def __call__(self) -> str:
+        """The token of this moment; raises what the identity raises."""
+        if self._now is None or self._now.expires_on - time.time() < _MARGIN:
+            self._now = self._identity.get_token(SCOPE)
+        return str(self._now.token)
 
 
 @dataclass(frozen=True, slots=True)

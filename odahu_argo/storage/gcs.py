@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -72,15 +73,13 @@ class GcsStore:
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """All objects below the prefix, a page of 1000 at a time."""
         with gcs_errors("list", self.url(prefix), self.where):
-            try:
+            with suppress(Unanswered):
                 yield from self.reading.list(prefix)
                 return
-            except Unanswered:
-                wanted = "items(name,size,updated,crc32c),nextPageToken"
-                blobs = self.sdk().list_blobs(
-                    self.bucket, prefix=prefix, page_size=1000, fields=wanted, timeout=_TIMEOUTS, retry=_retry()
-                )
-            for blob in blobs:
+            wanted = "items(name,size,updated,crc32c),nextPageToken"
+            for blob in self.sdk().list_blobs(
+                self.bucket, prefix=prefix, page_size=1000, fields=wanted, timeout=_TIMEOUTS, retry=_retry()
+            ):
                 yield _stored(blob)
 
     def stat(self, key: str) -> StoredObject | None:
@@ -88,10 +87,9 @@ class GcsStore:
         if not _can_be_asked_for(key):
             return None
         with gcs_errors("look at", self.url(key), self.where):
-            try:
+            with suppress(Unanswered):
                 return self.reading.stat(key)
-            except Unanswered:
-                blob = self._bucket().get_blob(key, timeout=_TIMEOUTS, retry=_retry())
+            blob = self._bucket().get_blob(key, timeout=_TIMEOUTS, retry=_retry())
             return _stored(blob) if blob else None
 
     def download(self, key: str, target: Path, on_bytes: OnBytes) -> None:

@@ -154,8 +154,14 @@ class InRanges:
             if taking.has_something:
                 taking.finish()
             raise Broken(*error.args[:2]) from None
+        finally:
+            handle.unsetopt(handle.HEADERFUNCTION)
+            handle.unsetopt(handle.WRITEFUNCTION)
+            handle.unsetopt(handle.XFERINFOFUNCTION)
         taking.finish()
         self._server.idle.append(handle)
+        if wanted.begin < wanted.end:
+            raise Broken(0, "the connection broke off")
 
     def _idle_handle(self) -> Any:
         with suppress(IndexError):

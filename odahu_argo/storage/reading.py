@@ -10,6 +10,7 @@ from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from odahu_argo.errors import UserError
 from odahu_argo.storage.asking import Answer, Broken
@@ -18,9 +19,14 @@ from odahu_argo.storage.ranges import InRanges
 from odahu_argo.storage.server import Server
 from odahu_argo.storage.store import Arriving, OnBytes, StoredObject
 
+if TYPE_CHECKING:
+    from xml.etree import ElementTree
+
 SMALL = 1024 * 1024
 """Bytes up to which an object is brought by one request, and is in memory until all of it has come."""
 _TURN = 0.5
+_MAY_PASS = (401, 408, 429)
+"""An SDK has a token renewed that is refused, and has patience."""
 _BAD_AUTHORITIES = 77
 """CURLE_SSL_CACERT_BADFILE."""
 
@@ -40,7 +46,7 @@ class Source:
     `check` raises `Damaged` where a small object is not what was announced.
     """
 
-    path: str
+    path: str = field(repr=False)
     size: int
     headers: Mapping[str, str] = field(default_factory=dict)
     check: Callable[[Answer], None] = _unchecked
@@ -69,14 +75,37 @@ class Page:
 
 
 def all_pages(page: Callable[[str], Page]) -> list[StoredObject]:
-    """The whole list, by what asks for the page of a token, that of the first being empty."""
+    """The whole list, by what asks for the page of a token, that of the first being empty.
+
+    Raises:
+        Unanswered: a page says that it is followed by itself.
+    """
     found: list[StoredObject] = []
     token: str | None = ""
     while token is not None:
         now = page(token)
+        if now.token and now.token == token:
+            raise Unanswered("the list does not go on")
         found += now.objects
         token = now.token
     return found
+
+
+def root_of(body: bytes, name: str) -> ElementTree.Element:
+    """The root of an answer in XML, whose name this has to be.
+
+    Raises:
+        Unanswered: it is something else.
+    """
+    from xml.etree import ElementTree
+
+    try:
+        root = ElementTree.fromstring(body)
+    except ElementTree.ParseError as error:
+        raise Unanswered(str(error)) from error
+    if root.tag.rpartition("}")[2] != name:
+        raise Unanswered(f"{root.tag} is no {name}")
+    return root
 
 
 def ask(server: Server, method: str, path: str) -> Answer:
@@ -88,7 +117,7 @@ def ask(server: Server, method: str, path: str) -> Answer:
         UserError: the authorities that the machine trusts cannot be used.
     """
     if not _is_for_us(server, path):
-        raise Unanswered(f"{path} of {server.url} is not for us")
+        raise Unanswered(f"{server.url} is not for libcurl")
     ended: list[Answer | Broken] = []
     give_up = server.multi.begin(method, server.url + path, {}, ended.append)
     try:
@@ -104,7 +133,7 @@ def ask(server: Server, method: str, path: str) -> Answer:
             )
         case Broken() as broken:
             raise Unanswered(str(broken)) from broken
-        case Answer(status=status) as answer if status >= 400 and not (status >= 500 or status in (408, 429)):
+        case Answer(status=status) as answer if 400 <= status < 500 and status not in _MAY_PASS:
             raise Refused(status, _code(answer) or str(status))
         case Answer(status=200) as answer:
             return answer
@@ -164,9 +193,6 @@ class _Small:
             self.future.set_exception(error)
         else:
             self.future.set_result(None)
-        finally:
-            if isinstance(answer, Answer):
-                answer.content.close()
 
 
 def _code(answer: Answer) -> str | None:

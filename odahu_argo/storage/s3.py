@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -57,22 +58,19 @@ class S3Store:
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """All objects below the prefix, asked for a page of 1000 at a time."""
         with s3_errors("list", self.url(prefix), self.where):
-            try:
+            with suppress(Unanswered):
                 yield from self._quickly().list(prefix)
                 return
-            except Unanswered:
-                pages = self.sdk().get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
-            for page in pages:
+            for page in self.sdk().get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
                 for entry in page.get("Contents", []):
                     yield StoredObject(entry["Key"], entry["Size"], entry["LastModified"].timestamp())
 
     def stat(self, key: str) -> StoredObject | None:
         """The object of exactly this key; None also when the bucket is missing, which `list` then tells."""
         with s3_errors("look at", self.url(key), self.where):
-            try:
+            with suppress(Unanswered):
                 return self._quickly().stat(key)
-            except Unanswered:
-                return self._stat_by_sdk(key)
+            return self._stat_by_sdk(key)
 
     def download(self, key: str, target: Path, on_bytes: OnBytes) -> None:
         """Fetch the object by boto3, a small one by a single request, a large one in several parts at once."""

@@ -7,21 +7,21 @@ from datetime import datetime
 from urllib.parse import unquote_plus
 from xml.etree import ElementTree
 
-from odahu_argo.storage.reading import Page, Unanswered
+from odahu_argo.storage.reading import Page, Unanswered, root_of
 from odahu_argo.storage.store import StoredObject
 
 
-def read_page(body: bytes | bytearray) -> Page:
+def read_page(body: bytes) -> Page:
     """A page of ListObjectsV2.
 
     Raises:
         Unanswered: it cannot be read as such.
     """
     try:
-        page = ElementTree.fromstring(bytes(body))
+        page = root_of(body, "ListBucketResult")
         decode = unquote_plus if page.findtext("{*}EncodingType") == "url" else str
         objects = [_object(entry, decode) for entry in page.iterfind("{*}Contents")]
-    except (ElementTree.ParseError, ValueError) as error:
+    except ValueError as error:
         raise Unanswered(str(error)) from error
     return Page(
         objects, page.findtext("{*}NextContinuationToken") if page.findtext("{*}IsTruncated") == "true" else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -58,11 +59,15 @@ class Server:
     authorize: Authorize = field(default=openly, repr=False)
     idle: list[Any] = field(default_factory=list, repr=False, compare=False)
     """Handles of large requests that have ended well, with their connections."""
+    _own: threading.local = field(default_factory=threading.local, repr=False, compare=False)
 
-    @cached_property
+    @property
     def multi(self) -> Multi:
-        """For many small requests at once."""
-        return Multi(self.handle, self.authorize)
+        """For many small requests at once, of this thread."""
+        own = self._own
+        if not hasattr(own, "multi"):
+            own.multi = Multi(self.handle, self.authorize)
+        return own.multi  # type: ignore[no-any-return]  # threading.local has no types
 
     @cached_property
     def threads(self) -> ThreadPoolExecutor:
@@ -71,16 +76,18 @@ class Server:
 
     @cached_property
     def is_usable(self) -> bool:
-        """Whether the server is spoken to without a proxy; what Python's libraries know of proxies, libcurl does not."""
-        return not _has_proxy(urlsplit(self.url))
+        """Whether libcurl is right for this URL: of HTTP, in ASCII, and without a proxy, of which SDKs know more."""
+        url = urlsplit(self.url)
+        return url.scheme in ("http", "https") and self.url.isascii() and not _has_proxy(url)
 
     def handle(self) -> Any:
         """A handle of libcurl's for requests to this server, one after the other."""
-        from pycurl import CURL_HTTP_VERSION_1_1, Curl
+        from pycurl import CURL_HTTP_VERSION_1_1, PROTO_HTTP, PROTO_HTTPS, Curl
 
         handle = Curl()
         options = {
             handle.NOSIGNAL: 1,
+            handle.PROTOCOLS: PROTO_HTTP | PROTO_HTTPS,
             handle.PROXY: "",
             handle.HTTP_VERSION: CURL_HTTP_VERSION_1_1,
             handle.USERAGENT: "odahu-argo",
@@ -88,9 +95,13 @@ class Server:
             handle.LOW_SPEED_LIMIT: 1,
             handle.LOW_SPEED_TIME: _SILENT_SECONDS,
         }
-        if self.url.startswith("https:"):
+        if urlsplit(self.url).scheme == "https":
             path = self.trust.path
-            options[handle.CAPATH if Path(path).is_dir() else handle.CAINFO] = path
+            if Path(path).is_dir():
+                options[handle.CAPATH] = path
+                handle.unsetopt(handle.CAINFO)
+            else:
+                options[handle.CAINFO] = path
         for option, value in options.items():
             handle.setopt(option, value)
         return handle

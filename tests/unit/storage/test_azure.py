@@ -121,6 +121,11 @@ def test_a_connection_string_names_the_account(secret: str, account_url: str) ->
     assert KEY not in repr(address)
 
 
+def test_an_endpoint_without_a_scheme_is_asked_over_tls() -> None:
+    address = read_address({"uri": "box/a", "keySecret": KEY, "endpoint": "acc.blob.core.windows.net/"}, "box/a")
+    assert (address.account_url, address.account) == ("https://acc.blob.core.windows.net", "acc")
+
+
 def test_a_sas_url_names_the_account_as_with_odahu() -> None:
     secret = "https://real.blob.core.windows.net/?sv=1&sig=c2VjcmV0"
     address = read_address({"uri": "https://any.blob.core.windows.net/box/a", "keySecret": secret}, "")

@@ -148,6 +148,16 @@ def test_by_way_of_a_proxy_the_clouds_library_reads(box: Box, tmp_path: Path, mo
     assert len(asked) >= 7
 
 
+def test_many_threads_may_ask_at_once(box: Box) -> None:
+    box.put_all({f"many/{number}": bytes(number) for number in range(20)})
+    store = without_sdk(open_store(box.fields())[0])
+    with ThreadPoolExecutor(8) as pool:
+        sizes = list(pool.map(lambda number: store.stat(f"many/{number}").size, list(range(20)) * 5))
+        lists = list(pool.map(lambda _: len(list(store.list("many/"))), range(20)))
+    assert sizes == list(range(20)) * 5
+    assert lists == [20] * 20
+
+
 @pytest.mark.parametrize("remote", ["data/../../etc/passwd", "..", "data/..", "./data", "../other/secret.csv"])
 def test_a_remote_path_of_dots_reaches_nothing_else(workplace: Workplace, box: Box, remote: str) -> None:
     box.put_all({"data": b"data", "etc/passwd": b"no", "other/secret.csv": b"no"})

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from odahu_argo.storage.asking import Broken
 from odahu_argo.storage.ranges import InRanges, Unusable
 from odahu_argo.storage.server import TRUST_OF_REQUESTS, Server
 from tests.servers.handlers import serving_by
@@ -129,6 +130,14 @@ def test_a_range_that_breaks_off_goes_on_where_it_was(tmp_path: Path, monkeypatc
     assert (tmp_path / "a").read_bytes() == bytes(SIZE)
     assert len(asked_for) == 4
     assert all(begin > 0 for begin, _ in asked_for[2:])
+
+
+def test_an_answer_that_holds_nothing_is_not_asked_for_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("odahu_argo.storage.ranges.PAUSES", (0.1,))
+    with arriving(lambda asked: asked.say(0), tmp_path / "a") as coming:
+        assert isinstance(coming.future.exception(), Broken)
 
 
 def test_a_server_that_falls_silent_does_not_delay_a_stop(tmp_path: Path) -> None:

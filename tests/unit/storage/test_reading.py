@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import threading
 from collections.abc import Callable, Mapping
@@ -115,6 +116,11 @@ def test_an_object_that_ends_too_soon_is_not_taken(tmp_path: Path) -> None:
         asked.wfile.write(CONTENT[:4])
 
     assert isinstance(failure(half, tmp_path / "a"), Broken)
+
+
+def test_a_disk_that_is_full_is_the_error(tmp_path: Path) -> None:
+    error = failure(lambda asked: asked.say(200, CONTENT), Path("/dev/full"))
+    assert isinstance(error, OSError) and error.errno == errno.ENOSPC
 
 
 def test_a_server_that_falls_silent_does_not_delay_a_stop(tmp_path: Path) -> None:
