@@ -1,72 +1,128 @@
-"""A request by libcurl, and what comes of it."""
+"""Questions to a server of objects, and what its answers mean."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from io import BytesIO
-from typing import Any
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from odahu_argo.errors import UserError
+from odahu_argo.storage.paths import has_dots
+from odahu_argo.storage.request import Answer, Broken
+from odahu_argo.storage.server import Server
+from odahu_argo.storage.store import StoredObject
+
+if TYPE_CHECKING:
+    from xml.etree import ElementTree
+
+_TURN = 0.5
+_MAY_PASS = (401, 408, 429)
+"""An SDK has a token renewed that is refused, and has patience."""
+_BAD_AUTHORITIES = 77
+"""CURLE_SSL_CACERT_BADFILE."""
+
+
+class Refused(Exception):
+    """The server's refusal, by HTTP status and the cloud's code, which is the status where there is no other."""
+
+    def __init__(self, status: int, code: str) -> None:
+        """Refused with this status and code."""
+        super().__init__(f"{status} {code}")
+        self.status = status
+        self.code = code
+
+
+class Unanswered(Exception):
+    """It did not work here: the cloud's library knows more ways to ask, and more words for what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A request that is about to be sent: libcurl's handle for it, GET or HEAD, where to, and the range, as in HTTP."""
+class Page:
+    """A part of a list, and the token to ask for the next with; None at the end."""
 
-    handle: Any
-    method: str
-    url: str = field(repr=False)
-    range: str = ""
+    objects: list[StoredObject]
+    token: str | None
 
 
-Authorize = Callable[[Asked], Mapping[str, str]]
-"""Gives the headers that let a request in, and may set options of its handle."""
+def all_pages(page: Callable[[str], Page]) -> list[StoredObject]:
+    """The whole list, by what asks for the page of a token, that of the first being empty.
+
+    Raises:
+        Unanswered: a page says that it is followed by itself.
+    """
+    found: list[StoredObject] = []
+    token: str | None = ""
+    while token is not None:
+        now = page(token)
+        if now.token and now.token == token:
+            raise Unanswered("the list does not go on")
+        found += now.objects
+        token = now.token
+    return found
 
 
-class Broken(Exception):
-    """No answer came, or not all of it: libcurl's number and words for the reason."""
+def root_of(body: bytes, name: str) -> ElementTree.Element:
+    """The root of an answer in XML, whose name this has to be.
 
-    def __init__(self, number: int, words: str) -> None:
-        """Broken for this reason."""
-        super().__init__(f"{words} ({number})")
-        self.number = number
+    Raises:
+        Unanswered: it is something else.
+    """
+    from xml.etree import ElementTree
 
-
-@dataclass(eq=False, slots=True)
-class Answer:
-    """What has come: the lines of the head, and the body."""
-
-    lines: list[bytes] = field(default_factory=list)
-    content: BytesIO = field(default_factory=BytesIO)
-    status: int = 0
-    """Of HTTP, when all has come."""
-
-    @property
-    def body(self) -> bytes:
-        """All of it."""
-        return self.content.getvalue()
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """By their names in small letters."""
-        return read_head(self.lines)[1]
+    try:
+        root = ElementTree.fromstring(body)
+    except ElementTree.ParseError as error:
+        raise Unanswered(str(error)) from error
+    if root.tag.rpartition("}")[2] != name:
+        raise Unanswered(f"{root.tag} is no {name}")
+    return root
 
 
-def prepare(asked: Asked, authorize: Authorize, headers: Mapping[str, str]) -> None:
-    """Have the handle ask for that, with these headers and those that authorize it."""
-    handle = asked.handle
-    everything = {**authorize(asked), **headers}
-    handle.setopt(handle.URL, asked.url)
-    handle.setopt(handle.HTTPHEADER, [f"{name}: {value}" for name, value in everything.items()])
-    handle.setopt(handle.NOBODY, asked.method == "HEAD")
+def ask(server: Server, method: str, path: str) -> Answer:
+    """The answer to a question.
+
+    Raises:
+        Refused: the server's answer is a refusal that stands.
+        Unanswered: there is none, or one that may be another a little later, or leads elsewhere.
+        UserError: the authorities that the machine trusts cannot be used.
+    """
+    if not is_for_libcurl(server, path):
+        raise Unanswered(f"{server.url} is not for libcurl")
+    ended: list[Answer | Broken] = []
+    give_up = server.multi.begin(method, server.url + path, {}, ended.append)
+    try:
+        while not ended:
+            server.multi.turn(_TURN)
+    finally:
+        give_up()
+    match ended[0]:
+        case Broken(number=number) as broken if number == _BAD_AUTHORITIES:
+            raise UserError(
+                f"the file of trusted authorities {server.trust.path} cannot be used: {broken}",
+                hint=f"{server.trust.variable} names it",
+            )
+        case Broken() as broken:
+            raise Unanswered(str(broken)) from broken
+        case Answer(status=status) as answer if 400 <= status < 500 and status not in _MAY_PASS:
+            raise Refused(status, _code(answer) or str(status))
+        case Answer(status=200) as answer:
+            return answer
+        case other:
+            raise Unanswered(str(other.status))
 
 
-def read_head(lines: list[bytes]) -> tuple[int, dict[str, str]]:
-    """Status and headers, by names in small letters, of the last head in these lines, for one of 100 may come before."""
-    status, headers = 0, {}
-    for line in lines:
-        name, colon, value = line.decode("latin-1").partition(":")
-        if colon:
-            headers[name.strip().lower()] = value.strip()
-        elif name.startswith("HTTP/"):
-            status, headers = int(name.split()[1]), {}
-    return status, headers
+def is_for_libcurl(server: Server, path: str) -> bool:
+    """Whether libcurl may be asked for that: it would follow the dots of a path as steps."""
+    return server.is_usable and not has_dots(path.partition("?")[0])
+
+
+def _code(answer: Answer) -> str | None:
+    """The code that Azure gives in a header, and S3 and Azure in a body of XML."""
+    from xml.etree import ElementTree
+
+    if told := answer.headers.get("x-ms-error-code"):
+        return told
+    with suppress(ElementTree.ParseError):
+        return ElementTree.fromstring(answer.body).findtext("{*}Code")
+    return None

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from odahu_argo.errors import UserError
+from odahu_argo.storage.asking import Unanswered
 from odahu_argo.storage.azure_address import Address
 from odahu_argo.storage.azure_answers import is_folder
 from odahu_argo.storage.azure_errors import azure_errors
@@ -17,7 +18,6 @@ from odahu_argo.storage.azure_reading import SCOPE, AzureReading, Token
 from odahu_argo.storage.chunks import ChunkReader
 from odahu_argo.storage.counting import CountedWriter
 from odahu_argo.storage.paths import has_dots
-from odahu_argo.storage.reading import Unanswered
 from odahu_argo.storage.sessions import keep_connections
 from odahu_argo.storage.store import Arriving, OnBytes, StoredObject
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
-from odahu_argo.storage.reading import Page, Unanswered, root_of
+from odahu_argo.storage.asking import Page, Unanswered, root_of
 from odahu_argo.storage.store import StoredObject
 
 _METADATA = "x-ms-meta-"

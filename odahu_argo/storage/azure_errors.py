@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from odahu_argo.errors import OdahuArgoError, ServiceFault, UserError
 from odahu_argo.storage.answers import AGAIN, Dialect, unreachable, untrusted
-from odahu_argo.storage.reading import Refused
+from odahu_argo.storage.asking import Refused
 
 _KEY_HINT = "check keySecret of the connection: it may be of another account, or expired"
 _RIGHTS_HINT = (

@@ -11,7 +11,7 @@ import hmac
 from collections.abc import Mapping
 from urllib.parse import parse_qsl, urlsplit
 
-from odahu_argo.storage.asking import Asked
+from odahu_argo.storage.request import Asked
 
 _NONE_OF_OURS = "\n" * 11
 """Content-Encoding, -Language, -Length, -MD5, -Type, Date, If-Modified-Since, If-Match, If-None-Match, If-Unmodified-Since"""

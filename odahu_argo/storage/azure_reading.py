@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from odahu_argo.storage.asking import Answer, Asked
+from odahu_argo.storage.asking import Page, Refused, all_pages, ask
 from odahu_argo.storage.azure_address import Address
 from odahu_argo.storage.azure_answers import read_blob, read_page
 from odahu_argo.storage.azure_key import signature
-from odahu_argo.storage.reading import Page, Refused, Source, all_pages, ask, start
+from odahu_argo.storage.reading import Source, start
+from odahu_argo.storage.request import Answer, Asked
 from odahu_argo.storage.server import TRUST_OF_REQUESTS, Server
 from odahu_argo.storage.store import Arriving, OnBytes, StoredObject
 

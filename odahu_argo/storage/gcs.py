@@ -14,11 +14,11 @@ from typing import Any
 
 from odahu_argo.errors import UserError
 from odahu_argo.storage.answers import parts_lost
+from odahu_argo.storage.asking import Unanswered
 from odahu_argo.storage.chunks import ChunkReader
 from odahu_argo.storage.counting import CountedWriter
 from odahu_argo.storage.gcs_errors import gcs_errors
 from odahu_argo.storage.gcs_reading import GcsReading
-from odahu_argo.storage.reading import Unanswered
 from odahu_argo.storage.sessions import keep_connections
 from odahu_argo.storage.store import Arriving, OnBytes, StoredObject
 

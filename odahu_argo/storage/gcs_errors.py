@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from odahu_argo.errors import OdahuArgoError, ServiceFault, UserError
 from odahu_argo.storage.answers import AGAIN, Dialect, unreachable, untrusted
-from odahu_argo.storage.reading import Refused
+from odahu_argo.storage.asking import Refused
 
 _NETWORK_HINT = "check endpoint of the connection, and the network"
 _IDENTITY_HINT = "give the connection a keySecret, or run with a service account that has an identity"

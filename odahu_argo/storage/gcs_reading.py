@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from odahu_argo.storage.asking import Answer, Asked
+from odahu_argo.storage.asking import Page, Refused, Unanswered, all_pages, ask
 from odahu_argo.storage.checksums import crc32c
-from odahu_argo.storage.reading import Damaged, Page, Refused, Source, Unanswered, all_pages, ask, start
+from odahu_argo.storage.reading import Damaged, Source, start
+from odahu_argo.storage.request import Answer, Asked
 from odahu_argo.storage.server import TRUST_OF_REQUESTS, Server
 from odahu_argo.storage.store import Arriving, OnBytes, StoredObject
 

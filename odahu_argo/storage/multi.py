@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from odahu_argo.storage.asking import Answer, Asked, Authorize, Broken, prepare
+from odahu_argo.storage.request import Answer, Asked, Authorize, Broken, prepare
 
 _KEPT_CONNECTIONS = 64
 _NOTHING_TO_WAIT_FOR = 0.01

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from odahu_argo.storage.asking import Asked, Broken, prepare, read_head
+from odahu_argo.storage.request import Asked, Broken, prepare, read_head
 from odahu_argo.storage.server import Server
 from odahu_argo.storage.store import OnBytes
 

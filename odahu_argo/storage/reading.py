@@ -10,25 +10,15 @@ from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from odahu_argo.errors import UserError
-from odahu_argo.storage.asking import Answer, Broken
-from odahu_argo.storage.paths import has_dots
+from odahu_argo.storage.asking import Refused, is_for_libcurl
 from odahu_argo.storage.ranges import InRanges
+from odahu_argo.storage.request import Answer, Broken
 from odahu_argo.storage.server import Server
-from odahu_argo.storage.store import Arriving, OnBytes, StoredObject
-
-if TYPE_CHECKING:
-    from xml.etree import ElementTree
+from odahu_argo.storage.store import Arriving, OnBytes
 
 SMALL = 1024 * 1024
 """Bytes up to which an object is brought by one request, and is in memory until all of it has come."""
-_TURN = 0.5
-_MAY_PASS = (401, 408, 429)
-"""An SDK has a token renewed that is refused, and has patience."""
-_BAD_AUTHORITIES = 77
-"""CURLE_SSL_CACERT_BADFILE."""
 
 
 class Damaged(Exception):
@@ -52,95 +42,6 @@ class Source:
     check: Callable[[Answer], None] = _unchecked
 
 
-class Refused(Exception):
-    """The server's refusal, by HTTP status and the cloud's code, which is the status where there is no other."""
-
-    def __init__(self, status: int, code: str) -> None:
-        """Refused with this status and code."""
-        super().__init__(f"{status} {code}")
-        self.status = status
-        self.code = code
-
-
-class Unanswered(Exception):
-    """It did not work here: the cloud's library knows more ways to ask, and more words for what is wrong."""
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A part of a list, and the token to ask for the next with; None at the end."""
-
-    objects: list[StoredObject]
-    token: str | None
-
-
-def all_pages(page: Callable[[str], Page]) -> list[StoredObject]:
-    """The whole list, by what asks for the page of a token, that of the first being empty.
-
-    Raises:
-        Unanswered: a page says that it is followed by itself.
-    """
-    found: list[StoredObject] = []
-    token: str | None = ""
-    while token is not None:
-        now = page(token)
-        if now.token and now.token == token:
-            raise Unanswered("the list does not go on")
-        found += now.objects
-        token = now.token
-    return found
-
-
-def root_of(body: bytes, name: str) -> ElementTree.Element:
-    """The root of an answer in XML, whose name this has to be.
-
-    Raises:
-        Unanswered: it is something else.
-    """
-    from xml.etree import ElementTree
-
-    try:
-        root = ElementTree.fromstring(body)
-    except ElementTree.ParseError as error:
-        raise Unanswered(str(error)) from error
-    if root.tag.rpartition("}")[2] != name:
-        raise Unanswered(f"{root.tag} is no {name}")
-    return root
-
-
-def ask(server: Server, method: str, path: str) -> Answer:
-    """The answer to a question.
-
-    Raises:
-        Refused: the server's answer is a refusal that stands.
-        Unanswered: there is none, or one that may be another a little later, or leads elsewhere.
-        UserError: the authorities that the machine trusts cannot be used.
-    """
-    if not _is_for_us(server, path):
-        raise Unanswered(f"{server.url} is not for libcurl")
-    ended: list[Answer | Broken] = []
-    give_up = server.multi.begin(method, server.url + path, {}, ended.append)
-    try:
-        while not ended:
-            server.multi.turn(_TURN)
-    finally:
-        give_up()
-    match ended[0]:
-        case Broken(number=number) as broken if number == _BAD_AUTHORITIES:
-            raise UserError(
-                f"the file of trusted authorities {server.trust.path} cannot be used: {broken}",
-                hint=f"{server.trust.variable} names it",
-            )
-        case Broken() as broken:
-            raise Unanswered(str(broken)) from broken
-        case Answer(status=status) as answer if 400 <= status < 500 and status not in _MAY_PASS:
-            raise Refused(status, _code(answer) or str(status))
-        case Answer(status=200) as answer:
-            return answer
-        case other:
-            raise Unanswered(str(other.status))
-
-
 def start(server: Server, source: Source, target: Path, on_bytes: OnBytes) -> Arriving | None:
     """Begin to write an object to the file, which `server.multi` needs turns for; the future's error says why it failed.
 
@@ -150,18 +51,13 @@ def start(server: Server, source: Source, target: Path, on_bytes: OnBytes) -> Ar
     Raises:
         OSError: the file of a large object cannot be written.
     """
-    if not _is_for_us(server, source.path):
+    if not is_for_libcurl(server, source.path):
         return None
     if source.size > SMALL:
         return InRanges(server, source.path, source.headers, source.size, target, on_bytes)
     with suppress(Exception):
         return _Small(server, source, target)
     return None
-
-
-def _is_for_us(server: Server, path: str) -> bool:
-    """libcurl would follow the dots of a path as steps."""
-    return server.is_usable and not has_dots(path.partition("?")[0])
 
 
 class _Small:
@@ -193,14 +89,3 @@ class _Small:
             self.future.set_exception(error)
         else:
             self.future.set_result(None)
-
-
-def _code(answer: Answer) -> str | None:
-    """The code that Azure gives in a header, and S3 and Azure in a body of XML."""
-    from xml.etree import ElementTree
-
-    if told := answer.headers.get("x-ms-error-code"):
-        return told
-    with suppress(ElementTree.ParseError):
-        return ElementTree.fromstring(answer.body).findtext("{*}Code")
-    return None

@@ -7,7 +7,7 @@ from datetime import datetime
 from urllib.parse import unquote_plus
 from xml.etree import ElementTree
 
-from odahu_argo.storage.reading import Page, Unanswered, root_of
+from odahu_argo.storage.asking import Page, Unanswered, root_of
 from odahu_argo.storage.store import StoredObject
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from odahu_argo.errors import OdahuArgoError, ServiceFault, UserError
 from odahu_argo.storage.answers import AGAIN, Dialect, unreachable, untrusted
-from odahu_argo.storage.reading import Refused
+from odahu_argo.storage.asking import Refused
 
 _CREDENTIALS_HINT = "check keyID, keySecret and role of the connection"
 _MEANINGS = {

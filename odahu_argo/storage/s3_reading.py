@@ -8,9 +8,10 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
-from odahu_argo.storage.asking import Answer, Asked
+from odahu_argo.storage.asking import Page, Refused, Unanswered, all_pages, ask
 from odahu_argo.storage.checksums import fits_s3
-from odahu_argo.storage.reading import Damaged, Page, Refused, Source, Unanswered, all_pages, ask, start
+from odahu_argo.storage.reading import Damaged, Source, start
+from odahu_argo.storage.request import Answer, Asked
 from odahu_argo.storage.s3_answers import read_page
 from odahu_argo.storage.server import Server, Trust
 from odahu_argo.storage.store import Arriving, OnBytes, StoredObject

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from odahu_argo.storage.asking import Asked, Authorize
 from odahu_argo.storage.multi import Multi
+from odahu_argo.storage.request import Asked, Authorize
 
 RANGES_AT_ONCE = 8
 _CONNECT_SECONDS = 10

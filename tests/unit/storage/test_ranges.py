@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from odahu_argo.storage.asking import Broken
 from odahu_argo.storage.ranges import InRanges, Unusable
+from odahu_argo.storage.request import Broken
 from odahu_argo.storage.server import TRUST_OF_REQUESTS, Server
 from tests.servers.handlers import serving_by
 

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from odahu_argo.storage.asking import Broken
-from odahu_argo.storage.reading import Damaged, Refused
+from odahu_argo.storage.asking import Refused
+from odahu_argo.storage.reading import Damaged
+from odahu_argo.storage.request import Broken
 from odahu_argo.storage.s3_reading import Keys, Place, S3Reading
 from odahu_argo.storage.store import Arriving, StoredObject
 from tests.servers.handlers import serving_by
