@@ -31,7 +31,7 @@ def whole_file(target: Path, owner: str) -> Iterator[Path]:
     with disk_errors(target):
         try:
             yield partial
-            partial.replace(target)
+            os.replace(partial, target)  # noqa: PTH105  # Path.replace makes a second path of the target, of thousands
         except BaseException:
             with suppress(OSError):
                 partial.unlink()

@@ -72,7 +72,7 @@ def download_all(store: ObjectStore, copies: Sequence[Copy], on_bytes: OnBytes, 
 
     The first failure stops the others and is raised: `UserError` or `ServiceFault`.
     """
-    names = {folder: _names(folder, owner) for folder in {copy.target.parent for copy in copies}}
+    there = {file for folder in {copy.target.parent for copy in copies} for file in _files(folder, owner)}
     stop = threading.Event()
 
     def count(moved: int) -> None:
@@ -82,7 +82,7 @@ def download_all(store: ObjectStore, copies: Sequence[Copy], on_bytes: OnBytes, 
 
     def bringings(pool: Executor) -> Iterator[Generator[Arriving]]:
         for copy in copies:
-            if copy.target.name in names[copy.target.parent] and _already_there(copy):
+            if str(copy.target) in there and _already_there(copy):
                 count(copy.source.size)
             else:
                 yield _bring(store, copy, count, owner, pool)
@@ -136,6 +136,7 @@ def _aim(
     def place(name: str) -> Path:
         return inside(root, str(below / name), "localPath")
 
+    may_hold_links = folder.is_dir()
     copies = []
     for source, name in found:
         if not _is_safe(name):
@@ -145,7 +146,7 @@ def _aim(
             )
         parent, _, last = name.rpartition("/")
         target = place(parent) / last if into_folder else folder
-        copies.append(Copy(source, place(name) if target.is_symlink() else target))
+        copies.append(Copy(source, place(name) if may_hold_links and target.is_symlink() else target))
     return copies
 
 
@@ -153,12 +154,12 @@ def _is_safe(name: str) -> bool:
     return not (has_dots(name) or "//" in f"/{name}/" or has_control_characters(name))
 
 
-def _names(folder: Path, owner: str) -> set[str]:
+def _files(folder: Path, owner: str) -> list[str]:
     """What is in the folder, which is made if need be, without what an earlier attempt has left there."""
     make_folder(folder)
     remove_unfinished(folder, owner)
     with disk_errors(folder):
-        return {file.name for file in folder.iterdir()}
+        return [str(file) for file in folder.iterdir()]
 
 
 def _already_there(copy: Copy) -> bool:
