@@ -97,7 +97,7 @@ def test_only_its_own_pages_may_change_something(pod: MlflowPod, origin: str, st
 
 
 def test_a_training_keeps_its_records_and_its_model_there_without_a_key(
-    pod: MlflowPod, kept: Bucket, tmp_path: Path
+    pod: MlflowPod, kept: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_project(tmp_path / "repository")
     git(tmp_path / "repository", "init", "--quiet", "--initial-branch=main")
@@ -126,6 +126,8 @@ def test_a_training_keeps_its_records_and_its_model_there_without_a_key(
 
     from mlflow import MlflowClient
 
+    # Else download_artifacts makes a database in this folder, whatever the client was told.
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"{pod.url}/mlflow")
     client = MlflowClient(tracking_uri=f"{pod.url}/mlflow")
     [experiment] = [each for each in client.search_experiments() if each.name == "wine"]
     assert experiment.artifact_location.startswith("mlflow-artifacts:/")
