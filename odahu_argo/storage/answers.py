@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from odahu_argo.errors import OdahuArgoError, ServiceFault, UserError
+from odahu_argo.storage.asking import Refused
 
 AGAIN = "try again later"
 
@@ -36,6 +38,29 @@ class Dialect:
         if status >= 500 or code in self.busy:
             return ServiceFault(f"{what}: the server answered {status} {code}", hint=AGAIN)
         return UserError(f"{what}: the server refused it ({status} {code})", hint=self.remedy)
+
+
+@contextmanager
+def in_plain_words(
+    what: str,
+    where: str,
+    refusal: Callable[[str, int, str], OdahuArgoError],
+    by_library: Callable[[str, str, Exception], OdahuArgoError | None],
+) -> Iterator[None]:
+    """Turn what is raised into `UserError` or `ServiceFault`; secrets stay out.
+
+    `refusal` tells a server's refusal by status and code, `by_library` what the cloud's library raises, None of all else.
+    """
+    try:
+        yield
+    except OdahuArgoError:
+        raise
+    except Refused as refused:
+        raise refusal(what, refused.status, refused.code) from refused
+    except Exception as error:
+        if told := by_library(what, where, error):
+            raise told from error
+        raise
 
 
 def parts_lost(what: str) -> ServiceFault:

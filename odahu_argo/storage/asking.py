@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -60,6 +60,21 @@ def all_pages(page: Callable[[str], Page]) -> list[StoredObject]:
         found += now.objects
         token = now.token
     return found
+
+
+def object_of(key: str, headers: Mapping[str, str]) -> StoredObject:
+    """The object of this key that these headers, by names in small letters, are about.
+
+    Raises:
+        Unanswered: they do not tell size and time.
+    """
+    from email.utils import parsedate_to_datetime
+
+    try:
+        modified = parsedate_to_datetime(headers["last-modified"]).timestamp()
+        return StoredObject(key, int(headers["content-length"]), modified)
+    except (KeyError, ValueError) as error:
+        raise Unanswered(str(error)) from error
 
 
 def root_of(body: bytes, name: str) -> ElementTree.Element:

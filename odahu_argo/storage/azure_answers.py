@@ -8,7 +8,7 @@ from functools import lru_cache
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
-from odahu_argo.storage.asking import Page, Unanswered, root_of
+from odahu_argo.storage.asking import Page, Unanswered, object_of, root_of
 from odahu_argo.storage.store import StoredObject
 
 _METADATA = "x-ms-meta-"
@@ -37,12 +37,7 @@ def read_blob(key: str, headers: Mapping[str, str]) -> StoredObject | None:
         Unanswered: they do not tell size and time.
     """
     own = ((name.removeprefix(_METADATA), value) for name, value in headers.items() if name.startswith(_METADATA))
-    if is_folder(own):
-        return None
-    try:
-        return StoredObject(key, int(headers["content-length"]), _seconds(headers["last-modified"]))
-    except (KeyError, ValueError) as error:
-        raise Unanswered(str(error)) from error
+    return None if is_folder(own) else object_of(key, headers)
 
 
 def is_folder(metadata: Iterable[tuple[str, str]]) -> bool:

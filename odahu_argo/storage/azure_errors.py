@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 from odahu_argo.errors import OdahuArgoError, ServiceFault, UserError
-from odahu_argo.storage.answers import AGAIN, Dialect, unreachable, untrusted
-from odahu_argo.storage.asking import Refused
+from odahu_argo.storage.answers import AGAIN, Dialect, in_plain_words, unreachable, untrusted
 
 _KEY_HINT = "check keySecret of the connection: it may be of another account, or expired"
 _RIGHTS_HINT = (
@@ -40,20 +38,9 @@ _DIALECT = Dialect(
 )
 
 
-@contextmanager
-def azure_errors(action: str, url: str, where: str = "") -> Iterator[None]:
+def azure_errors(action: str, url: str, where: str = "") -> AbstractContextManager[None]:
     """Turn what is raised while the store does `action` to `url` into `UserError` or `ServiceFault`; secrets stay out."""
-    what = f"cannot {action} {url}"
-    try:
-        yield
-    except (OdahuArgoError, OSError):
-        raise
-    except Refused as refusal:
-        raise _DIALECT.refusal(what, refusal.status, refusal.code) from refusal
-    except Exception as error:
-        if told := _by_sdk(what, where, error):
-            raise told from error
-        raise
+    return in_plain_words(f"cannot {action} {url}", where, _DIALECT.refusal, _by_sdk)
 
 
 def _by_sdk(what: str, where: str, error: Exception) -> OdahuArgoError | None:

@@ -11,11 +11,11 @@ from pathlib import Path
 _CHUNK = 1024 * 1024
 
 
-def crc32c(content: bytes | memoryview) -> str:
+def crc32c(content: bytes) -> str:
     """The CRC32C of these bytes."""
     import google_crc32c
 
-    return _written(google_crc32c.value(bytes(content)))
+    return _written(google_crc32c.value(content))
 
 
 def crc32c_of_file(file: Path) -> str:

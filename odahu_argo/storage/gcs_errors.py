@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 from odahu_argo.errors import OdahuArgoError, ServiceFault, UserError
-from odahu_argo.storage.answers import AGAIN, Dialect, unreachable, untrusted
-from odahu_argo.storage.asking import Refused
+from odahu_argo.storage.answers import AGAIN, Dialect, in_plain_words, unreachable, untrusted
 
 _NETWORK_HINT = "check endpoint of the connection, and the network"
 _IDENTITY_HINT = "give the connection a keySecret, or run with a service account that has an identity"
@@ -24,20 +22,14 @@ _DIALECT = Dialect(
 )
 
 
-@contextmanager
-def gcs_errors(action: str, url: str, where: str = "") -> Iterator[None]:
+def gcs_errors(action: str, url: str, where: str = "") -> AbstractContextManager[None]:
     """Turn what is raised while the store does `action` to `url` into `UserError` or `ServiceFault`; secrets stay out."""
-    what = f"cannot {action} {url}"
-    try:
-        yield
-    except OdahuArgoError:
-        raise
-    except Refused as refusal:
-        raise _DIALECT.refusal(what, refusal.status, str(refusal.status)) from refusal
-    except Exception as error:
-        if told := _by_sdk(what, where, error):
-            raise told from error
-        raise
+    return in_plain_words(f"cannot {action} {url}", where, _refusal, _by_sdk)
+
+
+def _refusal(what: str, status: int, _code: str = "") -> OdahuArgoError:
+    """Google's answers are told by their status alone."""
+    return _DIALECT.refusal(what, status, str(status))
 
 
 def _by_sdk(what: str, where: str, error: Exception) -> OdahuArgoError | None:
@@ -52,10 +44,9 @@ def _by_sdk(what: str, where: str, error: Exception) -> OdahuArgoError | None:
         case api.RetryError(cause=Exception() as cause):
             return _by_sdk(what, where, cause)
         case api.GoogleAPICallError():
-            return _DIALECT.refusal(what, int(error.code or 0), str(int(error.code or 0)))
+            return _refusal(what, int(error.code or 0))
         case InvalidResponse():
-            status = int(error.response.status_code)
-            return _DIALECT.refusal(what, status, str(status))
+            return _refusal(what, int(error.response.status_code))
         case auth.DefaultCredentialsError():
             return UserError(f"{what}: there are no credentials", hint=_IDENTITY_HINT)
         case auth.RefreshError(retryable=False):

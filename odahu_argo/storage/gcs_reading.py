@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 
 from odahu_argo.storage.asking import Page, Refused, Unanswered, all_pages, ask
 from odahu_argo.storage.checksums import crc32c
-from odahu_argo.storage.reading import Damaged, Source, start
+from odahu_argo.storage.reading import Source, start
 from odahu_argo.storage.request import Answer, Asked
 from odahu_argo.storage.server import TRUST_OF_REQUESTS, Server
 from odahu_argo.storage.store import Arriving, OnBytes, StoredObject
@@ -48,14 +48,18 @@ class GcsReading:
             query = {"prefix": prefix, "maxResults": "1000", "fields": f"items({_FACTS}),nextPageToken"}
             if token:
                 query["pageToken"] = token
-            return _page(self._ask(f"/storage/v1/b/{self.bucket}/o?{urlencode(query, quote_via=quote)}").body)
+            return _page(
+                ask(self.server, "GET", f"/storage/v1/b/{self.bucket}/o?{urlencode(query, quote_via=quote)}").body
+            )
 
         return all_pages(page)
 
     def stat(self, key: str) -> StoredObject | None:
         """The object of exactly this key."""
         try:
-            return _object(_json(self._ask(f"/storage/v1/b/{self.bucket}/o/{_name(key)}?fields={_FACTS}").body))
+            return _object(
+                _json(ask(self.server, "GET", f"/storage/v1/b/{self.bucket}/o/{_name(key)}?fields={_FACTS}").body)
+            )
         except Refused as refusal:
             if refusal.status == 404:
                 return None
@@ -64,11 +68,8 @@ class GcsReading:
     def start(self, source: StoredObject, target: Path, on_bytes: OnBytes) -> Arriving | None:
         """Begin to write the object as it is stored to the file; None where the SDK has to."""
         path = f"/download/storage/v1/b/{self.bucket}/o/{_name(source.key)}?alt=media"
-        asked = Source(path, source.size, _AS_STORED, partial(_check, source.crc32c))
+        asked = Source(path, source.size, _AS_STORED, partial(_fits, source.crc32c))
         return start(self.server, asked, target, on_bytes)
-
-    def _ask(self, path: str) -> Answer:
-        return ask(self.server, "GET", path)
 
 
 def _authorize(credentials: Any, url: str, _asked: Asked) -> dict[str, str]:
@@ -84,9 +85,8 @@ def _authorize(credentials: Any, url: str, _asked: Asked) -> dict[str, str]:
     return headers
 
 
-def _check(crc: str, answer: Answer) -> None:
-    if crc and crc != crc32c(answer.content.getbuffer()):
-        raise Damaged
+def _fits(crc: str, answer: Answer) -> bool:
+    return not crc or crc == crc32c(answer.body)
 
 
 def _name(key: str) -> str:

@@ -129,8 +129,9 @@ class InRanges:
                 self._ask_for(wanted)
             except Broken:
                 pause = next(pauses, None)
-                if pause is None or self._stopped.wait(pause):
+                if pause is None:
                     raise
+                self._stopped.wait(pause)
 
     def _ask_for(self, wanted: _Range) -> None:
         import pycurl
@@ -151,6 +152,7 @@ class InRanges:
         except pycurl.error as error:
             if taking.failure:
                 raise taking.failure from None
+            self._require_going()
             if taking.has_something:
                 taking.finish()
             raise Broken(*error.args[:2]) from None

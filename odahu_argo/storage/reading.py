@@ -25,21 +25,17 @@ class Damaged(Exception):
     """What has come has another checksum than was announced."""
 
 
-def _unchecked(_answer: Answer) -> None:
-    """Nothing is known to check it by."""
-
-
 @dataclass(frozen=True, slots=True)
 class Source:
     """An object: its path, which goes on from the server's URL, its size in bytes, and headers to ask for it with.
 
-    `check` raises `Damaged` where a small object is not what was announced.
+    `fits` tells whether a small object is what was announced, where there is something to tell it by.
     """
 
     path: str = field(repr=False)
     size: int
     headers: Mapping[str, str] = field(default_factory=dict)
-    check: Callable[[Answer], None] = _unchecked
+    fits: Callable[[Answer], bool] | None = None
 
 
 def start(server: Server, source: Source, target: Path, on_bytes: OnBytes) -> Arriving | None:
@@ -83,7 +79,8 @@ class _Small:
                 raise answer
             if answer.status != 200:
                 raise Refused(answer.status, str(answer.status))
-            self._source.check(answer)
+            if self._source.fits and not self._source.fits(answer):
+                raise Damaged
             self._target.write_bytes(answer.content.getbuffer())
         except Exception as error:
             self.future.set_exception(error)

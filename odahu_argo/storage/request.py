@@ -23,7 +23,7 @@ Authorize = Callable[[Asked], Mapping[str, str]]
 
 
 class Broken(Exception):
-    """No answer came, or not all of it: libcurl's number and words for the reason."""
+    """No answer came, or not all of it, or a failure that may pass: libcurl's number for it or HTTP's, and words."""
 
     def __init__(self, number: int, words: str) -> None:
         """Broken for this reason."""

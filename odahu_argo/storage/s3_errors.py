@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from odahu_argo.errors import OdahuArgoError, ServiceFault, UserError
-from odahu_argo.storage.answers import AGAIN, Dialect, unreachable, untrusted
-from odahu_argo.storage.asking import Refused
+from odahu_argo.storage.answers import AGAIN, Dialect, in_plain_words, unreachable, untrusted
 
 _CREDENTIALS_HINT = "check keyID, keySecret and role of the connection"
 _MEANINGS = {
@@ -36,20 +35,9 @@ _DIALECT = Dialect(
 )
 
 
-@contextmanager
-def s3_errors(action: str, url: str, where: str = "") -> Iterator[None]:
+def s3_errors(action: str, url: str, where: str = "") -> AbstractContextManager[None]:
     """Turn what is raised while the store does `action` to `url` into `UserError` or `ServiceFault`; secrets stay out."""
-    what = f"cannot {action} {url}"
-    try:
-        yield
-    except OdahuArgoError:
-        raise
-    except Refused as refusal:
-        raise _DIALECT.refusal(what, refusal.status, refusal.code) from refusal
-    except Exception as error:
-        if told := _by_boto3(what, where, error):
-            raise told from error
-        raise
+    return in_plain_words(f"cannot {action} {url}", where, _DIALECT.refusal, _by_boto3)
 
 
 def _by_boto3(what: str, where: str, error: Exception) -> OdahuArgoError | None:

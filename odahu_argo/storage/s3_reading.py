@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
-from odahu_argo.storage.asking import Page, Refused, Unanswered, all_pages, ask
+from odahu_argo.storage.asking import Page, Refused, Unanswered, all_pages, ask, object_of
 from odahu_argo.storage.checksums import fits_s3
-from odahu_argo.storage.reading import Damaged, Source, start
+from odahu_argo.storage.reading import Source, start
 from odahu_argo.storage.request import Answer, Asked
 from odahu_argo.storage.s3_answers import read_page
 from odahu_argo.storage.server import Server, Trust
@@ -62,25 +62,18 @@ class S3Reading:
 
     def stat(self, key: str) -> StoredObject | None:
         """The object of exactly this key."""
-        from email.utils import parsedate_to_datetime
-
         try:
-            headers = self._ask("HEAD", _path(key)).headers
+            return object_of(key, self._ask("HEAD", _path(key)).headers)
         except Refused as refusal:
             if refusal.status == 404:
                 return None
             # The answer to HEAD has no words. That to a list has.
             self._ask("GET", _list_query(key, "", most=1))
             raise Unanswered from refusal
-        try:
-            modified = parsedate_to_datetime(headers["last-modified"]).timestamp()
-            return StoredObject(key, int(headers["content-length"]), modified)
-        except (KeyError, ValueError) as error:
-            raise Unanswered from error
 
     def start(self, source: StoredObject, target: Path, on_bytes: OnBytes) -> Arriving | None:
         """Begin to write the object to the file; None where boto3 has to."""
-        asked = Source(_path(source.key), source.size, _WITH_CHECKSUM, _check)
+        asked = Source(_path(source.key), source.size, _WITH_CHECKSUM, _fits)
         return start(self.server, asked, target, on_bytes)
 
     def _ask(self, method: str, path: str) -> Answer:
@@ -111,6 +104,5 @@ def _sign(region: str, keys: Keys | Callable[[], Keys], asked: Asked) -> dict[st
     return {"x-amz-security-token": now.token} if now.token else {}
 
 
-def _check(answer: Answer) -> None:
-    if not fits_s3(answer.headers, answer.body):
-        raise Damaged
+def _fits(answer: Answer) -> bool:
+    return fits_s3(answer.headers, answer.body)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,9 +13,9 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from odahu_argo.storage.multi import Multi
-from odahu_argo.storage.request import Asked, Authorize
+from odahu_argo.storage.request import Authorize
 
-RANGES_AT_ONCE = 8
+_RANGES_AT_ONCE = 8
 _CONNECT_SECONDS = 10
 _SILENT_SECONDS = 20
 """After which a server that sends nothing is given up."""
@@ -45,18 +44,13 @@ TRUST_OF_REQUESTS = Trust(("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))
 """What the package `requests` trusts, and with it the libraries of Azure and Google."""
 
 
-def openly(_asked: Asked) -> Mapping[str, str]:
-    """How to ask a server that wants no authorization."""
-    return {}
-
-
 @dataclass(frozen=True)
 class Server:
     """The server of this URL, which has no slash at its end; `authorize` is asked before each request."""
 
     url: str
     trust: Trust
-    authorize: Authorize = field(default=openly, repr=False)
+    authorize: Authorize = field(repr=False)
     idle: list[Any] = field(default_factory=list, repr=False, compare=False)
     """Handles of large requests that have ended well, with their connections."""
     _own: threading.local = field(default_factory=threading.local, repr=False, compare=False)
@@ -72,7 +66,7 @@ class Server:
     @cached_property
     def threads(self) -> ThreadPoolExecutor:
         """For large requests, one in each."""
-        return ThreadPoolExecutor(RANGES_AT_ONCE, thread_name_prefix="range")
+        return ThreadPoolExecutor(_RANGES_AT_ONCE, thread_name_prefix="range")
 
     @cached_property
     def is_usable(self) -> bool:

@@ -17,6 +17,7 @@ from odahu_argo.storage.opening import open_store
 from odahu_argo.storage.transfer import download_all, plan_copies
 from tests.servers.gcs import GcsBucket
 from tests.servers.handlers import serving_by
+from tests.servers.scripted import Answer, answering
 
 pytestmark = pytest.mark.usefixtures("workplace")
 
@@ -72,31 +73,12 @@ def test_the_key_of_a_service_account_opens_the_bucket(
     assert [entry.key for entry in store.list("")] == ["a"]
 
 
-class _Forgetful(BaseHTTPRequestHandler):
-    """Knows nothing of the first token that it sees, as after a change of keys."""
-
-    refused = 0
-
-    def do_GET(self) -> None:
-        cls = type(self)
-        body = b'{"items": []}'
-        cls.refused += 1
-        self.send_response(401 if cls.refused == 1 else 200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *arguments: object) -> None:
-        pass
-
-
 def test_a_token_that_is_refused_is_renewed(private_key: str, token_server: str) -> None:
-    with serving_by(_Forgetful) as endpoint:
+    with answering(Answer(401), Answer(200, {"items": []}, {"Content-Type": "application/json"})) as server:
         key = service_account(private_key, f"{token_server}/good")
-        store, _ = open_store({"type": "gcs", "uri": "gs://bucket", "endpoint": endpoint, "keySecret": key})
+        store, _ = open_store({"type": "gcs", "uri": "gs://bucket", "endpoint": server.address, "keySecret": key})
         assert list(store.list("")) == []
-    assert _Forgetful.refused == 2
+    assert len(server.asked) == 2
 
 
 def test_a_deleted_key_is_the_users_mistake(gcs_bucket: GcsBucket, private_key: str, token_server: str) -> None:

@@ -51,7 +51,7 @@ def arriving(
 ) -> Iterator[InRanges]:
     handler = type("Answering", (Asked,), {"answer": staticmethod(answer)})
     with serving_by(handler) as url:
-        server = Server(url, TRUST_OF_REQUESTS)
+        server = Server(url, TRUST_OF_REQUESTS, lambda asked: {})
         try:
             yield InRanges(server, "/a", {}, SIZE, target, on_bytes)
         finally:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import errno
 import hashlib
-import threading
-from collections.abc import Callable, Mapping
+import socket
+from collections.abc import Callable
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
@@ -20,53 +20,38 @@ from odahu_argo.storage.request import Broken
 from odahu_argo.storage.s3_reading import Keys, Place, S3Reading
 from odahu_argo.storage.store import Arriving, StoredObject
 from tests.servers.handlers import serving_by
+from tests.servers.scripted import Answer, answering
 
 CONTENT = b"123456789"
 SHA1, SHA256 = hashlib.sha1(CONTENT).digest(), hashlib.sha256(CONTENT).digest()
 
 
-class Asked(BaseHTTPRequestHandler):
-    """A request, to be answered by the test."""
-
-    answer: Callable[[Asked], None]
-
-    def do_GET(self) -> None:
-        type(self).answer(self)
-
-    def say(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        for name, value in (headers or {}).items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *arguments: object) -> None:
-        pass
-
-
 def failure(
-    answer: Callable[[Asked], None],
+    url: str,
     target: Path,
     while_waiting: Callable[[Arriving], None] = lambda arriving: None,
     token: str | None = None,
 ) -> BaseException | None:
-    """What the object `a` of nine bytes ends with, from a server that answers so."""
-    with serving_by(type("Answering", (Asked,), {"answer": staticmethod(answer)})) as url:
-        reading = S3Reading.of(Place(f"{url}/bucket", "eu-central-1"), Keys("id", "secret", token))
-        arriving = reading.start(StoredObject("a", len(CONTENT), 0.0), target, lambda moved: None)
-        assert arriving
-        while not arriving.future.done():
-            reading.server.multi.turn(0.1)
-            while_waiting(arriving)
-        with suppress(CancelledError):
-            return arriving.future.exception()
-        return CancelledError()
+    """What the object `a` of nine bytes ends with, from this server."""
+    reading = S3Reading.of(Place(f"{url}/bucket", "eu-central-1"), Keys("id", "secret", token))
+    arriving = reading.start(StoredObject("a", len(CONTENT), 0.0), target, lambda moved: None)
+    assert arriving
+    while not arriving.future.done():
+        reading.server.multi.turn(0.1)
+        while_waiting(arriving)
+    with suppress(CancelledError):
+        return arriving.future.exception()
+    return CancelledError()
 
 
-def with_checksum(name: str, value: bytes | str) -> Callable[[Asked], None]:
+def failure_after(answer: Answer, target: Path) -> BaseException | None:
+    with answering(answer) as server:
+        return failure(server.address, target)
+
+
+def with_checksum(name: str, value: bytes | str) -> Answer:
     told = value if isinstance(value, str) else base64.b64encode(value).decode()
-    return lambda asked: asked.say(200, CONTENT, {f"x-amz-checksum-{name}": told})
+    return Answer(200, CONTENT, {f"x-amz-checksum-{name}": told})
 
 
 CHECKSUMS = {
@@ -82,69 +67,59 @@ CHECKSUMS = {
 @pytest.mark.parametrize("name", CHECKSUMS)
 def test_the_checksum_that_s3_tells_has_to_fit(name: str, tmp_path: Path) -> None:
     right, wrong = CHECKSUMS[name], CHECKSUMS[name][::-1]
-    assert failure(with_checksum(name, right), tmp_path / "a") is None
+    assert failure_after(with_checksum(name, right), tmp_path / "a") is None
     assert (tmp_path / "a").read_bytes() == CONTENT
-    assert isinstance(failure(with_checksum(name, wrong), tmp_path / "b"), Damaged)
+    assert isinstance(failure_after(with_checksum(name, wrong), tmp_path / "b"), Damaged)
     assert not (tmp_path / "b").exists()
 
 
 def test_a_checksum_of_parts_tells_nothing_of_the_whole(tmp_path: Path) -> None:
-    assert failure(with_checksum("crc32", "AAAAAA==-3"), tmp_path / "a") is None
+    assert failure_after(with_checksum("crc32", "AAAAAA==-3"), tmp_path / "a") is None
 
 
 @pytest.mark.parametrize("status", [206, 301, 404, 503])
 def test_an_answer_that_is_not_the_object_is_not_taken(status: int, tmp_path: Path) -> None:
-    assert isinstance(failure(lambda asked: asked.say(status, b"sorry"), tmp_path / "a"), Refused)
+    assert isinstance(failure_after(Answer(status, b"sorry"), tmp_path / "a"), Refused)
     assert not (tmp_path / "a").exists()
 
 
-def test_a_small_object_that_has_grown_is_not_taken_into_memory(tmp_path: Path) -> None:
-    def endless(asked: Asked) -> None:
-        asked.send_response(200)
-        asked.end_headers()
+class _Endless(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
         with suppress(OSError):
             while True:
-                asked.wfile.write(bytes(1_000_000))
+                self.wfile.write(bytes(1_000_000))
 
-    assert isinstance(failure(endless, tmp_path / "a"), Broken)
+    def log_message(self, format: str, *arguments: object) -> None:
+        pass
+
+
+def test_a_small_object_that_has_grown_is_not_taken_into_memory(tmp_path: Path) -> None:
+    with serving_by(_Endless) as url:
+        assert isinstance(failure(url, tmp_path / "a"), Broken)
 
 
 def test_an_object_that_ends_too_soon_is_not_taken(tmp_path: Path) -> None:
-    def half(asked: Asked) -> None:
-        asked.send_response(200)
-        asked.send_header("Content-Length", "9")
-        asked.end_headers()
-        asked.wfile.write(CONTENT[:4])
-
-    assert isinstance(failure(half, tmp_path / "a"), Broken)
+    assert isinstance(failure_after(Answer(200, CONTENT[:4], length=9), tmp_path / "a"), Broken)
 
 
 def test_a_disk_that_is_full_is_the_error(tmp_path: Path) -> None:
-    error = failure(lambda asked: asked.say(200, CONTENT), Path("/dev/full"))
+    error = failure_after(Answer(200, CONTENT), Path("/dev/full"))
     assert isinstance(error, OSError) and error.errno == errno.ENOSPC
 
 
 def test_a_server_that_falls_silent_does_not_delay_a_stop(tmp_path: Path) -> None:
     """Else libcurl gives up, which is another error."""
-    over = threading.Event()
-
-    def stop(arriving: Arriving) -> None:
-        arriving.stop()
-        over.set()
-
-    assert isinstance(failure(lambda asked: over.wait(), tmp_path / "a", stop), CancelledError)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        assert isinstance(failure(url, tmp_path / "a", lambda arriving: arriving.stop()), CancelledError)
 
 
 def test_the_token_of_passing_credentials_is_part_of_the_signature(tmp_path: Path) -> None:
-    seen: list[Mapping[str, str]] = []
-
-    def keep(asked: Asked) -> None:
-        seen.append(dict(asked.headers))
-        asked.say(200, CONTENT)
-
-    assert failure(keep, tmp_path / "a", token="passing") is None
-    [headers] = seen
+    with answering(Answer(200, CONTENT)) as server:
+        assert failure(server.address, tmp_path / "a", token="passing") is None
+    headers = dict(server.headers[0])
     assert headers["x-amz-security-token"] == "passing"
-    assert "x-amz-security-token" in headers["Authorization"].partition("SignedHeaders=")[2].partition(",")[0].split(
-        ";"
-    )
+    signed = headers["Authorization"].partition("SignedHeaders=")[2].partition(",")[0]
+    assert "x-amz-security-token" in signed.split(";")
