@@ -25,6 +25,6 @@ def signature(account: str, key: str, asked: Asked, headers: Mapping[str, str]) 
     url = urlsplit(asked.url)
     named = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers))
     query = "".join(f"\n{name}:{value}" for name, value in sorted(parse_qsl(url.query, keep_blank_values=True)))
-    text = f"{asked.method}{_NONE_OF_OURS}{asked.range}\n{named}/{account}{url.path}{query}"
+    text = f"{asked.method}{_NONE_OF_OURS}{asked.headers.get('Range', '')}\n{named}/{account}{url.path}{query}"
     digest = hmac.digest(base64.b64decode(key), text.encode(), hashlib.sha256)
     return f"SharedKey {account}:{base64.b64encode(digest).decode()}"

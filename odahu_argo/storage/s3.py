@@ -14,7 +14,8 @@ from urllib.parse import quote
 from odahu_argo.storage.asking import Unanswered
 from odahu_argo.storage.chunks import ChunkReader
 from odahu_argo.storage.s3_errors import s3_errors
-from odahu_argo.storage.s3_reading import Keys, Place, S3Reading
+from odahu_argo.storage.s3_key import Keys
+from odahu_argo.storage.s3_reading import Place, S3Reading
 from odahu_argo.storage.s3_sdk import Boto3, access_key, connect_boto3
 from odahu_argo.storage.store import Arriving, OnBytes, StoredObject
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from odahu_argo.storage.checksums import fits_s3
 from odahu_argo.storage.reading import Source, start
 from odahu_argo.storage.request import Answer, Asked
 from odahu_argo.storage.s3_answers import read_page
+from odahu_argo.storage.s3_key import Keys, signature
 from odahu_argo.storage.server import Server, Trust
 from odahu_argo.storage.store import Arriving, OnBytes, StoredObject
 
@@ -27,15 +28,6 @@ class Place:
 
     url: str
     region: str
-
-
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """An identity with S3."""
-
-    key_id: str
-    secret: str = field(repr=False)
-    token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +86,8 @@ def _list_query(prefix: str, token: str, most: int = 1000) -> str:
     return "?" + urlencode({**query, "continuation-token": token} if token else query, quote_via=quote)
 
 
-def _sign(region: str, keys: Keys | Callable[[], Keys], asked: Asked) -> dict[str, str]:
-    """Have libcurl sign the request when it is sent, for a signature of a quarter of an hour ago is refused."""
-    now = keys if isinstance(keys, Keys) else keys()
-    handle = asked.handle
-    handle.setopt(handle.AWS_SIGV4, f"aws:amz:{region}:s3")
-    handle.setopt(handle.USERNAME, now.key_id)
-    handle.setopt(handle.PASSWORD, now.secret)
-    return {"x-amz-security-token": now.token} if now.token else {}
+def _sign(region: str, keys: Keys | Callable[[], Keys], asked: Asked) -> Mapping[str, str]:
+    return signature(keys if isinstance(keys, Keys) else keys(), region, asked)
 
 
 def _fits(answer: Answer) -> bool:

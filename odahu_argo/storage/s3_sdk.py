@@ -9,7 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from odahu_argo.errors import UserError
-from odahu_argo.storage.s3_reading import Keys, Place
+from odahu_argo.storage.s3_key import Keys
+from odahu_argo.storage.s3_reading import Place
 
 # Else boto3 signs by awscrt, which prints a traceback for an upload that is stopped. It is asked when boto3 is imported.
 os.environ.setdefault("BOTO_DISABLE_CRT", "true")

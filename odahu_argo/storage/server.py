@@ -1,4 +1,4 @@
-"""A server of objects that is read from by libcurl, which needs a tenth of the time of a cloud's own library."""
+"""A server of objects that is read from without the cloud's own library, which needs ten times as long."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from odahu_argo.storage.multi import Multi
-from odahu_argo.storage.request import Authorize
+from odahu_argo.storage.part import Bringing
+from odahu_argo.storage.request import Authorize, Patience
 
 _RANGES_AT_ONCE = 8
-_CONNECT_SECONDS = 10
-_SILENT_SECONDS = 20
-"""After which a server that sends nothing is given up."""
+_PATIENCE = Patience()
 
 
 @dataclass(frozen=True)
@@ -51,8 +50,6 @@ class Server:
     url: str
     trust: Trust
     authorize: Authorize = field(repr=False)
-    idle: list[Any] = field(default_factory=list, repr=False, compare=False)
-    """Handles of large requests that have ended well, with their connections."""
     _own: threading.local = field(default_factory=threading.local, repr=False, compare=False)
 
     @property
@@ -60,8 +57,20 @@ class Server:
         """For many small requests at once, of this thread."""
         own = self._own
         if not hasattr(own, "multi"):
-            own.multi = Multi(self.handle, self.authorize)
+            own.multi = Multi(self._handle, self.authorize)
         return own.multi  # type: ignore[no-any-return]  # threading.local has no types
+
+    @cached_property
+    def large(self) -> Bringing:
+        """For large requests: by the kernel alone where they are not encrypted."""
+        from odahu_argo.storage.by_curl import ByCurl
+
+        by_curl = ByCurl(self._handle)
+        if self._is_encrypted:
+            return by_curl
+        from odahu_argo.storage.by_kernel import ByKernel
+
+        return ByKernel(self.url, _PATIENCE, by_curl)
 
     @cached_property
     def threads(self) -> ThreadPoolExecutor:
@@ -74,7 +83,7 @@ class Server:
         url = urlsplit(self.url)
         return url.scheme in ("http", "https") and self.url.isascii() and not _has_proxy(url)
 
-    def handle(self) -> Any:
+    def _handle(self) -> Any:
         """A handle of libcurl's for requests to this server, one after the other."""
         from pycurl import CURL_HTTP_VERSION_1_1, PROTO_HTTP, PROTO_HTTPS, Curl
 
@@ -85,11 +94,11 @@ class Server:
             handle.PROXY: "",
             handle.HTTP_VERSION: CURL_HTTP_VERSION_1_1,
             handle.USERAGENT: "odahu-argo",
-            handle.CONNECTTIMEOUT: _CONNECT_SECONDS,
+            handle.CONNECTTIMEOUT: _PATIENCE.to_connect,
             handle.LOW_SPEED_LIMIT: 1,
-            handle.LOW_SPEED_TIME: _SILENT_SECONDS,
+            handle.LOW_SPEED_TIME: _PATIENCE.in_silence,
         }
-        if urlsplit(self.url).scheme == "https":
+        if self._is_encrypted:
             path = self.trust.path
             if Path(path).is_dir():
                 options[handle.CAPATH] = path
@@ -99,6 +108,10 @@ class Server:
         for option, value in options.items():
             handle.setopt(option, value)
         return handle
+
+    @property
+    def _is_encrypted(self) -> bool:
+        return urlsplit(self.url).scheme == "https"
 
 
 def _has_proxy(url: SplitResult) -> bool:

@@ -26,14 +26,17 @@ class StoredObject:
 
 
 class Arriving(Protocol):
-    """An object on its way to a file: the future of its end, and how many bytes were told of until now.
+    """An object on its way to a file: the future of its end.
 
     `is_checked` tells whether its checksum, where the store knows one, is compared on the way.
     """
 
     future: Future[None]
-    moved: int
     is_checked: bool
+
+    @property
+    def moved(self) -> int:
+        """How many bytes were told of until now."""
 
     def stop(self) -> None:
         """Give up; the future ends soon."""
