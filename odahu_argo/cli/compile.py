@@ -61,10 +61,10 @@ def compile_command(
     Example: odahu-argo compile -f training.yaml -f connections.yaml | kubectl create -f -
     """
     from odahu_argo.compile import emit
-    from odahu_argo.compile.texts import workflow_texts
     from odahu_argo.compile.workflow import compile_workflow
     from odahu_argo.plan.build import plan_trainings
     from odahu_argo.plan.model import schedules_of
+    from odahu_argo.shares import in_shares
 
     manifests, settings = read(file, manifest_dir, profile, external_connection)
     plans = plan_trainings(manifests, settings, training_id)
@@ -76,7 +76,8 @@ def compile_command(
         render.out(to_text(compile_workflow(plan, attempt) for plan in plans))
     else:
         names = [f"{plan.training_id}.{output}" for plan in plans]
-        _write(dict(zip(names, workflow_texts(plans, attempt, to_text), strict=True)), output_dir)
+        texts = in_shares(lambda some: [to_text([compile_workflow(plan, attempt)]) for plan in some], plans)
+        _write(dict(zip(names, texts, strict=True)), output_dir)
 
 
 def plan_command(

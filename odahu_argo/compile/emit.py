@@ -6,9 +6,8 @@ much, and other packages (hera among them) change them for the whole process.
 
 from __future__ import annotations
 
-import itertools
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -23,7 +22,7 @@ _WIDTH = 2**31 - 1
 _EMITTER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _MAPPING, _SEQUENCE = "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"
 _MAPPING_END, _SEQUENCE_END = events.MappingEndEvent(), events.SequenceEndEvent()
-_TAGS = {"str": "str", "int": "int", "bool": "bool", "NoneType": "null"}
+_PLAIN: dict[type, str] = {str: "str", int: "int", bool: "bool", type(None): "null"}
 
 
 class _Resolver(yaml.resolver.Resolver):
@@ -70,13 +69,19 @@ def _stream(objects: Iterable[Object]) -> Iterator[yaml.Event]:
 
 
 def _write(value: Any, written: list[yaml.Event]) -> None:
-    """Add the events of one value. A value that occurs twice is written twice, without an anchor."""
+    """Add the events of one value. A value that occurs twice is written twice, without an anchor.
+
+    KeyError where it is none of YAML's.
+    """
     if isinstance(value, dict):
-        is_flow = _fits_a_line(itertools.chain.from_iterable(value.items()))
+        is_flow = _fits_a_line(value.values()) and _fits_a_line([*value, *value.values()])
         written.append(events.MappingStartEvent(None, _MAPPING, True, flow_style=is_flow))
         for key, each in value.items():
-            written.append(_scalar(type(key).__name__, key))
-            _write(each, written)
+            written.append(_scalar("str", key))
+            if kind := _PLAIN.get(type(each)):
+                written.append(_scalar(kind, each))
+            else:
+                _write(each, written)
         written.append(_MAPPING_END)
     elif isinstance(value, (list, tuple)):
         written.append(events.SequenceStartEvent(None, _SEQUENCE, True, flow_style=_fits_a_line(value)))
@@ -84,14 +89,14 @@ def _write(value: Any, written: list[yaml.Event]) -> None:
             _write(each, written)
         written.append(_SEQUENCE_END)
     else:
-        written.append(_scalar(type(value).__name__, value))
+        written.append(_scalar(_PLAIN[type(value)], value))
 
 
-def _fits_a_line(values: Iterable[Any]) -> bool:
+def _fits_a_line(values: Collection[Any]) -> bool:
     """Whether all are plain, and short enough together."""
     length = 0
     for each in values:
-        if isinstance(each, (dict, list, tuple)):
+        if type(each) not in _PLAIN:
             return False
         text = each if isinstance(each, str) else _text(each)
         length += len(text) + 2
@@ -102,8 +107,8 @@ def _fits_a_line(values: Iterable[Any]) -> bool:
 
 @lru_cache(maxsize=4096)
 def _scalar(kind: str, value: str | int | None) -> yaml.ScalarEvent:
-    """The event of a scalar; `kind` tells 1 from True, which are equal keys of the cache. KeyError for any other type."""
-    text, tag = _text(value), f"tag:yaml.org,2002:{_TAGS[kind]}"
+    """The event of a scalar; `kind` tells 1 from True, which are equal keys of the cache."""
+    text, tag = _text(value), f"tag:yaml.org,2002:{kind}"
     implicit = (_meant(text, (True, False)) == tag, _meant(text, (False, True)) == tag)
     is_block = kind == "str" and "\n" in text
     return yaml.ScalarEvent(None, tag, implicit, text, style="|" if is_block else None)

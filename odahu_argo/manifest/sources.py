@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,14 @@ class Source:
     from_folder: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """The documents of a file, or why there are none."""
+
+    documents: Sequence[Document] = ()
+    problems: Sequence[Problem] = ()
+
+
 def _may_be_a_manifest(within: Path, path: Path) -> bool:
     is_hidden = any(part.startswith(".") for part in within.parts)
     return path.suffix in {".yaml", ".yml", ".json"} and not is_hidden and path.is_file()
@@ -40,10 +48,11 @@ def find(sources: Iterable[Path], problems: list[Problem]) -> Iterator[Source]:
             names = [path for path in sorted(source.rglob("*")) if _may_be_a_manifest(path.relative_to(source), path)]
             if not names:
                 problems.append(Problem("the folder holds no .yaml, .yml or .json file", Where(str(source))))
-            for name in names:
-                if name.resolve() not in given:
+            resolved = [name.resolve() for name in names]
+            for name, own in zip(names, resolved, strict=True):
+                if own not in given:
                     yield Source(name, from_folder=True)
-            given.update(name.resolve() for name in names)
+            given.update(resolved)
         elif source == STANDARD_INPUT or source.exists():
             if source.resolve() not in given:
                 yield Source(source, from_folder=False)
@@ -52,21 +61,24 @@ def find(sources: Iterable[Path], problems: list[Problem]) -> Iterator[Source]:
             problems.append(Problem("there is no such file or folder", Where(str(source))))
 
 
-def parse(file: Path, problems: list[Problem]) -> list[Document]:
-    """The documents of a file; what cannot be read becomes a problem, and an empty list."""
+def parse(files: Iterable[Path]) -> list[Parsed]:
+    """What each file holds; what cannot be read is a problem of the file."""
+    return [_parse(file) for file in files]
+
+
+def _parse(file: Path) -> Parsed:
     name = "standard input" if file == STANDARD_INPUT else str(file)
     try:
         raw = sys.stdin.buffer.read(LARGEST_FILE + 1) if file == STANDARD_INPUT else _read(file)
         if len(raw) > LARGEST_FILE:
             raise UserError(Problem(f"is larger than {LARGEST_FILE // 1024**2} MiB", Where(name)))
-        return [each for found in document.parse(raw.decode("utf-8-sig"), name) for each in found.items()]
+        return Parsed([each for found in document.parse(raw.decode("utf-8-sig"), name) for each in found.items()])
     except UserError as error:
-        problems += error.problems
+        return Parsed(problems=error.problems)
     except UnicodeDecodeError:
-        problems.append(Problem("is not UTF-8 text", Where(name)))
+        return Parsed(problems=[Problem("is not UTF-8 text", Where(name))])
     except OSError as error:
-        problems.append(Problem(f"cannot be read: {error.strerror}", Where(name)))
-    return []
+        return Parsed(problems=[Problem(f"cannot be read: {error.strerror}", Where(name))])
 
 
 def _read(file: Path) -> bytes:

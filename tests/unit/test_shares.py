@@ -1,4 +1,4 @@
-"""Many workflows are written by several processes; nobody can tell from what is written."""
+"""Many manifests are read, and many workflows written, by several processes; nobody can tell from what is written."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from odahu_argo import Profile, build_plans, compile_workflow, load, resolve
 from odahu_argo.compile.emit import to_json, to_yaml
-from odahu_argo.compile.texts import WORTH_SHARING
+from odahu_argo.shares import WORTH_SHARING
 from tests.commands import odahu_argo
 from tests.conftest import ROOT
-from tests.manifests import training, write
+from tests.manifests import CONNECTIONS, training, write
 
 KILLED = """
 import os, signal, sys
-from pathlib import Path
-from odahu_argo.compile import texts
+from odahu_argo import shares
 from odahu_argo.errors import ServiceFault
-from tests.manifests import plan
 
-def killed(objects):
+def killed(things):
     os.kill(os.getpid(), signal.SIGKILL)
 
-texts._cores = lambda: 2
+shares._cores = lambda: 2
 try:
-    texts.workflow_texts([plan(Path(sys.argv[1]))] * texts.WORTH_SHARING, 1, killed)
+    shares.in_shares(killed, range(shares.WORTH_SHARING))
 except ServiceFault as error:
     sys.exit(str(error))
 """
@@ -46,6 +46,22 @@ def test_many_plans_give_the_texts_that_each_gives_alone(tmp_path: Path) -> None
         assert written == {f"{each.training_id}.{form}": to_text([compile_workflow(each, 2)]) for each in plans}
 
 
+def test_what_is_wrong_in_one_of_many_files_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "all"
+    folder.mkdir()
+    for each in many():
+        (folder / f"{each['id']}.yaml").write_text(yaml.safe_dump(each))
+    (folder / "connections.yaml").write_text(CONNECTIONS)
+    (folder / "a-broken.yaml").write_text("kind: [")
+    (folder / "z-not-text.yaml").write_bytes(b"\xff")
+    ran = odahu_argo("compile", "-d", folder, "--output-dir", tmp_path / "out")
+    assert (ran.code, ran.out) == (2, "")
+    broken, not_text = (line for line in ran.err.splitlines() if line.startswith("error: "))
+    assert broken.startswith(f"error: {folder}/a-broken.yaml:1: ")
+    assert not_text == f"error: {folder}/z-not-text.yaml: is not UTF-8 text"
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_workflow_that_is_too_large_is_told_of_among_many_and_none_is_written(tmp_path: Path) -> None:
     data = [{"connName": "wine-data", "localPath": f"{number}/"} for number in range(1000)]
     large = training(data=data) | {"id": "too-large"}
@@ -56,7 +72,7 @@ def test_a_workflow_that_is_too_large_is_told_of_among_many_and_none_is_written(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_process_that_is_killed_is_a_fault_and_nobody_waits_for_it(tmp_path: Path) -> None:
-    ran = subprocess.run([sys.executable, "-c", KILLED, tmp_path], cwd=ROOT, capture_output=True, text=True, timeout=60)
+def test_a_process_that_is_killed_is_a_fault_and_nobody_waits_for_it() -> None:
+    ran = subprocess.run([sys.executable, "-c", KILLED], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert ran.returncode == 1
-    assert ran.stderr.startswith("a process that compiled a part of the trainings was killed\n  hint: try again")
+    assert ran.stderr.startswith("a process that did a part of the work was killed\n  hint: try again")
