@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import MISSING, Field, asdict, dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -115,8 +115,8 @@ def spec_to_json(spec: StepSpec) -> str:
 
     What is as usual is left out, so a default must stay what it is: an image may be older than the compiler.
     """
-    usual = {each.name: _default(each) for each in fields(spec)}
-    said = {name: value for name, value in asdict(spec).items() if value != usual[name]}
+    values = ((each, getattr(spec, each.name)) for each in fields(spec))
+    said = {each.name: value for each, value in values if value != _default(each)}
     return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
 
 
