@@ -6,12 +6,13 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from odahu_argo.errors import ServiceFault
+from odahu_argo.errors import OdahuArgoError, ServiceFault
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -27,11 +28,13 @@ WORTH_SHARING = 200
 def in_shares(work: Work[T, R], things: Sequence[T]) -> list[R]:
     """What the work makes of the things, in their order; it gives for a part of them the same as for all.
 
+    In another process standard input is empty.
+
     Raises:
-        Exception: what the work does, of the first part that fails.
+        OdahuArgoError: the work does, for the first part that fails.
         ServiceFault: a process that did a part was killed.
     """
-    processes = _cores() if len(things) >= WORTH_SHARING else 1
+    processes = min(_cores(), 2 * len(things) // WORTH_SHARING) if len(things) >= WORTH_SHARING else 1
     return work(things) if processes == 1 else _shared(work, things, processes)
 
 
@@ -41,26 +44,35 @@ def _shared(work: Work[T, R], things: Sequence[T], processes: int) -> list[R]:
 
     fork = get_context("fork")
     bounds = [len(things) * number // processes for number in range(processes + 1)]
-    answers = []
+    answers: list[Connection] = []
+    workers = []
     for begin, end in pairwise(bounds):
         answer, to_answer = fork.Pipe(duplex=False)
-        fork.Process(target=_work, args=(answer, to_answer, work, things[begin:end]), daemon=True).start()
-        to_answer.close()
         answers.append(answer)
-    return [made for answer in answers for made in _received(answer)]
+        workers.append(fork.Process(target=_work, args=(answers, to_answer, work, things[begin:end]), daemon=True))
+        workers[-1].start()
+        to_answer.close()
+    made = [each for answer in answers for each in _received(answer)]
+    for worker in workers:
+        worker.join()
+    return made
 
 
-def _work(answer: Connection, to_answer: Connection, work: Work[T, R], things: Sequence[T]) -> None:
-    """Ctrl-C is the first process's to answer. It alone keeps the pipe's other end open, so its death is noticed."""
-    answer.close()
+def _work(answers: Sequence[Connection], to_answer: Connection, work: Work[T, R], things: Sequence[T]) -> None:
+    """Ctrl-C is the first process's to answer. It alone keeps the other ends of the pipes open, so its death is noticed."""
+    from multiprocessing.reduction import ForkingPickler
+
+    for answer in answers:
+        answer.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    made: list[R] | Exception
     try:
-        made = work(things)
-    except Exception as error:
-        made = error
+        made = ForkingPickler.dumps(work(things))
+    except OdahuArgoError as error:
+        made = ForkingPickler.dumps(error)
+    except Exception:
+        made = ForkingPickler.dumps(RuntimeError(traceback.format_exc()))
     with suppress(BrokenPipeError):
-        to_answer.send(made)
+        to_answer.send_bytes(made)
 
 
 def _received(answer: Connection) -> list[Any]:
@@ -77,6 +89,8 @@ def _received(answer: Connection) -> list[Any]:
 
 
 def _cores() -> int:
-    """Those that this process may use; one where it cannot be forked safely."""
-    is_alone = threading.active_count() == 1
+    """Those that this process may use; one where it may not, or cannot safely, be forked."""
+    from multiprocessing import current_process
+
+    is_alone = threading.active_count() == 1 and not current_process().daemon
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" and is_alone else 1

@@ -77,7 +77,7 @@ def _write(value: Any, written: list[yaml.Event]) -> None:
         is_flow = _fits_a_line(value.values()) and _fits_a_line([*value, *value.values()])
         written.append(events.MappingStartEvent(None, _MAPPING, True, flow_style=is_flow))
         for key, each in value.items():
-            written.append(_scalar("str", key))
+            written.append(_scalar(_PLAIN[type(key)], key))
             if kind := _PLAIN.get(type(each)):
                 written.append(_scalar(kind, each))
             else:

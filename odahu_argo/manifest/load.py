@@ -11,9 +11,8 @@ from odahu_argo import document
 from odahu_argo.document import Document
 from odahu_argo.errors import Problem, UserError
 from odahu_argo.manifest.models import Connection, Manifest, ModelTraining, ToolchainIntegration
-from odahu_argo.manifest.sources import find, parse
+from odahu_argo.manifest.sources import Source, find, parse
 from odahu_argo.manifest.spelling import contradictions, older_spelling
-from odahu_argo.shares import in_shares
 from odahu_argo.validation import further, nearest, salvage, validate
 
 T = TypeVar("T", bound=Manifest)
@@ -84,11 +83,16 @@ def gather(sources: Iterable[Path]) -> Manifests:
     problems: list[Problem] = []
     documents: list[Document] = []
     skipped: list[Document] = []
-    files = list(find(sources, problems))
-    for source, parsed in zip(files, in_shares(parse, [file.path for file in files]), strict=True):
-        problems += parsed.problems
-        for found in parsed.documents:
-            is_other = _is_for_others(found) or (source.from_folder and _is_no_manifest(found))
+    given = list(find(sources))
+    parsed = iter(parse([each.path for each in given if isinstance(each, Source)]))
+    for each in given:
+        if isinstance(each, Problem):
+            problems.append(each)
+            continue
+        file = next(parsed)
+        problems += file.problems
+        for found in file.documents:
+            is_other = _is_for_others(found) or (each.from_folder and _is_no_manifest(found))
             (skipped if is_other else documents).append(found)
     return read_documents(documents, problems, skipped)
 

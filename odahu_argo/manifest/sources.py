@@ -10,6 +10,7 @@ from pathlib import Path
 from odahu_argo import document
 from odahu_argo.document import Document
 from odahu_argo.errors import Problem, UserError, Where
+from odahu_argo.shares import in_shares
 
 STANDARD_INPUT = Path("-")
 LONGEST_FILE_NAME = 255
@@ -38,16 +39,16 @@ def _may_be_a_manifest(within: Path, path: Path) -> bool:
     return path.suffix in {".yaml", ".yml", ".json"} and not is_hidden and path.is_file()
 
 
-def find(sources: Iterable[Path], problems: list[Problem]) -> Iterator[Source]:
-    """The files that were named or are in folders that were named, each once; what is not there becomes a problem."""
+def find(sources: Iterable[Path]) -> Iterator[Source | Problem]:
+    """The files that were named or are in folders that were named, each once; what is not there is a problem."""
     given: set[Path] = set()
     for source in sources:
         if len(source.name) > LONGEST_FILE_NAME:
-            problems.append(Problem("there is no such file or folder", Where(f"{source.name[:60]}...")))
+            yield Problem("there is no such file or folder", Where(f"{source.name[:60]}..."))
         elif source.is_dir():
             names = [path for path in sorted(source.rglob("*")) if _may_be_a_manifest(path.relative_to(source), path)]
             if not names:
-                problems.append(Problem("the folder holds no .yaml, .yml or .json file", Where(str(source))))
+                yield Problem("the folder holds no .yaml, .yml or .json file", Where(str(source)))
             resolved = [name.resolve() for name in names]
             for name, own in zip(names, resolved, strict=True):
                 if own not in given:
@@ -58,11 +59,15 @@ def find(sources: Iterable[Path], problems: list[Problem]) -> Iterator[Source]:
                 yield Source(source, from_folder=False)
             given.add(source.resolve())
         else:
-            problems.append(Problem("there is no such file or folder", Where(str(source))))
+            yield Problem("there is no such file or folder", Where(str(source)))
 
 
-def parse(files: Iterable[Path]) -> list[Parsed]:
-    """What each file holds; what cannot be read is a problem of the file."""
+def parse(files: Sequence[Path]) -> list[Parsed]:
+    """What each file holds; what cannot be read is a problem of the file. Many are shared by processes."""
+    return _parse_all(files) if STANDARD_INPUT in files else in_shares(_parse_all, files)
+
+
+def _parse_all(files: Iterable[Path]) -> list[Parsed]:
     return [_parse(file) for file in files]
 
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 import errno
 import os
 import select
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from http.client import HTTPConnection, HTTPException, HTTPResponse
+from http.client import HTTP_PORT, HTTPConnection, HTTPException, HTTPResponse
 from urllib.parse import urlsplit
 
 from odahu_argo.storage.by_curl import ByCurl
-from odahu_argo.storage.part import Part, Unusable
+from odahu_argo.storage.part import AnotherWay, Part, Unusable
 from odahu_argo.storage.request import Asked, Broken, Patience
 
 _STOP_SECONDS = 0.5
@@ -24,12 +25,23 @@ _PIPE = 256 * 1024
 """Bytes on their way between connection and file. Four times as many are slower: they no longer fit a processor's cache."""
 
 
+_NOT_HERE = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM)
+"""What `splice` fails with where a kernel, a sandbox or the system of a file does not have it."""
+_NAME = {"User-Agent": "odahu-argo"}
+
+
+class _CannotPour(Exception):
+    """The kernel does not move such bytes to such a file."""
+
+
 class ByKernel:
     """Connections to one unencrypted server, each used again when its request has ended well."""
 
     def __init__(self, url: str, patience: Patience, otherwise: ByCurl) -> None:
-        """None yet; where the kernel does not know how, parts come otherwise."""
-        self._server = urlsplit(url)
+        """None yet; where the kernel cannot do that, parts come otherwise."""
+        server = urlsplit(url)
+        self._host, self._port = server.hostname or "", server.port or HTTP_PORT
+        self._origin = f"{server.scheme}://{server.netloc}"
         self._patience = patience
         self._otherwise = otherwise
         self._is_able = sys.platform == "linux"
@@ -43,22 +55,13 @@ class ByKernel:
         try:
             with self._connected() as connection:
                 self._pour(connection, asked, part)
-        except OSError as error:
-            if error.errno != errno.EINVAL:
-                raise
+        except _CannotPour:
             self._is_able = False
-            raise Broken(0, "the kernel cannot move that to this file") from None
+            raise AnotherWay from None
 
     @contextmanager
     def _connected(self) -> Iterator[HTTPConnection]:
-        connection: HTTPConnection | None = None
-        with suppress(IndexError):
-            connection = self._idle.pop()
-        if not connection:
-            host, port = self._server.hostname or "", self._server.port
-            connection = HTTPConnection(host, port, timeout=self._patience.to_connect)
-            with _breaking():
-                connection.connect()
+        connection = self._idle_connection() or self._new_connection()
         try:
             yield connection
         except BaseException:
@@ -67,50 +70,72 @@ class ByKernel:
         if connection.sock:
             self._idle.append(connection)
 
+    def _idle_connection(self) -> HTTPConnection | None:
+        with suppress(IndexError):
+            while True:
+                connection = self._idle.pop()
+                if not _has_something(connection.sock, 0):
+                    return connection
+                connection.close()  # the server has
+        return None
+
+    def _new_connection(self) -> HTTPConnection:
+        connection = HTTPConnection(self._host, self._port, timeout=self._patience.to_connect)
+        with _breaking():
+            connection.connect()
+        return connection
+
     def _pour(self, connection: HTTPConnection, asked: Asked, part: Part) -> None:
-        source = connection.sock.fileno()
-        with _breaking():
-            path = urlsplit(asked.url)._replace(scheme="", netloc="").geturl()
-            connection.request(asked.method, path, headers=dict(asked.headers))
-        self._wait_for(source, part)
-        with _breaking():
-            answer = connection.getresponse()
+        source: socket.socket = connection.sock
+        answer = self._ask(connection, source, asked, part)
         with answer, _pipe() as (out, into):
-            part.check(answer.status, {name.lower(): value for name, value in answer.headers.items()})
+            part.check(answer.status, {name.lower(): value.strip() for name, value in answer.headers.items()})
             left = answer.length
             if left is None or left > part.end - part.begin:
                 raise Unusable("more may come than was asked for")
-            count = _first(answer, into)
-            while count:
-                part.whole.file.write_from_pipe(out, count, part.begin)
+            with _breaking():
+                first = answer.read(len(answer.peek()))  # what came together with the head
+            part.write(memoryview(first))
+            left -= len(first)
+            while left and (count := self._next(source, into, left, part)):
+                with _by_splice():
+                    part.whole.file.write_from_pipe(out, count, part.begin)
                 part.went_on(count)
                 left -= count
-                count = self._next(source, into, left, part) if left else 0
         if part.begin < part.end:
             raise Broken(0, "the connection broke off")
 
-    def _next(self, source: int, into: int, left: int, part: Part) -> int:
-        while True:
-            try:
-                with _breaking():
-                    return os.splice(source, into, min(left, _PIPE))
-            except BlockingIOError:
-                self._wait_for(source, part)
+    def _ask(self, connection: HTTPConnection, source: socket.socket, asked: Asked, part: Part) -> HTTPResponse:
+        """The answer's head. After it, reading from the connection does not wait."""
+        with _breaking():
+            source.settimeout(self._patience.to_connect)
+            headers = {**asked.headers, **_NAME}
+            connection.request(asked.method, asked.url[len(self._origin) :], headers=headers)
+        self._wait_for(source, part)
+        with _breaking():
+            answer = connection.getresponse()
+            source.settimeout(0)
+        return answer
 
-    def _wait_for(self, source: int, part: Part) -> None:
-        ready = select.poll()
-        ready.register(source, select.POLLIN)
+    def _next(self, source: socket.socket, into: int, left: int, part: Part) -> int:
+        while True:
+            with suppress(BlockingIOError), _breaking(), _by_splice():
+                return os.splice(source.fileno(), into, min(left, _PIPE))
+            self._wait_for(source, part)
+
+    def _wait_for(self, source: socket.socket, part: Part) -> None:
         for _ in range(int(self._patience.in_silence / _STOP_SECONDS)):
             part.require_going()
-            if ready.poll(_STOP_SECONDS * 1000):
+            if _has_something(source, _STOP_SECONDS):
                 return
         raise Broken(0, "the server has fallen silent")
 
 
-def _first(answer: HTTPResponse, into: int) -> int:
-    """Move what was read together with the head."""
-    with _breaking():
-        return os.write(into, answer.read(len(answer.peek())))
+def _has_something(source: socket.socket, seconds: float) -> bool:
+    """Whether something comes, or the end, in so many seconds."""
+    ready = select.poll()
+    ready.register(source, select.POLLIN)
+    return bool(ready.poll(seconds * 1000))
 
 
 @contextmanager
@@ -119,7 +144,7 @@ def _pipe() -> Iterator[tuple[int, int]]:
 
     out, into = os.pipe()
     try:
-        with suppress(OSError):  # whose memory for pipes is used up has one of 64 KiB
+        with suppress(OSError):  # smaller ones do, too, where a user's memory for pipes is used up
             fcntl(into, F_SETPIPE_SZ, _PIPE)
         yield out, into
     finally:
@@ -128,13 +153,23 @@ def _pipe() -> Iterator[tuple[int, int]]:
 
 
 @contextmanager
-def _breaking() -> Iterator[None]:
-    """Errors of a connection are `Broken`; not that nothing has come yet, nor that the kernel does not know how."""
+def _by_splice() -> Iterator[None]:
     try:
         yield
-    except HTTPException as error:
-        raise Broken(0, str(error) or type(error).__name__) from None
     except OSError as error:
-        if error.errno in (errno.EAGAIN, errno.EINVAL):
-            raise
-        raise Broken(error.errno or 0, str(error)) from None
+        if error.errno in _NOT_HERE:
+            raise _CannotPour from None
+        raise
+
+
+@contextmanager
+def _breaking() -> Iterator[None]:
+    """Errors of a connection are `Broken`, without what was sent, which may be secret; not that nothing has come yet."""
+    try:
+        yield
+    except BlockingIOError:
+        raise
+    except OSError as error:
+        raise Broken(0, error.strerror or type(error).__name__) from None
+    except (HTTPException, ValueError) as error:
+        raise Broken(0, type(error).__name__) from None

@@ -19,6 +19,10 @@ class Unusable(Exception):
     """The server's answer is not the range that was asked for."""
 
 
+class AnotherWay(Exception):
+    """What is still to come of a part has to be asked for anew, which is then done in another way."""
+
+
 class Whole:
     """What the parts of an object of so many bytes have in common."""
 
@@ -117,7 +121,8 @@ class Bringing(Protocol):
 
         Raises:
             Broken: there is no answer, or not all of it; the part tells what is still to come.
+            AnotherWay: this one is not for the file.
             Unusable: the answer is another.
-            CancelledError: the whole was stopped; within a second, but that a connection is waited for.
+            CancelledError: the whole was stopped: within a second, but that a connection or the rest of a head is waited for.
             OSError: the file cannot be written.
         """

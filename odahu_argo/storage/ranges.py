@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from concurrent.futures import CancelledError, Future
 from pathlib import Path
 
-from odahu_argo.storage.part import Part, Whole
+from odahu_argo.storage.part import AnotherWay, Part, Whole
 from odahu_argo.storage.request import Asked, Broken, let_in
 from odahu_argo.storage.server import Server
 from odahu_argo.storage.store import OnBytes
@@ -59,7 +59,7 @@ class InRanges:
         return self._whole.moved
 
     def stop(self) -> None:
-        """Give up; the future ends within a second, or, where a connection is being made, with that."""
+        """Give up; the future ends within a second, or with a connection or an answer's head that is waited for."""
         self._whole.stop()
         for each in self._under_way:
             each.cancel()
@@ -71,6 +71,8 @@ class InRanges:
             asked = Asked("GET", self._url, {**self._headers, "Range": f"bytes={part.span}"})
             try:
                 self._way.bring(let_in(asked, self._authorize), part)
+            except AnotherWay:
+                continue
             except Broken:
                 pause = next(pauses, None)
                 if pause is None:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from odahu_argo.storage.request import Asked
 
@@ -30,7 +30,7 @@ def signature(keys: Keys, region: str, asked: Asked) -> Mapping[str, str]:
     """The headers that let in a request without a body, whose path and query are quoted, for a quarter of an hour."""
     url = urlsplit(asked.url)
     moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    ours = {"host": url.netloc, "x-amz-content-sha256": _OF_NOTHING, "x-amz-date": moment}
+    ours = {"host": _host(url), "x-amz-content-sha256": _OF_NOTHING, "x-amz-date": moment}
     if keys.token:
         ours["x-amz-security-token"] = keys.token
     theirs = {name.lower(): value for name, value in asked.headers.items() if name.lower().startswith("x-amz-")}
@@ -50,3 +50,10 @@ def signature(keys: Keys, region: str, asked: Asked) -> Mapping[str, str]:
     credential = f"{keys.key_id}/{where}"
     authorization = f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders={names}, Signature={signed_text}"
     return {**ours, "Authorization": authorization}
+
+
+def _host(url: SplitResult) -> str:
+    """As HTTP names it: without the usual port."""
+    name = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname
+    is_usual = url.port in (None, {"http": 80, "https": 443}[url.scheme])
+    return str(name) if is_usual else f"{name}:{url.port}"

@@ -31,6 +31,13 @@ except ServiceFault as error:
     sys.exit(str(error))
 """
 
+MISTAKEN = """
+from odahu_argo import shares
+
+shares._cores = lambda: 2
+shares.in_shares(lambda things: [1 // thing for thing in things], range(shares.WORTH_SHARING))
+"""
+
 
 def many(**fields: Any) -> list[dict[str, Any]]:
     return [training(**fields) | {"id": f"wine-{number:03}"} for number in range(WORTH_SHARING + 7)]
@@ -60,6 +67,27 @@ def test_what_is_wrong_in_one_of_many_files_is_told(tmp_path: Path) -> None:
     assert broken.startswith(f"error: {folder}/a-broken.yaml:1: ")
     assert not_text == f"error: {folder}/z-not-text.yaml: is not UTF-8 text"
     assert not (tmp_path / "out").exists()
+
+
+def test_standard_input_is_read_among_many_files(tmp_path: Path) -> None:
+    for each in many():
+        (tmp_path / f"{each['id']}.yaml").write_text(yaml.safe_dump(each))
+    ran = odahu_argo("compile", "-f", "-", "-d", tmp_path, "--output-dir", tmp_path / "out", stdin=CONNECTIONS)
+    assert (ran.code, ran.out) == (0, ""), ran.err
+    assert len(list((tmp_path / "out").iterdir())) == len(many())
+
+
+def test_problems_are_told_in_the_order_in_which_files_were_named(tmp_path: Path) -> None:
+    (tmp_path / "broken.yaml").write_text("kind: [")
+    ran = odahu_argo("plan", "-f", tmp_path / "broken.yaml", "-f", tmp_path / "nowhere.yaml")
+    places = [line.split(": ")[1].partition(":")[0] for line in ran.err.splitlines() if line.startswith("error: ")]
+    assert [Path(place).name for place in places] == ["broken.yaml", "nowhere.yaml"]
+
+
+def test_a_mistake_of_ours_in_another_process_is_told_with_its_place() -> None:
+    ran = subprocess.run([sys.executable, "-c", MISTAKEN], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 1
+    assert ran.stderr.rstrip().splitlines()[-1].startswith("ZeroDivisionError: ")
 
 
 def test_a_workflow_that_is_too_large_is_told_of_among_many_and_none_is_written(tmp_path: Path) -> None:

@@ -6,8 +6,11 @@ Unencrypted they come by the kernel, else by libcurl.
 from __future__ import annotations
 
 import errno
+import gc
 import ssl
 import threading
+import time
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager, contextmanager
@@ -32,6 +35,7 @@ class Asked(BaseHTTPRequestHandler):
     """A request for a range, to be answered by the test."""
 
     answer: Answering
+    protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
         type(self).answer(self)
@@ -73,6 +77,23 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ssl.SSLContext]:
         yield context
 
 
+@contextmanager
+def reading_from(answer: Answering, tls: ssl.SSLContext | None) -> Iterator[Server]:
+    handler = type("Answering", (Asked,), {"answer": staticmethod(answer)})
+    with serving_by(handler, tls) as url:
+        server = Server(url, TRUST_OF_REQUESTS, lambda asked: {})
+        try:
+            yield server
+        finally:
+            server.threads.shutdown()
+            del server
+            with warnings.catch_warnings():
+                warnings.simplefilter(
+                    "ignore", ResourceWarning
+                )  # connections that have nothing to do end with their server
+                gc.collect()
+
+
 @pytest.fixture(params=["plain", "encrypted"])
 def arriving(request: pytest.FixtureRequest) -> Arriving:
     own = request.getfixturevalue("tls") if request.param == "encrypted" else None
@@ -81,13 +102,8 @@ def arriving(request: pytest.FixtureRequest) -> Arriving:
     def arriving(
         answer: Answering, target: Path, on_bytes: Callable[[int], None] = lambda count: None
     ) -> Iterator[InRanges]:
-        handler = type("Answering", (Asked,), {"answer": staticmethod(answer)})
-        with serving_by(handler, own) as url:
-            server = Server(url, TRUST_OF_REQUESTS, lambda asked: {})
-            try:
-                yield InRanges(server, "/a", {}, SIZE, target, on_bytes)
-            finally:
-                server.threads.shutdown()
+        with reading_from(answer, own) as server:
+            yield InRanges(server, "/a", {}, SIZE, target, on_bytes)
 
     return arriving
 
@@ -178,13 +194,14 @@ def test_an_answer_that_holds_nothing_is_not_asked_for_without_end(
         assert isinstance(coming.future.exception(), Broken)
 
 
-def test_a_server_that_falls_silent_does_not_delay_a_stop(arriving: Arriving, tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [0, 1000])
+def test_a_server_that_falls_silent_does_not_delay_a_stop(count: int, arriving: Arriving, tmp_path: Path) -> None:
     begun, over = threading.Event(), threading.Event()
 
     def silent(asked: Asked) -> None:
         begin, end = asked.range()
         asked.say(end - begin)
-        asked.wfile.write(bytes(1000))
+        asked.wfile.write(bytes(count))
         begun.set()
         over.wait()
 
@@ -192,14 +209,52 @@ def test_a_server_that_falls_silent_does_not_delay_a_stop(arriving: Arriving, tm
         assert begun.wait(10)
         coming.stop()
         try:
-            assert isinstance(coming.future.exception(timeout=10), CancelledError)
+            assert isinstance(coming.future.exception(timeout=5), CancelledError)
         finally:
             over.set()
 
 
-def test_a_disk_that_is_full_is_the_error(arriving: Arriving, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`/dev/full` is also a file that the kernel moves nothing to by itself."""
-    monkeypatch.setattr("odahu_argo.storage.ranges.PAUSES", (0.1,))
+@pytest.mark.parametrize("way", ["plain", "encrypted"])
+def test_connections_serve_one_object_after_the_other(
+    way: str, tls: ssl.SSLContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("odahu_argo.storage.ranges.PAUSES", ())
+    ports: set[int] = set()
+
+    def answer(asked: Asked) -> None:
+        ports.add(asked.client_address[1])
+        zeros(asked)
+
+    with reading_from(answer, tls if way == "encrypted" else None) as server:
+        for name in "abc":
+            assert InRanges(server, "/a", {}, SIZE, tmp_path / name, lambda count: None).future.exception() is None
+    assert len(ports) == 2
+
+
+@pytest.mark.parametrize("way", ["plain", "encrypted"])
+def test_connections_that_the_server_has_closed_are_not_used_again(
+    way: str, tls: ssl.SSLContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("odahu_argo.storage.ranges.PAUSES", ())
+
+    def once(asked: Asked) -> None:
+        zeros(asked)
+        asked.close_connection = True
+
+    with reading_from(once, tls if way == "encrypted" else None) as server:
+        for name in "abc":
+            assert InRanges(server, "/a", {}, SIZE, tmp_path / name, lambda count: None).future.exception() is None
+            time.sleep(0.2)  # until the server's end of the connections is closed
+
+
+def test_a_disk_that_fills_is_the_error(arriving: Arriving, small_disk: Path) -> None:
+    with arriving(zeros, small_disk / "a") as coming:
+        error = coming.future.exception()
+    assert isinstance(error, OSError) and error.errno == errno.ENOSPC
+
+
+def test_a_file_that_the_kernel_moves_nothing_to_is_written_all_the_same(arriving: Arriving) -> None:
+    """`/dev/full` is one, which then says that it is full."""
     with arriving(zeros, Path("/dev/full")) as coming:
         error = coming.future.exception()
     assert isinstance(error, OSError) and error.errno == errno.ENOSPC

@@ -19,11 +19,13 @@ PAGES: list[dict[str, str]] = [
     {"list-type": "2", "prefix": "", "encoding-type": "url", "max-keys": "1000"},
     {"list-type": "2", "prefix": "a b/ü+%&=/~", "continuation-token": "1/+=", "max-keys": "1", "max": "2"},
 ]
+ENDPOINTS = ["https://s3.eu-central-1.amazonaws.com", "http://127.0.0.1:9000/below", "https://S3.example.org:443"]
+ENDPOINTS += ["http://name:word@s3.example.org:80", "http://[::1]", "http://[::1]:9000"]
 HEADERS = [{}, {"x-amz-checksum-mode": "ENABLED"}, {"Range": "bytes=0-1", "Accept": "*/*"}]
 
 
 @pytest.mark.parametrize("token", [None, "passing/+="], ids=["key", "token"])
-@pytest.mark.parametrize("endpoint", ["https://s3.eu-central-1.amazonaws.com", "http://127.0.0.1:9000/below"])
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_botocore_signs_alike(endpoint: str, token: str | None) -> None:
     for path in PATHS:
         for page in PAGES:
