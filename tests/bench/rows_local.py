@@ -35,7 +35,7 @@ def local(bench: Bench) -> Row:
             BY_HAND: lambda: _by_hand(bench, repository, bucket),
             "mlflow run": lambda: _mlflow_run(bench, data),
         }
-        samples, versions, absent = bench.race(makers, 2)
+        samples, versions, absent = bench.race(makers, 3)
     return Row(
         "local",
         "the wine example on this machine, start to end",

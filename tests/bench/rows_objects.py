@@ -69,8 +69,7 @@ def of(store: str, is_large: bool, bench: Bench) -> Row:
     """One store, one load."""
     load = Load(1, bench.size(LARGE, 2**22)) if is_large else Load(bench.size(2000, 10), SMALL)
     with _PEERS[store](bench, load) as makers:
-        rounds = 3
-        samples, versions, absent = bench.race(makers, rounds, warm=not is_large)
+        samples, versions, absent = bench.race(makers, 5, warm=not is_large)
     what = "one object of 1 GiB" if is_large else f"{load.count:,} objects of 10 kB"
     bar, note = _BARS[store, is_large]
     return Row(f"{store}-{'large' if is_large else 'small'}", f"download {what}, {store}", bar, samples, versions, absent,

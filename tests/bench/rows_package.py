@@ -38,7 +38,7 @@ def package(bench: Bench) -> Row:
             "zipfile, boto3": partial(_zipfile, bench, workplace.room.output, bucket),
             FLOOR: partial(_upload, workplace.room.output, bucket),
         }
-        samples, versions, absent = bench.race(makers, 2, warm=False)
+        samples, versions, absent = bench.race(makers, 3, warm=False)
     return Row(
         "package",
         "package a model of 1 GiB: zip and upload, to S3",

@@ -25,7 +25,7 @@ def status(bench: Bench) -> Row:
             WATCH: partial(_watch, namespace, count),
             "kubectl": partial(kubectl, bench, namespace),
         }
-        samples, versions, absent = bench.race(makers, 2, warm=False)
+        samples, versions, absent = bench.race(makers, 3, warm=False)
     return Row(
         "status",
         f"status of {count:,} trainings, `train get`",
