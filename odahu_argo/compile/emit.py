@@ -74,7 +74,7 @@ def _write(value: Any, written: list[yaml.Event]) -> None:
     KeyError where it is none of YAML's.
     """
     if isinstance(value, dict):
-        is_flow = _fits_a_line(value.values()) and _fits_a_line([*value, *value.values()])
+        is_flow = _fits_a_line([*value.values(), *value])
         written.append(events.MappingStartEvent(None, _MAPPING, True, flow_style=is_flow))
         for key, each in value.items():
             written.append(_scalar(_PLAIN[type(key)], key))

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from odahu_argo.storage.part import Part
-from odahu_argo.storage.request import Answer, Asked, Broken
+from odahu_argo.storage.request import Answer, Asked, Broken, tell
 
 _FROM_SOCKET = 512 * 1024
 """Bytes that libcurl takes from a connection at a time, at most."""
@@ -29,8 +29,7 @@ class ByCurl:
 
         handle = self._idle_handle() or self._new_handle()
         taking = _Taking(part)
-        handle.setopt(handle.URL, asked.url)
-        handle.setopt(handle.HTTPHEADER, asked.lines)
+        tell(handle, asked)
         handle.setopt(handle.BUFFERSIZE, _FROM_SOCKET)
         handle.setopt(handle.NOPROGRESS, 0)
         handle.setopt(handle.XFERINFOFUNCTION, lambda *_: part.whole.is_stopped)

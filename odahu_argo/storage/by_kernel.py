@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from odahu_argo.storage.by_curl import ByCurl
 from odahu_argo.storage.part import AnotherWay, Part, Unusable
-from odahu_argo.storage.request import Asked, Broken, Patience
+from odahu_argo.storage.request import USER_AGENT, Asked, Broken, Patience
 
 _STOP_SECONDS = 0.5
 """After which it is seen that there is to be no more."""
@@ -27,7 +27,6 @@ _PIPE = 256 * 1024
 
 _NOT_HERE = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM)
 """What `splice` fails with where a kernel, a sandbox or the system of a file does not have it."""
-_NAME = {"User-Agent": "odahu-argo"}
 
 
 class _CannotPour(Exception):
@@ -109,7 +108,7 @@ class ByKernel:
         """The answer's head. After it, reading from the connection does not wait."""
         with _breaking():
             source.settimeout(self._patience.to_connect)
-            headers = {**asked.headers, **_NAME}
+            headers = {**asked.headers, "User-Agent": USER_AGENT}
             connection.request(asked.method, asked.url[len(self._origin) :], headers=headers)
         self._wait_for(source, part)
         with _breaking():

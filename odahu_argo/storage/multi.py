@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from odahu_argo.storage.request import Answer, Asked, Authorize, Broken, let_in
+from odahu_argo.storage.request import Answer, Asked, Authorize, Broken, let_in, tell
 
 _KEPT_CONNECTIONS = 64
 _NOTHING_TO_WAIT_FOR = 0.01
@@ -51,10 +51,7 @@ class Multi:
         """
         handle = self._idle.pop() if self._idle else self._new_handle()
         answer = Answer()
-        asked = let_in(Asked(method, url, headers), self._authorize)
-        handle.setopt(handle.URL, url)
-        handle.setopt(handle.HTTPHEADER, asked.lines)
-        handle.setopt(handle.NOBODY, method == "HEAD")
+        tell(handle, let_in(Asked(method, url, headers), self._authorize))
         handle.setopt(handle.MAXFILESIZE_LARGE, most)
         # No code of ours runs within libcurl: what it raises there is printed and lost, as is a signal that comes then.
         handle.setopt(handle.HEADERFUNCTION, answer.lines.append)

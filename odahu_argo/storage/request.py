@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
+from typing import Any
+
+USER_AGENT = "odahu-argo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,11 +17,6 @@ class Asked:
     method: str
     url: str = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-
-    @property
-    def lines(self) -> list[str]:
-        """The headers, a line each."""
-        return [f"{name}: {value}" for name, value in self.headers.items()]
 
 
 Authorize = Callable[[Asked], Mapping[str, str]]
@@ -36,6 +34,13 @@ class Patience:
 
     to_connect: int = 10
     in_silence: int = 20
+
+
+def tell(handle: Any, asked: Asked) -> None:
+    """Have the handle of libcurl's ask for that."""
+    handle.setopt(handle.URL, asked.url)
+    handle.setopt(handle.HTTPHEADER, [f"{name}: {value}" for name, value in asked.headers.items()])
+    handle.setopt(handle.NOBODY, asked.method == "HEAD")
 
 
 class Broken(Exception):

@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from odahu_argo.storage.multi import Multi
 from odahu_argo.storage.part import Bringing
-from odahu_argo.storage.request import Authorize, Patience
+from odahu_argo.storage.request import USER_AGENT, Authorize, Patience
 
 _RANGES_AT_ONCE = 8
 _PATIENCE = Patience()
@@ -93,7 +93,7 @@ class Server:
             handle.PROTOCOLS: PROTO_HTTP | PROTO_HTTPS,
             handle.PROXY: "",
             handle.HTTP_VERSION: CURL_HTTP_VERSION_1_1,
-            handle.USERAGENT: "odahu-argo",
+            handle.USERAGENT: USER_AGENT,
             handle.CONNECTTIMEOUT: _PATIENCE.to_connect,
             handle.LOW_SPEED_LIMIT: 1,
             handle.LOW_SPEED_TIME: _PATIENCE.in_silence,
