@@ -24,7 +24,7 @@ def _run() -> None:
 
 
 def main() -> None:
-    """Run the command line and end the process with the exit code of docs/cli.md."""
+    """Run the command line and end the process with the exit code of docs/reference/cli.md."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")

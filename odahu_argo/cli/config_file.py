@@ -100,7 +100,7 @@ def find(name: str) -> Variable:
     """
     known = {each.name: each for each in VARIABLES}
     if name.upper() not in known:
-        hint = f"there are {', '.join(known)}; docs/odahuflowctl.md tells what became of odahuflowctl's others"
+        hint = f"there are {', '.join(known)}; docs/guides/migrating.md tells what became of odahuflowctl's others"
         raise UserError(f"Variable {name.upper()!r} is unknown", hint)
     return known[name.upper()]
 

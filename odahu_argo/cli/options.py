@@ -30,7 +30,7 @@ TrainingId = Annotated[
 ]
 ProfileFile = Annotated[
     Path | None,
-    typer.Option("--profile", envvar="ODAHU_ARGO_PROFILE", help="The site's settings, a YAML file (docs/profile.md)."),
+    typer.Option("--profile", envvar="ODAHU_ARGO_PROFILE", help="Profile, a YAML file (docs/reference/profile.md)."),
 ]
 ExternalConnections = Annotated[
     list[str] | None,

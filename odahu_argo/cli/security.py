@@ -12,7 +12,9 @@ from odahu_argo.cli.site import Token, TokenFile, server
 
 def login_command(
     ctx: typer.Context,
-    url: Annotated[str | None, typer.Option("--url", metavar="URL", help="The API server (docs/server.md).")] = None,
+    url: Annotated[
+        str | None, typer.Option("--url", metavar="URL", help="API server (docs/guides/api-server.md).")
+    ] = None,
     token: Token = None,
     token_file: TokenFile = None,
 ) -> None:

@@ -43,7 +43,7 @@ def server_command(
     namespace: Namespace = None,
     context: KubeContext = None,
 ) -> None:
-    """Serve ODAHU's API for trainings, with Swagger UI, until stopped. docs/server.md tells the routes.
+    """Serve ODAHU's API for trainings, with Swagger UI, until stopped. docs/reference/api.md tells the routes.
 
     Without a token or OpenID it listens on loopback only.
 

@@ -65,7 +65,8 @@ def setup_command(
 @app.command("mlflow")
 def setup_mlflow_command(
     values: Annotated[
-        Path | None, typer.Option("--values", help="What the server is to be, a YAML file (docs/mlflow.md).")
+        Path | None,
+        typer.Option("--values", help="What the server is to be, a YAML file (docs/reference/mlflow-values.md)."),
     ] = None,
     profile: ProfileFile = None,
     namespace: TheirNamespace = None,

@@ -41,7 +41,9 @@ def _shown(url: str) -> str:
 Url = Annotated[
     str | None,
     typer.Option(
-        "--url", metavar="URL", help="The API server to ask instead of Kubernetes (docs/server.md); '' asks Kubernetes."
+        "--url",
+        metavar="URL",
+        help="API server to use instead of Kubernetes (docs/guides/api-server.md); '' selects Kubernetes.",
     ),
 ]
 TokenFile = Annotated[Path | None, typer.Option("--token-file", help="A file with the bearer token for that server.")]
@@ -65,7 +67,7 @@ def server_options(
             "--url",
             metavar="URL",
             envvar="ODAHU_ARGO_API_URL",
-            help="The API server that the commands ask instead of Kubernetes (docs/server.md).",
+            help="API server to use instead of Kubernetes (docs/guides/api-server.md).",
         ),
     ] = None,
     token: Token = None,

@@ -15,7 +15,7 @@ from odahu_argo.templates import folder
 
 VALUES = "values.yaml"
 SCHEMA = "values.schema.json"
-_HEAD = "# Written by `odahu-argo setup mlflow --chart`. What each value means: docs/mlflow.md.\n"
+_HEAD = "# Written by `odahu-argo setup mlflow --chart`. What each value means: docs/reference/mlflow-values.md.\n"
 
 
 def write_chart(target: Path, values: Values) -> None:

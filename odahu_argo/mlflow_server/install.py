@@ -60,7 +60,7 @@ def name_in_profile(cluster: Cluster, values: Values) -> str | None:
 def _name(cluster: Cluster, settings: Mapping[str, str], setting: str) -> str | None:
     found = applying.find(cluster, CONFIG_MAP, naming.PROFILE_CONFIG_MAP)
     if found is None:
-        return f"set in the profile (docs/profile.md): {setting}"
+        return f"set in the profile (docs/reference/profile.md): {setting}"
     text = str((found.get("data") or {}).get(naming.PROFILE_KEY) or "")
     place = f"ConfigMap {naming.PROFILE_CONFIG_MAP}"
     profile = parse(text, place)

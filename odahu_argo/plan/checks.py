@@ -110,7 +110,7 @@ def _toolchain(resolved: ResolvedTraining) -> Iterator[Problem]:
         message = f"the toolchain {resolved.toolchain.id!r} trains with {spec.entrypoint!r}, which names no toolchain"
         hint = (
             f"its entrypoint must be {' or '.join(BUILT_IN_TOOLCHAINS)}, "
-            "or the name under which a package in the image brings one (docs/toolchains.md)"
+            "or the name under which a package in the image brings one (docs/guides/custom-toolchain.md)"
         )
         yield Problem(message, resolved.document.where(("spec", "toolchain")), hint)
 

@@ -1,7 +1,7 @@
 """The API: ODAHU's routes and answers, health, metrics and Swagger UI.
 
-Routes, bodies and status codes are those of odahu-flow 1.6, packages/operator/pkg/apiserver/routes; docs/server.md tells
-where they differ.
+Routes, bodies and status codes are those of odahu-flow 1.6, packages/operator/pkg/apiserver/routes.
+docs/reference/api.md lists the differences.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ def connection_routes(connections: Connections) -> APIRouter:
         if not asking.may_decrypt:
             raise NotPermitted(
                 "secret values are shown only to callers with the right to decrypt",
-                hint="docs/server.md, Who may ask: --decrypt-token-file, --decrypt-role",
+                hint="docs/guides/api-server.md, Who may ask: --decrypt-token-file, --decrypt-role",
             )
         return connections.get(id, decrypted=True)
 

@@ -102,7 +102,7 @@ FAILURES: tuple[Row, ...] = (
         r'failed to find name in PATH: exec: "(?P<program>[^"]*)"|exec: "(?P<program2>[^"]*)"',
         "{word}",
         "the image of step {step} has no program {program}{program2}",
-        "the image needs Python 3.11 and odahu-argo[training]; docs/toolchains.md tells what it must hold",
+        "the image needs Python 3.11 and odahu-argo[training]; docs/guides/images.md tells what it must hold",
     ),
     row(
         r"^WorkflowSpec may not change during execution",

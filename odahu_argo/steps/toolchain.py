@@ -1,7 +1,8 @@
 """What a toolchain is to the steps, and where they find it: ours, and those that installed packages bring along.
 
 A package offers one by an entry point of the group `odahu_argo.toolchains`, whose name is what a ToolchainIntegration calls
-`entrypoint`, and which leads to any object with the two functions of `Toolchain`: a module will do (docs/toolchains.md).
+`entrypoint`, and which leads to any object with the two functions of `Toolchain`: a module will do
+(docs/guides/custom-toolchain.md).
 Only steps look; a training is compiled without knowing what is installed where it will run.
 """
 

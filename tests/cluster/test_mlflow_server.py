@@ -89,7 +89,7 @@ def test_installing_again_changes_only_what_a_new_value_is_for(ready: KubeCluste
         "ConfigMap toolchain-mlflow-project created",
     ]
     uri = f"http://mlflow.{ready.namespace}.svc.cluster.local/mlflow"
-    assert f"set in the profile (docs/profile.md): tracking: {{uri: '{uri}'}}" in first.err
+    assert f"set in the profile (docs/reference/profile.md): tracking: {{uri: '{uri}'}}" in first.err
     assert setup(ready, "--apply").out == first.out.replace("created", "unchanged")
     values = tmp_path / "values.yaml"
     values.write_text("workers: 4\ningress: {enabled: true, host: ml.example.org}\n")

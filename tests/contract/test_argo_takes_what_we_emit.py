@@ -40,7 +40,7 @@ NEWER_THAN_3_6 = {
 }
 """What 4.1.2's schema has for workflows and 3.6.19's has not, by comparing the two."""
 IGNORED_BEFORE_4_1 = {"pendingTimeout"}
-"""A controller of 3.6 or 3.7 passes over it: the wait for a GPU node is then not bounded (docs/argo.md)."""
+"""A controller of 3.6 or 3.7 passes over it: the wait for a GPU node is then not bounded (docs/guides/argo.md)."""
 
 
 def oldest_schema() -> dict[str, Any]:
