@@ -10,7 +10,7 @@ from odahu_argo.errors import UserError
 from odahu_argo.steps.connection import read_connection
 from odahu_argo.steps.log import log
 from odahu_argo.steps.progress import Percentage, human_size, report
-from odahu_argo.storage.opening import open_store
+from odahu_argo.storage.factory import open_store
 from odahu_argo.storage.transfer import download_all, plan_copies
 
 _say = partial(log, "download")

@@ -17,8 +17,8 @@ from odahu_argo.errors import OdahuArgoError, ServiceFault, UserError
 from odahu_argo.steps.connection import read_mounted
 from odahu_argo.steps.log import log
 from odahu_argo.steps.tracking import quiet_mlflow
+from odahu_argo.storage.factory import open_store
 from odahu_argo.storage.mlflow_access import mlflow_access
-from odahu_argo.storage.opening import open_store
 from odahu_argo.uri import without_credentials
 
 DATABASE_VARIABLE = "MLFLOW_BACKEND_STORE_URI"

@@ -19,7 +19,7 @@ from odahu_argo.steps.progress import Percentage, human_size
 from odahu_argo.steps.surroundings import environment
 from odahu_argo.steps.toolchain import find
 from odahu_argo.storage.disk import disk_errors
-from odahu_argo.storage.opening import open_store
+from odahu_argo.storage.factory import open_store
 
 _say = partial(log, "package")
 

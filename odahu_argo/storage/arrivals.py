@@ -8,7 +8,7 @@ from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from queue import SimpleQueue
 
-from odahu_argo.storage.store import Arriving
+from odahu_argo.storage.base import Arriving
 
 _AT_ONCE = 64
 _TURN = 0.05

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from odahu_argo.errors import UserError
+from odahu_argo.storage.base import StoredObject
 from odahu_argo.storage.paths import has_dots
 from odahu_argo.storage.request import Answer, Broken
 from odahu_argo.storage.server import Server
-from odahu_argo.storage.store import StoredObject
 
 if TYPE_CHECKING:
     from xml.etree import ElementTree

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,11 +16,11 @@ from odahu_argo.storage.azure_address import Address
 from odahu_argo.storage.azure_answers import is_folder
 from odahu_argo.storage.azure_errors import azure_errors
 from odahu_argo.storage.azure_reading import SCOPE, AzureReading, Token
+from odahu_argo.storage.base import Arriving, OnBytes, StoredObject
 from odahu_argo.storage.chunks import ChunkReader
 from odahu_argo.storage.counting import CountedWriter
 from odahu_argo.storage.paths import has_dots
 from odahu_argo.storage.sessions import keep_connections
-from odahu_argo.storage.store import Arriving, OnBytes, StoredObject
 
 ATTEMPTS_AGAIN = 4
 """After 1, 3, 5 and 9 seconds, each up to 1 second sooner or later."""
@@ -94,12 +95,14 @@ class AzureStore:
         """Move on what was started, and wait so long at most for more; False where nothing needs that."""
         return self.reading.server.multi.turn(seconds)
 
-    def upload(self, chunks: Iterator[bytes], key: str, most: int, owner: str) -> int:
+    def upload(
+        self, chunks: Iterator[bytes], key: str, most: int, owner: str, stopped: threading.Event | None = None
+    ) -> int:
         """Send what comes, several blocks at once; Azure shows the object when all are there, and forgets lost ones.
 
         What fits into one block is sent as such: the SDK (12.31) waits for ever for the first block of an empty stream.
         """
-        content = ChunkReader(chunks)
+        content = ChunkReader(chunks, stopped)
         with azure_errors("upload", self.url(key), self.address.account_url):
             whole = content.less_than(_BLOCK)
             self._blob(key).upload_blob(

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from xml.etree import ElementTree
 
 from odahu_argo.storage.asking import Page, Unanswered, object_of, root_of
-from odahu_argo.storage.store import StoredObject
+from odahu_argo.storage.base import StoredObject
 
 _METADATA = "x-ms-meta-"
 

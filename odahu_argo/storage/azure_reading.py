@@ -18,10 +18,10 @@ from odahu_argo.storage.asking import Page, Refused, all_pages, ask
 from odahu_argo.storage.azure_address import Address
 from odahu_argo.storage.azure_answers import read_blob, read_page
 from odahu_argo.storage.azure_key import signature
+from odahu_argo.storage.base import Arriving, OnBytes, StoredObject
 from odahu_argo.storage.reading import Source, start
 from odahu_argo.storage.request import Answer, Asked
 from odahu_argo.storage.server import TRUST_OF_REQUESTS, Server
-from odahu_argo.storage.store import Arriving, OnBytes, StoredObject
 
 SCOPE = "https://storage.azure.com/.default"
 _MARGIN = 300

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from itertools import chain
+
+from odahu_argo.storage.base import TransferStopped
 
 
 class Unwanted(Exception):
@@ -18,8 +21,9 @@ class ChunkReader:
     waits for the content any more: boto3 would read it all, even when a part of it has failed.
     """
 
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        """Read what `chunks` gives; an error that it raises goes to whoever reads."""
+    def __init__(self, chunks: Iterator[bytes], stopped: threading.Event | None = None) -> None:
+        """Read `chunks`, whose errors propagate; `read` raises `TransferStopped` when `stopped` is set."""
+        self._stopped = stopped
         self._chunks = chunks
         self._rest = memoryview(b"")
         self._read = 0
@@ -30,6 +34,8 @@ class ChunkReader:
         """So many bytes, fewer only at the end; all that are left where `size` is negative."""
         if self.is_unwanted():
             raise Unwanted
+        if self._stopped and self._stopped.is_set():
+            raise TransferStopped
         taken = []
         wanted = size
         while wanted:

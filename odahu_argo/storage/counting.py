@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import IO
 
-from odahu_argo.storage.store import OnBytes
+from odahu_argo.storage.base import OnBytes
 
 
 class CountedWriter:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from odahu_argo.errors import UserError
+from odahu_argo.storage.base import OnBytes, StoredObject
 from odahu_argo.storage.chunks import ChunkReader
 from odahu_argo.storage.disk import PARTIAL, disk_errors, make_folder, whole_file
-from odahu_argo.storage.store import OnBytes, StoredObject
 
 _CHUNK = 1024 * 1024
 
@@ -64,9 +65,11 @@ class FileStore:
         """Nothing is ever started."""
         return False
 
-    def upload(self, chunks: Iterator[bytes], key: str, most: int, owner: str) -> int:
+    def upload(
+        self, chunks: Iterator[bytes], key: str, most: int, owner: str, stopped: threading.Event | None = None
+    ) -> int:
         """Write what comes into a file of the store, whole or not at all."""
-        content, target = ChunkReader(chunks), self._path(key)
+        content, target = ChunkReader(chunks, stopped), self._path(key)
         make_folder(target.parent)
         with whole_file(target, owner) as partial, partial.open("wb") as writer:
             shutil.copyfileobj(content, writer, _CHUNK)

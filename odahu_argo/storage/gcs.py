@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -15,12 +16,12 @@ from typing import Any
 from odahu_argo.errors import UserError
 from odahu_argo.storage.answers import parts_lost
 from odahu_argo.storage.asking import Unanswered
+from odahu_argo.storage.base import Arriving, OnBytes, StoredObject
 from odahu_argo.storage.chunks import ChunkReader
 from odahu_argo.storage.counting import CountedWriter
 from odahu_argo.storage.gcs_errors import gcs_errors
 from odahu_argo.storage.gcs_reading import GcsReading
 from odahu_argo.storage.sessions import keep_connections
-from odahu_argo.storage.store import Arriving, OnBytes, StoredObject
 
 PATIENCE = 30.0
 """Seconds without one byte after which a request is given up."""
@@ -120,11 +121,13 @@ class GcsStore:
         """Move on what was started, and wait so long at most for more; False where nothing needs that."""
         return self.reading.server.multi.turn(seconds)
 
-    def upload(self, chunks: Iterator[bytes], key: str, most: int, owner: str) -> int:
+    def upload(
+        self, chunks: Iterator[bytes], key: str, most: int, owner: str, stopped: threading.Event | None = None
+    ) -> int:
         """Send what comes, a part at a time; Google shows the object when it has the last of them."""
         from google.api_core.exceptions import NotFound
 
-        content = ChunkReader(chunks)
+        content = ChunkReader(chunks, stopped)
         with gcs_errors("upload", self.url(key), self.where):
             blob = self._bucket().blob(key, chunk_size=_UPLOAD_PART)
             try:

@@ -14,11 +14,11 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from odahu_argo.storage.asking import Page, Refused, Unanswered, all_pages, ask
+from odahu_argo.storage.base import Arriving, OnBytes, StoredObject
 from odahu_argo.storage.checksums import crc32c
 from odahu_argo.storage.reading import Source, start
 from odahu_argo.storage.request import Answer, Asked
 from odahu_argo.storage.server import TRUST_OF_REQUESTS, Server
-from odahu_argo.storage.store import Arriving, OnBytes, StoredObject
 
 _FACTS = "name,size,updated,crc32c"
 _AS_STORED = {"Accept-Encoding": "gzip"}

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from odahu_argo.errors import UserError
 from odahu_argo.storage.azure_address import Address
-from odahu_argo.storage.opening import azure_place, gcs_place, s3_place
+from odahu_argo.storage.factory import azure_place, gcs_place, s3_place
 from odahu_argo.storage.s3_sdk import DEFAULT_REGION, access_key
 
 AZURE_HOSTS = ("blob.core.windows.net", "blob.core.chinacloudapi.cn", "blob.core.usgovcloudapi.net")

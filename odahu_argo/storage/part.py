@@ -8,9 +8,9 @@ from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Protocol
 
+from odahu_argo.storage.base import OnBytes
 from odahu_argo.storage.request import Asked, Broken
 from odahu_argo.storage.shared_file import SharedFile
-from odahu_argo.storage.store import OnBytes
 
 _PASSING = (408, 429, 500, 502, 503, 504)
 

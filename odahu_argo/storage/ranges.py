@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from concurrent.futures import CancelledError, Future
 from pathlib import Path
 
+from odahu_argo.storage.base import OnBytes
 from odahu_argo.storage.part import AnotherWay, Part, Whole
 from odahu_argo.storage.request import Asked, Broken, let_in
 from odahu_argo.storage.server import Server
-from odahu_argo.storage.store import OnBytes
 
 _RANGE = 32 * 1024 * 1024
 PAUSES = (1.0, 2.0, 4.0)

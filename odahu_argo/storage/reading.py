@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from odahu_argo.storage.asking import Refused, is_for_libcurl
+from odahu_argo.storage.base import Arriving, OnBytes
 from odahu_argo.storage.ranges import InRanges
 from odahu_argo.storage.request import Answer, Broken
 from odahu_argo.storage.server import Server
-from odahu_argo.storage.store import Arriving, OnBytes
 
 SMALL = 1024 * 1024
 """Bytes up to which an object is brought by one request, and is in memory until all of it has come."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -12,12 +13,12 @@ from typing import Any
 from urllib.parse import quote
 
 from odahu_argo.storage.asking import Unanswered
+from odahu_argo.storage.base import Arriving, OnBytes, StoredObject
 from odahu_argo.storage.chunks import ChunkReader
 from odahu_argo.storage.s3_errors import s3_errors
 from odahu_argo.storage.s3_key import Keys
 from odahu_argo.storage.s3_reading import Place, S3Reading
 from odahu_argo.storage.s3_sdk import Boto3, access_key, connect_boto3
-from odahu_argo.storage.store import Arriving, OnBytes, StoredObject
 
 _PARTS_AT_ONCE = 4
 _PART = 8 * 1024 * 1024
@@ -93,11 +94,13 @@ class S3Store:
         """Move on what was started, and wait so long at most for more; False where nothing needs that."""
         return self.reader is not None and self.reader.server.multi.turn(seconds)
 
-    def upload(self, chunks: Iterator[bytes], key: str, most: int, owner: str) -> int:
+    def upload(
+        self, chunks: Iterator[bytes], key: str, most: int, owner: str, stopped: threading.Event | None = None
+    ) -> int:
         """Send what comes, much of it in several parts at once; parts of an upload that fails are taken back."""
         from boto3.s3.transfer import create_transfer_manager
 
-        content = ChunkReader(chunks)
+        content = ChunkReader(chunks, stopped)
         part = max(_PART, most // _MOST_PARTS + 1)
         with (
             s3_errors("upload", self.url(key), self.where),

@@ -8,7 +8,7 @@ from urllib.parse import unquote_plus
 from xml.etree import ElementTree
 
 from odahu_argo.storage.asking import Page, Unanswered, root_of
-from odahu_argo.storage.store import StoredObject
+from odahu_argo.storage.base import StoredObject
 
 
 def read_page(body: bytes) -> Page:

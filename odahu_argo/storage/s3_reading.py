@@ -9,13 +9,13 @@ from pathlib import Path
 from urllib.parse import quote, urlencode
 
 from odahu_argo.storage.asking import Page, Refused, Unanswered, all_pages, ask, object_of
+from odahu_argo.storage.base import Arriving, OnBytes, StoredObject
 from odahu_argo.storage.checksums import fits_s3
 from odahu_argo.storage.reading import Source, start
 from odahu_argo.storage.request import Answer, Asked
 from odahu_argo.storage.s3_answers import read_page
 from odahu_argo.storage.s3_key import Keys, signature
 from odahu_argo.storage.server import Server, Trust
-from odahu_argo.storage.store import Arriving, OnBytes, StoredObject
 
 _WITH_CHECKSUM = {"x-amz-checksum-mode": "ENABLED"}
 _NOT_THE_END = ("AuthorizationHeaderMalformed", "IllegalLocationConstraintException")

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from odahu_argo.errors import ServiceFault, UserError
 from odahu_argo.storage.arrivals import InThread, side_by_side
+from odahu_argo.storage.base import Arriving, ObjectStore, OnBytes, StoredObject, TransferStopped
 from odahu_argo.storage.checksums import crc32c_of_file
 from odahu_argo.storage.disk import DISK_IS_FULL, disk_errors, make_folder, remove_unfinished, whole_file
 from odahu_argo.storage.paths import has_control_characters, has_dots, inside
-from odahu_argo.storage.store import Arriving, ObjectStore, OnBytes, StoredObject
 
 _WORKERS = 16
 
@@ -64,18 +64,22 @@ def plan_copies(store: ObjectStore, remote_path: str, local_path: str, root: Pat
     )
 
 
-def download_all(store: ObjectStore, copies: Sequence[Copy], on_bytes: OnBytes, owner: str) -> None:
+def download_all(
+    store: ObjectStore, copies: Sequence[Copy], on_bytes: OnBytes, owner: str, stopped: threading.Event | None = None
+) -> None:
     """Fetch the objects, many at once, each into place as a whole; what an earlier attempt finished stays.
 
     `owner` tells this download from others that may write into the same folders at the same time, and is the same in
     a further attempt, which removes what a killed one has left unfinished.
 
-    The first failure stops the others and is raised: `UserError` or `ServiceFault`.
+    The first failure stops the others and is raised: `UserError` or `ServiceFault`; `TransferStopped` when `stopped` is set.
     """
     there = {file for folder in {copy.target.parent for copy in copies} for file in _files(folder, owner)}
     stop = threading.Event()
 
     def count(moved: int) -> None:
+        if stopped and stopped.is_set():
+            raise TransferStopped
         if stop.is_set():
             raise _Stopped
         on_bytes(moved)

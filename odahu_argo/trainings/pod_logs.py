@@ -39,7 +39,7 @@ def archived_lines(cluster: Cluster, connection: str, run: PodRun) -> Iterator[s
         UserError: nothing was archived, or the connection does not fit the archive.
         ServiceFault: the object store failed.
     """
-    from odahu_argo.storage.opening import open_store
+    from odahu_argo.storage.factory import open_store
     from odahu_argo.storage.transfer import Copy, download_all
 
     key = _key(run.archived_log or {})

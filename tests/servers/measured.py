@@ -19,7 +19,7 @@ MOST_MEMORY = 300 * 1024 * 1024
 _DOWNLOAD = "from odahu_argo.steps.__main__ import main; code = main(['download'])"
 _UPLOAD = """\
 import json, os, pathlib
-from odahu_argo.storage.opening import open_store
+from odahu_argo.storage.factory import open_store
 store, _ = open_store(json.loads(os.environ["FIELDS"]))
 with pathlib.Path(os.environ["SOURCE"]).open("rb") as source:
     size = os.fstat(source.fileno()).st_size

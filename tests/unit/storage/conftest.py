@@ -11,7 +11,7 @@ from typing import Any, NoReturn, Protocol
 
 import pytest
 
-from odahu_argo.storage.store import ObjectStore, OnBytes
+from odahu_argo.storage.base import ObjectStore, OnBytes
 from tests.servers.azure import azure_endpoint, container, lasting_azure
 from tests.servers.disk import small_disk
 from tests.servers.gcs import gcs_bucket, gcs_endpoint, lasting_gcs

@@ -13,7 +13,7 @@ from azure.storage.blob import AccountSasPermissions, ResourceTypes, generate_ac
 from odahu_argo.errors import UserError
 from odahu_argo.storage.azure_address import read_address
 from odahu_argo.storage.azure_answers import read_page
-from odahu_argo.storage.opening import open_store
+from odahu_argo.storage.factory import open_store
 from tests.servers.azure import ACCOUNT, KEY, Container
 from tests.unit.storage.conftest import send
 

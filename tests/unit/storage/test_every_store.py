@@ -13,7 +13,7 @@ import pytest
 
 from odahu_argo.contract import EXIT_USER_ERROR, DownloadSpec
 from odahu_argo.errors import ServiceFault, UserError
-from odahu_argo.storage.opening import open_store
+from odahu_argo.storage.factory import open_store
 from odahu_argo.storage.transfer import download_all, plan_copies
 from tests.servers.counted import counted
 from tests.servers.disk import SIZE

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from odahu_argo.errors import ServiceFault, UserError
-from odahu_argo.storage.opening import open_store
+from odahu_argo.storage.factory import open_store
 from odahu_argo.storage.transfer import download_all, plan_copies
 from tests.servers.gcs import GcsBucket
 from tests.servers.handlers import serving_by

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from odahu_argo.storage.asking import Refused
+from odahu_argo.storage.base import Arriving, StoredObject
 from odahu_argo.storage.reading import Damaged
 from odahu_argo.storage.request import Broken
 from odahu_argo.storage.s3_key import Keys
 from odahu_argo.storage.s3_reading import Place, S3Reading
-from odahu_argo.storage.store import Arriving, StoredObject
 from tests.servers.handlers import serving_by
 from tests.servers.scripted import Answer, answering
 

@@ -14,9 +14,9 @@ from typing import ClassVar
 import pytest
 
 from odahu_argo.errors import ServiceFault, UserError
+from odahu_argo.storage.base import StoredObject
 from odahu_argo.storage.disk import disk_errors
-from odahu_argo.storage.opening import open_store
-from odahu_argo.storage.store import StoredObject
+from odahu_argo.storage.factory import open_store
 from odahu_argo.storage.transfer import Copy, download_all, plan_copies
 from tests.servers.handlers import serving_by
 from tests.servers.s3 import Bucket, client, https_s3, running_s3

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from odahu_argo.contract import EXIT_USER_ERROR, DownloadSpec
 from odahu_argo.errors import UserError
-from odahu_argo.storage.opening import open_store
+from odahu_argo.storage.factory import open_store
 from tests.servers.counted import counted
 from tests.servers.s3 import lasting_s3
 from tests.servers.scripted import Answer, answering

@@ -1,7 +1,8 @@
-"""What every object store can do."""
+"""The object-store protocol and its value classes."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -10,6 +11,10 @@ from typing import Protocol
 
 OnBytes = Callable[[int], None]
 """Told how many bytes have been moved since the last call, from any thread."""
+
+
+class TransferStopped(Exception):
+    """A transfer ended because its `stopped` event was set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +76,15 @@ class ObjectStore(Protocol):
     def turn(self, seconds: float) -> bool:
         """Move on what was started, and wait so long at most for more; False where nothing needs that."""
 
-    def upload(self, chunks: Iterator[bytes], key: str, most: int, owner: str) -> int:
+    def upload(
+        self, chunks: Iterator[bytes], key: str, most: int, owner: str, stopped: threading.Event | None = None
+    ) -> int:
         """Store these bytes under `key`, replacing what was there; readers see the old object or the new, never a part.
 
         They are sent as they come, `most` at most, by one thread that takes them and a few that send; how many came is
         returned. What `chunks` raises ends the upload. A further attempt begins anew. `owner` tells this upload from
         others under the same key at the same time, and is the same in a further attempt.
+
+        Raises:
+            TransferStopped: `stopped` was set; the object is unchanged.
         """

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from odahu_argo.errors import UserError
+from odahu_argo.storage.base import ObjectStore
 from odahu_argo.storage.paths import has_control_characters
-from odahu_argo.storage.store import ObjectStore
 
 if TYPE_CHECKING:
     from odahu_argo.storage.azure_address import Address
