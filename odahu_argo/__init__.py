@@ -32,22 +32,22 @@ __all__ = [
 
 if TYPE_CHECKING:
     from odahu_argo.compile.workflow import compile_workflow
+    from odahu_argo.kube.client import connect
     from odahu_argo.manifest.load import load
     from odahu_argo.manifest.resolve import resolve
     from odahu_argo.plan.build import build_plans
     from odahu_argo.plan.explain import explain
     from odahu_argo.profile import Profile
     from odahu_argo.status.state import read_status
-    from odahu_argo.submit.kube import connect
-    from odahu_argo.trainings.change import create
+    from odahu_argo.trainings.actions import create
     from odahu_argo.trainings.follow import follow
 
 _HOMES = {
     "Profile": "odahu_argo.profile",
     "build_plans": "odahu_argo.plan.build",
     "compile_workflow": "odahu_argo.compile.workflow",
-    "connect": "odahu_argo.submit.kube",
-    "create": "odahu_argo.trainings.change",
+    "connect": "odahu_argo.kube.client",
+    "create": "odahu_argo.trainings.actions",
     "explain": "odahu_argo.plan.explain",
     "follow": "odahu_argo.trainings.follow",
     "load": "odahu_argo.manifest.load",

@@ -101,3 +101,38 @@ class StillRunning(OdahuArgoError):
     """A training had not ended when the time to wait for it was up."""
 
     exit_code = 5
+
+
+class NotFound(UserError):
+    """There is no such object."""
+
+
+class AlreadyExists(UserError):
+    """An object of that name is there already; nothing was changed."""
+
+
+class Denied(UserError):
+    """The account may not do this (401, 403)."""
+
+
+class NotLoggedIn(Denied):
+    """The cluster does not accept these credentials, perhaps no longer (401)."""
+
+
+class Refused(UserError):
+    """The API finds the object wrong (400, 413, 422)."""
+
+
+class Conflict(ServiceFault):
+    """Somebody else has changed the object since it was read; read it again."""
+
+
+class Expired(ServiceFault):
+    """The resource version is too old to watch from (410); list again."""
+
+
+class Unreachable(ServiceFault):
+    """No answer, a broken connection, or an answer that says the API is not well (429, 5xx). It may have been carried out."""
+
+
+ANSWERS: tuple[type[OdahuArgoError], ...] = (NotFound, AlreadyExists, Denied, Refused, Conflict, Expired, Unreachable)

@@ -17,7 +17,7 @@ from odahu_argo.cli.resource import ResourceKind, for_each, sound_of
 from odahu_argo.cli.site import TokenFile, Url, server_options, site
 
 if TYPE_CHECKING:
-    from odahu_argo.client.site import Batch
+    from odahu_argo.backends.base import Batch
     from odahu_argo.errors import Problem
     from odahu_argo.manifest.load import Manifests
 
@@ -173,7 +173,7 @@ def _sound_of_kinds(manifests: Manifests) -> list[tuple[ResourceKind, Any]]:
 def _submit(batch: Batch, training_id: str) -> str:
     """Run a training: anew where there is one; the very same one while it goes on is left alone."""
     from odahu_argo.cli.train_plans import preflight
-    from odahu_argo.submit.cluster import AlreadyExists
+    from odahu_argo.errors import AlreadyExists
 
     preflight(batch, [training_id])
     try:
@@ -184,7 +184,7 @@ def _submit(batch: Batch, training_id: str) -> str:
 
 
 def _remove(delete: Callable[[str], object], name: str) -> str:
-    from odahu_argo.submit.cluster import NotFound
+    from odahu_argo.errors import NotFound
 
     try:
         delete(name)

@@ -10,15 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from odahu_argo.cli import render
-from odahu_argo.cli.options import (
-    ExternalConnections,
-    Files,
-    Folders,
-    ProfileFile,
-    TrainingId,
-    read,
-    tell_schedules,
-)
+from odahu_argo.cli.options import ExternalConnections, Files, Folders, ProfileFile, TrainingId, read, tell_schedules
 
 
 class Format(StrEnum):
@@ -62,9 +54,9 @@ def compile_command(
     """
     from odahu_argo.compile import emit
     from odahu_argo.compile.workflow import compile_workflow
+    from odahu_argo.parallel import in_shares
     from odahu_argo.plan.build import plan_trainings
     from odahu_argo.plan.model import schedules_of
-    from odahu_argo.shares import in_shares
 
     manifests, settings = read(file, manifest_dir, profile, external_connection)
     plans = plan_trainings(manifests, settings, training_id)
@@ -108,7 +100,7 @@ def plan_command(
 
 
 def _require_valid(workflows: list[dict[str, Any]]) -> None:
-    from odahu_argo.compile.argo_schema import refused_fields
+    from odahu_argo.compile.schema import refused_fields
     from odahu_argo.errors import UserError
 
     problems = [problem for workflow in workflows for problem in refused_fields(workflow)]

@@ -70,7 +70,7 @@ def write(name: str, value: str) -> None:
         UserError: the file cannot be read or written, or the value is none that the variable can have.
     """
     if value and name == "API_URL":
-        from odahu_argo.client.address import read_address
+        from odahu_argo.backends.remote_client import read_address
 
         read_address(value)
     held = _parse(_text())

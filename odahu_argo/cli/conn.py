@@ -152,7 +152,7 @@ def delete_command(
 
 def connection_kind() -> ResourceKind:
     """Connections, for the commands that are the same for all that is kept."""
-    from odahu_argo.submit.secrets import connection_to_secret
+    from odahu_argo.resources.connection_secret import connection_to_secret
 
     return ResourceKind(
         word="connection",
@@ -169,8 +169,8 @@ def _table(forms: list[dict[str, Any]], is_wide: bool) -> None:
 
 
 def _row(form: dict[str, Any], is_wide: bool) -> list[str]:
-    from odahu_argo.manifest.plain_connection import SECRET_FIELDS
-    from odahu_argo.trainings.read import now
+    from odahu_argo.manifest.secrets import SECRET_FIELDS
+    from odahu_argo.trainings.queries import now
 
     spec = form["spec"]
     row = [form["id"], spec.get("type", ""), spec.get("uri", ""), age(form["createdAt"], now())]

@@ -50,9 +50,9 @@ def doctor_command(
 
     Example: odahu-argo doctor -n ml -f training.yaml -f connections.yaml
     """
+    from odahu_argo.backends.kubernetes import on_cluster
     from odahu_argo.cli.train_plans import batch_of
-    from odahu_argo.client.on_cluster import on_cluster
-    from odahu_argo.submit.preflight import check
+    from odahu_argo.preflight.checks import check
 
     connected, settings = cluster(profile, namespace, context)
     if file or manifest_dir:

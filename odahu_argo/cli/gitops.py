@@ -33,8 +33,7 @@ def render_command(
 
     Example: odahu-argo render -d manifests/ -o deploy/
     """
-    from odahu_argo.gitops.files import rendered
-    from odahu_argo.gitops.tree import compare, difference, write
+    from odahu_argo.gitops.render import compare, difference, rendered, write
     from odahu_argo.plan.build import plan_trainings
 
     manifests, settings = read(file, manifest_dir, profile, external_connection)
@@ -73,8 +72,8 @@ def diff_command(
     """
     from odahu_argo.errors import UserError
     from odahu_argo.gitops.diff import compare, from_cluster, from_folder, from_plans
+    from odahu_argo.kube.client import connect
     from odahu_argo.plan.build import plan_trainings
-    from odahu_argo.submit.kube import connect
 
     if offline and output is None:
         raise UserError("nothing to compare with", hint="give the rendered folder by -o DIR, or leave --offline out")

@@ -10,10 +10,10 @@ import typer
 
 from odahu_argo.cli import completing, render
 from odahu_argo.cli.local_run import run_command
-from odahu_argo.local.packages import require_packages
+from odahu_argo.local.prepare import require_packages
 
 if TYPE_CHECKING:
-    from odahu_argo.local.records import Training
+    from odahu_argo.local.store import Training
 
 app = typer.Typer(help="Train on this machine, without a cluster or server.", no_args_is_help=True)
 train = typer.Typer(help="Run trainings here, and look at those that were.", no_args_is_help=True)
@@ -132,8 +132,7 @@ def logs_command(
     Example: odahu-argo local train logs --id wine --step train
     """
     from odahu_argo.local.home import Home
-    from odahu_argo.local.lines import without_kind
-    from odahu_argo.local.logs import read_logs
+    from odahu_argo.local.logs import read_logs, without_kind
 
     require_packages()
     for name, line in read_logs(Home.from_environment(), training_id, step, follow):
@@ -158,7 +157,7 @@ def cleanup_command(
     Example: odahu-argo local train cleanup --older-than 7d
     """
     from odahu_argo.errors import UserError
-    from odahu_argo.local import cleanup
+    from odahu_argo.local import manage
     from odahu_argo.local.home import Home
 
     require_packages()
@@ -166,8 +165,8 @@ def cleanup_command(
         raise UserError("which trainings?", hint="name one by --id, or give --older-than DURATION or --all")
     home = Home.from_environment()
     removed = []
-    for training in cleanup.removable(home, training_id, _seconds(older_than) if older_than else None):
-        removed.append(cleanup.remove(home, training.id))
+    for training in manage.removable(home, training_id, _seconds(older_than) if older_than else None):
+        removed.append(manage.remove(home, training.id))
         render.out(f"removed {training.id}: {removed[-1].size} bytes")
     render.out(f"{len(removed)} removed, {sum(each.size for each in removed)} bytes freed")
 
@@ -183,8 +182,8 @@ def cleanup_artifacts_command(
 
     Example: odahu-argo local train cleanup-artifacts
     """
-    from odahu_argo.local.cleanup import remove_artifacts
     from odahu_argo.local.home import Home
+    from odahu_argo.local.manage import remove_artifacts
 
     require_packages()
     removed = remove_artifacts(Home.from_environment(), model_dir)
@@ -206,7 +205,7 @@ def cleanup_containers_command() -> None:
 
 def _artifacts(trainings: list[Training]) -> None:
     """As odahuflowctl listed them: the trained models that lie on this machine."""
-    from odahu_argo.local.cleanup import file_of
+    from odahu_argo.local.manage import file_of
 
     found = sorted(training.artifact_name for training in trainings if file_of(training))
     render.out("\n".join(["Training artifacts:", *(f"* {name}" for name in found)]) if found else "Artifacts not found")

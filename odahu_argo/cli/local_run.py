@@ -13,20 +13,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from odahu_argo.cli import render
-from odahu_argo.cli.options import (
-    ExternalConnections,
-    Files,
-    Folders,
-    ProfileFile,
-    TrainingId,
-    read,
-    tell_schedules,
-)
+from odahu_argo.cli.options import ExternalConnections, Files, Folders, ProfileFile, TrainingId, read, tell_schedules
 
 if TYPE_CHECKING:
     from odahu_argo.local.events import Event
     from odahu_argo.local.home import Home
-    from odahu_argo.local.records import Training
+    from odahu_argo.local.store import Training
     from odahu_argo.manifest.models import Connection
     from odahu_argo.plan.model import Plan
 
@@ -69,9 +61,9 @@ def run_command(
     Example: odahu-argo local train run --id wine -d manifests/
     """
     from odahu_argo.cli.progress import show
+    from odahu_argo.local.engine import run
     from odahu_argo.local.home import Home
-    from odahu_argo.local.packages import require_packages
-    from odahu_argo.local.run import run
+    from odahu_argo.local.prepare import require_packages
     from odahu_argo.local.store import Store
     from odahu_argo.local.summary import for_the_cluster
 

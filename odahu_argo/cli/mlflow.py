@@ -29,13 +29,7 @@ def mlflow_server_command(
     """
     import os
 
-    from odahu_argo.steps.mlflow_server import (
-        DATABASE_VARIABLE,
-        artifacts_of,
-        become,
-        require_mlflow,
-        upgrade_database,
-    )
+    from odahu_argo.steps.mlflow_server import DATABASE_VARIABLE, artifacts_of, become, require_mlflow, upgrade_database
 
     require_mlflow()
     variables = {} if connection is None else artifacts_of(connection, below)

@@ -12,9 +12,9 @@ from odahu_argo.cli import render
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from odahu_argo.kube.cluster import Cluster
     from odahu_argo.manifest.load import Manifests
     from odahu_argo.profile import Profile
-    from odahu_argo.submit.cluster import Cluster
 
 Files = Annotated[
     list[Path] | None,
@@ -62,7 +62,7 @@ def cluster(profile: Path | None, namespace: str | None, context: str | None) ->
         UserError: there is no such context, or the profile cannot be read or used.
         Unreachable: the API does not answer.
     """
-    from odahu_argo.submit.site import site
+    from odahu_argo.resources.profile import site
 
     return site(profile, namespace, context)
 

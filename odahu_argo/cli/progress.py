@@ -25,8 +25,8 @@ from odahu_argo.local.events import (
     StepRetried,
     StepStarted,
 )
-from odahu_argo.local.lines import without_kind
-from odahu_argo.local.records import StepState
+from odahu_argo.local.logs import without_kind
+from odahu_argo.local.store import StepState
 
 _PAINT_EVERY = 0.1
 """Seconds."""

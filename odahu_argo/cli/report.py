@@ -12,7 +12,7 @@ from odahu_argo.cli.options import KubeContext, Namespace, ProfileFile, cluster
 from odahu_argo.cli.site import NoUrl
 
 if TYPE_CHECKING:
-    from odahu_argo.page.model import Views
+    from odahu_argo.web.model import Views
 
 PATIENCE = 30.0
 """Seconds for MLflow."""
@@ -34,21 +34,21 @@ def report_command(
     Example: odahu-argo report --id wine -n ml -o wine.html
     """
     from odahu_argo.errors import UserError
-    from odahu_argo.page.render import report
+    from odahu_argo.web.render import report
 
     if local and (namespace or context):
         raise UserError(
             "--local takes no --namespace and --context", hint="trainings of this machine are in no cluster"
         )
     if local:
+        from odahu_argo.backends.views_local import local_views
         from odahu_argo.local.home import Home
-        from odahu_argo.local.packages import require_packages
-        from odahu_argo.page.on_this_machine import local_views
+        from odahu_argo.local.prepare import require_packages
 
         require_packages()
         views: Views = local_views(Home.from_environment(), PATIENCE)
     else:
-        from odahu_argo.page.on_argo import argo_views
+        from odahu_argo.backends.views_kubernetes import argo_views
 
         views = argo_views(*cluster(profile, namespace, context), PATIENCE)
     view = views.training(training_id)

@@ -15,7 +15,7 @@ from odahu_argo.cli.options import by_id_or_file, read_manifests
 from odahu_argo.cli.site import site
 
 if TYPE_CHECKING:
-    from odahu_argo.client.site import Kept, Site
+    from odahu_argo.backends.base import Kept, Site
     from odahu_argo.errors import Problem
     from odahu_argo.manifest.load import Manifests, Written
 
@@ -106,7 +106,7 @@ def renamed(word: str, written: tuple[Written[Any], ...], new_id: str | None) ->
 
 def create(reached: Site, kind: ResourceKind, sound: list[Any], ignore_if_exists: bool, output: ChangesForm) -> None:
     """Create all, none before every one could be."""
-    from odahu_argo.submit.cluster import AlreadyExists
+    from odahu_argo.errors import AlreadyExists
 
     kept = kind.kept(reached)
 
@@ -142,7 +142,7 @@ def delete(
     ctx: typer.Context, kind: ResourceKind, wanted: str | None, files: list[Path] | None, ignore_not_found: bool
 ) -> None:
     """Delete the one of that id, or those of the manifests; none where one is not there, unless that is no error."""
-    from odahu_argo.submit.cluster import NotFound
+    from odahu_argo.errors import NotFound
 
     names = by_id_or_file(kind.word, wanted, files, lambda found: [each.manifest.id for each in kind.among(found)])
     kept = kind.kept(site(ctx))

@@ -72,7 +72,7 @@ def server_command(
     require_loopback_or_guard(host, guard)
     if local:
         from odahu_argo.local.home import Home
-        from odahu_argo.local.packages import require_packages
+        from odahu_argo.local.prepare import require_packages
         from odahu_argo.server.this_machine import this_machine
 
         require_packages()

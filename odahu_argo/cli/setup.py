@@ -13,8 +13,8 @@ from odahu_argo.cli.options import KubeContext, ProfileFile
 from odahu_argo.cli.site import NoUrl
 
 if TYPE_CHECKING:
+    from odahu_argo.install.namespace import Installed
     from odahu_argo.profile import Profile
-    from odahu_argo.submit.setup import Installed
 
 app = typer.Typer(name="setup", invoke_without_command=True)
 TheirNamespace = Annotated[
@@ -44,7 +44,7 @@ def setup_command(
     Example: odahu-argo setup --profile profile.yaml --apply
     """
     from odahu_argo.errors import UserError
-    from odahu_argo.submit.setup import install, setup_text
+    from odahu_argo.install.namespace import install, setup_text
 
     if ctx.invoked_subcommand:
         given = [name for name in ctx.params if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"]
@@ -57,7 +57,7 @@ def setup_command(
         render.out(setup_text(settings, where, text))
         return
 
-    from odahu_argo.submit.kube import connect
+    from odahu_argo.kube.client import connect
 
     _tell(install(connect(where, context), setup_text(settings, where, text)))
 
@@ -83,10 +83,9 @@ def setup_mlflow_command(
     Example: odahu-argo setup mlflow --values mlflow.yaml --profile profile.yaml --apply
     """
     from odahu_argo.errors import UserError
-    from odahu_argo.mlflow_server.chart import write_chart
-    from odahu_argo.mlflow_server.install import install, name_in_profile
-    from odahu_argo.mlflow_server.manifests import mlflow_text
-    from odahu_argo.mlflow_server.values import load
+    from odahu_argo.install.mlflow import install, name_in_profile
+    from odahu_argo.install.mlflow_manifests import mlflow_text, write_chart
+    from odahu_argo.install.mlflow_values import load
 
     if chart and apply:
         raise UserError("--chart writes what Helm installs, --apply installs it", "give one of them")
@@ -102,7 +101,7 @@ def setup_mlflow_command(
         render.out(mlflow_text(chosen, where))
         return
 
-    from odahu_argo.submit.kube import connect
+    from odahu_argo.kube.client import connect
 
     cluster = connect(where, context)
     _tell(install(cluster, chosen))

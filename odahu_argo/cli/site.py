@@ -11,11 +11,10 @@ import typer
 from odahu_argo.cli import options, render
 
 if TYPE_CHECKING:
-    from odahu_argo.client.address import Address
-    from odahu_argo.client.requests import Server
-    from odahu_argo.client.site import Site
+    from odahu_argo.backends.base import Site
+    from odahu_argo.backends.remote_client import Address, Server
+    from odahu_argo.kube.cluster import Cluster
     from odahu_argo.profile import Profile
-    from odahu_argo.submit.cluster import Cluster
 
 OF_A_CLUSTER = ("namespace", "context", "profile")
 _TOKEN = re.compile(r"[\x21-\x7e]+")
@@ -84,10 +83,10 @@ def site(ctx: typer.Context) -> Site:
         Unreachable: the cluster does not answer.
     """
     if url := given(ctx, "url"):
-        from odahu_argo.client.at_server import at_server
+        from odahu_argo.backends.remote import at_server
 
         return at_server(server(ctx, url)[0])
-    from odahu_argo.client.on_cluster import on_cluster
+    from odahu_argo.backends.kubernetes import on_cluster
 
     return on_cluster(*cluster(ctx))
 
@@ -120,8 +119,7 @@ def server(ctx: typer.Context, url: str) -> tuple[Server, str | None]:
     Raises:
         UserError: the address or the token is none, or an option of a cluster stands beside them.
     """
-    from odahu_argo.client.address import read_address
-    from odahu_argo.client.requests import Server
+    from odahu_argo.backends.remote_client import Server, read_address
     from odahu_argo.errors import Problem, UserError
 
     address = read_address(url)
@@ -145,8 +143,8 @@ def _token(ctx: typer.Context, address: Address) -> str | None:
     Raises:
         UserError: it cannot be read, or is none. It is not shown.
     """
+    from odahu_argo.backends.remote_client import read_address
     from odahu_argo.cli.config_file import read
-    from odahu_argo.client.address import read_address
     from odahu_argo.errors import UserError
 
     file, token = given(ctx, "token_file"), given(ctx, "token")

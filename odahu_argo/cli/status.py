@@ -44,7 +44,7 @@ def status_command(
     Example: kubectl get workflows -o json | odahu-argo status -f -
     """
     from odahu_argo.status.objects import read_workflows
-    from odahu_argo.status.seen import training_id
+    from odahu_argo.status.snapshot import training_id
     from odahu_argo.status.state import read_status
 
     workflows = read_workflows(file)
@@ -61,7 +61,7 @@ def status_command(
 
 
 def _item(name: str, status: Status) -> dict[str, Any]:
-    from odahu_argo.status.odahu_form import artifacts_form
+    from odahu_argo.odahu_api import artifacts_form
 
     return {
         "id": name,

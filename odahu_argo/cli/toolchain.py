@@ -128,7 +128,7 @@ def toolchain_kind() -> ResourceKind:
 
 
 def _table(forms: list[dict[str, Any]], is_wide: bool) -> None:
-    from odahu_argo.trainings.read import now
+    from odahu_argo.trainings.queries import now
 
     rows = []
     for form in forms:

@@ -63,7 +63,7 @@ def create_command(
 
     Example: odahu-argo train create -f training.yaml -f connections.yaml
     """
-    from odahu_argo.submit.cluster import AlreadyExists
+    from odahu_argo.errors import AlreadyExists
 
     reached = site(ctx)
     batch = batch_of(reached.trainings, file, manifest_dir, training_id, external_connection)
@@ -123,8 +123,7 @@ def retry_command(
 
     Example: odahu-argo train retry --id wine
     """
-    from odahu_argo.client.on_cluster import on_cluster
-    from odahu_argo.client.trainings_on_cluster import TrainingsOnCluster
+    from odahu_argo.backends.kubernetes import TrainingsOnCluster, on_cluster
 
     connected, settings = cluster(ctx)
     sent = TrainingsOnCluster(connected, settings).retry(training_id)
@@ -144,7 +143,7 @@ def stop_command(
 
     Example: odahu-argo train stop --id wine
     """
-    from odahu_argo.trainings.change import stop
+    from odahu_argo.trainings.actions import stop
 
     connected, _ = cluster(ctx)
     before = stop(connected, training_id)
@@ -173,7 +172,7 @@ def delete_command(
 
     Example: odahu-argo train delete --id wine
     """
-    from odahu_argo.submit.cluster import NotFound
+    from odahu_argo.errors import NotFound
 
     names = by_id_or_file("training", training_id, file, training_ids)
     trainings = site(ctx).trainings

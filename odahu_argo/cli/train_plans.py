@@ -12,7 +12,7 @@ from odahu_argo.cli.options import read_manifests, tell_schedules
 from odahu_argo.cli.resource import renamed
 
 if TYPE_CHECKING:
-    from odahu_argo.client.site import Batch, Trainings
+    from odahu_argo.backends.base import Batch, Trainings
 
 
 def batch_of(

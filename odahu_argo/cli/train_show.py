@@ -12,8 +12,8 @@ from odahu_argo.cli.options import Files, KubeContext, Namespace, ProfileFile, b
 from odahu_argo.cli.site import NoUrl, TokenFile, Url, cluster, site
 
 if TYPE_CHECKING:
-    from odahu_argo.client.site import Site
-    from odahu_argo.client.standing import Standing
+    from odahu_argo.backends.base import Site
+    from odahu_argo.backends.standing import Standing
     from odahu_argo.manifest.load import Manifests
     from odahu_argo.trainings.model import Attempt
 
@@ -41,7 +41,7 @@ def get_command(
 
     Example: odahu-argo train get -o 'jsonpath=[*].spec.model.name'
     """
-    from odahu_argo.client.standing import standing
+    from odahu_argo.backends.standing import standing
 
     reached = site(ctx)
     if watch:
@@ -76,8 +76,8 @@ def history_command(
 
     Example: odahu-argo train history --id wine
     """
-    from odahu_argo.trainings.odahu_form import history_form
-    from odahu_argo.trainings.read import find_training, now
+    from odahu_argo.odahu_api import history_form
+    from odahu_argo.trainings.queries import find_training, now
 
     connected, _ = cluster(ctx)
     training = find_training(connected, training_id)
@@ -126,8 +126,8 @@ def training_ids(manifests: Manifests) -> list[str]:
 
 
 def _watch(reached: Site, training_id: str | None, is_wide: bool) -> None:
-    from odahu_argo.client.standing import standing
-    from odahu_argo.trainings.watching import Deleted, InSight, OutOfSight
+    from odahu_argo.backends.standing import standing
+    from odahu_argo.trainings.watch import Deleted, InSight, OutOfSight
 
     shown: dict[str, list[str]] = {}
     widths = [max(len(column), 12) for column in _columns(is_wide)]
@@ -164,7 +164,7 @@ def _columns(is_wide: bool) -> list[str]:
 
 
 def _row(training: Standing, is_wide: bool) -> list[str]:
-    from odahu_argo.trainings.read import now
+    from odahu_argo.trainings.queries import now
 
     row = [
         training.id,
@@ -196,7 +196,7 @@ def _details(training: Standing) -> None:
 
 
 def _took(started: str, finished: str) -> str:
-    from odahu_argo.trainings.read import now
+    from odahu_argo.trainings.queries import now
 
     return age(started, finished or now()) if started else ""
 

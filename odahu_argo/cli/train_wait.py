@@ -11,8 +11,8 @@ from odahu_argo.cli import render
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from odahu_argo.client.site import Site, Submitted
-    from odahu_argo.client.standing import Standing
+    from odahu_argo.backends.base import Site, Submitted
+    from odahu_argo.backends.standing import Standing
     from odahu_argo.errors import Problem
 
 EXIT_INTERRUPTED = 130
@@ -67,12 +67,12 @@ def wait_for(reached: Site, training_ids: list[str], timeout: float | None) -> N
 
 
 def _follow(reached: Site, training_id: str, timeout: float | None, several: bool) -> Standing:
-    from odahu_argo.client.site import Seen
-    from odahu_argo.client.standing import standing
+    from odahu_argo.backends.base import Seen
+    from odahu_argo.backends.standing import standing
     from odahu_argo.errors import StillRunning
     from odahu_argo.trainings.follow import TimeIsUp
     from odahu_argo.trainings.logs import Line
-    from odahu_argo.trainings.watching import InSight, OutOfSight
+    from odahu_argo.trainings.watch import InSight, OutOfSight
 
     prefix = f"{training_id} " if several else ""
     shown = Shown(prefix)

@@ -14,6 +14,15 @@ from typing import Any
 import yaml
 from yaml import events
 
+
+def inert_json(text: str) -> str:
+    """The same JSON value as `text`, without `{{` and without `$`.
+
+    Neither stands outside of a string in JSON as `json.dumps` writes it, so replacing them everywhere changes no structure.
+    """
+    return text.replace("{{", r"\u007b\u007b").replace("$", r"\u0024")
+
+
 Object = dict[str, Any]
 
 LONGEST_FLOW = 72

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from odahu_argo import naming
-from odahu_argo.compile.escape import inert_json
+from odahu_argo.compile.emit import inert_json
 from odahu_argo.errors import UserError
 
 Object = dict[str, Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from odahu_argo import contract, naming
-from odahu_argo.compile.escape import inert_json
+from odahu_argo.compile.emit import inert_json
 from odahu_argo.errors import UserError
 from odahu_argo.plan.model import Amounts, Plan, Retry, Step
 

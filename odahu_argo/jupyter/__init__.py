@@ -15,6 +15,6 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 
 def _load_jupyter_server_extension(server: ServerApp) -> None:
     """Add the routes to Jupyter's server."""
-    from odahu_argo.jupyter.routes import add_routes
+    from odahu_argo.jupyter.handlers import add_routes
 
     add_routes(server)

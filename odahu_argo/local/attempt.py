@@ -16,7 +16,7 @@ from odahu_argo.errors import ServiceFault
 from odahu_argo.local.connections import StepConnection, lay_out, private_folder
 from odahu_argo.local.events import StepLine, StepProgress
 from odahu_argo.local.home import Home
-from odahu_argo.local.lines import plain
+from odahu_argo.local.logs import plain
 from odahu_argo.local.process import Command, Watch, run_process
 from odahu_argo.plan.explain import duration
 from odahu_argo.plan.model import Step

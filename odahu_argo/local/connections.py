@@ -16,7 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 from odahu_argo.errors import Problem, UserError
 from odahu_argo.local.home import Home
 from odahu_argo.manifest.models import Connection
-from odahu_argo.manifest.plain_connection import plain_connection, secrets_as_written
+from odahu_argo.manifest.secrets import plain_connection, secrets_as_written
 from odahu_argo.plan.model import Plan
 
 _PATH_IN_BUCKET = re.compile(r"(s3[an]?|gsc?)://[\w.-]+(/.*)?")

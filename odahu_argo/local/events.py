@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from odahu_argo.local.records import StepState
+from odahu_argo.local.store import StepState
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from odahu_argo.errors import ServiceFault, UserError
 from odahu_argo.local.home import HOME_VARIABLE, Home
-from odahu_argo.local.records import Training
-from odahu_argo.local.store import Store
+from odahu_argo.local.store import Store, Training
 
 _PATIENCE = 1.0
 """Seconds. `is_held` takes a free lock for a moment; that moment must not refuse a run."""

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from odahu_argo.local.home import Home
-from odahu_argo.local.records import Training
+from odahu_argo.local.store import Training
 
 
 def odahu_form(training: Training, home: Home) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from odahu_argo.errors import Problem
 from odahu_argo.local.home import Home
-from odahu_argo.local.records import Training
+from odahu_argo.local.store import Training
 from odahu_argo.plan.model import Plan
 from odahu_argo.uri import without_credentials
 

@@ -10,9 +10,9 @@ from typing import Any, Generic, TypeVar
 from odahu_argo import document
 from odahu_argo.document import Document
 from odahu_argo.errors import Problem, UserError
+from odahu_argo.manifest.fields import contradictions, older_spelling
 from odahu_argo.manifest.models import Connection, Manifest, ModelTraining, ToolchainIntegration
 from odahu_argo.manifest.sources import Source, find, parse
-from odahu_argo.manifest.spelling import contradictions, older_spelling
 from odahu_argo.validation import further, nearest, salvage, validate
 
 T = TypeVar("T", bound=Manifest)

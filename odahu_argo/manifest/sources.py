@@ -10,7 +10,7 @@ from pathlib import Path
 from odahu_argo import document
 from odahu_argo.document import Document
 from odahu_argo.errors import Problem, UserError, Where
-from odahu_argo.shares import in_shares
+from odahu_argo.parallel import in_shares
 
 STANDARD_INPUT = Path("-")
 LONGEST_FILE_NAME = 255

@@ -12,10 +12,10 @@ from odahu_argo.errors import Problem, UserError
 from odahu_argo.manifest.load import Manifests
 from odahu_argo.manifest.models import ModelTrainingSpec, ObjectStorage
 from odahu_argo.manifest.resolve import BUILT_IN_TOOLCHAINS, ResolvedTraining, look_up
-from odahu_argo.plan import checks, resources
+from odahu_argo.plan import rules
+from odahu_argo.plan import rules as resources
 from odahu_argo.plan.model import ConnectionUse, Plan, Retry, Schedule, Step
-from odahu_argo.profile import Profile
-from odahu_argo.profile_values import UNLIMITED
+from odahu_argo.profile import UNLIMITED, Profile
 from odahu_argo.uri import without_credentials
 from odahu_argo.validation import further
 
@@ -40,7 +40,7 @@ def build_plans(
     """
     trainings, problems = list(trainings), list(known_problems)
     for each in trainings:
-        problems += further(checks.mistakes(each, profile), each.told)
+        problems += further(rules.mistakes(each, profile), each.told)
     if problems:
         raise UserError(_by_place(problems))
     return [build_plan(training, profile) for training in trainings]
@@ -172,7 +172,7 @@ def _package(resolved: ResolvedTraining, profile: Profile) -> Step:
 
 def _trainer(resolved: ResolvedTraining) -> str:
     entrypoint = resolved.toolchain.spec.entrypoint
-    return checks.trainer(entrypoint) or entrypoint
+    return rules.trainer(entrypoint) or entrypoint
 
 
 def _training_image(resolved: ResolvedTraining, profile: Profile) -> str:

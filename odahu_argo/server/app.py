@@ -15,16 +15,13 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from odahu_argo import __version__
-from odahu_argo.server.answers import FAULTS
-from odahu_argo.server.connection_routes import connection_routes
-from odahu_argo.server.faults import answer_faults
-from odahu_argo.server.guard import Guard
-from odahu_argo.server.manifest_schemas import manifest_schemas
+from odahu_argo.server.auth import Guard
+from odahu_argo.server.errors import answer_faults
 from odahu_argo.server.metrics import Measured, Measurements
-from odahu_argo.server.page import page_routes
+from odahu_argo.server.pages import page_routes
+from odahu_argo.server.routes import connection_routes, toolchain_routes, training_routes
+from odahu_argo.server.schemas import FAULTS, manifest_schemas
 from odahu_argo.server.source import Source
-from odahu_argo.server.toolchain_routes import toolchain_routes
-from odahu_argo.server.training_routes import training_routes
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
 

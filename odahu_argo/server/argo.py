@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from odahu_argo.page.on_argo import argo_views
+from odahu_argo.backends.views_kubernetes import argo_views
+from odahu_argo.kube.cluster import Cluster
 from odahu_argo.profile import Profile
 from odahu_argo.server.connections_on_argo import ConnectionsOnArgo
 from odahu_argo.server.source import Source
 from odahu_argo.server.toolchains_on_argo import ToolchainsOnArgo
 from odahu_argo.server.trainings_on_argo import TrainingsOnArgo
-from odahu_argo.submit.cluster import Cluster
 
 
 def argo(cluster: Cluster, settings: Profile) -> Source:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from odahu_argo.errors import UserError
+from odahu_argo.kube.cluster import Cluster
 from odahu_argo.manifest.models import Connection
-from odahu_argo.server.bodies import as_manifest
+from odahu_argo.odahu_api import as_base64
+from odahu_argo.resources import connections
+from odahu_argo.resources.connection_secret import connection_form, connection_to_secret
+from odahu_argo.server.schemas import as_manifest
 from odahu_argo.server.source import Form, Updated
-from odahu_argo.submit import connections
-from odahu_argo.submit.cluster import Cluster
-from odahu_argo.submit.odahu_api import as_base64
-from odahu_argo.submit.secrets import connection_form, connection_to_secret
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
-from odahu_argo.errors import UserError
+from odahu_argo.errors import NotFound, UserError
 from odahu_argo.manifest.load import Manifests, gather
 from odahu_argo.manifest.models import Connection, ToolchainIntegration
 from odahu_argo.manifest.resolve import BUILT_IN_TOOLCHAINS
-from odahu_argo.server.refusals import NotAllowed
+from odahu_argo.odahu_api import as_base64
+from odahu_argo.resources.connection_secret import connection_fields, spec_form
+from odahu_argo.resources.toolchains import toolchain_form
+from odahu_argo.server.errors import NotAllowed
 from odahu_argo.server.source import Form, Updated
-from odahu_argo.submit.cluster import NotFound
-from odahu_argo.submit.odahu_api import as_base64
-from odahu_argo.submit.secrets import connection_fields, spec_form
-from odahu_argo.submit.toolchains import toolchain_form
 
 
 @dataclass(frozen=True, slots=True)

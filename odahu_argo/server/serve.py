@@ -11,8 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from odahu_argo.errors import ServiceFault, UserError
-from odahu_argo.server.guard import Guard, Oidc
-from odahu_argo.server.provider_keys import ProviderKeys
+from odahu_argo.server.auth import Guard, Oidc, ProviderKeys
 from odahu_argo.server.source import Source
 
 SHORTEST_TOKEN = 16

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from odahu_argo.manifest.load import Manifests
-from odahu_argo.page.model import Views
+from odahu_argo.web.model import Views
 
 Form = dict[str, Any]
 """A training, connection or toolchain in the form of ODAHU's API."""

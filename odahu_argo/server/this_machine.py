@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from odahu_argo.backends.views_local import local_views
 from odahu_argo.errors import OdahuArgoError
 from odahu_argo.local.home import Home
 from odahu_argo.local.lock import make_home
 from odahu_argo.local.tracking import prepare_tracking
-from odahu_argo.page.on_this_machine import local_views
 from odahu_argo.profile import load
 from odahu_argo.server.manifest_folders import ConnectionsInFolders, ManifestFolders, ToolchainsInFolders
 from odahu_argo.server.source import Source

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from odahu_argo.errors import UserError
+from odahu_argo.kube.cluster import Cluster
 from odahu_argo.manifest.models import ToolchainIntegration
-from odahu_argo.server.bodies import as_manifest
+from odahu_argo.resources import toolchains
+from odahu_argo.server.schemas import as_manifest
 from odahu_argo.server.source import Form, Updated
-from odahu_argo.submit import toolchains
-from odahu_argo.submit.cluster import Cluster
 
 
 @dataclass(frozen=True, slots=True)

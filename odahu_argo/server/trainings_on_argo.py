@@ -6,17 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from odahu_argo.errors import Problem, UserError
+from odahu_argo.kube.cluster import Cluster
 from odahu_argo.manifest.load import Manifests
+from odahu_argo.odahu_api import odahu_form_odahu_form
 from odahu_argo.plan.model import Plan
+from odahu_argo.preflight.checks import check
 from odahu_argo.profile import Profile
 from odahu_argo.server.source import Form
-from odahu_argo.submit.cluster import Cluster
-from odahu_argo.submit.preflight import check
-from odahu_argo.trainings import change
+from odahu_argo.trainings import actions
 from odahu_argo.trainings.follow import read_or_follow
-from odahu_argo.trainings.odahu_form import odahu_form
-from odahu_argo.trainings.planning import plan_on
-from odahu_argo.trainings.read import find_training, list_trainings
+from odahu_argo.trainings.queries import find_training, list_trainings
+from odahu_argo.trainings.submit import plan_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,27 +28,27 @@ class TrainingsOnArgo:
 
     def all(self) -> list[Form]:
         """Every training, by id."""
-        return [odahu_form(training) for training in list_trainings(self.cluster)]
+        return [odahu_form_odahu_form(training) for training in list_trainings(self.cluster)]
 
     def get(self, training_id: str) -> Form:
         """One training."""
-        return odahu_form(find_training(self.cluster, training_id))
+        return odahu_form_odahu_form(find_training(self.cluster, training_id))
 
     def create(self, manifests: Manifests) -> Form:
         """Submit a training; the very same one while it goes on is the answer, as for the command line."""
         plan = self._plan(manifests)
-        change.create(self.cluster, plan)
+        actions.create(self.cluster, plan)
         return self.get(plan.training_id)
 
     def update(self, manifests: Manifests) -> Form:
         """Stop the run before, and submit what the manifest says now."""
         plan = self._plan(manifests)
-        change.edit(self.cluster, plan)
+        actions.edit(self.cluster, plan)
         return self.get(plan.training_id)
 
     def delete(self, training_id: str) -> None:
         """Remove a training with all its runs; trained models stay."""
-        change.delete(self.cluster, training_id)
+        actions.delete(self.cluster, training_id)
 
     def log(self, training_id: str, follow: bool) -> Iterator[str]:
         """Its lines, each after the name of its step; what is said of the log itself has no step before it."""

@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from odahu_argo.local.begin import digest
-from odahu_argo.local.cleanup import remove
+from odahu_argo.errors import AlreadyExists, NotFound
 from odahu_argo.local.connections import step_connections
-from odahu_argo.local.detached import start, stop
 from odahu_argo.local.home import Home
-from odahu_argo.local.lines import without_kind
 from odahu_argo.local.lock import read_training, read_trainings
-from odahu_argo.local.logs import read_logs
+from odahu_argo.local.logs import read_logs, without_kind
+from odahu_argo.local.manage import remove, start, stop
 from odahu_argo.local.odahu_form import odahu_form
+from odahu_argo.local.prepare import digest
 from odahu_argo.local.store import Store
 from odahu_argo.manifest.load import Manifests, Written, beside
 from odahu_argo.plan.build import plan_trainings
@@ -24,7 +23,6 @@ from odahu_argo.plan.model import Plan
 from odahu_argo.profile import Profile
 from odahu_argo.server.manifest_folders import ManifestFolders
 from odahu_argo.server.source import Form
-from odahu_argo.submit.cluster import AlreadyExists, NotFound
 
 
 @dataclass(frozen=True, slots=True)

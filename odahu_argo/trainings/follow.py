@@ -9,14 +9,13 @@ from itertools import islice
 from queue import Empty, SimpleQueue
 from time import monotonic
 
-from odahu_argo.errors import OdahuArgoError
+from odahu_argo.errors import NotFound, OdahuArgoError, Refused, Unreachable
+from odahu_argo.kube.cluster import Cluster
 from odahu_argo.status.model import PodRun
-from odahu_argo.submit.cluster import Cluster, NotFound, Refused, Unreachable
-from odahu_argo.trainings.logs import Line, Missing, read_logs, require_step
+from odahu_argo.trainings.logs import CONTAINER, Line, Missing, own_lines, pod_names, read_logs, require_step
 from odahu_argo.trainings.model import Attempt, Training
-from odahu_argo.trainings.pod_logs import CONTAINER, own_lines, pod_names
-from odahu_argo.trainings.read import find_training
-from odahu_argo.trainings.watching import Changed, Deleted, InSight, OutOfSight, watch_trainings
+from odahu_argo.trainings.queries import find_training
+from odahu_argo.trainings.watch import Changed, Deleted, InSight, OutOfSight, watch_trainings
 
 _ASK_AGAIN = 1.0
 """Seconds."""

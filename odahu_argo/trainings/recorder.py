@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from odahu_argo.submit.cluster import Cluster
-from odahu_argo.trainings.change import give_up_workspaces
+from odahu_argo.kube.cluster import Cluster
+from odahu_argo.trainings.actions import give_up_workspaces
 from odahu_argo.trainings.model import Training
-from odahu_argo.trainings.watching import Changed, Deleted, InSight, OutOfSight, watch_trainings
+from odahu_argo.trainings.watch import Changed, Deleted, InSight, OutOfSight, watch_trainings
 
 
 def run(cluster: Cluster, tell: Callable[[str], None]) -> None:

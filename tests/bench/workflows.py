@@ -14,10 +14,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from odahu_argo import build_plans, compile_workflow, connect, load, resolve
+from odahu_argo.kube.client import KubeCluster
+from odahu_argo.kube.cluster import CONFIG_MAP, NAMESPACE, WORKFLOW
 from odahu_argo.profile import load as load_profile
-from odahu_argo.submit.cluster import CONFIG_MAP, NAMESPACE, WORKFLOW
-from odahu_argo.submit.kube import KubeCluster
-from odahu_argo.trainings import record
+from odahu_argo.trainings import history
 from tests.bench import manifests
 from tests.bench.peers import system
 from tests.conftest import ROOT
@@ -61,7 +61,7 @@ def fill(cluster: KubeCluster, numbers: range) -> None:
 
 def forget(cluster: KubeCluster) -> None:
     """Remove what is remembered of trainings, so that the next reader is the first."""
-    names = [each["metadata"]["name"] for each in cluster.list(CONFIG_MAP, record.SELECTOR).items]
+    names = [each["metadata"]["name"] for each in cluster.list(CONFIG_MAP, history.SELECTOR).items]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for _ in pool.map(lambda name: cluster.delete(CONFIG_MAP, name), names):
             pass

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from kubernetes import client, config
 
-from odahu_argo.submit.cluster import NAMESPACE
-from odahu_argo.submit.kube import KubeCluster, connect
+from odahu_argo.kube.client import KubeCluster, connect
+from odahu_argo.kube.cluster import NAMESPACE
 from tests.servers.kubernetes import ApiServer, Proxy, proxied
 
 

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from odahu_argo.submit.cluster import SECRET, WORKFLOW, NotFound, Object
-from odahu_argo.submit.kube import KubeCluster
+from odahu_argo.errors import NotFound
+from odahu_argo.kube.client import KubeCluster
+from odahu_argo.kube.cluster import SECRET, WORKFLOW, Object
 from tests.commands import Ran, odahu_argo
 
 pytestmark = pytest.mark.cluster

@@ -10,9 +10,9 @@ import pytest
 from kubernetes import client
 
 from odahu_argo import naming
-from odahu_argo.submit.cluster import CLAIM, WORKFLOW, Kind, Object
-from odahu_argo.submit.kube import KubeCluster
-from odahu_argo.trainings.read import find_training
+from odahu_argo.kube.client import KubeCluster
+from odahu_argo.kube.cluster import CLAIM, WORKFLOW, Kind, Object
+from odahu_argo.trainings.queries import find_training
 from tests.commands import Ran, odahu_argo
 from tests.manifests import training, write
 from tests.servers.controller import play

@@ -12,9 +12,10 @@ import trustme
 import yaml
 from kubernetes import client
 
-from odahu_argo.errors import OdahuArgoError
-from odahu_argo.submit import kube
-from odahu_argo.submit.cluster import (
+from odahu_argo.errors import AlreadyExists, Conflict, Denied, Expired, NotFound, OdahuArgoError, Refused, Unreachable
+from odahu_argo.kube import client as kube
+from odahu_argo.kube.client import KubeCluster, connect
+from odahu_argo.kube.cluster import (
     ACCESS_REVIEW,
     CONFIG_MAP,
     DEFINITION,
@@ -22,17 +23,9 @@ from odahu_argo.submit.cluster import (
     POD,
     SERVICE_ACCOUNT,
     WORKFLOW,
-    AlreadyExists,
-    Conflict,
-    Denied,
-    Expired,
     Kind,
-    NotFound,
     Object,
-    Refused,
-    Unreachable,
 )
-from odahu_argo.submit.kube import KubeCluster, connect
 
 pytestmark = pytest.mark.cluster
 

@@ -11,9 +11,8 @@ import pytest
 import yaml
 from kubernetes import client, utils
 
-from odahu_argo.manifest.load import load
-from odahu_argo.profile import Profile
-from odahu_argo.submit.cluster import (
+from odahu_argo.kube.client import KubeCluster
+from odahu_argo.kube.cluster import (
     CLAIM,
     CONFIG_MAP,
     DEPLOYMENT,
@@ -26,8 +25,9 @@ from odahu_argo.submit.cluster import (
     SERVICE_ACCOUNT,
     Kind,
 )
-from odahu_argo.submit.kube import KubeCluster
-from odahu_argo.trainings.planning import plan_on
+from odahu_argo.manifest.load import load
+from odahu_argo.profile import Profile
+from odahu_argo.trainings.submit import plan_on
 from tests.commands import odahu_argo
 from tests.conftest import ROOT
 from tests.manifests import training, write

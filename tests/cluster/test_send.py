@@ -13,10 +13,10 @@ import pytest
 
 from odahu_argo import naming
 from odahu_argo.compile.workflow import compile_workflow
-from odahu_argo.errors import UserError
-from odahu_argo.submit.cluster import WORKFLOW, AlreadyExists, NotFound, Object, Refused, Unreachable
-from odahu_argo.submit.kube import KubeCluster
-from odahu_argo.submit.send import check, send
+from odahu_argo.errors import AlreadyExists, NotFound, Refused, Unreachable, UserError
+from odahu_argo.kube.client import KubeCluster
+from odahu_argo.kube.cluster import WORKFLOW, Object
+from odahu_argo.trainings.submit import check, send
 from tests.cluster.conftest import Through
 from tests.manifests import plan
 from tests.servers.kubernetes import ApiServer
@@ -26,9 +26,9 @@ pytestmark = pytest.mark.cluster
 RACERS = 20
 RACER = """
 import json, sys
-from odahu_argo.compile.argo_schema import refused_fields
-from odahu_argo.submit.kube import connect
-from odahu_argo.submit.send import send
+from odahu_argo.compile.schema import refused_fields
+from odahu_argo.kube.client import connect
+from odahu_argo.trainings.submit import send
 
 workflow = json.load(open(sys.argv[1]))
 cluster = connect(sys.argv[2])

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import requests
 
-from odahu_argo.submit.cluster import SECRET
-from odahu_argo.submit.kube import KubeCluster
+from odahu_argo.kube.client import KubeCluster
+from odahu_argo.kube.cluster import SECRET
 from tests.cluster.test_conn import GIT, S3, data, there
 from tests.servers.api import serving
 

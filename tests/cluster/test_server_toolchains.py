@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 
-from odahu_argo.submit.kube import KubeCluster
+from odahu_argo.kube.client import KubeCluster
 from tests.commands import odahu_argo
 from tests.servers.api import serving
 

@@ -11,16 +11,9 @@ import yaml
 from kubernetes import client, utils
 
 from odahu_argo import naming
-from odahu_argo.submit.cluster import (
-    CONFIG_MAP,
-    DEPLOYMENT,
-    NAMESPACE,
-    ROLE,
-    SERVICE_ACCOUNT,
-    Kind,
-    NotFound,
-)
-from odahu_argo.submit.kube import KubeCluster, connect
+from odahu_argo.errors import NotFound
+from odahu_argo.kube.client import KubeCluster, connect
+from odahu_argo.kube.cluster import CONFIG_MAP, DEPLOYMENT, NAMESPACE, ROLE, SERVICE_ACCOUNT, Kind
 from tests.commands import odahu_argo
 
 pytestmark = pytest.mark.cluster

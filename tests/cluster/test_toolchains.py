@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import yaml
 
-from odahu_argo.errors import UserError
+from odahu_argo.errors import NotFound, UserError
+from odahu_argo.kube.client import KubeCluster
+from odahu_argo.kube.cluster import CONFIG_MAP
 from odahu_argo.manifest.load import load
 from odahu_argo.profile import Profile
-from odahu_argo.submit.cluster import CONFIG_MAP, NotFound
-from odahu_argo.submit.kube import KubeCluster
-from odahu_argo.trainings.planning import plan_on
+from odahu_argo.trainings.submit import plan_on
 from tests.commands import Ran, odahu_argo
 from tests.manifests import training, write
 

@@ -19,13 +19,13 @@ import yaml
 from kubernetes import client, utils
 
 from odahu_argo import naming
+from odahu_argo.kube.client import KubeCluster, connect
+from odahu_argo.kube.cluster import Kind, Object
+from odahu_argo.kube.kubeconfig import find_access
 from odahu_argo.status.state import read_status
-from odahu_argo.submit.cluster import Kind, Object
-from odahu_argo.submit.kube import KubeCluster, connect
-from odahu_argo.submit.kubeconfig import find_access
-from odahu_argo.trainings import change, record
+from odahu_argo.trainings import actions, history
 from odahu_argo.trainings.model import Training
-from odahu_argo.trainings.read import find_training
+from odahu_argo.trainings.queries import find_training
 from tests.commands import Ran, Running, odahu_argo
 from tests.manifests import training, write
 from tests.servers.controller import offload, play
@@ -256,12 +256,12 @@ def test_who_read_a_training_before_it_was_deleted_does_not_remember_it(site: Si
 
     class DeletedMeanwhile(KubeCluster):
         def replace(self, kind: Kind, body: Object) -> Object:
-            change.delete(cluster, "wine")
+            actions.delete(cluster, "wine")
             return super().replace(kind, body)
 
     ended = replace(before.newest, status=replace(before.newest.status, state="failed"))
-    record.remember(DeletedMeanwhile(find_access(), site.namespace), Training("wine", (ended,)))
-    assert record.find(cluster, "wine") is None
+    history.remember(DeletedMeanwhile(find_access(), site.namespace), Training("wine", (ended,)))
+    assert history.find(cluster, "wine") is None
 
 
 def test_a_workflow_that_vanished_while_it_ran_is_unknown(site: Site) -> None:

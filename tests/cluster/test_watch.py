@@ -10,22 +10,13 @@ from pathlib import Path
 import pytest
 
 from odahu_argo.compile.workflow import compile_workflow
+from odahu_argo.errors import Denied, NotFound
+from odahu_argo.kube import client
+from odahu_argo.kube import watch as watch_module
+from odahu_argo.kube.client import KubeCluster
+from odahu_argo.kube.cluster import WORKFLOW, Cluster, Event, Kind, Listing, Object, T
+from odahu_argo.kube.watch import Back, Change, Changes, Trouble, watch
 from odahu_argo.naming import MANAGED_BY, MANAGED_BY_LABEL
-from odahu_argo.status import watch as watch_module
-from odahu_argo.status.watch import Back, Change, Changes, Trouble, watch
-from odahu_argo.submit import kube
-from odahu_argo.submit.cluster import (
-    WORKFLOW,
-    Cluster,
-    Denied,
-    Event,
-    Kind,
-    Listing,
-    NotFound,
-    Object,
-    T,
-)
-from odahu_argo.submit.kube import KubeCluster
 from tests.cluster.conftest import Through
 from tests.manifests import plan
 from tests.servers.kubernetes import ApiServer
@@ -173,7 +164,7 @@ def test_a_watch_that_the_api_ends_goes_on_where_it_was(
     create: Create,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(kube, "WATCH_SECONDS", 1)
+    monkeypatch.setattr(client, "WATCH_SECONDS", 1)
     create("a")
     assert told(watching) == "a new"
     create("short")

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from odahu_argo.compile.workflow import compile_workflow
+from odahu_argo.kube.cluster import WORKFLOW, Object
 from odahu_argo.naming import TRAINING_ID_LABEL
-from odahu_argo.submit.cluster import WORKFLOW, Object
-from odahu_argo.submit.send import send
-from odahu_argo.trainings.read import list_trainings
-from odahu_argo.trainings.watching import Changed, InSight, OutOfSight, Seen, watch_trainings
+from odahu_argo.trainings.queries import list_trainings
+from odahu_argo.trainings.submit import send
+from odahu_argo.trainings.watch import Changed, InSight, OutOfSight, Seen, watch_trainings
 from tests.cluster.conftest import Through
 from tests.manifests import plan
 

@@ -10,8 +10,8 @@ import pytest
 import yaml
 from kubernetes import client
 
-from odahu_argo.submit.cluster import SECRET
-from odahu_argo.submit.kube import KubeCluster
+from odahu_argo.kube.client import KubeCluster
+from odahu_argo.kube.cluster import SECRET
 from tests.commands import Ran, odahu_argo
 from tests.manifests import training, write
 

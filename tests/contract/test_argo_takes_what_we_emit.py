@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from odahu_argo import naming
-from odahu_argo.compile import referenced
-from odahu_argo.compile.argo_schema import NEWER_THAN_HERA, refused_fields
+from odahu_argo.compile import workflow_template
+from odahu_argo.compile.schema import NEWER_THAN_HERA, refused_fields
 from tests.commands import odahu_argo
 from tests.conftest import ROOT, Example
 from tests.manifests import plan
@@ -77,7 +77,11 @@ def schema_of(kind: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 def rendered(kind: str, folder: Path) -> dict[str, Any]:
     planned = plan(folder, schedules=["0 3 * * 1"], timezone="Europe/Berlin", hyperParameters={"alpha": "0.1"})
-    found = [referenced.workflow_template(planned), referenced.run(planned), referenced.cron_workflow(planned)]
+    found = [
+        workflow_template.workflow_template(planned),
+        workflow_template.run(planned),
+        workflow_template.cron_workflow(planned),
+    ]
     return next(each for each in found if each is not None and each["kind"] == kind)
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from odahu_argo.mlflow_server.manifests import mlflow_text
-from odahu_argo.mlflow_server.values import Values, load
+from odahu_argo.install.mlflow_manifests import mlflow_text
+from odahu_argo.install.mlflow_values import Values, load
 from odahu_argo.profile import Profile
 from tests.commands import odahu_argo
 from tests.conftest import ROOT
@@ -122,7 +122,7 @@ def test_both_refuse_the_same_values(helm: Helm, wrong: dict[str, Any], said: st
 
 
 def test_the_toolchains_that_helm_registers_are_read_as_such(helm: Helm, tmp_path: Path) -> None:
-    from odahu_argo.submit.toolchains import read_toolchain
+    from odahu_argo.resources.toolchains import read_toolchain
 
     made = yaml.safe_load_all(helm.template(CHART, {"toolchains": {"image": "registry.example.org/t:1"}}, tmp_path))
     found = {each.id: each.spec for each in map(read_toolchain, (o for o in made if o["kind"] == "ConfigMap"))}

@@ -105,7 +105,7 @@ def test_documented_toolchain_equals_the_tested_one(language: str, file: str) ->
 
 def test_documented_routes_equal_the_openapi_document() -> None:
     from odahu_argo.server.app import build_app
-    from odahu_argo.server.guard import Guard
+    from odahu_argo.server.auth import Guard
     from odahu_argo.server.source import Source
 
     unused: Any = None

@@ -9,9 +9,9 @@ from odahu_argo import build_plans, compile_workflow, document, resolve
 from odahu_argo.compile.emit import to_yaml
 from odahu_argo.errors import OdahuArgoError
 from odahu_argo.manifest.load import read_documents
+from odahu_argo.odahu_api import odahu_form
 from odahu_argo.profile import Profile
 from odahu_argo.status.model import State, Status
-from odahu_argo.status.odahu_form import odahu_form
 from odahu_argo.status.state import read_status
 from tests.unit.status.recordings import NAMES, recording
 

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from odahu_argo.mlflow_server.chart import SCHEMA, schema_text
-from odahu_argo.mlflow_server.manifests import mlflow_text
-from odahu_argo.mlflow_server.values import load
+from odahu_argo.install.mlflow_manifests import SCHEMA, mlflow_text, schema_text
+from odahu_argo.install.mlflow_values import load
 from odahu_argo.profile import Profile
 from tests.conftest import ROOT
 

@@ -12,8 +12,7 @@ import pytest
 import requests
 
 from odahu_argo.local.home import Home
-from odahu_argo.local.records import StepRecord, Training
-from odahu_argo.local.store import Store
+from odahu_argo.local.store import StepRecord, Store, Training
 from tests.commands import odahu_argo
 from tests.conftest import EXAMPLES
 from tests.servers.api import serving

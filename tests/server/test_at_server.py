@@ -11,8 +11,7 @@ import pytest
 import trustme
 
 from odahu_argo.local.home import Home
-from odahu_argo.local.records import Training
-from odahu_argo.local.store import Store
+from odahu_argo.local.store import Store, Training
 from tests.commands import Ran, odahu_argo
 from tests.manifests import training, write
 from tests.servers.api import serving

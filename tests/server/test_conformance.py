@@ -6,8 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from odahu_argo.local.home import Home
-from odahu_argo.local.records import StepRecord, Training
-from odahu_argo.local.store import Store
+from odahu_argo.local.store import StepRecord, Store, Training
 from tests.servers.api import serving
 from tests.servers.schemathesis import require_conformance
 

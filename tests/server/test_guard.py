@@ -14,9 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from odahu_argo.errors import ServiceFault
-from odahu_argo.server.guard import Caller, Guard, Oidc
-from odahu_argo.server.provider_keys import ProviderKeys
-from odahu_argo.server.refusals import NotAuthenticated
+from odahu_argo.server.auth import Caller, Guard, Oidc, ProviderKeys
+from odahu_argo.server.errors import NotAuthenticated
 from tests.servers.scripted import Answer, Scripted, answering
 
 KEY, OTHER = (rsa.generate_private_key(65537, 2048) for _ in range(2))

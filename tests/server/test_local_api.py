@@ -17,8 +17,7 @@ import requests
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from odahu_argo.local.home import Home
-from odahu_argo.local.records import StepRecord, Training
-from odahu_argo.local.store import Store
+from odahu_argo.local.store import StepRecord, Store, Training
 from tests.commands import odahu_argo
 from tests.servers.api import serving
 

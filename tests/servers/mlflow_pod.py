@@ -15,7 +15,7 @@ import yaml
 
 from odahu_argo import contract
 from odahu_argo.manifest.models import Connection
-from odahu_argo.submit.secrets import connection_to_secret
+from odahu_argo.resources.connection_secret import connection_to_secret
 from tests.commands import odahu_argo
 from tests.servers.programs import Server, free_port, serving
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from odahu_argo import compile_workflow
-from odahu_argo.compile.spec import digest
+from odahu_argo.compile.workflow import digest
 from odahu_argo.errors import UserError
 from odahu_argo.schedule import check_cron, check_time_zone
 from tests.conftest import ROOT

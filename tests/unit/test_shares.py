@@ -11,7 +11,7 @@ import yaml
 
 from odahu_argo import Profile, build_plans, compile_workflow, load, resolve
 from odahu_argo.compile.emit import to_json, to_yaml
-from odahu_argo.shares import WORTH_SHARING
+from odahu_argo.parallel import WORTH_SHARING
 from tests.commands import odahu_argo
 from tests.conftest import ROOT
 from tests.manifests import CONNECTIONS, training, write

@@ -6,19 +6,19 @@ from typing import Any
 
 import pytest
 
-from odahu_argo.client import following
-from odahu_argo.client.following import watch
-from odahu_argo.client.site import Seen
-from odahu_argo.submit.cluster import NotFound, Unreachable
-from odahu_argo.trainings.watching import Deleted, InSight, OutOfSight
+from odahu_argo.backends import remote_follow
+from odahu_argo.backends.base import Seen
+from odahu_argo.backends.remote_follow import watch
+from odahu_argo.errors import NotFound, Unreachable
+from odahu_argo.trainings.watch import Deleted, InSight, OutOfSight
 
 RUNNING = {"id": "wine", "status": {"state": "running"}}
 
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following, "EVERY", 0.0)
-    monkeypatch.setattr(following, "LONGEST", 0.0)
+    monkeypatch.setattr(remote_follow, "EVERY", 0.0)
+    monkeypatch.setattr(remote_follow, "LONGEST", 0.0)
 
 
 def watched(*answers: Any) -> list[Any]:

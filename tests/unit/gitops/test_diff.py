@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from odahu_argo.compile import referenced
+from odahu_argo.compile import workflow_template
 from odahu_argo.gitops.diff import Held, Place, compare, from_folder, from_plans
-from odahu_argo.gitops.files import rendered, signed
+from odahu_argo.gitops.render import rendered, signed
 from odahu_argo.profile import Profile
 from tests.commands import odahu_argo
 from tests.manifests import plan, training, write
@@ -80,7 +80,7 @@ def test_schedules_are_told_and_run_nothing_anew(tmp_path: Path) -> None:
 
 def test_what_an_api_fills_in_is_no_difference(tmp_path: Path) -> None:
     planned = plan(tmp_path)
-    live = referenced.workflow_template(planned)
+    live = workflow_template.workflow_template(planned)
     live["metadata"] |= {"uid": "1", "annotations": {"argocd.argoproj.io/tracking-id": "x"}, "managedFields": [{}]}
     live["spec"]["arguments"] = {}
     live["spec"]["templates"][1] |= {"inputs": {}, "name": live["spec"]["templates"][1]["name"]}
@@ -91,7 +91,7 @@ def test_what_an_api_fills_in_is_no_difference(tmp_path: Path) -> None:
 
 def test_what_somebody_has_added_on_the_cluster_is_told(tmp_path: Path) -> None:
     planned = plan(tmp_path)
-    live = referenced.workflow_template(planned)
+    live = workflow_template.workflow_template(planned)
     live["spec"]["hostNetwork"] = True
     held = from_plans([planned])
     [line] = compare(held, Place("there", {"wine": Held(live, None, held["wine"].runs)}))

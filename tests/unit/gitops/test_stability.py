@@ -71,7 +71,7 @@ import hashlib, sys
 from pathlib import Path
 from odahu_argo.compile.emit import to_json, to_yaml
 from odahu_argo.compile.workflow import compile_workflow
-from odahu_argo.gitops.files import rendered
+from odahu_argo.gitops.render import rendered
 from odahu_argo.manifest.load import gather
 from odahu_argo.plan.build import plan_trainings
 from odahu_argo.profile import Profile

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from odahu_argo import build_plans, load, resolve
+from odahu_argo.local.engine import run
 from odahu_argo.local.events import Event
 from odahu_argo.local.home import Home
-from odahu_argo.local.records import Training
-from odahu_argo.local.run import run
+from odahu_argo.local.store import Training
 from odahu_argo.profile import Profile
 from tests.manifests import training, write
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odahu_argo.local.lines import LONGEST, Lines
+from odahu_argo.local.logs import LONGEST, Lines
 
 
 def lines_of(*chunks: bytes) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from odahu_argo.local.process_tree import GRACE, end_tree
+from odahu_argo.local.process import GRACE, end_tree
 
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(120)"
 SPAWNS = f"""

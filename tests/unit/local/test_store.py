@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from odahu_argo.errors import UserError
-from odahu_argo.local.records import StepRecord, Training
-from odahu_argo.local.store import Store, now
+from odahu_argo.local.store import StepRecord, Store, Training, now
 
 
 def record(name: str = "wine", **changes: object) -> Training:

@@ -8,7 +8,7 @@ import pytest
 
 from odahu_argo.errors import UserError
 from odahu_argo.manifest.models import Connection
-from odahu_argo.manifest.pull_secret import docker_config
+from odahu_argo.manifest.secrets import docker_config
 
 HUB = "https://index.docker.io/v1/"
 

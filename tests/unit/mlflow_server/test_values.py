@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from odahu_argo.errors import UserError
-from odahu_argo.mlflow_server.manifests import address, arguments, mlflow_text, public_address
-from odahu_argo.mlflow_server.values import Values, load
+from odahu_argo.install.mlflow_manifests import address, arguments, mlflow_text, public_address
+from odahu_argo.install.mlflow_values import Values, load
 from odahu_argo.profile import Profile
 from tests.commands import odahu_argo
 

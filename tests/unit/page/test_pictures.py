@@ -10,10 +10,10 @@ from xml.etree import ElementTree
 import pytest
 
 from odahu_argo import templates
-from odahu_argo.page import charts, dag
-from odahu_argo.page.model import Span, Step
-from odahu_argo.page.words import ago, number, shown, took
-from odahu_argo.tracking.model import Metric, thinned
+from odahu_argo.tracking import Metric, thinned
+from odahu_argo.web import charts, dag
+from odahu_argo.web.model import Span, Step
+from odahu_argo.web.text import ago, number, shown, took
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

@@ -11,8 +11,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from odahu_argo.odahu_api import odahu_form
 from odahu_argo.status.model import Status
-from odahu_argo.status.odahu_form import odahu_form
 from odahu_argo.status.state import read_status
 from tests.unit.status.recordings import NAMES, recording
 from tests.unit.status.variants import SITUATIONS

@@ -11,8 +11,7 @@ import brotli
 import pytest
 from backports import zstd
 
-from odahu_argo.status.compressed import LARGEST_NODES
-from odahu_argo.status.nodes import read_nodes, results
+from odahu_argo.status.nodes import LARGEST_NODES, read_nodes, results
 from tests.unit.status.recordings import NAMES, recording
 from tests.unit.status.variants import packed
 

@@ -8,8 +8,8 @@ import pytest
 
 from odahu_argo.local.home import Home
 from odahu_argo.local.odahu_form import odahu_form as local_form
-from odahu_argo.local.records import StepRecord, Training
-from odahu_argo.status.odahu_form import odahu_form
+from odahu_argo.local.store import StepRecord, Training
+from odahu_argo.odahu_api import odahu_form
 from odahu_argo.status.state import read_status
 from tests.unit.status.recordings import recording
 from tests.unit.status.variants import SITUATIONS

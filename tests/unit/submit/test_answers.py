@@ -11,20 +11,9 @@ import pytest
 import trustme
 import yaml
 
-from odahu_argo.errors import OdahuArgoError
-from odahu_argo.submit.cluster import (
-    POD,
-    SECRET,
-    WORKFLOW,
-    Conflict,
-    Denied,
-    Expired,
-    NotFound,
-    NotLoggedIn,
-    Refused,
-    Unreachable,
-)
-from odahu_argo.submit.kube import KubeCluster, connect
+from odahu_argo.errors import Conflict, Denied, Expired, NotFound, NotLoggedIn, OdahuArgoError, Refused, Unreachable
+from odahu_argo.kube.client import KubeCluster, connect
+from odahu_argo.kube.cluster import POD, SECRET, WORKFLOW
 from tests.servers.scripted import Answer, answering
 
 POD_HERE = {"metadata": {"name": "here"}}

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from odahu_argo.errors import NotFound
+from odahu_argo.kube.cluster import DEPLOYMENT_ANYWHERE, Kind, Listing, Object
+from odahu_argo.preflight.argo import check_argo
+from odahu_argo.preflight.checks import check
 from odahu_argo.profile import parse
-from odahu_argo.submit.argo_installed import check_argo
-from odahu_argo.submit.cluster import DEPLOYMENT_ANYWHERE, Kind, Listing, NotFound, Object
-from odahu_argo.submit.preflight import check
 from tests.manifests import plan
 from tests.servers.scripted import Answer, answering
 from tests.unit.submit.test_preflight import Closed

@@ -16,10 +16,10 @@ import pytest
 import trustme
 import yaml
 
-from odahu_argo.errors import UserError
-from odahu_argo.submit import pod_account
-from odahu_argo.submit.cluster import POD, Denied, NotLoggedIn
-from odahu_argo.submit.kube import KubeCluster, connect
+from odahu_argo.errors import Denied, NotLoggedIn, UserError
+from odahu_argo.kube import pod_account
+from odahu_argo.kube.client import KubeCluster, connect
+from odahu_argo.kube.cluster import POD
 from tests.servers.scripted import Answer, Scripted, answering
 
 CANARY = "canary-of-a-secret"
@@ -357,6 +357,6 @@ def test_a_pod_asks_as_its_service_account(tmp_path: Path, monkeypatch: pytest.M
 
 def test_the_kubernetes_package_is_not_imported_without_need(connected: Connect) -> None:
     """It takes longer to import than all else that a command does."""
-    code = "import sys; from odahu_argo.submit.kube import connect; connect(); sys.exit('kubernetes' in sys.modules)"
+    code = "import sys; from odahu_argo.kube.client import connect; connect(); sys.exit('kubernetes' in sys.modules)"
     connected("https://127.0.0.1:1", {"token": "abc"})
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from odahu_argo.errors import OdahuArgoError, UserError
-from odahu_argo.submit.cluster import POD, Denied, Unreachable
-from odahu_argo.submit.kube import connect
+from odahu_argo.errors import Denied, OdahuArgoError, Unreachable, UserError
+from odahu_argo.kube.client import connect
+from odahu_argo.kube.cluster import POD
 from tests.servers.programs import free_port
 
 TOKEN = "canary-of-a-token"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from odahu_argo.errors import Denied
+from odahu_argo.preflight.checks import check
 from odahu_argo.profile import Profile
-from odahu_argo.submit.cluster import Denied
-from odahu_argo.submit.preflight import check
 
 
 class Closed:

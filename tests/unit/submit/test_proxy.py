@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from odahu_argo.submit.proxy import proxy_for
+from odahu_argo.kube.proxy import proxy_for
 
 
 @pytest.fixture(autouse=True)

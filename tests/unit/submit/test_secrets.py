@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from odahu_argo.contract import Room
 from odahu_argo.errors import UserError
+from odahu_argo.kube.cluster import Object
 from odahu_argo.manifest.models import Connection
-from odahu_argo.manifest.plain_connection import SECRET_FIELDS
-from odahu_argo.submit.cluster import Object
-from odahu_argo.submit.secrets import connection_form, connection_id, connection_to_secret, fields_of
+from odahu_argo.manifest.secrets import SECRET_FIELDS
+from odahu_argo.resources.connection_secret import connection_form, connection_id, connection_to_secret, fields_of
 
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n-----END OPENSSH PRIVATE KEY-----\n"
 URIS = {

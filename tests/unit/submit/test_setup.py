@@ -10,8 +10,8 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from odahu_argo.install.namespace import setup_text
 from odahu_argo.profile import Profile, parse
-from odahu_argo.submit.setup import setup_text
 from tests.commands import odahu_argo
 
 

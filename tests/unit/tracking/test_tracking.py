@@ -14,10 +14,7 @@ from typing import Any
 import pytest
 
 from odahu_argo.errors import ServiceFault, UserError
-from odahu_argo.tracking.asking import NOT_YET, Asking, NoRun
-from odahu_argo.tracking.database import Database
-from odahu_argo.tracking.model import Run
-from odahu_argo.tracking.rest import Server
+from odahu_argo.tracking import NOT_YET, Asking, Database, NoRun, Run, Server
 from tests.servers.programs import free_port
 from tests.servers.tracking_server import MlflowServer, mlflow_server
 

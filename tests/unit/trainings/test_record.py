@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from odahu_argo.status.model import Artifacts, PodRun, Status, StepStatus
-from odahu_argo.trainings import record
+from odahu_argo.trainings import history
 from odahu_argo.trainings.model import Attempt, Training
-from odahu_argo.trainings.read import gone
+from odahu_argo.trainings.queries import gone
 
 RUNNING = Status("running", step="train", artifacts=Artifacts(commit_id="c0"))
 FAILED = Status(
@@ -36,7 +36,7 @@ def attempt(number: int = 1, status: Status = RUNNING, seen: str = "2026-01-01T0
 
 def stored(training: Training) -> Training | None:
     """Through the ConfigMap and back."""
-    return record.read(json.loads(json.dumps(record.config_map("training-wine", training))))
+    return history.read(json.loads(json.dumps(history.config_map("training-wine", training))))
 
 
 def test_a_record_gives_back_what_was_put_in() -> None:
@@ -49,7 +49,7 @@ def test_an_outcome_is_never_lost_for_a_state_that_is_none() -> None:
     later = Training(
         "wine", (attempt(status=replace(RUNNING, state="unknown"), seen="2026-02-01T00:00:00Z", is_gone=True),)
     )
-    [merged] = record.merge(known, later).attempts
+    [merged] = history.merge(known, later).attempts
     assert (merged.status, merged.is_gone) == (FAILED, True)
 
 
@@ -57,20 +57,20 @@ def test_an_outcome_counts_though_the_clock_of_who_saw_it_is_an_hour_behind() ->
     running = Training("wine", (attempt(seen="2026-01-01T13:00:00Z"),))
     failed = Training("wine", (attempt(status=FAILED, seen="2026-01-01T12:05:00Z"),))
     for first, second in ((running, failed), (failed, running)):
-        [merged] = record.merge(first, second).attempts
+        [merged] = history.merge(first, second).attempts
         assert merged.status == FAILED
 
 
 def test_what_was_seen_later_counts_whoever_writes_it_first() -> None:
     early, late = attempt(seen="2026-01-01T00:00:01Z"), attempt(status=FAILED, seen="2026-01-01T00:00:02Z")
     for first, second in ((early, late), (late, early)):
-        [merged] = record.merge(Training("wine", (first,)), Training("wine", (second,))).attempts
+        [merged] = history.merge(Training("wine", (first,)), Training("wine", (second,))).attempts
         assert merged.status == FAILED
 
 
 def test_a_training_that_was_deleted_and_made_anew_is_a_new_one() -> None:
     known = Training("wine", (attempt(status=FAILED),))
-    [merged] = record.merge(known, Training("wine", (attempt(uid="another"),))).attempts
+    [merged] = history.merge(known, Training("wine", (attempt(uid="another"),))).attempts
     assert merged.status == RUNNING
 
 
@@ -97,10 +97,10 @@ def test_the_oldest_runs_make_room_for_the_newest() -> None:
     )
 )
 def test_a_record_of_any_content_is_read_or_not_and_never_breaks(content: object) -> None:
-    for data in ({record.KEY: json.dumps(content)}, content, {record.KEY: content}):
-        record.read({"metadata": {"name": "training-wine"}, "data": data})
+    for data in ({history.KEY: json.dumps(content)}, content, {history.KEY: content}):
+        history.read({"metadata": {"name": "training-wine"}, "data": data})
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"id": "wine"}', '{"id": "wine", "attempts": [{"number": "one"}]}'])
 def test_a_record_that_cannot_be_read_is_none(text: str) -> None:
-    assert record.read({"data": {record.KEY: text}}) is None
+    assert history.read({"data": {history.KEY: text}}) is None

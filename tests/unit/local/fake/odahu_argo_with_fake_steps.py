@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from odahu_argo.cli import app
-from odahu_argo.local import run, store
+from odahu_argo.local import engine, store
 
 
 class Clock(datetime.datetime):
@@ -23,5 +23,5 @@ class Clock(datetime.datetime):
 
 if "FAKE_CLOCK" in os.environ:
     store.datetime = Clock
-run.run = functools.partial(run.run, module="fake_steps")
+engine.run = functools.partial(engine.run, module="fake_steps")
 app.main()

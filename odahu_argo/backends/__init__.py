@@ -1,0 +1,1 @@
+"""Where trainings run: a cluster, an API server or this machine, behind one protocol."""

@@ -1,0 +1,1 @@
+"""Set-up of a namespace and of an MLflow server."""

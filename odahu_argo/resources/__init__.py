@@ -1,0 +1,1 @@
+"""Connections, toolchains and the profile, stored on the cluster."""

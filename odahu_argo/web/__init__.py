@@ -1,0 +1,1 @@
+"""Trainings as HTML and SVG. No I/O."""
