@@ -15,7 +15,7 @@ from odahu_argo.preflight.checks import check
 from odahu_argo.profile import parse
 from tests.manifests import plan
 from tests.servers.scripted import Answer, answering
-from tests.unit.submit.test_preflight import Closed
+from tests.unit.preflight.test_checks import Closed
 
 GPU = {"limits": {"gpu": 1}}
 BEFORE_4_1, OF_4_1 = {"container": {}}, {"container": {}, "pendingTimeout": {}}
