@@ -111,15 +111,15 @@ class AlreadyExists(UserError):
     """An object of that name is there already; nothing was changed."""
 
 
-class Denied(UserError):
+class Forbidden(UserError):
     """The account may not do this (401, 403)."""
 
 
-class NotLoggedIn(Denied):
+class Unauthorized(Forbidden):
     """The cluster does not accept these credentials, perhaps no longer (401)."""
 
 
-class Refused(UserError):
+class Rejected(UserError):
     """The API finds the object wrong (400, 413, 422)."""
 
 
@@ -135,4 +135,12 @@ class Unreachable(ServiceFault):
     """No answer, a broken connection, or an answer that says the API is not well (429, 5xx). It may have been carried out."""
 
 
-ANSWERS: tuple[type[OdahuArgoError], ...] = (NotFound, AlreadyExists, Denied, Refused, Conflict, Expired, Unreachable)
+ANSWERS: tuple[type[OdahuArgoError], ...] = (
+    NotFound,
+    AlreadyExists,
+    Forbidden,
+    Rejected,
+    Conflict,
+    Expired,
+    Unreachable,
+)

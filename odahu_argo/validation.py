@@ -79,7 +79,7 @@ class Strict(BaseModel):
                 os.environ[_NO_PLUGINS] = before
 
 
-class Refused(ValueError):
+class InvalidValue(ValueError):
     """A value that a model refuses, with the remedy."""
 
     def __init__(self, message: str, hint: str | None):

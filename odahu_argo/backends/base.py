@@ -1,6 +1,6 @@
 """What commands ask of the place where trainings run. A cluster and an API server both answer it, in the form of ODAHU's API.
 
-The errors are those of `submit.cluster`, whoever answers. Every method may raise Denied and Unreachable.
+The errors are those of `submit.cluster`, whoever answers. Every method may raise Forbidden and Unreachable.
 """
 
 from __future__ import annotations

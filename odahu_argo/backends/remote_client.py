@@ -17,13 +17,13 @@ from odahu_argo.backoff import pauses
 from odahu_argo.errors import (
     AlreadyExists,
     Conflict,
-    Denied,
+    Forbidden,
     NotFound,
-    NotLoggedIn,
     OdahuArgoError,
     Problem,
-    Refused,
+    Rejected,
     ServiceFault,
+    Unauthorized,
     Unreachable,
     UserError,
     Where,
@@ -56,7 +56,7 @@ def from_answer(
     told = _problems(body)
     if status == 401:
         said = "; ".join(each.message for each in told) or "who are you?"
-        return NotLoggedIn(f"cannot {doing}: {server} does not let us in: {said}", hint=TOKEN_HINT)
+        return Unauthorized(f"cannot {doing}: {server} does not let us in: {said}", hint=TOKEN_HINT)
     if not told or (status == 404 and told[0].message == _NO_ROUTE):
         if status >= 500 or status == 429:
             return Unreachable(f"cannot {doing}: {server} answers with {status}", hint="try again later")
@@ -65,7 +65,7 @@ def from_answer(
         return AlreadyExists(told) if method == "POST" else Conflict(told)
     if status >= 500 or status == 429:
         return Unreachable(told)
-    return {403: Denied, 404: NotFound}.get(status, Refused)(told)
+    return {403: Forbidden, 404: NotFound}.get(status, Rejected)(told)
 
 
 def no_api(doing: str, server: str, content_type: str) -> UserError:

@@ -72,7 +72,7 @@ def follow(
 
     Raises:
         NotFound: there is no such training, or it was deleted meanwhile.
-        Denied: the server does not let us in.
+        Forbidden: the server does not let us in.
     """
     shared = _Shared(server, training_id, get, SimpleQueue(), is_over=threading.Event(), has_ended=threading.Event())
     until = None if timeout is None else monotonic() + timeout
@@ -126,7 +126,7 @@ def watch(ask: Callable[[], Iterable[Form]]) -> Iterator[Watched]:
 
     Raises:
         NotFound: `ask` does at the first time.
-        Denied: the server does not let us in.
+        Forbidden: the server does not let us in.
     """
     known: dict[str, object] = {}
     wait, is_lost = EVERY, False

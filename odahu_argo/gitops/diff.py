@@ -197,7 +197,7 @@ def from_cluster(cluster: Cluster) -> Place:
     """What the cluster's namespace holds.
 
     Raises:
-        Denied, Unreachable: the objects cannot be listed.
+        Forbidden, Unreachable: the objects cannot be listed.
     """
     labels = {naming.MANAGED_BY_LABEL: naming.MANAGED_BY, naming.TRAINING_ID_LABEL: ""}
     kinds = (WORKFLOW_TEMPLATE, CRON_WORKFLOW, WORKFLOW)

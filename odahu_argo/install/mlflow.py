@@ -9,7 +9,7 @@ import yaml
 
 from odahu_argo import naming
 from odahu_argo.contract import TRACKING_VARIABLE
-from odahu_argo.errors import Denied, NotLoggedIn, Problem, UserError, Where
+from odahu_argo.errors import Forbidden, Problem, Unauthorized, UserError, Where
 from odahu_argo.install.mlflow_manifests import address, mlflow_text, public_address
 from odahu_argo.install.mlflow_values import Values
 from odahu_argo.install.namespace import Installed, install_objects
@@ -29,7 +29,7 @@ def install(cluster: Cluster, values: Values) -> Iterator[Installed]:
 
     Raises:
         UserError: a Secret that the server needs is not there or of no use; nothing was changed.
-        Denied, Refused: the API does not take one of the objects; nothing was changed.
+        Forbidden, Rejected: the API does not take one of the objects; nothing was changed.
         Unreachable: it does not answer.
     """
     _require(cluster, values)
@@ -51,9 +51,9 @@ def name_in_profile(cluster: Cluster, values: Values) -> str | None:
     setting = f"tracking: {{{', '.join(f'{name}: {value!r}' for name, value in settings.items())}}}"
     try:
         return _name(cluster, settings, setting)
-    except NotLoggedIn:
+    except Unauthorized:
         raise
-    except Denied:
+    except Forbidden:
         return f"the profile on the cluster may not be changed by you; set in it: {setting}"
 
 
@@ -134,8 +134,8 @@ def _fields(cluster: Cluster, secret: str) -> Mapping[str, str] | None:
     """What the Secret holds; None where there is none, and nothing where it may not be read by us."""
     try:
         found = apply.find(cluster, SECRET, secret)
-    except NotLoggedIn:
+    except Unauthorized:
         raise
-    except Denied:
+    except Forbidden:
         return {}
     return None if found is None else fields_of(found)

@@ -16,7 +16,7 @@ from odahu_argo import __version__, document
 from odahu_argo.errors import Problem, UserError
 from odahu_argo.naming import ID_PATTERN
 from odahu_argo.profile import LabelKey, LabelValue, Name, Profile, Toleration, VolumeSize, read
-from odahu_argo.validation import Image, Quantity, Refused, Strict, check_image, shaped, validate
+from odahu_argo.validation import Image, InvalidValue, Quantity, Strict, check_image, shaped, validate
 
 _HOST = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _PATH = re.compile(r"/|(/[A-Za-z0-9._~-]+)+")
@@ -165,7 +165,7 @@ class Values(_Values):
     @model_validator(mode="after")
     def _can_be_reached(self) -> Values:
         if self.ingress.enabled and not self.ingress.host:
-            raise Refused("ingress.enabled needs ingress.host", "MLflow answers only by the names that it knows")
+            raise InvalidValue("ingress.enabled needs ingress.host", "MLflow answers only by the names that it knows")
         return self
 
     @property

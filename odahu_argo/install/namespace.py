@@ -82,7 +82,7 @@ def install(cluster: Cluster, text: str) -> Iterator[Installed]:
     Where the namespace is not there yet, it comes first: without it the API cannot judge the others.
 
     Raises:
-        Denied, Refused: the API does not take one of them; nothing was changed, but that an empty namespace may be new.
+        Forbidden, Rejected: the API does not take one of them; nothing was changed, but that an empty namespace may be new.
         Unreachable: it does not answer.
     """
     objects: list[Object] = list(yaml.safe_load_all(text))
@@ -97,7 +97,7 @@ def install_objects(cluster: Cluster, objects: list[Object]) -> Iterator[Install
     """Bring objects into a namespace that is there, none before the API would take all.
 
     Raises:
-        Denied, Refused: the API does not take one of them; nothing was changed.
+        Forbidden, Rejected: the API does not take one of them; nothing was changed.
         Unreachable: it does not answer.
     """
     for each in objects:

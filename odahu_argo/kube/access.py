@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from odahu_argo.errors import Denied
+from odahu_argo.errors import Forbidden
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -19,14 +19,14 @@ class Credentials(Protocol):
         """What a request carries, renewed where it would expire.
 
         Raises:
-            Denied: it cannot be had.
+            Forbidden: it cannot be had.
         """
 
     def renew(self, refused: Mapping[str, str]) -> bool:
         """Whether there are others now than these, which the cluster has refused (401).
 
         Raises:
-            Denied: they cannot be had.
+            Forbidden: they cannot be had.
         """
 
 
@@ -52,7 +52,7 @@ class Access:
         """See `Credentials.headers`."""
         headers = self.credentials.headers()
         if not all(value.isascii() and value.isprintable() for value in headers.values()):
-            raise Denied(f"the token of {self.origin} holds characters that no token has", hint="log in again")
+            raise Forbidden(f"the token of {self.origin} holds characters that no token has", hint="log in again")
         return headers
 
 

@@ -18,7 +18,7 @@ def apply(cluster: Cluster, kind: Kind, body: Object) -> Outcome:
     (https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management).
 
     Raises:
-        Refused, Denied, Unreachable: the API did not take it.
+        Rejected, Forbidden, Unreachable: the API did not take it.
     """
     name = body["metadata"]["name"]
     before = find(cluster, kind, name)

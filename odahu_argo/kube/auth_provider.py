@@ -10,7 +10,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from odahu_argo.errors import Denied
+from odahu_argo.errors import Forbidden
 from odahu_argo.kube.kubeconfig_entry import Unusable
 
 
@@ -41,7 +41,7 @@ class Provided:
                 settings: Any = self._configuration.auth_settings()
             except Exception as error:
                 what = f"the credentials of {self._origin} cannot be renewed ({type(error).__name__})"
-                raise Denied(what, hint="log in again") from None
+                raise Forbidden(what, hint="log in again") from None
         return {each["key"]: str(each["value"] or "").strip() for each in settings.values() if each["in"] == "header"}
 
     def renew(self, refused: Mapping[str, str]) -> bool:

@@ -201,7 +201,7 @@ def connect(namespace: str | None = None, context: str | None = None) -> KubeClu
 
     Raises:
         UserError: there is no usable kubeconfig or no such context.
-        Denied: the context's credential plug-in fails.
+        Forbidden: the context's credential plug-in fails.
     """
     access = find_access(context)
     return KubeCluster(access, namespace or access.namespace)

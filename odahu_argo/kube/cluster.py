@@ -70,7 +70,7 @@ class Event:
 
 
 class Cluster(Protocol):
-    """A cluster, seen through one namespace. Every method may raise `Denied` and `Unreachable`.
+    """A cluster, seen through one namespace. Every method may raise `Forbidden` and `Unreachable`.
 
     Kinds without a namespace are reached by the same methods. `labels` select objects that have all of them; an empty
     value asks only that the label is there.
@@ -94,16 +94,16 @@ class Cluster(Protocol):
         expire while they are read, `keep` is asked again, from the first object."""
 
     def create(self, kind: Kind, body: Object, dry_run: bool = False) -> Object:
-        """Create it with fields checked strictly; with `dry_run` only see whether the API would. AlreadyExists, Refused."""
+        """Create it with fields checked strictly; with `dry_run` only see whether the API would. AlreadyExists, Rejected."""
 
     def replace(self, kind: Kind, body: Object) -> Object:
         """Put it in place of the object of its name; Conflict where its `resourceVersion` is no longer the newest."""
 
     def patch(self, kind: Kind, name: str, change: Object) -> Object:
-        """Merge the change into it (RFC 7386). NotFound, Refused."""
+        """Merge the change into it (RFC 7386). NotFound, Rejected."""
 
     def apply(self, kind: Kind, body: Object, dry_run: bool = False) -> Object:
-        """Server-side apply by the field manager `odahu-argo`: create it or bring it up to date. Refused.
+        """Server-side apply by the field manager `odahu-argo`: create it or bring it up to date. Rejected.
 
         Fields that another manager has set are taken over.
         """
@@ -120,4 +120,4 @@ class Cluster(Protocol):
         """
 
     def pod_log(self, pod: str, container: str, follow: bool = False) -> Iterator[str]:
-        """The lines that a container has printed, without line breaks. NotFound; Refused while it has not started."""
+        """The lines that a container has printed, without line breaks. NotFound; Rejected while it has not started."""

@@ -14,12 +14,12 @@ from typing import Any
 from odahu_argo.errors import (
     AlreadyExists,
     Conflict,
-    Denied,
     Expired,
+    Forbidden,
     NotFound,
-    NotLoggedIn,
     OdahuArgoError,
-    Refused,
+    Rejected,
+    Unauthorized,
     Unreachable,
 )
 from odahu_argo.kube.cluster import NAMESPACE, SECRET, Kind, Object
@@ -71,17 +71,17 @@ def from_status(action: Action, server: str, status: Object) -> OdahuArgoError:
     said = f"cannot {action}: {message}" if message else f"cannot {action}: the API answered {code}"
     match code:
         case 401:
-            return NotLoggedIn(
+            return Unauthorized(
                 f"cannot {action}: the cluster does not accept these credentials",
                 hint="log in again, or check the user of this context in the kubeconfig",
             )
         case 403 if " cannot " in message:
-            return Denied(f"cannot {action}: this account may not", hint=f"have it allowed: `{action.question}`")
+            return Forbidden(f"cannot {action}: this account may not", hint=f"have it allowed: `{action.question}`")
         case 403 if "exceeded quota" in message:
             hint = f"remove what is no longer needed, or ask for more: kubectl describe quota -n {action.namespace}"
-            return Denied(said, hint)
+            return Forbidden(said, hint)
         case 403:
-            return Denied(said, hint="have it allowed by who runs the cluster")
+            return Forbidden(said, hint="have it allowed by who runs the cluster")
         case 404:
             return _not_found(action, status)
         case 409 if reason == "AlreadyExists":
@@ -91,7 +91,7 @@ def from_status(action: Action, server: str, status: Object) -> OdahuArgoError:
         case 410:
             return Expired(f"cannot {action}: it has changed too much since", hint=_AGAIN)
         case int() if 400 <= code < 500 and code not in (408, 429):
-            return Refused(said, hint="the Kubernetes API finds it wrong as it stands")
+            return Rejected(said, hint="the Kubernetes API finds it wrong as it stands")
         case _:
             return Unreachable(f"{said} ({server})", hint=_AGAIN)
 

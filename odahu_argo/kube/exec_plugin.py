@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from odahu_argo.errors import Denied
+from odahu_argo.errors import Forbidden
 from odahu_argo.kube.access import bearer
 from odahu_argo.kube.kubeconfig_entry import Entry, Unusable
 from odahu_argo.kube.tls import show
@@ -148,9 +148,9 @@ class Plugin:
                 told["config"] = each.get("extension")
         return told
 
-    def _failure(self, reason: str) -> Denied:
+    def _failure(self, reason: str) -> Forbidden:
         command = self._call.text("command") or "(none)"
-        return Denied(
+        return Forbidden(
             f"the credential plug-in {command} of {self._origin} gives no credentials: {reason[:_LONGEST_REASON]}",
             hint=self._call.text("installHint") or "install it or log in with it; `kubectl auth whoami` tries it too",
         )

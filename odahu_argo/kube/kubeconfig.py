@@ -28,7 +28,7 @@ def find_access(context: str | None = None) -> Access:
 
     Raises:
         UserError: there is no such file or context, or it is incomplete.
-        Denied: the context's credential plug-in gives no credentials.
+        Forbidden: the context's credential plug-in gives no credentials.
     """
     named = os.environ.get("KUBECONFIG", "")
     places = [Path(part).expanduser() for part in (named or "~/.kube/config").split(os.pathsep) if part]

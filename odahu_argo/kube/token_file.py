@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from odahu_argo.errors import Denied
+from odahu_argo.errors import Forbidden
 from odahu_argo.kube.access import bearer
 
 
@@ -22,7 +22,7 @@ class TokenFile:
         try:
             return bearer(self.path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:
-            raise Denied(
+            raise Forbidden(
                 f"the token of {self.origin} cannot be read: {self.path} ({type(error).__name__})", hint="log in again"
             ) from None
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Generic
 
 from odahu_argo.backoff import pauses
-from odahu_argo.errors import Denied, Expired, Unreachable
+from odahu_argo.errors import Expired, Forbidden, Unreachable
 from odahu_argo.kube.cluster import Cluster, Event, Kind, Object, T
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
@@ -71,7 +71,7 @@ def watch(
     connection that breaks is replaced in silence; it is told as trouble only if that fails.
 
     Raises:
-        Denied: the account may not list or watch.
+        Forbidden: the account may not list or watch.
         NotFound: the cluster does not know the kind.
     """
     until = None if seconds is None else time.monotonic() + seconds
@@ -94,8 +94,8 @@ def watch(
                         yield Changes([change])
         except Expired:
             version = ""
-        except (Unreachable, Denied) as error:
-            if isinstance(error, Denied) and time.monotonic() - met > DENIAL:
+        except (Unreachable, Forbidden) as error:
+            if isinstance(error, Forbidden) and time.monotonic() - met > DENIAL:
                 raise
             if not version:
                 is_lost = True

@@ -19,7 +19,7 @@ from odahu_argo.naming import ID_PATTERN, LABEL_PATTERN
 from odahu_argo.profile import Requirements
 from odahu_argo.schedule import check_cron, check_time_zone
 from odahu_argo.uri import FORMS, is_of_type, is_reference, without_credentials
-from odahu_argo.validation import Image, Refused, Strict, placeholder
+from odahu_argo.validation import Image, InvalidValue, Strict, placeholder
 
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -95,7 +95,7 @@ class ModelIdentity(_Manifest):
             artifact_name.check(template, info.data.get("name", "name"), info.data.get("version", "version"))
         except UserError as error:
             [problem] = error.problems
-            raise Refused(problem.message, problem.hint) from error
+            raise InvalidValue(problem.message, problem.hint) from error
         return template
 
 

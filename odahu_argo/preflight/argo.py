@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from odahu_argo.errors import Denied, NotFound
+from odahu_argo.errors import Forbidden, NotFound
 from odahu_argo.kube.argo_server import server_version
 from odahu_argo.kube.cluster import DEFINITION, DEPLOYMENT_ANYWHERE, WORKFLOW, Cluster, Object
 from odahu_argo.plan.model import Plan
@@ -39,7 +39,7 @@ def check_argo(cluster: Cluster, url: str | None, plans: Sequence[Plan]) -> Iter
     except NotFound:
         yield Finding("error", "Argo", "the cluster has no CustomResourceDefinition workflows.argoproj.io", _INSTALL)
         return
-    except Denied:
+    except Forbidden:
         pass
     controllers = _controllers(cluster)
     yield from _running(controllers)
@@ -63,7 +63,7 @@ def _controllers(cluster: Cluster) -> list[_Controller] | None:
     """None where Deployments of other namespaces may not be seen."""
     try:
         found = cluster.list(DEPLOYMENT_ANYWHERE).items
-    except Denied:
+    except Forbidden:
         return None
     return [controller for each in found if (controller := _controller(each))]
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from odahu_argo import quantity
-from odahu_argo.errors import Denied
+from odahu_argo.errors import Forbidden
 from odahu_argo.kube.cluster import NODE, Cluster, Object
 from odahu_argo.plan.model import Plan, Step
 from odahu_argo.preflight.result import Finding
@@ -23,7 +23,7 @@ def room_on_nodes(cluster: Cluster, plans: Sequence[Plan]) -> Iterator[Finding]:
         return
     try:
         nodes = cluster.list(NODE).items
-    except Denied:
+    except Forbidden:
         return
     for plan in plans:
         yield from _room(plan, nodes)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from odahu_argo import naming
 from odahu_argo.compile.workflow import compile_workflow
-from odahu_argo.errors import Denied, NotFound, NotLoggedIn, UserError
+from odahu_argo.errors import Forbidden, NotFound, Unauthorized, UserError
 from odahu_argo.kube.apply import find
 from odahu_argo.kube.cluster import NAMESPACE, SECRET, STORAGE_CLASS, Cluster, Kind, Object
 from odahu_argo.plan.model import Plan, Step
@@ -27,7 +27,7 @@ def check(cluster: Cluster, profile: Profile, plans: Sequence[Plan] = ()) -> tup
 
     Raises:
         Unreachable: the API does not answer.
-        NotLoggedIn: it does not accept the credentials.
+        Unauthorized: it does not accept the credentials.
     """
     if missing := _namespace(cluster):
         return (missing,)
@@ -51,12 +51,12 @@ def _namespace(cluster: Cluster) -> Finding | None:
     """What is said where the namespace is not there; then nothing in it can be."""
     try:
         cluster.get(NAMESPACE, cluster.namespace)
-    except NotLoggedIn:
+    except Unauthorized:
         raise
     except NotFound:
         hint = "odahu-argo setup --apply makes it where the profile names it; -n names another"
         return Finding("error", "namespace", f"there is no namespace {cluster.namespace}", hint)
-    except Denied:
+    except Forbidden:
         pass
     return None
 
@@ -139,7 +139,7 @@ def _storage(cluster: Cluster, profile: Profile) -> Iterator[Finding]:
     name = profile.workspace.storage_class
     try:
         classes = cluster.list(STORAGE_CLASS).items
-    except Denied:
+    except Forbidden:
         return
     names = [each["metadata"]["name"] for each in classes]
     if name and name not in names:
@@ -158,5 +158,5 @@ def _look(cluster: Cluster, kind: Kind, name: str) -> Object | None:
     """The object; None where there is none, and an empty one where it may not be seen."""
     try:
         return find(cluster, kind, name)
-    except Denied:
+    except Forbidden:
         return {}

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from odahu_argo.errors import Denied
+from odahu_argo.errors import Forbidden
 from odahu_argo.kube.apply import find
 from odahu_argo.kube.cluster import ACCESS_REVIEW, LOCAL_ACCESS_REVIEW, SERVICE_ACCOUNT, WORKFLOW, Cluster, Kind, Object
 from odahu_argo.preflight.result import Finding
@@ -48,7 +48,7 @@ class _Asker:
     subject: Object = field(default_factory=dict)
 
     def missing(self, rights: Iterable[Right]) -> list[Right]:
-        """Those that are not there. Denied where one may not ask."""
+        """Those that are not there. Forbidden where one may not ask."""
         asked = list(rights)
         with ThreadPoolExecutor(max_workers=8) as pool:
             allowed = list(pool.map(self._may, asked))
@@ -76,7 +76,7 @@ def check_own_rights(cluster: Cluster) -> Iterator[Finding]:
     subject, place = "your rights", f"in namespace {cluster.namespace}"
     try:
         missing = _Asker(cluster, ACCESS_REVIEW).missing([*NEEDED, *WANTED])
-    except Denied:
+    except Forbidden:
         yield Finding("warning", subject, "you may not ask for your own rights, so nothing was seen of them")
         return
     ask = "ask whoever runs the cluster for a Role with this right"
@@ -95,7 +95,7 @@ def check_account(cluster: Cluster, profile: Profile) -> Iterator[Finding]:
     name, subject = profile.service_account, "service account"
     try:
         is_there = find(cluster, SERVICE_ACCOUNT, name) is not None
-    except Denied:
+    except Forbidden:
         is_there = True
     if not is_there:
         message = f"there is no ServiceAccount {name} in namespace {cluster.namespace}"
@@ -103,7 +103,7 @@ def check_account(cluster: Cluster, profile: Profile) -> Iterator[Finding]:
         return
     try:
         missing = _Asker(cluster, LOCAL_ACCESS_REVIEW, _as_account(cluster.namespace, name)).missing(EXECUTOR)
-    except Denied:
+    except Forbidden:
         hint = f"whoever may do so asks: kubectl auth can-i create {EXECUTOR[0][2]}.{WORKFLOW.group} -n {cluster.namespace}"
         hint = f"{hint} --as system:serviceaccount:{cluster.namespace}:{name}"
         yield Finding("warning", subject, f"you may not ask what {name} may do, so its rights were not seen", hint)

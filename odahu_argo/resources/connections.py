@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from odahu_argo import naming
-from odahu_argo.errors import AlreadyExists, Denied, NotFound, UserError
+from odahu_argo.errors import AlreadyExists, Forbidden, NotFound, UserError
 from odahu_argo.kube import apply as kube_apply
 from odahu_argo.kube.apply import Outcome
 from odahu_argo.kube.cluster import SECRET, WORKFLOW, Cluster, Object
@@ -91,7 +91,7 @@ def delete(cluster: Cluster, wanted: str) -> list[str]:
 def _users(cluster: Cluster, secret: str) -> list[str]:
     try:
         workflows = cluster.list(WORKFLOW).items
-    except (NotFound, Denied):
+    except (NotFound, Forbidden):
         return []
     return [
         workflow["metadata"]["name"]

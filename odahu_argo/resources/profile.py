@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from odahu_argo import naming
-from odahu_argo.errors import Denied, NotFound, NotLoggedIn
+from odahu_argo.errors import Forbidden, NotFound, Unauthorized
 from odahu_argo.kube.argo_server import WithArgoServer
 from odahu_argo.kube.client import connect
 from odahu_argo.kube.cluster import CONFIG_MAP, Cluster
@@ -16,18 +16,18 @@ def installed_profile(cluster: Cluster) -> Profile:
     """The profile in the namespace's ConfigMap `odahu-argo-profile`, or the defaults where there is none.
 
     Raises:
-        Denied: the account may not read it.
+        Forbidden: the account may not read it.
         UserError: it holds unknown or wrong settings.
     """
     try:
         found = cluster.get(CONFIG_MAP, naming.PROFILE_CONFIG_MAP)
     except NotFound:
         return Profile()
-    except NotLoggedIn:
+    except Unauthorized:
         raise
-    except Denied as denied:
+    except Forbidden as denied:
         place = f"the ConfigMap {naming.PROFILE_CONFIG_MAP} of namespace {cluster.namespace}"
-        raise Denied(f"the profile, {place}, may not be read by you", "give it by --profile FILE") from denied
+        raise Forbidden(f"the profile, {place}, may not be read by you", "give it by --profile FILE") from denied
     text = (found.get("data") or {}).get(naming.PROFILE_KEY) or ""
     return parse(str(text), f"ConfigMap {cluster.namespace}/{naming.PROFILE_CONFIG_MAP}")
 

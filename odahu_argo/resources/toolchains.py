@@ -77,7 +77,7 @@ def list_toolchains(cluster: Cluster) -> list[dict[str, Any]]:
 
     Raises:
         UserError: a ConfigMap holds no toolchain.
-        Denied, Unreachable: ConfigMaps cannot be listed.
+        Forbidden, Unreachable: ConfigMaps cannot be listed.
     """
     forms = {name: toolchain_form(toolchain) for name, toolchain in BUILT_IN_TOOLCHAINS.items()}
     for config_map in cluster.list(CONFIG_MAP, SELECTOR).items:
@@ -124,7 +124,7 @@ def registered(cluster: Cluster, wanted: Collection[str]) -> tuple[ToolchainInte
 
     Raises:
         UserError: with the mistakes of those that are wanted.
-        Denied, Unreachable: ConfigMaps cannot be listed.
+        Forbidden, Unreachable: ConfigMaps cannot be listed.
     """
     toolchains: list[ToolchainIntegration] = []
     problems: list[Problem] = []

@@ -13,7 +13,7 @@ from starlette.routing import Match
 from odahu_argo.errors import (
     AlreadyExists,
     Conflict,
-    Denied,
+    Forbidden,
     NotFound,
     OdahuArgoError,
     Problem,
@@ -42,7 +42,7 @@ class TooLarge(UserError):
 STATUS_CODES: tuple[tuple[type[OdahuArgoError], int], ...] = (
     (NotAuthenticated, 401),
     (NotPermitted, 403),
-    (Denied, 403),
+    (Forbidden, 403),
     (NotFound, 404),
     (NotAllowed, 405),
     (AlreadyExists, 409),

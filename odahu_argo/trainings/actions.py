@@ -8,7 +8,7 @@ from contextlib import suppress
 from odahu_argo import contract, naming
 from odahu_argo.compile.resume import claim_of, resumed_workflow, workspace_claim
 from odahu_argo.compile.workflow import compile_workflow, digest
-from odahu_argo.errors import AlreadyExists, Denied, NotFound, UserError
+from odahu_argo.errors import AlreadyExists, Forbidden, NotFound, UserError
 from odahu_argo.kube.cluster import CLAIM, CONFIG_MAP, WORKFLOW, Cluster, Kind, Object
 from odahu_argo.plan.model import Plan
 from odahu_argo.status.model import Status
@@ -153,7 +153,7 @@ def give_up_workspaces(cluster: Cluster, attempts: Sequence[Attempt]) -> None:
     are_over = all(each.status.has_ended or each.is_gone for each in attempts)
     for attempt in attempts:
         claim = workspace_claim(attempt.workflow)
-        with suppress(NotFound, Denied):
+        with suppress(NotFound, Forbidden):
             cluster.delete(CLAIM, claim)
             if are_over:
                 cluster.patch(CLAIM, claim, UNPROTECTED)

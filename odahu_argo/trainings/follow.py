@@ -9,7 +9,7 @@ from itertools import islice
 from queue import Empty, SimpleQueue
 from time import monotonic
 
-from odahu_argo.errors import NotFound, OdahuArgoError, Refused, Unreachable
+from odahu_argo.errors import NotFound, OdahuArgoError, Rejected, Unreachable
 from odahu_argo.kube.cluster import Cluster
 from odahu_argo.status.model import PodRun
 from odahu_argo.trainings.logs import CONTAINER, Line, Missing, own_lines, pod_names, read_logs, require_step
@@ -66,7 +66,7 @@ def follow(
 
     Raises:
         NotFound: there is no such training, or it was deleted meanwhile.
-        Denied: trainings or logs may not be read.
+        Forbidden: trainings or logs may not be read.
     """
     find_training(cluster, training_id)
     shared = _Shared(cluster, SimpleQueue(), is_over=is_over or threading.Event(), has_ended=threading.Event())
@@ -122,7 +122,7 @@ def read_or_follow(
     Raises:
         UserError: there is no such step.
         NotFound: it was deleted meanwhile.
-        Denied, Unreachable: pods cannot be listed.
+        Forbidden, Unreachable: pods cannot be listed.
     """
     require_step(training, step)
     if not (follow_on and not training.status.has_ended and not training.newest.is_gone):
@@ -203,7 +203,7 @@ def _read(shared: _Shared, attempt: Attempt, step: str, run: PodRun) -> None:
                 return
             except NotFound:
                 return
-            except (Refused, Unreachable) as error:
+            except (Rejected, Unreachable) as error:
                 if run.finished or shared.has_ended.is_set():
                     patience -= 1
                 if patience == 0:

@@ -77,7 +77,7 @@ def remember(cluster: Cluster, training: Training, is_new: bool = False) -> None
 
     Raises:
         Conflict: others have changed the record again and again.
-        Denied, Unreachable: the API did not take it.
+        Forbidden, Unreachable: the API did not take it.
     """
     name = naming.record_name(training.id)
     for _ in range(TRIES):

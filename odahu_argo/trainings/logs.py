@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from odahu_argo.errors import NotFound, OdahuArgoError, Refused, Unreachable, UserError
+from odahu_argo.errors import NotFound, OdahuArgoError, Rejected, Unreachable, UserError
 from odahu_argo.kube.cluster import POD, Cluster, Object
 from odahu_argo.resources.connection_secret import fields_of
 from odahu_argo.resources.connections import find_connection
@@ -112,7 +112,7 @@ def read_logs(
 
     Raises:
         UserError: there is no such step.
-        Denied, Unreachable: pods cannot be listed.
+        Forbidden, Unreachable: pods cannot be listed.
     """
     require_step(training, step)
     for attempt, steps in training.steps_by_attempt:
@@ -141,7 +141,7 @@ def _lines(
         if pod is not None:
             yield from (Line(step, text) for text in own_lines(cluster.pod_log(pod, CONTAINER)))
             return
-    except Refused:
+    except Rejected:
         return
     except Unreachable as error:
         yield Missing(step, run.attempt, error.problems[0].message)

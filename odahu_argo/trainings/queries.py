@@ -11,7 +11,7 @@ from functools import partial
 from itertools import islice
 
 from odahu_argo import naming
-from odahu_argo.errors import Denied, NotFound, OdahuArgoError, Refused, Unreachable
+from odahu_argo.errors import Forbidden, NotFound, OdahuArgoError, Rejected, Unreachable
 from odahu_argo.kube.cluster import CONFIG_MAP, EVENT, WORKFLOW, Cluster, Object
 from odahu_argo.status.model import Status
 from odahu_argo.status.pending_rules import STARTING
@@ -39,7 +39,7 @@ def pod_warnings(cluster: Cluster, pods: Iterable[str]) -> dict[str, str]:
     """
     warnings: dict[str, str] = {}
     for pod in pods:
-        with suppress(Denied, Refused, Unreachable):
+        with suppress(Forbidden, Rejected, Unreachable):
             events = cluster.list(EVENT, fields={"involvedObject.name": pod, "type": "Warning"}).items
             if events:
                 last = max(events, key=_time)
@@ -74,7 +74,7 @@ def list_trainings(cluster: Cluster) -> Iterator[Training]:
     """Every training of the namespace, by id; what is new is remembered on the way where that is allowed.
 
     Raises:
-        Denied, Unreachable: workflows cannot be listed.
+        Forbidden, Unreachable: workflows cannot be listed.
     """
     runs = observe.by_training(cluster.gather(WORKFLOW, run_reader(cluster), observe.SELECTOR).items)
     texts = history.texts(cluster)
@@ -85,7 +85,7 @@ def training_ids(cluster: Cluster) -> list[str]:
     """The id of every training of the namespace; nothing is remembered on the way.
 
     Raises:
-        Denied, Unreachable: workflows cannot be listed.
+        Forbidden, Unreachable: workflows cannot be listed.
     """
     kinds = ((CONFIG_MAP, history.SELECTOR), (WORKFLOW, observe.SELECTOR))
     names = (name for kind, labels in kinds for name in cluster.gather(kind, observe.training_id, labels).items)
@@ -97,7 +97,7 @@ def find_training(cluster: Cluster, training_id: str) -> Training:
 
     Raises:
         NotFound: there is none of that id, neither on the cluster nor remembered.
-        Denied, Unreachable: workflows cannot be listed.
+        Forbidden, Unreachable: workflows cannot be listed.
     """
     runs = observe.by_training(runs_of(cluster, training_id))
     texts = {training_id: history.text(cluster, training_id)}

@@ -16,7 +16,7 @@ def run(cluster: Cluster, tell: Callable[[str], None]) -> None:
     Workspaces that no run needs any more are given up, as Argo does with a workspace that is the workflow's own.
 
     Raises:
-        Denied: the account may not read workflows or write records.
+        Forbidden: the account may not read workflows or write records.
     """
     told: dict[str, tuple[int, str]] = {}
     for change in watch_trainings(cluster):

@@ -12,7 +12,7 @@ from typing import TypeVar
 from odahu_argo import naming
 from odahu_argo.backoff import pauses
 from odahu_argo.compile.schema import refused_fields
-from odahu_argo.errors import AlreadyExists, Denied, NotFound, Unreachable, UserError
+from odahu_argo.errors import AlreadyExists, Forbidden, NotFound, Unreachable, UserError
 from odahu_argo.kube.cluster import WORKFLOW, Cluster, Object
 from odahu_argo.manifest.load import Manifests
 from odahu_argo.manifest.resolve import connection_names
@@ -48,7 +48,7 @@ def check(cluster: Cluster, workflow: Object) -> None:
     Raises:
         UserError: hera-workflows' models or the API refuse a field.
         AlreadyExists: a workflow of its name is there.
-        Denied, Unreachable: the API was not to be had.
+        Forbidden, Unreachable: the API was not to be had.
     """
     if problems := list(refused_fields(workflow)):
         raise UserError(problems)
@@ -65,7 +65,7 @@ def send(cluster: Cluster, workflow: Object, patience: float = PATIENCE) -> Sent
     Raises:
         UserError: hera-workflows' models or the API refuse a field.
         AlreadyExists: a workflow of this name has other content, or is being deleted and does not go.
-        Denied: the account may not create workflows.
+        Forbidden: the account may not create workflows.
         Unreachable: the API was not to be had. The message says so where it is not known whether the workflow was created.
     """
     signed = _signed(workflow, cluster.namespace)
@@ -144,7 +144,7 @@ def plan_on(cluster: Cluster, manifests: Manifests, settings: Profile, training_
         Unreachable: the API does not answer.
     """
     trainings = [each.manifest for each in manifests.trainings]
-    with suppress(Denied):
+    with suppress(Forbidden):
         wanted = {training.spec.toolchain for training in trainings}
         own = {each.manifest.id for each in manifests.toolchains}
         manifests = replace(manifests, registered=registered(cluster, wanted - own))

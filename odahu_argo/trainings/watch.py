@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from odahu_argo import naming
 from odahu_argo.backoff import pauses
-from odahu_argo.errors import Conflict, Denied, Unreachable
+from odahu_argo.errors import Conflict, Forbidden, Unreachable
 from odahu_argo.kube.cluster import WORKFLOW, Cluster
 from odahu_argo.kube.watch import FIRST_WAIT, LONGEST_WAIT, Back, Change, Changes, Trouble, watch
 from odahu_argo.trainings import history
@@ -56,7 +56,7 @@ def watch_trainings(cluster: Cluster, training_id: str | None = None) -> Iterato
     """Every training that has a workflow, as it stands now, then each change, without end.
 
     Raises:
-        Denied: workflows may not be watched.
+        Forbidden: workflows may not be watched.
     """
     labels = observe.SELECTOR if training_id is None else {naming.TRAINING_ID_LABEL: training_id}
     there: _There = {}
@@ -122,7 +122,7 @@ def _told(cluster: Cluster, there: _There, names: Sequence[str], lost: Sequence[
 
 def _remember_last(cluster: Cluster, run: Run) -> None:
     """What is known of a run whose workflow was deleted, but not with its training."""
-    with suppress(Denied):
+    with suppress(Forbidden):
         known = history.find(cluster, run.training_id)
         last = observe.attempts([run], known.attempts if known else ())
         history.remember(cluster, Training(run.training_id, tuple(last)))

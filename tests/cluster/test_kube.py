@@ -12,7 +12,16 @@ import trustme
 import yaml
 from kubernetes import client
 
-from odahu_argo.errors import AlreadyExists, Conflict, Denied, Expired, NotFound, OdahuArgoError, Refused, Unreachable
+from odahu_argo.errors import (
+    AlreadyExists,
+    Conflict,
+    Expired,
+    Forbidden,
+    NotFound,
+    OdahuArgoError,
+    Rejected,
+    Unreachable,
+)
 from odahu_argo.kube import client as kube
 from odahu_argo.kube.client import KubeCluster, connect
 from odahu_argo.kube.cluster import (
@@ -63,7 +72,7 @@ def test_a_dry_run_leaves_nothing(cluster: KubeCluster) -> None:
 
 
 def test_a_field_that_is_not_known_is_refused(cluster: KubeCluster) -> None:
-    with pytest.raises(Refused, match=r"unknown field \"datas\""):
+    with pytest.raises(Rejected, match=r"unknown field \"datas\""):
         cluster.create(CONFIG_MAP, named("a", datas={}))
 
 
@@ -163,18 +172,18 @@ def connect_with(token: str, namespace: str, folder: Path, monkeypatch: pytest.M
 
 
 def test_what_an_account_may_not_do_is_named(as_somebody: KubeCluster) -> None:
-    with pytest.raises(Denied, match=f"cannot create Workflow w-1 in namespace {as_somebody.namespace}") as raised:
+    with pytest.raises(Forbidden, match=f"cannot create Workflow w-1 in namespace {as_somebody.namespace}") as raised:
         as_somebody.create(WORKFLOW, named("w-1"))
     assert f"kubectl auth can-i create workflows.argoproj.io -n {as_somebody.namespace}" in str(raised.value)
-    with pytest.raises(Denied, match="cannot watch Workflow objects"):
+    with pytest.raises(Forbidden, match="cannot watch Workflow objects"):
         list(as_somebody.watch(WORKFLOW, None, "1"))
-    with pytest.raises(Denied, match="cannot get the log of Pod p"):
+    with pytest.raises(Forbidden, match="cannot get the log of Pod p"):
         list(as_somebody.pod_log("p", "main"))
 
 
 def test_credentials_that_are_not_accepted_are_told(cluster: KubeCluster, tmp_path: Path, monkeypatch: Any) -> None:
     stranger = connect_with("canary", cluster.namespace, tmp_path, monkeypatch)
-    with pytest.raises(Denied, match="does not accept these credentials") as raised:
+    with pytest.raises(Forbidden, match="does not accept these credentials") as raised:
         stranger.get(POD, "a")
     assert "canary" not in str(raised.value)
 

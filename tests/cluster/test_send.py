@@ -13,7 +13,7 @@ import pytest
 
 from odahu_argo import naming
 from odahu_argo.compile.workflow import compile_workflow
-from odahu_argo.errors import AlreadyExists, NotFound, Refused, Unreachable, UserError
+from odahu_argo.errors import AlreadyExists, NotFound, Rejected, Unreachable, UserError
 from odahu_argo.kube.client import KubeCluster
 from odahu_argo.kube.cluster import WORKFLOW, Object
 from odahu_argo.trainings.submit import check, send
@@ -198,7 +198,7 @@ def test_what_argo_or_the_api_refuses_is_not_created(cluster: KubeCluster, workf
     with pytest.raises(UserError, match="does not know this field"):
         send(cluster, unknown)
     wrong = {**workflow, "metadata": {**workflow["metadata"], "labels": {"a": "b c"}}}
-    with pytest.raises(Refused, match="cannot create Workflow wine-1"):
+    with pytest.raises(Rejected, match="cannot create Workflow wine-1"):
         send(cluster, wrong)
     assert there(cluster) == []
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from odahu_argo.compile.workflow import compile_workflow
-from odahu_argo.errors import Denied, NotFound
+from odahu_argo.errors import Forbidden, NotFound
 from odahu_argo.kube import client
 from odahu_argo.kube import watch as watch_module
 from odahu_argo.kube.client import KubeCluster
@@ -279,7 +279,7 @@ class Forgetful(FromLongAgo):
     def gather(self, kind: Kind, keep: Callable[[Object], T], labels: Mapping[str, str] | None = None) -> Listing[T]:
         listing = super().gather(kind, keep, labels)
         if self.listed == 2:
-            raise Denied("not yet")
+            raise Forbidden("not yet")
         return listing
 
 
@@ -292,7 +292,7 @@ def test_a_denial_after_a_contact_is_trouble_at_first(
     assert [told(watching) for _ in range(3)] == ["a new", "trouble", "back"]
     watching.close()  # type: ignore[attr-defined]
     monkeypatch.setattr(watch_module, "DENIAL", 0.0)
-    with pytest.raises(Denied):
+    with pytest.raises(Forbidden):
         list(one_by_one(Forgetful(cluster)))  # type: ignore[arg-type]
 
 

@@ -16,7 +16,7 @@ import pytest
 import trustme
 import yaml
 
-from odahu_argo.errors import Denied, NotLoggedIn, UserError
+from odahu_argo.errors import Forbidden, Unauthorized, UserError
 from odahu_argo.kube import pod_account
 from odahu_argo.kube.client import KubeCluster, connect
 from odahu_argo.kube.cluster import POD
@@ -141,7 +141,7 @@ def test_a_token_file_is_read_anew_beside_the_kubeconfig(connected: Connect, tmp
         file.write_text("second")
         cluster.get(POD, "here")
         file.unlink()
-        with pytest.raises(Denied, match=r"cannot be read: .*kube/token"):
+        with pytest.raises(Forbidden, match=r"cannot be read: .*kube/token"):
             cluster.get(POD, "here")
     assert server.authorizations == ["Bearer first", "Bearer second"]
 
@@ -204,7 +204,7 @@ def test_a_plugin_is_asked_again_when_its_token_is_refused(connected: Connect, t
 def test_a_token_that_stays_refused_is_told(connected: Connect, tmp_path: Path) -> None:
     with answering(REFUSED) as server:
         cluster = connected(server, plugin(tmp_path, hand_out("'abc'")))
-        with pytest.raises(NotLoggedIn):
+        with pytest.raises(Unauthorized):
             cluster.get(POD, "here")
     assert server.authorizations == ["Bearer abc"]
 
@@ -230,7 +230,7 @@ def test_what_a_plugin_does_wrong_is_told_without_secrets(
     connected: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, more: dict[str, Any], said: str
 ) -> None:
     monkeypatch.setattr(sys, "stdin", None)
-    with pytest.raises(Denied) as raised:
+    with pytest.raises(Forbidden) as raised:
         connected("https://127.0.0.1:1", plugin(tmp_path, code, **more))
     assert said in str(raised.value)
     assert CANARY not in str(raised.value)

@@ -11,7 +11,16 @@ import pytest
 import trustme
 import yaml
 
-from odahu_argo.errors import Conflict, Denied, Expired, NotFound, NotLoggedIn, OdahuArgoError, Refused, Unreachable
+from odahu_argo.errors import (
+    Conflict,
+    Expired,
+    Forbidden,
+    NotFound,
+    OdahuArgoError,
+    Rejected,
+    Unauthorized,
+    Unreachable,
+)
 from odahu_argo.kube.client import KubeCluster, connect
 from odahu_argo.kube.cluster import POD, SECRET, WORKFLOW
 from tests.servers.scripted import Answer, answering
@@ -100,22 +109,22 @@ def test_no_redirection_takes_the_credentials_elsewhere(connected: Connect) -> N
 @pytest.mark.parametrize(
     ("answer", "error", "said"),
     [
-        (status(401, "Unauthorized", "Unauthorized"), NotLoggedIn, "does not accept these credentials"),
+        (status(401, "Unauthorized", "Unauthorized"), Unauthorized, "does not accept these credentials"),
         (
             status(403, "Forbidden", 'pods "here" is forbidden: User "ada" cannot get resource "pods"'),
-            Denied,
+            Forbidden,
             "kubectl auth can-i get pods -n ml",
         ),
-        (status(403, "Forbidden", "exceeded quota: gpus"), Denied, "exceeded quota: gpus"),
+        (status(403, "Forbidden", "exceeded quota: gpus"), Forbidden, "exceeded quota: gpus"),
         (status(404, "NotFound", kind="pods", name="here"), NotFound, "there is no Pod here in namespace ml"),
         (status(404, "NotFound", kind="namespaces", name="ml"), NotFound, "there is no namespace ml"),
         (Answer(404, b"404 page not found\n"), NotFound, "the cluster does not know Pod"),
         (status(409, "Conflict", "has been modified"), Conflict, "has been modified"),
         (status(410, "Expired"), Expired, "has changed too much"),
-        (status(400, "BadRequest", "container is waiting to start"), Refused, "container is waiting to start"),
-        (status(422, "Invalid", "x" * 5000), Refused, "xxx…"),
-        (Answer(418, b"tea"), Refused, "answered 418"),
-        (Answer(400, ["odd"]), Refused, "answered 400"),
+        (status(400, "BadRequest", "container is waiting to start"), Rejected, "container is waiting to start"),
+        (status(422, "Invalid", "x" * 5000), Rejected, "xxx…"),
+        (Answer(418, b"tea"), Rejected, "answered 418"),
+        (Answer(400, ["odd"]), Rejected, "answered 400"),
     ],
 )
 def test_a_refusal_is_told_as_what_it_is(
@@ -137,7 +146,7 @@ def test_a_cluster_without_argo_is_told(connected: Connect) -> None:
 def test_a_refused_secret_is_not_quoted(connected: Connect) -> None:
     message = 'json: cannot unmarshal: found in byte ...|"canary"|...'
     refusal = status(400, "BadRequest", message, causes=[{"field": "data.keySecret", "message": "canary"}])
-    with answering(refusal) as server, pytest.raises(Refused) as raised:
+    with answering(refusal) as server, pytest.raises(Rejected) as raised:
         connected(server.address).create(SECRET, {"metadata": {"name": "s"}, "data": {"keySecret": "canary"}})
     assert "canary" not in str(raised.value)
     assert "data.keySecret" in str(raised.value)

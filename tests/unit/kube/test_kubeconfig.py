@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from odahu_argo.errors import Denied, OdahuArgoError, Unreachable, UserError
+from odahu_argo.errors import Forbidden, OdahuArgoError, Unreachable, UserError
 from odahu_argo.kube.client import connect
 from odahu_argo.kube.cluster import POD
 from tests.servers.programs import free_port
@@ -142,7 +142,7 @@ def test_a_credential_plugin_that_fails_is_named_with_what_it_said(
 ) -> None:
     kubeconfig(plugin(tmp_path, "raise SystemExit('please log in')"))
     error = refusal()
-    assert isinstance(error, Denied)
+    assert isinstance(error, Forbidden)
     assert "please log in" in str(error)
     assert sys.executable in str(error)
     assert capfd.readouterr().err == ""
@@ -167,7 +167,7 @@ def test_a_credential_plugin_that_fails_later_is_named_too(kubeconfig: Any, tmp_
         )
     )
     cluster = connect()
-    with pytest.raises(Denied, match="the session has ended"):
+    with pytest.raises(Forbidden, match="the session has ended"):
         cluster.get(POD, "any")
 
 

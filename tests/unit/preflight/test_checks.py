@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from odahu_argo.errors import Denied
+from odahu_argo.errors import Forbidden
 from odahu_argo.preflight.checks import check
 from odahu_argo.profile import Profile
 
@@ -16,7 +16,7 @@ class Closed:
 
     def __getattr__(self, name: str) -> Any:
         def denied(*_: object, **__: object) -> None:
-            raise Denied("you may not")
+            raise Forbidden("you may not")
 
         return denied
 
