@@ -28,7 +28,7 @@ def main() -> int:
     wanted = list(dict.fromkeys(key for key in options.rows.split(",") if key)) or [*ROWS, GROWTH]
     if unknown := [key for key in wanted if key not in ROWS and key != GROWTH]:
         parser.error(f"no such row: {', '.join(unknown)}; there are {', '.join([*ROWS, GROWTH])}")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers and namespaces go, too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # stop servers and delete namespaces
     BUILD.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="work-", dir=BUILD, ignore_cleanup_errors=True) as folder:
         failed = all_of(wanted, Path(folder), options.toy)

@@ -1,4 +1,4 @@
-"""What compile, status and download cost at 10, 100, 1,000 and 10,000: the middle of three runs, from 1,000 on one run."""
+"""Time of compile, status and download for 10, 100, 1,000 and 10,000 items: median of three runs, one run from 1,000 on."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _compile(bench: Bench, sizes: tuple[int, ...]) -> Growth:
         folder = bench.new(f"compile-{size}")
         return ours_of(folder, manifests.write(folder, size), size)
 
-    return _measured(bench, "compile of that many manifests", sizes, contender)
+    return _measured(bench, "compile N manifests", sizes, contender)
 
 
 def _download(bench: Bench, sizes: tuple[int, ...]) -> Growth:
@@ -41,7 +41,7 @@ def _download(bench: Bench, sizes: tuple[int, ...]) -> Growth:
         return ours(bench.folder / f"room-{size}", filled.fields(), load)
 
     with lasting_s3(bench.folder / "server") as (bucket, _):
-        return _measured(bench, "download of that many objects of 10 kB", sizes, contender)
+        return _measured(bench, "download N objects of 10 kB", sizes, contender)
 
 
 def _status(bench: Bench, sizes: tuple[int, ...]) -> Growth:
@@ -55,7 +55,7 @@ def _status(bench: Bench, sizes: tuple[int, ...]) -> Growth:
         return train_get(bench, namespace, size)
 
     with namespace_of_trainings(0) as namespace:
-        return _measured(bench, "`train get` of that many trainings", sizes, contender)
+        return _measured(bench, "`train get` of N trainings", sizes, contender)
 
 
 def _measured(bench: Bench, what: str, sizes: tuple[int, ...], contender: Callable[[int], Contender]) -> Growth:

@@ -1,4 +1,4 @@
-"""The rows as a picture: ours as a share of each peer's time, and how cost grows."""
+"""Plot of the rows: our time relative to each peer's, and growth with size."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MET, _MISSED, _PLAIN, _BAR = "#2f7d4f", "#c0632b", "#5b7ea6", "#222222"
 
 
 def draw(rows: Sequence[Row], lines: Sequence[Growth], picture: Path = PICTURE) -> None:
-    """One figure of two panels, or of one where nothing is known of growth."""
+    """Draw the ratios and, if measured, the growth in a second panel."""
     compared = [row for row in rows if row.ratio() is not None]
     if not compared and not lines:
         return
@@ -57,7 +57,7 @@ def _ratios(axes: Axes, rows: Sequence[Row]) -> None:
     axes.set_yticks(range(len(rows)), [f"{row.key} / {row.rival}" for row in reversed(rows)])
     axes.axvline(1, color="#999999", lw=0.8, ls=":")
     axes.set_xlim(left=0)
-    axes.set_xlabel("odahu-argo's time / the peer's (less is better); the stroke is the bar")
+    axes.set_xlabel("odahu-argo's time / the peer's (less is better); black line: target")
 
 
 def _growth(axes: Axes, lines: Sequence[Growth]) -> None:
@@ -68,7 +68,7 @@ def _growth(axes: Axes, lines: Sequence[Growth]) -> None:
         )
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.set_xlabel("how many")
+    axes.set_xlabel("N")
     axes.set_ylabel("seconds")
     axes.grid(True, which="major", lw=0.4, color="#dddddd")
     axes.legend(frameon=False)

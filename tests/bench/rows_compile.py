@@ -32,13 +32,13 @@ def compile_one(bench: Bench) -> Row:
         samples, versions, absent = bench.race(everybody, 9)
     return Row(
         "compile",
-        "compile one training of 6 steps, whole process",
-        Bar("at most 1/3 of the quickest peer", 1 / 3),
+        "compile one training with 6 steps",
+        Bar("at most 1/3 of the fastest peer", 1 / 3),
         samples,
         versions,
         absent,
         apart=["import yaml"],
-        note="`import yaml` is `python -c 'import yaml'`: what any of them must do.",
+        note="`import yaml` is `python -c 'import yaml'`, the minimum for each of them.",
     )
 
 
@@ -55,12 +55,12 @@ def compile_many(bench: Bench) -> Row:
     samples, versions, absent = bench.race(makers, 3, warm=False)
     return Row(
         "thousand",
-        f"compile {count:,} manifests, YAML in, YAML out",
-        Bar("1/5 of hera's time, on all cores", 1 / 5, rival="hera"),
+        f"compile {count:,} manifests from YAML to YAML",
+        Bar("at most 1/5 of hera's time", 1 / 5, rival="hera"),
         samples,
         versions,
         absent,
-        note="hera's script reads and writes the same files; `all cores` hands them to a pool of processes.",
+        note="hera's script reads and writes the same files; `all cores` uses a process pool.",
     )
 
 
@@ -73,13 +73,13 @@ def size(bench: Bench) -> Row:
     samples = {name: [Sample(file.stat().st_size, 0, 0)] for name, file in outputs.items() if file.is_file()}
     return Row(
         "size",
-        "size of that workflow",
-        Bar("at most 12 kB with all its safety fields", 12_000, measure="itself"),
+        "size of the compiled workflow",
+        Bar("at most 12 kB", 12_000, measure="itself"),
         samples,
         versions,
         absent,
         unit="B",
-        note="As printed: YAML, but metaflow's, which is JSON. kfp's is its own form, which its server makes a workflow of.",
+        note="YAML as printed; metaflow prints JSON. kfp's output is not a workflow yet: its server creates one from it.",
     )
 
 

@@ -41,14 +41,14 @@ def package(bench: Bench) -> Row:
         samples, versions, absent = bench.race(makers, 3, warm=False)
     return Row(
         "package",
-        "package a model of 1 GiB: zip and upload, to S3",
-        Bar("bounded by the upload (within 1/4), memory under 300 MiB", 1.25, rival=FLOOR),
+        "zip a 1 GiB model and upload it to S3",
+        Bar("within 1/4 of the upload alone, memory under 300 MiB", 1.25, rival=FLOOR),
         samples,
         versions,
         absent,
         apart=[FLOOR],
-        note="16 files of 64 MiB of normally distributed 32-bit floats. `upload alone` sends the same files by s5cmd, "
-        "without a zip. The server is `rclone serve s3`.",
+        note="16 files of 64 MiB with normally distributed 32-bit floats. `upload alone` uploads these files with s5cmd. "
+        "Server: `rclone serve s3`.",
     )
 
 

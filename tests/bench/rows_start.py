@@ -13,7 +13,7 @@ from tests.bench.peers import HERA, ODAHUFLOWCTL, Peer, our_program, system
 from tests.bench.workflows import namespace_of_trainings
 from tests.servers.api import serving
 
-_QUICKER = Bar("quicker than both", 1.0)
+_FASTER = Bar("faster than both", 1.0)
 
 
 def help_text(bench: Bench) -> Row:
@@ -26,11 +26,11 @@ def help_text(bench: Bench) -> Row:
         "hera": partial(of, HERA, "hera"),
     }
     samples, versions, absent = bench.race(makers, 7)
-    return Row("help", "`odahu-argo --help`", _QUICKER, samples, versions, absent)
+    return Row("help", "`odahu-argo --help`", _FASTER, samples, versions, absent)
 
 
 def get(bench: Bench) -> Row:
-    """odahuflowctl asks our own API server, for ODAHU's is no more."""
+    """odahuflowctl talks to `odahu-argo server`, because ODAHU's API server is no longer available."""
     with namespace_of_trainings(3) as namespace, serving("-n", namespace) as address:
         environment = {"HOME": str(bench.new("home"))}
 
@@ -50,11 +50,11 @@ def get(bench: Bench) -> Row:
     return Row(
         "get",
         "`odahu-argo train get` of 3 trainings",
-        _QUICKER,
+        _FASTER,
         samples,
         versions,
-        absent | {"hera": "its command line lists no workflows"},
+        absent | {"hera": "its command line cannot list workflows"},
         apart=["kubectl"],
-        note="odahuflowctl speaks to `odahu-argo server`, so a server works for it, whose time is not counted. "
-        "kubectl is a compiled program and only shown.",
+        note="odahuflowctl talks to `odahu-argo server`, whose time is not counted. "
+        "kubectl, a compiled program, is shown for scale.",
     )

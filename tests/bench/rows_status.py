@@ -28,14 +28,14 @@ def status(bench: Bench) -> Row:
         samples, versions, absent = bench.race(makers, 3, warm=False)
     return Row(
         "status",
-        f"status of {count:,} trainings, `train get`",
-        Bar("under 2x kubectl", 2.0, rival="kubectl"),
+        f"`odahu-argo train get` of {count:,} trainings",
+        Bar("at most twice kubectl's time", 2.0, rival="kubectl"),
         samples,
         versions,
         absent,
         apart=[FIRST, JSON, WATCH],
-        note="kubectl is `kubectl get workflows -o json`. The first reader finds nothing remembered. The watch is "
-        f"`train get --watch` until it has shown all {count:,}.",
+        note="kubectl runs `kubectl get workflows -o json`. The first reader finds no records. The watch is "
+        f"`train get --watch` until all {count:,} are printed.",
     )
 
 
