@@ -1,9 +1,9 @@
-# Everything a developer does, each by one command. `make help` lists them.
+# Development commands. `make help` lists them.
 PYTHON ?= python3
 BIN := .venv/bin
 UV := uv==0.13.9
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
-# Programs start in half the time where Python may keep its bytecode, and tests start hundreds of them.
+# Tests start hundreds of programs, which start twice as fast with cached bytecode.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
@@ -12,9 +12,9 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: .venv/installed ## make .venv with odahu-argo and all its tools in it
+install: .venv/installed ## create .venv with odahu-argo and the development tools
 
-# uv installs in seconds what takes pip minutes; pip is there for a network where uv finds no registry.
+# uv is much faster than pip. pip is the fallback for networks where uv finds no registry.
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
 	$(PYTHON) -m venv .venv
@@ -22,24 +22,24 @@ install: .venv/installed ## make .venv with odahu-argo and all its tools in it
 		|| $(BIN)/pip install -q -c constraints.txt -e '.[dev]'
 	@touch $@
 
-demo: install ## train the wine example on this machine, from its manifest to the zip in an S3 bucket
+demo: install ## train the wine example locally, from its manifest to a zip in an S3 bucket
 	$(BIN)/python examples/demo.py
 
 test: install ## run the tests
 	$(BIN)/python -m pytest -n 2 $(TESTS)
 
-test-image: install ## build the images with buildah, and try them
+test-image: install ## build the images with buildah and test them
 	$(BIN)/python -m pytest -q -m image tests/image
 
-test-large: install ## send and fetch 1 GiB by each protocol; tells time and memory
+test-large: install ## upload and download 1 GiB with each store; prints time and memory
 	$(BIN)/python -m pytest -q -m large tests/large
 
-bench: install ## measure next to other programs, into docs/benchmarks.md; `ROWS=compile,size` picks rows
+bench: install ## compare with other programs and update docs/benchmarks.md; `ROWS=compile,size` selects rows
 	$(BIN)/python -m tests.bench --rows "$(ROWS)"
 
 FUZZ_SECONDS ?= 60
 
-fuzz: install ## look for input that breaks loader or status, FUZZ_SECONDS each, side by side; `tests/fuzz` says what must hold
+fuzz: install ## fuzz the manifest loader and the status mapper for FUZZ_SECONDS each
 	@mkdir -p build/fuzz
 	@$(BIN)/python -m tests.fuzz loader $(FUZZ_OPTIONS) >build/fuzz/loader.log 2>&1 & loader=$$!; \
 	$(BIN)/python -m tests.fuzz status $(FUZZ_OPTIONS) >build/fuzz/status.log 2>&1 & status=$$!; \
@@ -51,7 +51,7 @@ FUZZ_OPTIONS = -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=build/fuzz/
 
 DIST ?= dist
 
-release: install ## build wheel, source archive and SBOM into DIST, the same bytes wherever it is done
+release: install ## build a reproducible wheel, source archive and SBOM in DIST
 	mkdir -p $(DIST) && rm -f $(DIST)/odahu_argo-* $(DIST)/odahu-argo-* $(DIST)/SHA256SUMS
 	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(BIN)/python -m build --no-isolation --outdir $(DIST) .
 	$(BIN)/uv pip compile -q pyproject.toml --extra training --extra server --extra jupyter -c constraints.txt --universal --python-version 3.11 \
@@ -59,7 +59,7 @@ release: install ## build wheel, source archive and SBOM into DIST, the same byt
 		--output-reproducible --of JSON -o $(DIST)/odahu-argo-$(VERSION).cdx.json
 	cd $(DIST) && sha256sum odahu_argo-* odahu-argo-* >SHA256SUMS
 
-lint: install ## check format, lint rules, types, the direction of imports and PyPI's advisories
+lint: install ## check format, lint rules, types, import rules and security advisories
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -70,10 +70,10 @@ format: install ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-goldens: install ## write what examples compile to now as their goldens, and the command line's reference
+goldens: install ## update the golden files of the examples and the command line reference
 	$(BIN)/python -m pytest -q tests/golden tests/docs --update-goldens
 
-constraints: install ## resolve all dependencies anew and pin them
+constraints: install ## update and pin all dependencies
 	$(BIN)/uv pip compile -q pyproject.toml --all-extras --universal --upgrade --python-version 3.11 --no-annotate --no-header -o constraints.txt
 
 IMAGE ?= odahu-argo-runner:$(VERSION)
@@ -83,7 +83,7 @@ SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
 
 define build
 @builder=$$(command -v buildah || command -v podman || command -v docker) \
-	|| { echo "there is no buildah, podman or docker here" >&2; exit 1; }; \
+	|| { echo "no buildah, podman or docker found" >&2; exit 1; }; \
 case $$builder in \
 	*docker) dated="--build-arg SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH)" ;; \
 	*) dated="--timestamp $(SOURCE_DATE_EPOCH)" ;; \
@@ -91,13 +91,13 @@ esac; \
 set -x; "$$builder" build $$dated --build-arg "BASE=$(BASE)" --build-arg "FOR=$(1)" $(IMAGE_OPTIONS) -f templates/Dockerfile -t "$(2)" .
 endef
 
-image: runner-image training-image ## build both images upon BASE, with buildah, podman or docker, whichever is there
+image: runner-image training-image ## build both images with buildah, podman or docker
 
-runner-image: ## build IMAGE, which moves files and packages
+runner-image: ## build IMAGE, for checkout, downloads and package
 	$(call build,runner,$(IMAGE))
 
-training-image: ## build TRAINING_IMAGE, which trains
+training-image: ## build TRAINING_IMAGE, for train
 	$(call build,training,$(TRAINING_IMAGE))
 
-clean: ## remove what was built, the environment included
+clean: ## remove build outputs and .venv
 	rm -rf .venv build dist

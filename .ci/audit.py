@@ -1,8 +1,7 @@
-"""Holds the pinned packages against the advisories of PyPI, by pip-audit, and says so where that could not be done.
+"""Check the pinned packages against PyPI's advisories with pip-audit, and report if that was not possible.
 
-pip-audit itself ends well, with "No known vulnerabilities found", when the service knows nothing of any package, as mirrors
-of PyPI do. Ends with 1 for a package with an advisory and, where ODAHU_ARGO_REQUIRE names `advisories`, for one that was not
-looked up.
+pip-audit itself reports success if the service knows no package, as with mirrors of PyPI. Exits with 1 if a package has an
+advisory, or if ODAHU_ARGO_REQUIRE contains `advisories` and a package could not be checked.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ OPTIONS = ("--no-deps", "--disable-pip", "--progress-spinner", "off", "--timeout
 
 
 def audit(file: Path) -> list[dict[str, Any]]:
-    """What was found of each package of the file; empty where the service cannot be reached."""
+    """Return pip-audit's result for each package in the file; empty if the service cannot be reached."""
     ended = subprocess.run([*AUDIT, *OPTIONS, str(file)], capture_output=True, text=True, check=False)
     try:
         return list(json.loads(ended.stdout)["dependencies"])
@@ -31,7 +30,7 @@ def audit(file: Path) -> list[dict[str, Any]]:
 
 
 def main() -> int:
-    """Look one package up first, so that a network without advisories costs a second and not one for each package."""
+    """Check one package first, so that a network without advisories costs one second instead of one per package."""
     lines = [line for line in PINNED.read_text(encoding="utf-8").splitlines() if line.strip()]
     with tempfile.TemporaryDirectory() as folder:
         probe = Path(folder) / "probe.txt"
@@ -41,10 +40,10 @@ def main() -> int:
     advisories = [(each, advisory) for each in known for advisory in each["vulns"]]
     for each, advisory in advisories:
         fixed = ", ".join(advisory.get("fix_versions", [])) or "no version yet"
-        print(f"audit: {each['name']} {each['version']}: {advisory['id']}, mended in {fixed}")
-    print(f"audit: {len(known)} of {len(lines)} pinned packages looked up, {len(advisories)} advisories")
+        print(f"audit: {each['name']} {each['version']}: {advisory['id']}, fixed in {fixed}")
+    print(f"audit: {len(known)} of {len(lines)} pinned packages checked, {len(advisories)} advisories")
     if len(known) < len(found) or not known:
-        print("audit: NOT DONE for the others: the advisories of PyPI cannot be reached from here", file=sys.stderr)
+        print("audit: NOT DONE for the others: PyPI's advisories cannot be reached", file=sys.stderr)
         if "advisories" in os.environ.get("ODAHU_ARGO_REQUIRE", "").split(","):
             return 1
     return 1 if advisories else 0

@@ -1,7 +1,7 @@
-"""The main job, start to end, on this machine: `make demo`.
+"""Train the wine example on this machine, from its manifest to a zip in an S3 bucket: `make demo`.
 
-Takes the wine example from its manifest to a zip in an S3 bucket. The code comes from this repository by git, the data and
-the zip go through an S3 server (moto, an emulator) that is started and stopped here. Everything lands in build/demo.
+Code comes from this repository through git. Data and the zip are stored on a local S3 server (moto, an emulator) that this script
+starts and stops. All files are in build/demo.
 """
 
 from __future__ import annotations
@@ -46,23 +46,23 @@ def main() -> None:
         )
         fill(store)
         write_connections(endpoint)
-        heading("What will happen")
+        heading("Plan")
         odahu_argo("plan", *MANIFESTS)
-        heading("The training, on this machine")
+        heading("Training on this machine")
         odahu_argo("local", "train", "run", "--id", "wine", *MANIFESTS)
-        heading("Its status")
+        heading("Status")
         odahu_argo("local", "train", "get", "--id", "wine", "-o", "yaml")
         archive = fetch_zip(store)
-    heading("The zip")
+    heading("Zip")
     print("\n".join(f"{info.file_size:>9}  {info.filename}" for info in zipfile.ZipFile(archive).infolist()))
     heading("The same training as an Argo Workflow")
     odahu_argo("compile", "--validate", *MANIFESTS, "--output-dir", "build/demo/workflows")
-    print_where_to_look(archive)
+    print_next_steps(archive)
 
 
 @contextmanager
 def s3_server() -> Iterator[str]:
-    """The URL of an S3 server of our own on loopback, for as long as it is needed."""
+    """Run an S3 server on loopback and yield its URL."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -88,7 +88,7 @@ def wait_for(port: int, server: subprocess.Popen[bytes], seconds: float = 60) ->
 
 
 def fill(store: Any) -> None:
-    """The wine data that ships with scikit-learn; its class, 0 to 2, stands in for a grade of quality."""
+    """Upload scikit-learn's wine data; its class, 0 to 2, serves as the quality."""
     wines = load_wine(as_frame=True).frame.rename(columns={"target": "quality"})
     for bucket in ("wine", "models"):
         store.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
@@ -98,7 +98,7 @@ def fill(store: Any) -> None:
 def write_connections(endpoint: str) -> None:
     commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True)
     if commit.returncode != 0:
-        sys.exit(f"the demo clones this repository, and {ROOT} is no git repository: {commit.stderr.strip()}")
+        sys.exit(f"the demo clones this repository, and {ROOT} is not a git repository: {commit.stderr.strip()}")
     s3 = {"type": "s3", "region": REGION, "endpoint": endpoint, **KEYS}
     connections = {
         "odahu-argo": {"type": "git", "uri": ROOT.as_uri(), "reference": commit.stdout.strip()},
@@ -110,7 +110,7 @@ def write_connections(endpoint: str) -> None:
 
 
 def fetch_zip(store: Any) -> Path:
-    """Take the zip out of the bucket, which ends with its server."""
+    """Download the zip before the server stops."""
     [uploaded] = store.list_objects_v2(Bucket="models", Prefix="output/")["Contents"]
     archive = BUILD / Path(uploaded["Key"]).name
     store.download_file("models", uploaded["Key"], str(archive))
@@ -119,26 +119,26 @@ def fetch_zip(store: Any) -> Path:
 
 def odahu_argo(*arguments: str) -> None:
     print(f"$ odahu-argo {shlex.join(arguments)}", flush=True)
-    ended = subprocess.run([sys.executable, "-m", "odahu_argo", *arguments], cwd=ROOT)
-    if ended.returncode != 0:
-        sys.exit(ended.returncode)
+    result = subprocess.run([sys.executable, "-m", "odahu_argo", *arguments], cwd=ROOT)
+    if result.returncode != 0:
+        sys.exit(result.returncode)
 
 
 def heading(text: str) -> None:
     print(f"\n=== {text} ===", flush=True)
 
 
-def print_where_to_look(archive: Path) -> None:
+def print_next_steps(archive: Path) -> None:
     home = "ODAHU_ARGO_HOME=build/demo/home .venv/bin/odahu-argo"
-    heading("Where to look")
-    for what, how in {
+    heading("Next steps")
+    for subject, command in {
         "the workflow": "less build/demo/workflows/wine.yaml",
         "the zip": f"python3 -m zipfile -l {archive.relative_to(ROOT)}",
         "the logs": f"{home} local train logs --id wine",
         "the status": f"{home} local train get --id wine",
         "the metrics": ".venv/bin/mlflow ui --backend-store-uri sqlite:///build/demo/home/mlflow.db",
     }.items():
-        print(f"  {what:<13} {how}")
+        print(f"  {subject:<13} {command}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-// Keeps a page up to date: fetches what has changed, and appends to the log what is printed. Everything works without it.
+// Refreshes a page: replaces changed parts and appends new log lines. Pages work without it.
 "use strict";
 
 const main = document.getElementById("main");
@@ -18,7 +18,7 @@ function isSelected(element) {
   return !selection.isCollapsed && selection.rangeCount > 0 && selection.getRangeAt(0).intersectsNode(element);
 }
 
-// Takes the place of what is there, and keeps the keyboard where it was.
+// Replaces an element and restores the keyboard focus.
 function exchange(before, after) {
   const reachable = "a, button, input, [tabindex]";
   const place = [...before.querySelectorAll(reachable)].indexOf(document.activeElement);
@@ -71,7 +71,7 @@ async function followLog() {
     const answer = await fetch(log.dataset.follow, { signal: over.signal });
     if (answer.ok) await append(answer.body.pipeThrough(new TextDecoderStream()).getReader());
   } catch {
-    // The next refresh begins anew.
+    // The next refresh retries.
   } finally {
     document.removeEventListener("visibilitychange", leave);
     isFollowing = false;

@@ -41,7 +41,7 @@ def test_all_looked_up_and_clean(tmp_path: Path) -> None:
 def test_an_advisory_is_an_error_that_names_package_and_remedy(tmp_path: Path) -> None:
     code, said = audited(tmp_path, report(CLEAN, WITH_ADVISORY))
     assert code == 1
-    assert "audit: c 1: PYSEC-2026-1, mended in 2" in said
+    assert "audit: c 1: PYSEC-2026-1, fixed in 2" in said
 
 
 @pytest.mark.parametrize("answer", [report(SKIPPED), report(CLEAN, SKIPPED), "Connection refused", "{}"])

@@ -1,4 +1,4 @@
-"""Grade wines by their chemistry: an elastic net on the measurements in wine-quality.csv."""
+"""Predict the quality of wines with an elastic net on the measurements in wine-quality.csv."""
 
 import argparse
 from pathlib import Path
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def log_samples(head_input: pd.DataFrame, head_output: pd.DataFrame) -> None:
-    """ODAHU takes the model's input and output schema from these two files beside the model."""
+    """Log samples of input and output next to the model; ODAHU derives the model's schema from them."""
     for name, sample in {"head_input.pkl": head_input, "head_output.pkl": head_output}.items():
         sample.to_pickle(name)
         mlflow.log_artifact(name, "model")

@@ -10,7 +10,7 @@ labels:
 {{- if ne .Values.path "/" }}{{ .Values.path }}{{ end -}}
 {{- end -}}
 
-{{/* Where pods reach the server: the tracking URI of trainings. */}}
+{{/* Tracking URI of trainings in the cluster. */}}
 {{- define "mlflow.address" -}}
 {{- $port := int .Values.service.port -}}
 http://{{ .Values.name }}.{{ .Release.Namespace }}.svc.{{ .Values.service.clusterDomain }}{{ if ne $port 80 }}:{{ $port }}{{ end }}{{ include "mlflow.prefix" . }}
@@ -20,7 +20,7 @@ http://{{ .Values.name }}.{{ .Release.Namespace }}.svc.{{ .Values.service.cluste
 {{- if or (not .Values.database.secret) (not .Values.artifacts.connection) }}yes{{ end -}}
 {{- end -}}
 
-{{/* The names by which MLflow may be asked, with any port. */}}
+{{/* Host names that MLflow accepts, with any port. */}}
 {{- define "mlflow.hosts" -}}
 {{- $service := printf "%s.%s.svc" .Values.name .Release.Namespace -}}
 {{- $names := list .Values.name (printf "%s.%s" .Values.name .Release.Namespace) $service (printf "%s.%s" $service .Values.service.clusterDomain) "localhost" "127.0.0.1" -}}
@@ -30,7 +30,7 @@ http://{{ .Values.name }}.{{ .Release.Namespace }}.svc.{{ .Values.service.cluste
 {{- join "," (concat $forms .Values.allowedHosts) -}}
 {{- end -}}
 
-{{/* The origins whose pages may change something. */}}
+{{/* Origins whose pages may write. */}}
 {{- define "mlflow.origins" -}}
 {{- $own := list -}}
 {{- if .Values.ingress.enabled -}}
