@@ -1,7 +1,7 @@
 """Train the wine example on this machine, from its manifest to a zip in an S3 bucket: `make demo`.
 
-Code comes from this repository through git. Data and the zip are stored on a local S3 server (moto, an emulator) that this script
-starts and stops. All files are in build/demo.
+Code comes from this repository through git. Data and the zip are stored on a local S3 server (moto, an emulator) that this
+script starts and stops. All files are in build/demo.
 """
 
 from __future__ import annotations
