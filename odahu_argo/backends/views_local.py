@@ -12,11 +12,11 @@ import yaml
 from odahu_argo.backends.views_kubernetes import fields
 from odahu_argo.errors import NotFound
 from odahu_argo.local.home import Home
-from odahu_argo.local.lock import read_training, read_trainings
-from odahu_argo.local.logs import read_logs, without_kind
+from odahu_argo.local.logs import read_logs, strip_step_prefix
 from odahu_argo.local.odahu_form import odahu_form
-from odahu_argo.local.store import StepRecord, Store, Training
-from odahu_argo.local.summary import failure
+from odahu_argo.local.queries import get_training, list_trainings
+from odahu_argo.local.store import LocalTraining, StepRecord, TrainingStore
+from odahu_argo.local.summary import failure_problem
 from odahu_argo.status.workflow import read_intent
 from odahu_argo.tracking import PATIENCE, Asking, Database, NoRun
 from odahu_argo.web.model import Log, LogLine, Span, Step, Summary, TrainingView, tail
@@ -47,15 +47,15 @@ class LocalViews:
 
     def all(self) -> list[Summary]:
         """Every training, the newest first."""
-        return [_summary(training) for training in read_trainings(self.home)]
+        return [_summary(training) for training in list_trainings(self.home)]
 
     def training(self, training_id: str, whole: bool = True) -> TrainingView:
         """One training: its last run."""
         self._require(training_id)
-        training = read_training(self.home, training_id)
+        training = get_training(self.home, training_id)
         workflow = self._workflow(training_id)
         order = _order(workflow)
-        hint = failure(training, self.home).hint if training.state == "failed" else ""
+        hint = failure_problem(training, self.home).hint if training.state == "failed" else ""
         artifacts = {
             "Zip": training.artifact_uri or training.artifact_name,
             "MLflow run": training.run_id,
@@ -85,12 +85,12 @@ class LocalViews:
         return self._lines(training_id, follow, is_over)
 
     def _require(self, training_id: str) -> None:
-        if Store(self.home.trainings).get(training_id) is None:
+        if TrainingStore(self.home.store_file).get(training_id) is None:
             raise NotFound(f"no training {training_id!r} was run on this machine")
 
     def _lines(self, training_id: str, follow: bool, is_over: Event) -> Iterator[LogLine]:
         for step, line in read_logs(self.home, training_id, None, follow, is_over):
-            yield LogLine(step, without_kind(step, line))
+            yield LogLine(step, strip_step_prefix(step, line))
 
     def _workflow(self, training_id: str) -> str:
         """What the training compiles to for Argo; nothing where it was not kept."""
@@ -108,7 +108,7 @@ def _order(workflow: str) -> Mapping[str, tuple[str, ...]]:
         return {}
 
 
-def _summary(training: Training) -> Summary:
+def _summary(training: LocalTraining) -> Summary:
     return Summary(
         id=training.id,
         state=training.state,
@@ -122,7 +122,7 @@ def _summary(training: Training) -> Summary:
     )
 
 
-def _at_work(training: Training) -> str:
+def _at_work(training: LocalTraining) -> str:
     names = [step.name for step in training.steps if step.state == "running"]
     if not names or not training.is_live:
         return ""

@@ -31,9 +31,11 @@ def toolchains(ctx: typer.Context, incomplete: str) -> list[str]:
 def local_trainings(incomplete: str) -> list[str]:
     """Trainings of this machine."""
     from odahu_argo.local.home import Home
-    from odahu_argo.local.store import Store
+    from odahu_argo.local.store import TrainingStore
 
-    return _begin_with(incomplete, lambda: (each.id for each in Store(Home.from_environment().trainings).all()))
+    return _begin_with(
+        incomplete, lambda: (each.id for each in TrainingStore(Home.from_environment().store_file).all())
+    )
 
 
 def _begin_with(incomplete: str, find: Callable[[], Iterable[str]]) -> list[str]:

@@ -13,7 +13,7 @@ from odahu_argo.cli.local_run import run_command
 from odahu_argo.local.prepare import require_packages
 
 if TYPE_CHECKING:
-    from odahu_argo.local.store import Training
+    from odahu_argo.local.store import LocalTraining
 
 app = typer.Typer(help="Train on this machine, without a cluster or server.", no_args_is_help=True)
 train = typer.Typer(help="Run trainings here, and look at those that were.", no_args_is_help=True)
@@ -72,12 +72,12 @@ def list_command(
     Example: odahu-argo local train list
     """
     from odahu_argo.local.home import Home
-    from odahu_argo.local.lock import read_trainings
     from odahu_argo.local.odahu_form import odahu_form
+    from odahu_argo.local.queries import list_trainings
 
     require_packages()
     home = Home.from_environment()
-    trainings = read_trainings(home)
+    trainings = list_trainings(home)
     if output is ListForm.JSON:
         render.as_json([odahu_form(training, home) for training in trainings])
     elif output is ListForm.TEXT:
@@ -99,12 +99,12 @@ def get_command(
     Example: odahu-argo local train get --id wine -o yaml
     """
     from odahu_argo.local.home import Home
-    from odahu_argo.local.lock import read_training
     from odahu_argo.local.odahu_form import odahu_form
+    from odahu_argo.local.queries import get_training
 
     require_packages()
     home = Home.from_environment()
-    training = read_training(home, training_id)
+    training = get_training(home, training_id)
     if output is Form.JSON:
         render.as_json(odahu_form(training, home))
     elif output is Form.YAML:
@@ -132,11 +132,11 @@ def logs_command(
     Example: odahu-argo local train logs --id wine --step train
     """
     from odahu_argo.local.home import Home
-    from odahu_argo.local.logs import read_logs, without_kind
+    from odahu_argo.local.logs import read_logs, strip_step_prefix
 
     require_packages()
     for name, line in read_logs(Home.from_environment(), training_id, step, follow):
-        if not render.out(line if step else f"{name} | {without_kind(name, line)}"):
+        if not render.out(line if step else f"{name} | {strip_step_prefix(name, line)}"):
             return
 
 
@@ -165,7 +165,7 @@ def cleanup_command(
         raise UserError("which trainings?", hint="name one by --id, or give --older-than DURATION or --all")
     home = Home.from_environment()
     removed = []
-    for training in manage.removable(home, training_id, _seconds(older_than) if older_than else None):
+    for training in manage.select_removable(home, training_id, _seconds(older_than) if older_than else None):
         removed.append(manage.remove(home, training.id))
         render.out(f"removed {training.id}: {removed[-1].size} bytes")
     render.out(f"{len(removed)} removed, {sum(each.size for each in removed)} bytes freed")
@@ -203,15 +203,15 @@ def cleanup_containers_command() -> None:
     )
 
 
-def _artifacts(trainings: list[Training]) -> None:
+def _artifacts(trainings: list[LocalTraining]) -> None:
     """As odahuflowctl listed them: the trained models that lie on this machine."""
-    from odahu_argo.local.manage import file_of
+    from odahu_argo.local.manage import local_artifact
 
-    found = sorted(training.artifact_name for training in trainings if file_of(training))
+    found = sorted(training.artifact_name for training in trainings if local_artifact(training))
     render.out("\n".join(["Training artifacts:", *(f"* {name}" for name in found)]) if found else "Artifacts not found")
 
 
-def _table(trainings: list[Training]) -> None:
+def _table(trainings: list[LocalTraining]) -> None:
     columns = ["ID", "MODEL", "VERSION", "STATE", "UPDATED", "ARTIFACT", "REASON"]
     rows = [
         [t.id, t.model_name, t.model_version, t.state, t.updated[:19], t.artifact_name, _first_line(t.reason)]

@@ -16,9 +16,9 @@ from odahu_argo.cli import render
 from odahu_argo.cli.options import ExternalConnections, Files, Folders, ProfileFile, TrainingId, read, tell_schedules
 
 if TYPE_CHECKING:
-    from odahu_argo.local.events import Event
+    from odahu_argo.local.events import StepEvent
     from odahu_argo.local.home import Home
-    from odahu_argo.local.store import Training
+    from odahu_argo.local.store import LocalTraining
     from odahu_argo.manifest.models import Connection
     from odahu_argo.plan.model import Plan
 
@@ -64,19 +64,19 @@ def run_command(
     from odahu_argo.local.engine import run
     from odahu_argo.local.home import Home
     from odahu_argo.local.prepare import require_packages
-    from odahu_argo.local.store import Store
-    from odahu_argo.local.summary import for_the_cluster
+    from odahu_argo.local.store import TrainingStore
+    from odahu_argo.local.summary import ignored_settings
 
     require_packages()
     connections, plan = _plan(training_id, file, manifest_dir, profile, external_connection)
     home = Home.from_environment()
-    render.note(for_the_cluster(plan))
+    render.note(ignored_settings(plan))
     shown = nullcontext(_say_nothing) if quiet else show([step.name for step in plan.steps])
     try:
         with _signals_interrupt(), shown as listener:
             ended = run(plan, connections, home, output_dir=model_dir, resume=resume, listener=listener)
     except KeyboardInterrupt:
-        recorded = Store(home.trainings).get(plan.training_id)
+        recorded = TrainingStore(home.store_file).get(plan.training_id)
         if recorded is not None and recorded.state == "failed":
             render.note(f"interrupted; training {plan.training_id!r} is recorded as failed, --resume goes on with it")
         else:
@@ -85,7 +85,7 @@ def run_command(
     _report(ended, home, plan, output)
 
 
-def _say_nothing(event: Event) -> None:
+def _say_nothing(event: StepEvent) -> None:
     pass
 
 
@@ -109,17 +109,17 @@ def _plan(
     return {written.manifest.id: written.manifest for written in manifests.connections}, plans[0]
 
 
-def _report(training: Training, home: Home, plan: Plan, output: RunForm) -> None:
+def _report(training: LocalTraining, home: Home, plan: Plan, output: RunForm) -> None:
     from odahu_argo.errors import TrainingFailed
     from odahu_argo.local.odahu_form import odahu_form
-    from odahu_argo.local.summary import failure, summary
+    from odahu_argo.local.summary import failure_problem, run_summary
 
     if output is RunForm.JSON:
         render.as_json(odahu_form(training, home))
     else:
-        render.out(summary(training, home, plan))
+        render.out(run_summary(training, home, plan))
     if training.state != "succeeded":
-        raise TrainingFailed(failure(training, home))
+        raise TrainingFailed(failure_problem(training, home))
 
 
 @contextmanager

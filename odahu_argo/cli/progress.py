@@ -16,16 +16,16 @@ from rich.text import Text
 
 from odahu_argo.cli import render
 from odahu_argo.local.events import (
-    Event,
-    Listener,
-    StepEnded,
-    StepKept,
-    StepLine,
+    StepEvent,
+    StepFinished,
+    StepListener,
+    StepOutput,
     StepProgress,
     StepRetried,
+    StepReused,
     StepStarted,
 )
-from odahu_argo.local.logs import without_kind
+from odahu_argo.local.logs import strip_step_prefix
 from odahu_argo.local.store import StepState
 
 _PAINT_EVERY = 0.1
@@ -42,7 +42,7 @@ _LOOKS: dict[StepState, tuple[str, str]] = {
 
 
 @contextmanager
-def show(steps: Sequence[str]) -> Iterator[Listener]:
+def show(steps: Sequence[str]) -> Iterator[StepListener]:
     """A listener that shows the run of the steps of these names while the context lasts."""
     if not sys.stderr.isatty():
         yield tell_plainly
@@ -57,20 +57,20 @@ def show(steps: Sequence[str]) -> Iterator[Listener]:
         painter.join()
 
 
-def tell_plainly(event: Event) -> None:
+def tell_plainly(event: StepEvent) -> None:
     """One line for each event; the states of a progress bar are left out."""
     match event:
-        case StepKept(step):
+        case StepReused(step):
             render.live(f"{step}  succeeded in the earlier run")
         case StepStarted(step, 1):
             render.live(f"{step}  running")
         case StepStarted(step, attempt):
             render.live(f"{step}  running, attempt {attempt}")
-        case StepLine(step, text):
-            render.live(f"{step} | {without_kind(step, text)}")
+        case StepOutput(step, text):
+            render.live(f"{step} | {strip_step_prefix(step, text)}")
         case StepRetried(step, message, wait):
             render.live(f"{step}  had a fault: {message}\n{step}  is tried again in {wait:g} s")
-        case StepEnded(step, state, seconds):
+        case StepFinished(step, state, seconds):
             render.live(f"{step}  {state}  {seconds:.1f} s")
 
 
@@ -102,9 +102,9 @@ class _Rows:
         if lines := [self._lines.popleft() for _ in range(len(self._lines))]:
             console.print(Text("\n").join(lines), soft_wrap=True)
 
-    def tell(self, event: Event) -> None:
+    def tell(self, event: StepEvent) -> None:
         match event:
-            case StepKept(step):
+            case StepReused(step):
                 self._states[step] = "succeeded"
             case StepStarted(step):
                 self._states[step] = "running"
@@ -112,11 +112,11 @@ class _Rows:
                 self._percent.pop(step, None)
             case StepProgress(step, percent):
                 self._percent[step] = percent
-            case StepLine(step, text):
-                self._say(step, Text(without_kind(step, text)))
+            case StepOutput(step, text):
+                self._say(step, Text(strip_step_prefix(step, text)))
             case StepRetried(step, message, wait):
                 self._say(step, Text(f"fault: {message}; trying again in {wait:g} s", "yellow"))
-            case StepEnded(step, state, seconds, message):
+            case StepFinished(step, state, seconds, message):
                 self._states[step] = state
                 self._seconds[step] = seconds
                 if state == "failed":

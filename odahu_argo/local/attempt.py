@@ -13,29 +13,29 @@ from typing import Literal
 
 from odahu_argo import contract
 from odahu_argo.errors import ServiceFault
-from odahu_argo.local.connections import StepConnection, lay_out, private_folder
-from odahu_argo.local.events import StepLine, StepProgress
+from odahu_argo.local.connections import StepConnection, private_directory, write_connection
+from odahu_argo.local.events import StepOutput, StepProgress
 from odahu_argo.local.home import Home
-from odahu_argo.local.logs import plain
-from odahu_argo.local.process import Command, Watch, run_process
+from odahu_argo.local.logs import plain_text
+from odahu_argo.local.process import ProcessCommand, ProcessMonitor, run_process
 from odahu_argo.plan.explain import duration
 from odahu_argo.plan.model import Step
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class RunContext:
     """What all attempts of a run share. `module` is what a step is started from, `python -m module kind`."""
 
     home: Home
     training_id: str
     module: str
-    tell: Callable[[StepLine | StepProgress], None]
+    tell: Callable[[StepOutput | StepProgress], None]
     stop: Event
     hurry: Event
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class AttemptResult:
     """How an attempt ended. `exit_code` is None where it was stopped or took too long."""
 
     state: Literal["succeeded", "failed", "stopped"]
@@ -48,7 +48,7 @@ class Outcome:
         return self.exit_code == contract.EXIT_FAULT
 
 
-def attempt(step: Step, connection: StepConnection | None, number: int, around: Surroundings) -> Outcome:
+def run_attempt(step: Step, connection: StepConnection | None, number: int, around: RunContext) -> AttemptResult:
     """Run the step once. What it prints is added to its log, without the secrets of its connection.
 
     Raises:
@@ -58,14 +58,14 @@ def attempt(step: Step, connection: StepConnection | None, number: int, around: 
     hide = connection.hide_secrets if connection else str
     try:
         with (
-            private_folder(around.home, around.training_id) as private,
+            private_directory(around.home, around.training_id) as private,
             run_folder.log(step.name).open("a", encoding="utf-8") as log,
         ):
 
             def on_line(line: str) -> None:
                 log.write(hide(line) + "\n")
                 log.flush()
-                around.tell(StepLine(step.name, hide(line)))
+                around.tell(StepOutput(step.name, hide(line)))
 
             def on_progress(text: str) -> None:
                 if (percent := percentage(text)) is not None:
@@ -75,16 +75,16 @@ def attempt(step: Step, connection: StepConnection | None, number: int, around: 
                 on_line(f"attempt {number}")
             if connection and connection.decoded:
                 on_line(f"connection {connection.id}: {', '.join(connection.decoded)} read as base64")
-            environment = _environment(step, lay_out(connection, private), private, around)
+            environment = _environment(step, write_connection(connection, private), private, around)
             ended = run_process(
-                Command(
+                ProcessCommand(
                     (sys.executable, "-P", "-m", around.module, step.kind),
                     environment,
                     run_folder.workspace,
                     contract.MESSAGE_VARIABLE,
                     step.timeout,
                 ),
-                Watch(on_line, on_progress, private / "progress", around.stop, around.hurry),
+                ProcessMonitor(on_line, on_progress, private / "progress", around.stop, around.hurry),
             )
             message = hide(_message(private / "message"))
     except OSError as error:
@@ -92,12 +92,12 @@ def attempt(step: Step, connection: StepConnection | None, number: int, around: 
             f"{error.filename or run_folder.log(step.name)} cannot be written: {error.strerror}"
         ) from error
     if ended.why == "timeout":
-        return Outcome("failed", None, f"took longer than {duration(step.timeout)}")
+        return AttemptResult("failed", None, f"took longer than {duration(step.timeout)}")
     if ended.why == "stopped":
-        return Outcome("stopped", None, "")
+        return AttemptResult("stopped", None, "")
     if ended.exit_code == contract.EXIT_OK:
-        return Outcome("succeeded", contract.EXIT_OK, "")
-    return Outcome("failed", ended.exit_code, message or _unexplained(ended.exit_code))
+        return AttemptResult("succeeded", contract.EXIT_OK, "")
+    return AttemptResult("failed", ended.exit_code, message or _unexplained(ended.exit_code))
 
 
 def percentage(text: str) -> int | None:
@@ -108,7 +108,7 @@ def percentage(text: str) -> int | None:
     return min(100, 100 * int(done) // int(total))
 
 
-def _environment(step: Step, connections: Path, private: Path, around: Surroundings) -> dict[str, str]:
+def _environment(step: Step, connections: Path, private: Path, around: RunContext) -> dict[str, str]:
     return {
         **os.environ,
         contract.STEP_VARIABLE: contract.spec_to_json(step.spec),
@@ -125,7 +125,7 @@ def _environment(step: Step, connections: Path, private: Path, around: Surroundi
 def _message(file: Path) -> str:
     with suppress(FileNotFoundError):
         lines = file.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        return "\n".join(plain(line) for line in lines)
+        return "\n".join(plain_text(line) for line in lines)
     return ""
 
 

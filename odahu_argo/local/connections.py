@@ -74,7 +74,7 @@ def step_connections(
     return found
 
 
-def output_address(plan: Plan, connections: Mapping[str, StepConnection]) -> str:
+def output_uri(plan: Plan, connections: Mapping[str, StepConnection]) -> str:
     """Where the trained model goes, without credentials that someone may have put into the address."""
     package = next(step for step in plan.steps if step.kind == "package")
     written = connections[package.name].fields.get("uri", "").strip()
@@ -85,7 +85,7 @@ def output_address(plan: Plan, connections: Mapping[str, StepConnection]) -> str
 
 
 @contextmanager
-def private_folder(home: Home, training_id: str) -> Iterator[Path]:
+def private_directory(home: Home, training_id: str) -> Iterator[Path]:
     """A folder that only this user may enter, outside of all run folders; it is removed at the end, whatever happens."""
     folder = Path(tempfile.mkdtemp(prefix=_prefix(home, training_id)))
     try:
@@ -94,14 +94,14 @@ def private_folder(home: Home, training_id: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def remove_lost_folders(home: Home, training_id: str) -> None:
+def remove_stale_directories(home: Home, training_id: str) -> None:
     """Remove private folders that a killed process has left. The training's lock must be held."""
     for folder in Path(tempfile.gettempdir()).glob(_prefix(home, training_id) + "*"):
         if folder.lstat().st_uid == os.getuid():
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def lay_out(connection: StepConnection | None, folder: Path) -> Path:
+def write_connection(connection: StepConnection | None, folder: Path) -> Path:
     """The folder of connections for one step: none, or one with a file, readable by this user alone, for each field."""
     root = folder / "connections"
     root.mkdir(mode=0o700)

@@ -10,13 +10,13 @@ from time import monotonic
 
 from odahu_argo import contract
 from odahu_argo.errors import OdahuArgoError
-from odahu_argo.local.attempt import Outcome, Surroundings, attempt
-from odahu_argo.local.connections import StepConnection, output_address, step_connections
-from odahu_argo.local.events import Event, Listener, StepEnded, StepKept, StepRetried, StepStarted
+from odahu_argo.local.attempt import AttemptResult, RunContext, run_attempt
+from odahu_argo.local.connections import StepConnection, output_uri, step_connections
+from odahu_argo.local.events import StepEvent, StepFinished, StepListener, StepRetried, StepReused, StepStarted
 from odahu_argo.local.home import Home
 from odahu_argo.local.lock import training_lock
-from odahu_argo.local.prepare import clear_remains, fresh, resumed
-from odahu_argo.local.store import Store, Training, now
+from odahu_argo.local.prepare import clean_up_after_crash, new_run, resumed_run
+from odahu_argo.local.store import LocalTraining, TrainingStore, utc_now
 from odahu_argo.local.tracking import prepare_tracking
 from odahu_argo.manifest.models import Connection
 from odahu_argo.plan.model import Plan, Step
@@ -35,9 +35,9 @@ def run(
     *,
     output_dir: Path | None = None,
     resume: bool = False,
-    listener: Listener = lambda event: None,
+    listener: StepListener = lambda event: None,
     module: str = contract.MODULE,
-) -> Training:
+) -> LocalTraining:
     """Run the plan's steps, those that do not need each other side by side, and return what became of the training.
 
     A new run replaces the earlier one of the same id; `resume` goes on with it instead. When a step fails, the others are
@@ -50,36 +50,36 @@ def run(
     """
     by_step = step_connections(plan, connections, home.artifacts, output_dir)
     with training_lock(home, plan.training_id):
-        clear_remains(home, plan.training_id)
+        clean_up_after_crash(home, plan.training_id)
         prepare_tracking(home)
-        begin = resumed if resume else fresh
-        training = begin(plan, home, output_address(plan, by_step))
-        Store(home.trainings).replace(training)
-        return _Run(plan, by_step, home, listener, module).to_its_end(training)
+        begin = resumed_run if resume else new_run
+        training = begin(plan, home, output_uri(plan, by_step))
+        TrainingStore(home.store_file).save(training)
+        return _LocalRun(plan, by_step, home, listener, module).to_its_end(training)
 
 
-class _Run:
+class _LocalRun:
     """A run whose record is in the store: the steps that are under way, and what ends them."""
 
     def __init__(
-        self, plan: Plan, connections: Mapping[str, StepConnection], home: Home, listener: Listener, module: str
+        self, plan: Plan, connections: Mapping[str, StepConnection], home: Home, listener: StepListener, module: str
     ) -> None:
         self._plan = plan
         self._connections = connections
         self._listener = listener
         self._one_at_a_time = threading.Lock()
-        self._store = Store(home.trainings)
+        self._store = TrainingStore(home.store_file)
         self._stop, self._hurry = threading.Event(), threading.Event()
-        self._around = Surroundings(home, plan.training_id, module, self._tell, self._stop, self._hurry)
+        self._around = RunContext(home, plan.training_id, module, self._tell, self._stop, self._hurry)
         workspace = home.run(plan.training_id).workspace
         self._room = contract.Room(workspace, workspace, workspace)
 
-    def to_its_end(self, training: Training) -> Training:
+    def to_its_end(self, training: LocalTraining) -> LocalTraining:
         done = {step.name for step in training.steps if step.state == "succeeded"}
         try:
             for step in training.steps:
                 if step.state == "succeeded":
-                    self._tell(StepKept(step.name))
+                    self._tell(StepReused(step.name))
             for level in self._plan.levels:
                 if not self._stop.is_set():
                     self._side_by_side([step for step in level if step.name not in done])
@@ -121,40 +121,45 @@ class _Run:
         began = monotonic()
         try:
             self._store.update(self._plan.training_id, state="running")
-            self._store.update_step(self._plan.training_id, step.name, state="running", started=now())
+            self._store.update_step(self._plan.training_id, step.name, state="running", started=utc_now())
             outcome = self._attempts(step)
             self._record_step(step, outcome)
             if outcome.state == "failed":
                 self._record_failure(f"{step.name}: {outcome.message}")
-            self._tell(StepEnded(step.name, outcome.state, monotonic() - began, outcome.message))
+            self._tell(StepFinished(step.name, outcome.state, monotonic() - began, outcome.message))
         except BaseException:
             self._stop.set()
             raise
 
-    def _attempts(self, step: Step) -> Outcome:
+    def _attempts(self, step: Step) -> AttemptResult:
         number = 1
         while True:
             self._tell(StepStarted(step.name, number))
             try:
-                outcome = attempt(step, self._connections.get(step.name), number, self._around)
+                outcome = run_attempt(step, self._connections.get(step.name), number, self._around)
             except OdahuArgoError as error:
-                return Outcome("failed", error.exit_code, str(error))
+                return AttemptResult("failed", error.exit_code, str(error))
             if not outcome.is_fault or number > step.retry.limit:
                 return outcome
             pause = min(LONGEST_WAIT, step.retry.first_wait * 2.0 ** (number - 1))
             self._tell(StepRetried(step.name, outcome.message, pause))
             if self._stop.wait(pause):
-                return Outcome("stopped", None, "")
+                return AttemptResult("stopped", None, "")
             number += 1
 
-    def _record_step(self, step: Step, outcome: Outcome) -> None:
+    def _record_step(self, step: Step, outcome: AttemptResult) -> None:
         results = {
             "commit_id": self._result(step, contract.COMMIT_ID),
             "run_id": self._result(step, contract.RUN_ID),
             "artifact_name": self._result(step, contract.ARTIFACT_NAME) if outcome.state == "succeeded" else None,
         }
         known = {name: value for name, value in results.items() if value}
-        ended = {"state": outcome.state, "exit_code": outcome.exit_code, "message": outcome.message, "finished": now()}
+        ended = {
+            "state": outcome.state,
+            "exit_code": outcome.exit_code,
+            "message": outcome.message,
+            "finished": utc_now(),
+        }
         self._store.update_step(self._plan.training_id, step.name, known, **ended)
 
     def _record_failure(self, reason: str) -> None:
@@ -182,12 +187,12 @@ class _Run:
                 self._store.update_step(training_id, step.name, state=state)
         self._store.update(training_id, **changes)
 
-    def _read(self, training_id: str) -> Training:
+    def _read(self, training_id: str) -> LocalTraining:
         training = self._store.get(training_id)
         if training is None:
             raise OdahuArgoError(f"the record of {training_id!r} has vanished from {self._store.file}")
         return training
 
-    def _tell(self, event: Event) -> None:
+    def _tell(self, event: StepEvent) -> None:
         with self._one_at_a_time:
             self._listener(event)

@@ -9,7 +9,7 @@ from odahu_argo.local.store import StepState
 
 
 @dataclass(frozen=True, slots=True)
-class StepKept:
+class StepReused:
     """A step succeeded in the run that is resumed, and is not run again."""
 
     step: str
@@ -24,7 +24,7 @@ class StepStarted:
 
 
 @dataclass(frozen=True, slots=True)
-class StepLine:
+class StepOutput:
     """A step has printed a line: plain text without control characters, which may look like any markup."""
 
     step: str
@@ -49,7 +49,7 @@ class StepRetried:
 
 
 @dataclass(frozen=True, slots=True)
-class StepEnded:
+class StepFinished:
     """A step has ended after so many seconds over all its attempts."""
 
     step: str
@@ -58,5 +58,5 @@ class StepEnded:
     message: str
 
 
-Event = StepKept | StepStarted | StepLine | StepProgress | StepRetried | StepEnded
-Listener = Callable[[Event], None]
+StepEvent = StepReused | StepStarted | StepOutput | StepProgress | StepRetried | StepFinished
+StepListener = Callable[[StepEvent], None]

@@ -61,7 +61,7 @@ class Home:
         return {HOME_VARIABLE: str(self.root)}
 
     @property
-    def trainings(self) -> Path:
+    def store_file(self) -> Path:
         """The store of trainings, an SQLite file."""
         return self.root / "trainings.db"
 
@@ -71,7 +71,7 @@ class Home:
         return self.root / "mlflow.db"
 
     @property
-    def tracking_version(self) -> Path:
+    def tracking_version_file(self) -> Path:
         """The version of MLflow that has prepared its database."""
         return self.root / "mlflow.version"
 
@@ -98,3 +98,17 @@ class Home:
     def run(self, training_id: str) -> RunFolder:
         """The files of one training."""
         return RunFolder(self.root / "runs" / training_id)
+
+    def create(self) -> None:
+        """Create the root folder, readable by this user only, and its locks folder.
+
+        Raises:
+            UserError: a folder cannot be created.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.locks.mkdir(exist_ok=True)
+        except OSError as error:
+            raise UserError(
+                f"cannot create {error.filename}: {error.strerror}", hint=f"set {HOME_VARIABLE} to a writable folder"
+            ) from error

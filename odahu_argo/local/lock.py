@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from odahu_argo.errors import ServiceFault, UserError
-from odahu_argo.local.home import HOME_VARIABLE, Home
-from odahu_argo.local.store import Store, Training
+from odahu_argo.local.home import Home
 
 _PATIENCE = 1.0
 """Seconds. `is_held` takes a free lock for a moment; that moment must not refuse a run."""
@@ -25,13 +24,13 @@ def training_lock(home: Home, training_id: str) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
-    make_home(home)
+    home.create()
     lock = FileLock(home.locks / f"{training_id}.lock")
     try:
         lock.acquire(timeout=_PATIENCE, poll_interval=0.05)
     except Timeout:
         raise UserError(
-            f"training {training_id!r} is running already, in process {holder(home, training_id) or '(not known)'}",
+            f"training {training_id!r} is running already, in process {lock_owner(home, training_id) or '(not known)'}",
             hint="wait for it, or stop that process",
         ) from None
     try:
@@ -41,7 +40,7 @@ def training_lock(home: Home, training_id: str) -> Iterator[None]:
         lock.release()
 
 
-def is_held(home: Home, training_id: str) -> bool:
+def is_locked(home: Home, training_id: str) -> bool:
     """Whether a process is running the training now."""
     from filelock import FileLock, Timeout
 
@@ -55,54 +54,12 @@ def is_held(home: Home, training_id: str) -> bool:
         return True
 
 
-def read_training(home: Home, training_id: str) -> Training:
-    """The training; its state is `unknown` where the process that ran it is gone without leaving a result.
-
-    Raises:
-        UserError: no such training was run here.
-    """
-    found = Store(home.trainings).get(training_id)
-    if found is None:
-        raise UserError(
-            f"no training {training_id!r} was run on this machine",
-            hint="odahu-argo local train list shows those that were",
-        )
-    return _as_it_is(home, found)
-
-
-def read_trainings(home: Home) -> list[Training]:
-    """Every training, the newest first, with states as in `read_training`."""
-    return [_as_it_is(home, training) for training in Store(home.trainings).all()]
-
-
-def holder(home: Home, training_id: str) -> int | None:
+def lock_owner(home: Home, training_id: str) -> int | None:
     """The process that holds the training, or held it last; None where that is not known."""
     try:
         return int(_pid_file(home, training_id).read_text(encoding="ascii"))
     except (OSError, ValueError):
         return None
-
-
-def _as_it_is(home: Home, training: Training) -> Training:
-    if not training.is_live or is_held(home, training.id):
-        return training
-    latest = Store(home.trainings).get(training.id) or training
-    return latest.lost() if latest.is_live else latest
-
-
-def make_home(home: Home) -> None:
-    """Make the home's folders where they are not there yet.
-
-    Raises:
-        UserError: that cannot be done.
-    """
-    try:
-        home.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        home.locks.mkdir(exist_ok=True)
-    except OSError as error:
-        raise UserError(
-            f"{error.filename} cannot be made: {error.strerror}", hint=f"set {HOME_VARIABLE} to a folder of yours"
-        ) from error
 
 
 def _note_process(home: Home, training_id: str) -> None:

@@ -11,17 +11,17 @@ from threading import Event
 
 from odahu_argo.errors import UserError
 from odahu_argo.local.home import Home
-from odahu_argo.local.lock import read_training
+from odahu_argo.local.queries import get_training
 from odahu_argo.validation import nearest
 
-LONGEST = 64 * 1024
+MAX_LINE_LENGTH = 64 * 1024
 """Characters. A longer line is cut into pieces of this length."""
 _BAR_EVERY = 1.0
 """Seconds between two states of a progress bar that are passed on."""
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 
 
-def plain(text: str) -> str:
+def plain_text(text: str) -> str:
     """The text without terminal escape sequences; control characters other than the tab become `?`."""
     text = _ESCAPES.sub("", text)
     if text.isprintable():
@@ -29,7 +29,7 @@ def plain(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\t" else "?" for c in text)
 
 
-class Lines:
+class LineSplitter:
     """Cuts a stream into lines, at `\\n`, `\\r\\n` and `\\r`, whatever the chunks it comes in.
 
     Bytes that are no UTF-8 become the replacement character. What a progress bar overwrites by `\\r` is passed on at most
@@ -50,15 +50,15 @@ class Lines:
         lines = self._cut(self._decode(b"", True))
         last = self._rest.removesuffix("\r").rpartition("\r")[2]
         self._rest = ""
-        return [*lines, plain(last)] if last else lines
+        return [*lines, plain_text(last)] if last else lines
 
     def _cut(self, text: str) -> list[str]:
         *whole, self._rest = (self._rest + text).split("\n")
-        lines = [plain(line.removesuffix("\r").rpartition("\r")[2]) for line in whole]
+        lines = [plain_text(line.removesuffix("\r").rpartition("\r")[2]) for line in whole]
         lines += self._bar()
-        while len(self._rest) > LONGEST:
-            lines.append(plain(self._rest[:LONGEST]))
-            self._rest = self._rest[LONGEST:]
+        while len(self._rest) > MAX_LINE_LENGTH:
+            lines.append(plain_text(self._rest[:MAX_LINE_LENGTH]))
+            self._rest = self._rest[MAX_LINE_LENGTH:]
         return lines
 
     def _bar(self) -> list[str]:
@@ -72,10 +72,10 @@ class Lines:
             return []
         self._bar_at = time.monotonic()
         self._rest = growing
-        return [plain(newest)]
+        return [plain_text(newest)]
 
 
-def without_kind(step: str, text: str) -> str:
+def strip_step_prefix(step: str, text: str) -> str:
     """Steps begin their own lines with their kind, which the step's name before it says already."""
     return text.removeprefix(f"{step.partition('-')[0]}: ")
 
@@ -94,14 +94,14 @@ def read_logs(
     Raises:
         UserError: there is no such training or step.
     """
-    training = read_training(home, training_id)
+    training = get_training(home, training_id)
     names = [each.name for each in training.steps]
     if step is not None and step not in names:
         raise UserError(f"training {training_id!r} has no step {step!r}", hint=nearest(step, names))
-    tails = [_Tail(name, home.run(training_id).log(name)) for name in ([step] if step else names)]
+    tails = [_LogTail(name, home.run(training_id).log(name)) for name in ([step] if step else names)]
     is_over = is_over or Event()
     while not is_over.is_set():
-        is_last = not follow or not read_training(home, training_id).is_live
+        is_last = not follow or not get_training(home, training_id).is_live
         for tail in tails:
             yield from tail.new_lines(is_last)
         if is_last:
@@ -109,7 +109,7 @@ def read_logs(
         is_over.wait(_LOOK_EVERY)
 
 
-class _Tail:
+class _LogTail:
     """A file that grows: where we are in it."""
 
     def __init__(self, name: str, file: Path) -> None:

@@ -17,9 +17,10 @@ from urllib.parse import unquote, urlsplit
 
 from odahu_argo.errors import OdahuArgoError, ServiceFault, UserError
 from odahu_argo.local.home import Home
-from odahu_argo.local.lock import holder, is_held, read_training, read_trainings, training_lock
-from odahu_argo.local.prepare import clear_remains, remove_folder
-from odahu_argo.local.store import Store, Training, now
+from odahu_argo.local.lock import is_locked, lock_owner, training_lock
+from odahu_argo.local.prepare import clean_up_after_crash, remove_tree
+from odahu_argo.local.queries import get_training, list_trainings
+from odahu_argo.local.store import LocalTraining, TrainingStore, utc_now
 
 BEGIN_PATIENCE = 120.0
 """Seconds until a run must have begun; MLflow's database takes some of them the first time."""
@@ -30,7 +31,7 @@ _LONGEST_TOLD = 4096
 """Bytes of what a run that could not begin has said."""
 
 
-def start(manifests: str, training_id: str, home: Home, profile: Path | None) -> Training:
+def start(manifests: str, training_id: str, home: Home, profile: Path | None) -> LocalTraining:
     """Run the training as `odahu-argo local train run` does, in a process of its own, and return once it has begun.
 
     The manifests, with all connections that the training names, go through a pipe: nothing of them is written.
@@ -38,7 +39,7 @@ def start(manifests: str, training_id: str, home: Home, profile: Path | None) ->
     Raises:
         UserError, ServiceFault: the run did not begin; the message is its own.
     """
-    before = Store(home.trainings).get(training_id)
+    before = TrainingStore(home.store_file).get(training_id)
     command = [sys.executable, "-m", "odahu_argo", "local", "train", "run", "--id", training_id, "-f", "-", "--quiet"]
     if profile is not None:
         command += ["--profile", str(profile.absolute())]
@@ -68,15 +69,15 @@ def stop(home: Home, training_id: str) -> None:
         ServiceFault: its processes do not end.
     """
     for patience in (STOP_PATIENCE, 3 * STOP_PATIENCE):
-        if not (read_training(home, training_id).is_live and is_held(home, training_id)):
+        if not (get_training(home, training_id).is_live and is_locked(home, training_id)):
             return
-        number = holder(home, training_id)
+        number = lock_owner(home, training_id)
         if number is not None and number != os.getpid():
             _interrupt(number)
         until = time.monotonic() + patience
-        while is_held(home, training_id) and time.monotonic() < until:
+        while is_locked(home, training_id) and time.monotonic() < until:
             time.sleep(_LOOK_EVERY)
-    if is_held(home, training_id):
+    if is_locked(home, training_id):
         raise ServiceFault(f"training {training_id!r} does not end", hint="look at its processes, and try again")
 
 
@@ -97,13 +98,13 @@ def _hand_over(process: subprocess.Popen[bytes], manifests: str) -> None:
 
 
 def _wait_for_record(
-    process: subprocess.Popen[bytes], before: Training | None, training_id: str, home: Home
-) -> Training | None:
+    process: subprocess.Popen[bytes], before: LocalTraining | None, training_id: str, home: Home
+) -> LocalTraining | None:
     """The record of the new run; None where the process has ended without one, or takes too long."""
     until = time.monotonic() + BEGIN_PATIENCE
     while time.monotonic() < until:
         has_ended = process.poll() is not None
-        found = Store(home.trainings).get(training_id)
+        found = TrainingStore(home.store_file).get(training_id)
         if found is not None and (before is None or found.created != before.created):
             return found
         if has_ended:
@@ -120,30 +121,30 @@ def _fault(process: subprocess.Popen[bytes], said: str) -> OdahuArgoError:
 
 
 @dataclass(frozen=True, slots=True)
-class Removed:
+class RemovedItem:
     """A training that is gone from this machine, or a file of one, and how many bytes there were."""
 
     id: str
     size: int
 
 
-def removable(home: Home, training_id: str | None, older_than: int | None) -> list[Training]:
+def select_removable(home: Home, training_id: str | None, older_than: int | None) -> list[LocalTraining]:
     """The trainings to remove: the one of this id or all, last changed more than `older_than` seconds ago, none running.
 
     Raises:
         UserError: there is no training of this id, or it is running.
     """
-    trainings = [read_training(home, training_id)] if training_id else read_trainings(home)
-    if training_id and is_held(home, training_id):
+    trainings = [get_training(home, training_id)] if training_id else list_trainings(home)
+    if training_id and is_locked(home, training_id):
         raise UserError(f"training {training_id!r} is running", hint="stop it first")
     ended = [each for each in trainings if not each.is_live]
     if older_than is None:
         return ended
-    limit = datetime.fromisoformat(now()) - timedelta(seconds=older_than)
+    limit = datetime.fromisoformat(utc_now()) - timedelta(seconds=older_than)
     return [each for each in ended if datetime.fromisoformat(each.updated) <= limit]
 
 
-def remove(home: Home, training_id: str) -> Removed:
+def remove(home: Home, training_id: str) -> RemovedItem:
     """Remove workspace, logs and record. The zip, and MLflow's record of the run, stay.
 
     Raises:
@@ -152,41 +153,43 @@ def remove(home: Home, training_id: str) -> Removed:
     """
     folder = home.run(training_id).root
     with training_lock(home, training_id):
-        clear_remains(home, training_id)
+        clean_up_after_crash(home, training_id)
         size = _size(folder)
         try:
-            remove_folder(folder)
+            remove_tree(folder)
         except OSError as error:
             raise ServiceFault(f"{error.filename} cannot be removed: {error.strerror}") from error
-        Store(home.trainings).remove(training_id)
-    return Removed(training_id, size)
+        TrainingStore(home.store_file).delete(training_id)
+    return RemovedItem(training_id, size)
 
 
-def file_of(training: Training) -> Path | None:
+def local_artifact(training: LocalTraining) -> Path | None:
     """The zip that a training has left on this machine; None where it left none, or it is gone."""
     address = urlsplit(training.artifact_uri)
     file = Path(unquote(address.path))
     return file if address.scheme == "file" and file.is_file() else None
 
 
-def remove_artifacts(home: Home, output_dir: Path | None = None) -> list[Removed]:
+def remove_artifacts(home: Home, output_dir: Path | None = None) -> list[RemovedItem]:
     """Remove the zips in the home's own folder, and of those in `output_dir` the ones that trainings of this home have left.
 
     Raises:
         UserError: a training is running.
         ServiceFault: a file cannot be removed.
     """
-    trainings = read_trainings(home)
+    trainings = list_trainings(home)
     for training in trainings:
         if training.is_live:
             raise UserError(f"training {training.id!r} is running", hint="stop it first")
     folders = [home.artifacts, *([output_dir.absolute()] if output_dir else ())]
-    files = {file for each in trainings if (file := file_of(each)) and any(file.is_relative_to(f) for f in folders)}
+    files = {
+        file for each in trainings if (file := local_artifact(each)) and any(file.is_relative_to(f) for f in folders)
+    }
     files.update(file for file in home.artifacts.rglob("*") if file.is_file())
     removed = []
     try:
         for file in sorted(files):
-            removed.append(Removed(file.name, file.lstat().st_size))
+            removed.append(RemovedItem(file.name, file.lstat().st_size))
             file.unlink()
     except OSError as error:
         raise ServiceFault(f"{error.filename} cannot be removed: {error.strerror}") from error

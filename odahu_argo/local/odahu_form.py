@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 from odahu_argo.local.home import Home
-from odahu_argo.local.store import Training
+from odahu_argo.local.store import LocalTraining
 
 
-def odahu_form(training: Training, home: Home) -> dict[str, Any]:
+def odahu_form(training: LocalTraining, home: Home) -> dict[str, Any]:
     """id, spec, status and times by ODAHU's names; `status.local` is ours: where zip and logs lie, and the steps."""
     artifact = {"runId": training.run_id, "artifactName": training.artifact_name, "commitID": training.commit_id}
     return {
@@ -42,7 +42,7 @@ def odahu_form(training: Training, home: Home) -> dict[str, Any]:
     }
 
 
-def _spec(training: Training) -> dict[str, Any]:
+def _spec(training: LocalTraining) -> dict[str, Any]:
     if training.spec:
         return dict(json.loads(training.spec))
     model = {"name": training.model_name, "version": training.model_version}

@@ -15,14 +15,14 @@ from odahu_argo.compile.emit import to_yaml
 from odahu_argo.compile.workflow import compile_workflow
 from odahu_argo.contract import WORKSPACE_VARIABLE, spec_to_json
 from odahu_argo.errors import ServiceFault, UserError
-from odahu_argo.local.connections import remove_lost_folders
+from odahu_argo.local.connections import remove_stale_directories
 from odahu_argo.local.home import Home, RunFolder
 from odahu_argo.local.process import end_tree
-from odahu_argo.local.store import StepRecord, Store, Training, now
+from odahu_argo.local.store import LocalTraining, StepRecord, TrainingStore, utc_now
 from odahu_argo.plan.model import Plan
 
 
-def remove_folder(folder: Path) -> None:
+def remove_tree(folder: Path) -> None:
     """Remove the folder, where there is one, with folders in it that were made read-only. Nothing outside is touched.
 
     Raises:
@@ -54,7 +54,7 @@ def require_packages() -> None:
         )
 
 
-def fresh(plan: Plan, home: Home, output: str) -> Training:
+def new_run(plan: Plan, home: Home, output: str) -> LocalTraining:
     """A new run in the place of any earlier one, whose record, workspace and logs are removed.
 
     The record goes first: if this process dies in between, no run is there to be resumed without its files.
@@ -63,16 +63,16 @@ def fresh(plan: Plan, home: Home, output: str) -> Training:
         ServiceFault: the disk failed.
     """
     folder = home.run(plan.training_id)
-    Store(home.trainings).remove(plan.training_id)
+    TrainingStore(home.store_file).delete(plan.training_id)
     try:
-        remove_folder(folder.root)
+        remove_tree(folder.root)
         for each in (folder.workspace, folder.logs):
             each.mkdir(parents=True)
         _write_workflow(plan, folder)
     except OSError as error:
         raise ServiceFault(f"{error.filename} cannot be written: {error.strerror}") from error
-    time = now()
-    return Training(
+    time = utc_now()
+    return LocalTraining(
         id=plan.training_id,
         model_name=plan.model_name,
         model_version=plan.model_version,
@@ -80,32 +80,34 @@ def fresh(plan: Plan, home: Home, output: str) -> Training:
         state="scheduling",
         created=time,
         updated=time,
-        digest=digest(plan),
+        digest=plan_digest(plan),
         output=output,
         spec=json.dumps(plan.spec),
         steps=tuple(StepRecord(step.name) for step in plan.steps),
     )
 
 
-def resumed(plan: Plan, home: Home, output: str) -> Training:
+def resumed_run(plan: Plan, home: Home, output: str) -> LocalTraining:
     """The earlier run, with the steps that succeeded as they are and all others waiting.
 
     Raises:
         UserError: there is none, it succeeded, its workspace is gone, or it was run from another plan.
     """
-    earlier = Store(home.trainings).get(plan.training_id)
+    earlier = TrainingStore(home.store_file).get(plan.training_id)
     again = "run it without --resume"
     if earlier is None:
         raise UserError(f"there is no earlier run of {plan.training_id!r} to resume", hint=again)
     if earlier.state == "succeeded":
         raise UserError(f"the earlier run of {plan.training_id!r} succeeded; nothing is left to resume", hint=again)
-    if earlier.digest != digest(plan):
+    if earlier.digest != plan_digest(plan):
         raise UserError(f"the manifest of {plan.training_id!r} has changed since the earlier run", hint=again)
     folder = home.run(plan.training_id)
     if not (folder.workspace.is_dir() and folder.logs.is_dir()):
         raise UserError(f"the files of the earlier run are gone: there is no {folder.workspace}", hint=again)
     steps = tuple(step if step.state == "succeeded" else StepRecord(step.name) for step in earlier.steps)
-    return replace(earlier, state="scheduling", updated=now(), reason="", exit_code=None, output=output, steps=steps)
+    return replace(
+        earlier, state="scheduling", updated=utc_now(), reason="", exit_code=None, output=output, steps=steps
+    )
 
 
 def _write_workflow(plan: Plan, folder: RunFolder) -> None:
@@ -114,13 +116,13 @@ def _write_workflow(plan: Plan, folder: RunFolder) -> None:
         folder.workflow.write_text(to_yaml([compile_workflow(plan)]), encoding="utf-8")
 
 
-def clear_remains(home: Home, training_id: str) -> None:
+def clean_up_after_crash(home: Home, training_id: str) -> None:
     """End processes and remove private folders that a killed engine has left. The training's lock must be held."""
     end_tree(None, (WORKSPACE_VARIABLE, str(home.run(training_id).workspace)))
-    remove_lost_folders(home, training_id)
+    remove_stale_directories(home, training_id)
 
 
-def digest(plan: Plan) -> str:
+def plan_digest(plan: Plan) -> str:
     """What tells two plans apart here: the steps, their order, and where code and data come from."""
     sources = {use.id: [use.type, use.uri] for use in plan.connections}
     steps = [

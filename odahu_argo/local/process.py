@@ -14,13 +14,13 @@ from threading import Event
 from typing import IO, TYPE_CHECKING, Literal
 
 from odahu_argo.errors import ServiceFault
-from odahu_argo.local.logs import Lines
+from odahu_argo.local.logs import LineSplitter
 
 if TYPE_CHECKING:
     from psutil import Process
 
 
-GRACE = 5.0
+GRACE_PERIOD = 5.0
 """Seconds that processes get to end by themselves."""
 _KILLED = 5.0
 """Seconds that killed processes get to be gone."""
@@ -41,12 +41,12 @@ def end_tree(root: int | None, mark: tuple[str, str], in_a_hurry: Callable[[], b
     began = time.monotonic()
     while alive := _alive(known := known | _find(root, mark, known)):
         waited = time.monotonic() - began
-        if waited > GRACE + _KILLED:
+        if waited > GRACE_PERIOD + _KILLED:
             numbers = ", ".join(str(process.pid) for process in sorted(alive, key=lambda process: process.pid))
             raise ServiceFault(f"these processes cannot be stopped: {numbers}", hint="end them yourself: kill -9 PID")
         for process in alive:
             with suppress(_gone()):
-                if waited >= GRACE or in_a_hurry():
+                if waited >= GRACE_PERIOD or in_a_hurry():
                     process.kill()
                 elif process not in asked:
                     process.terminate()
@@ -102,7 +102,7 @@ _CHUNK = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class ProcessCommand:
     """What to start, and the folder it works in; `mark` is a variable of `environment` that no other process tree has."""
 
     arguments: Sequence[str]
@@ -113,7 +113,7 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class ProcessMonitor:
     """Who is told: every line, every change in the text of `progress_file`; and who may stop the process, or hasten that."""
 
     on_line: Callable[[str], None]
@@ -124,14 +124,14 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class ProcessResult:
     """How a process ended: `exit_code` as the shell counts it (128 + signal), None where we ended it, and why we did."""
 
     exit_code: int | None
     why: Literal["itself", "stopped", "timeout"]
 
 
-def run_process(command: Command, watch: Watch) -> Ended:
+def run_process(command: ProcessCommand, watch: ProcessMonitor) -> ProcessResult:
     """Run the command to its end, or until it is told to stop or its time is up; whatever it has started ends with it.
 
     Raises:
@@ -150,7 +150,7 @@ def run_process(command: Command, watch: Watch) -> Ended:
     except OSError as error:
         raise ServiceFault(f"{command.arguments[0]} cannot be started: {error.strerror}") from error
     with process:
-        output = _Output(process, watch)
+        output = _OutputReader(process, watch)
         try:
             why = _wait(process, output, watch, time.monotonic() + command.timeout)
         finally:
@@ -160,13 +160,13 @@ def run_process(command: Command, watch: Watch) -> Ended:
             process.wait()
         output.drain()
     if why != "itself":
-        return Ended(None, why)
+        return ProcessResult(None, why)
     code = process.returncode
-    return Ended(code if code >= 0 else 128 - code, why)
+    return ProcessResult(code if code >= 0 else 128 - code, why)
 
 
 def _wait(
-    process: subprocess.Popen[bytes], output: _Output, watch: Watch, deadline: float
+    process: subprocess.Popen[bytes], output: _OutputReader, watch: ProcessMonitor, deadline: float
 ) -> Literal["itself", "stopped", "timeout"]:
     seen = ""
     while True:
@@ -184,13 +184,13 @@ def _wait(
             return "timeout"
 
 
-class _Output:
+class _OutputReader:
     """The pipe from the process: read without ever waiting longer than asked."""
 
-    def __init__(self, process: subprocess.Popen[bytes], watch: Watch) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], watch: ProcessMonitor) -> None:
         self._process = process
         self._pipe: IO[bytes] | None = process.stdout
-        self._lines = Lines()
+        self._lines = LineSplitter()
         self._on_line = watch.on_line
 
     def read(self, wait: float) -> bool:

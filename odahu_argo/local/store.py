@@ -33,7 +33,7 @@ class StepRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Training:
+class LocalTraining:
     """One training: its last run. Times are UTC in ISO 8601.
 
     `digest` tells plans apart, `output` is the address that its zip goes to, `spec` what the manifest says, as JSON; it is
@@ -72,7 +72,7 @@ class Training:
         """Where the zip lies; empty until the training succeeded."""
         return f"{self.output.rstrip('/')}/{self.artifact_name}" if self.state == "succeeded" else ""
 
-    def lost(self) -> Training:
+    def abandoned(self) -> LocalTraining:
         """The same training when its process is gone without a word."""
         steps = tuple(replace(step, state="unknown") if step.state == "running" else step for step in self.steps)
         return replace(self, state="unknown", reason=f"{LOST}; run it again with --resume", steps=steps)
@@ -94,17 +94,17 @@ CREATE TABLE step (
     PRIMARY KEY (training, name)
 ) STRICT;
 """
-_TRAINING = tuple(field.name for field in fields(Training) if field.name != "steps")
+_TRAINING = tuple(field.name for field in fields(LocalTraining) if field.name != "steps")
 _STEP = tuple(field.name for field in fields(StepRecord))
 
 
-def now() -> str:
+def utc_now() -> str:
     """The time in UTC, to the millisecond, as ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 @dataclass(frozen=True, slots=True)
-class Store:
+class TrainingStore:
     """The store in `file`, made when first opened. Every method is one transaction.
 
     Raises (each method):
@@ -114,7 +114,7 @@ class Store:
 
     file: Path
 
-    def replace(self, training: Training) -> None:
+    def save(self, training: LocalTraining) -> None:
         """Put the training with its steps in the place of what was there under its id."""
         with self._transaction() as db:
             db.execute("DELETE FROM training WHERE id = ?", (training.id,))
@@ -126,7 +126,7 @@ class Store:
 
     def update(self, training_id: str, **changes: str | int | None) -> None:
         """Change fields of a training; its time of update becomes now."""
-        changes["updated"] = now()
+        changes["updated"] = utc_now()
         with self._transaction() as db:
             db.execute(f"UPDATE training SET {_assignments(changes)} WHERE id = ?", (*changes.values(), training_id))
 
@@ -134,27 +134,27 @@ class Store:
         self, training_id: str, name: str, results: Mapping[str, str] | None = None, **changes: str | int | None
     ) -> None:
         """Change fields of a step, and the training's fields `results` with them; its time of update becomes now."""
-        of_training = {**(results or {}), "updated": now()}
+        of_training = {**(results or {}), "updated": utc_now()}
         with self._transaction() as db:
             where = (*changes.values(), training_id, name)
             db.execute(f"UPDATE step SET {_assignments(changes)} WHERE training = ? AND name = ?", where)
             values = (*of_training.values(), training_id)
             db.execute(f"UPDATE training SET {_assignments(of_training)} WHERE id = ?", values)
 
-    def remove(self, training_id: str) -> None:
+    def delete(self, training_id: str) -> None:
         """Forget a training; nothing happens where there is none."""
         with self._transaction() as db:
             db.execute("DELETE FROM training WHERE id = ?", (training_id,))
 
-    def get(self, training_id: str) -> Training | None:
+    def get(self, training_id: str) -> LocalTraining | None:
         """The training as it was last written."""
         return next(iter(self._read("WHERE id = ?", training_id)), None)
 
-    def all(self) -> list[Training]:
+    def all(self) -> list[LocalTraining]:
         """Every training as it was last written, the newest first."""
         return self._read("ORDER BY created DESC, id")
 
-    def _read(self, which: str, *values: str) -> list[Training]:
+    def _read(self, which: str, *values: str) -> list[LocalTraining]:
         if not self.file.exists():
             return []
         with self._transaction() as db:
@@ -204,10 +204,10 @@ def _prepare(db: sqlite3.Connection, file: Path) -> None:
         db.execute(f"PRAGMA user_version = {VERSION}")
 
 
-def _training(db: sqlite3.Connection, row: tuple[Any, ...]) -> Training:
+def _training(db: sqlite3.Connection, row: tuple[Any, ...]) -> LocalTraining:
     query = f"SELECT {', '.join(_STEP)} FROM step WHERE training = ? ORDER BY position"
     steps = tuple(StepRecord(*step) for step in db.execute(query, (row[0],)))
-    return Training(**dict(zip(_TRAINING, row, strict=True)), steps=steps)
+    return LocalTraining(**dict(zip(_TRAINING, row, strict=True)), steps=steps)
 
 
 def _marks(columns: tuple[str, ...]) -> str:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from odahu_argo.errors import Problem
 from odahu_argo.local.home import Home
-from odahu_argo.local.store import Training
+from odahu_argo.local.store import LocalTraining
 from odahu_argo.plan.model import Plan
 from odahu_argo.uri import without_credentials
 
 
-def for_the_cluster(plan: Plan) -> str:
+def ignored_settings(plan: Plan) -> str:
     """What the plan says that has no effect on this machine."""
     train = plan.step("train")
     gpus = f", {train.limits.gpus} GPU{'s' if train.limits.gpus > 1 else ''}" if train.limits.gpus else ""
     return f"note: image {train.image}{gpus} and limits are for the cluster; this machine's Python runs the training"
 
 
-def summary(training: Training, home: Home, plan: Plan) -> str:
+def run_summary(training: LocalTraining, home: Home, plan: Plan) -> str:
     """State and artifacts of a run that has ended, where its files lie, and how to look into MLflow.
 
     A server that the training or its toolchain names has its records, and this machine none.
@@ -35,7 +35,7 @@ def summary(training: Training, home: Home, plan: Plan) -> str:
     return "\n".join(f"{name + ':':<14}{value}" for name, value in rows if value)
 
 
-def failure(training: Training, home: Home) -> Problem:
+def failure_problem(training: LocalTraining, home: Home) -> Problem:
     """Why the training failed, and what to do."""
     step = training.failed_step
     if step is None:

@@ -34,7 +34,7 @@ def prepare_tracking(home: Home) -> None:
         with FileLock(home.locks / "mlflow"):
             if _prepared_version(home) != installed:
                 _prepare(home)
-                home.tracking_version.write_text(installed, encoding="utf-8")
+                home.tracking_version_file.write_text(installed, encoding="utf-8")
     except OSError as error:
         raise ServiceFault(f"{error.filename or home.root} cannot be written: {error.strerror}") from error
 
@@ -58,7 +58,7 @@ def _installed_version() -> str:
 
 def _prepared_version(home: Home) -> str | None:
     try:
-        return home.tracking_version.read_text(encoding="utf-8")
+        return home.tracking_version_file.read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from odahu_argo.backends.views_local import local_views
 from odahu_argo.errors import OdahuArgoError
 from odahu_argo.local.home import Home
-from odahu_argo.local.lock import make_home
 from odahu_argo.local.tracking import prepare_tracking
 from odahu_argo.profile import load
 from odahu_argo.server.manifest_folders import ConnectionsInFolders, ManifestFolders, ToolchainsInFolders
@@ -37,5 +36,5 @@ def this_machine(home: Home, folders: Sequence[Path], profile: Path | None) -> S
 def _prepare(home: Home) -> None:
     """A fault is told by the first training, which looks again."""
     with suppress(OdahuArgoError):
-        make_home(home)
+        home.create()
         prepare_tracking(home)

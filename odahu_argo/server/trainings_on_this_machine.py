@@ -11,12 +11,12 @@ from typing import Any
 from odahu_argo.errors import AlreadyExists, NotFound
 from odahu_argo.local.connections import step_connections
 from odahu_argo.local.home import Home
-from odahu_argo.local.lock import read_training, read_trainings
-from odahu_argo.local.logs import read_logs, without_kind
+from odahu_argo.local.logs import read_logs, strip_step_prefix
 from odahu_argo.local.manage import remove, start, stop
 from odahu_argo.local.odahu_form import odahu_form
-from odahu_argo.local.prepare import digest
-from odahu_argo.local.store import Store
+from odahu_argo.local.prepare import plan_digest
+from odahu_argo.local.queries import get_training, list_trainings
+from odahu_argo.local.store import TrainingStore
 from odahu_argo.manifest.load import Manifests, Written, beside
 from odahu_argo.plan.build import plan_trainings
 from odahu_argo.plan.model import Plan
@@ -39,20 +39,20 @@ class TrainingsOnThisMachine:
 
     def all(self) -> list[Form]:
         """Every training, by id."""
-        found = sorted(read_trainings(self.home), key=lambda training: training.id)
+        found = sorted(list_trainings(self.home), key=lambda training: training.id)
         return [odahu_form(training, self.home) for training in found]
 
     def get(self, training_id: str) -> Form:
         """One training."""
         self._require(training_id)
-        return odahu_form(read_training(self.home, training_id), self.home)
+        return odahu_form(get_training(self.home, training_id), self.home)
 
     def create(self, sent: Manifests) -> Form:
         """Run a training in a process of its own; the very same one while it goes on is the answer."""
         manifests, plan = self._plan(sent)
-        if Store(self.home.trainings).get(plan.training_id) is not None:
-            there = read_training(self.home, plan.training_id)
-            if there.is_live and there.digest == digest(plan):
+        if TrainingStore(self.home.store_file).get(plan.training_id) is not None:
+            there = get_training(self.home, plan.training_id)
+            if there.is_live and there.digest == plan_digest(plan):
                 return odahu_form(there, self.home)
             raise AlreadyExists(
                 f"there is a training {plan.training_id!r} on this machine: {there.state}",
@@ -77,10 +77,10 @@ class TrainingsOnThisMachine:
         """Its lines, each after the name of its step."""
         self._require(training_id)
         lines = read_logs(self.home, training_id, None, follow)
-        return (f"{step} | {without_kind(step, line)}" for step, line in lines)
+        return (f"{step} | {strip_step_prefix(step, line)}" for step, line in lines)
 
     def _require(self, training_id: str) -> None:
-        if Store(self.home.trainings).get(training_id) is None:
+        if TrainingStore(self.home.store_file).get(training_id) is None:
             raise NotFound(f"no training {training_id!r} was run on this machine")
 
     def _plan(self, sent: Manifests) -> tuple[Manifests, Plan]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
-from odahu_argo.local.logs import plain
+from odahu_argo.local.logs import plain_text
 
 LONGEST_LINE = 2000
 """Characters of a line that are shown."""
@@ -18,8 +18,8 @@ def shown(text: str, longest: int | None = LONGEST_LINE) -> str:
 
 def _line(text: str, longest: int | None) -> str:
     if longest is None or len(text) <= longest:
-        return plain(text)
-    return f"{plain(text[:longest])}… ({len(text) - longest:,} more characters)"
+        return plain_text(text)
+    return f"{plain_text(text[:longest])}… ({len(text) - longest:,} more characters)"
 
 
 def moment(text: str) -> datetime | None:

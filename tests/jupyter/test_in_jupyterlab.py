@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from odahu_argo.local.home import Home
-from odahu_argo.local.store import Store
+from odahu_argo.local.store import TrainingStore
 from tests.page.test_a_training_that_runs import MLPROJECT, TRAIN
 from tests.page.test_pages_of_this_machine import FLOWERS, HOSTILE
 from tests.servers.browser import Visit, browser, visit
@@ -27,10 +27,10 @@ REFUSED = "the server responded with a status of"
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A store with trainings of other days in it."""
     home = Home(tmp_path_factory.mktemp("home"))
-    store = Store(home.trainings)
-    store.replace(FLOWERS)
-    store.replace(replace(FLOWERS, id="hostile", model_name=HOSTILE, model_version=HOSTILE, reason=HOSTILE))
-    store.replace(replace(FLOWERS, id="churn", model_name="churn", state="succeeded", reason=""))
+    store = TrainingStore(home.store_file)
+    store.save(FLOWERS)
+    store.save(replace(FLOWERS, id="hostile", model_name=HOSTILE, model_version=HOSTILE, reason=HOSTILE))
+    store.save(replace(FLOWERS, id="churn", model_name="churn", state="succeeded", reason=""))
     return home
 
 

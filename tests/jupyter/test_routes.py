@@ -16,7 +16,7 @@ import requests
 import yaml
 
 from odahu_argo.local.home import Home
-from odahu_argo.local.store import Store
+from odahu_argo.local.store import TrainingStore
 from tests.conftest import ROOT
 from tests.page.test_pages_of_this_machine import FLOWERS
 from tests.servers.jupyter import TOKEN, Lab, jupyter_lab
@@ -35,7 +35,7 @@ TRAININGS = [
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     home = Home(tmp_path_factory.mktemp("home"))
-    Store(home.trainings).replace(FLOWERS)
+    TrainingStore(home.store_file).save(FLOWERS)
     with jupyter_lab(tmp_path_factory.mktemp("lab"), ODAHU_ARGO_HOME=str(home.root)) as found:
         yield found
 

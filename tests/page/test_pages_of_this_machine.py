@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from odahu_argo.local.home import Home
-from odahu_argo.local.store import StepRecord, Store, Training
+from odahu_argo.local.store import LocalTraining, StepRecord, TrainingStore
 from tests.commands import odahu_argo
 from tests.conftest import EXAMPLES
 from tests.servers.api import serving
@@ -31,7 +31,7 @@ STEPS = (
     StepRecord("train", "failed", 2, "the file labels.csv is missing", TIMES[3], TIMES[4]),
     StepRecord("package", "skipped"),
 )
-FLOWERS = Training(
+FLOWERS = LocalTraining(
     "flowers",
     "flowers",
     "2.1",
@@ -51,13 +51,13 @@ FLOWERS = Training(
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     home = Home(tmp_path_factory.mktemp("home"))
-    store = Store(home.trainings)
-    store.replace(FLOWERS)
+    store = TrainingStore(home.store_file)
+    store.save(FLOWERS)
     keep(home, "flowers", (EXAMPLES / "02-gpu-two-connections/golden/workflow.yaml").read_text(), "epoch 1\nepoch 2\n")
     done = tuple(replace(step, state="succeeded", message="") for step in STEPS)
-    store.replace(replace(FLOWERS, id="wine", state="succeeded", reason="", created=TIMES[5], steps=done))
+    store.save(replace(FLOWERS, id="wine", state="succeeded", reason="", created=TIMES[5], steps=done))
     hostile = replace(STEPS[3], message=f"first {HOSTILE}\nsecond", state="failed")
-    store.replace(
+    store.save(
         replace(
             FLOWERS, id="hostile", model_name=HOSTILE, model_version=HOSTILE, toolchain=HOSTILE, reason=HOSTILE,
             artifact_name=HOSTILE, commit_id="x" * 5000,

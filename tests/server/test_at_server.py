@@ -11,7 +11,7 @@ import pytest
 import trustme
 
 from odahu_argo.local.home import Home
-from odahu_argo.local.store import Store, Training
+from odahu_argo.local.store import LocalTraining, TrainingStore
 from tests.commands import Ran, odahu_argo
 from tests.manifests import training, write
 from tests.servers.api import serving
@@ -37,7 +37,9 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("local")
     home = Home(folder / "home")
     times = ("2026-01-01T00:00:00.000+00:00", "2026-01-01T00:01:00.000+00:00")
-    Store(home.trainings).replace(Training("wine", "wine", "1.0", "mlflow", "succeeded", *times, "d", "file:///models"))
+    TrainingStore(home.store_file).save(
+        LocalTraining("wine", "wine", "1.0", "mlflow", "succeeded", *times, "d", "file:///models")
+    )
     (folder / "token").write_text(TOKEN)
     (folder / "manifests.yaml").write_text("{kind: Connection, id: code, spec: {type: git, uri: /repository}}")
     arguments = ("--local", "--token-file", folder / "token", "-d", folder / "manifests.yaml")

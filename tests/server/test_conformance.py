@@ -6,7 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from odahu_argo.local.home import Home
-from odahu_argo.local.store import StepRecord, Store, Training
+from odahu_argo.local.store import LocalTraining, StepRecord, TrainingStore
 from tests.servers.api import serving
 from tests.servers.schemathesis import require_conformance
 
@@ -17,10 +17,10 @@ def test_no_request_breaks_it_and_every_answer_is_as_the_document_says(tmp_path:
     home = Home(tmp_path / "home")
     times = ("2026-01-01T00:00:00.000+00:00", "2026-01-01T00:01:00.000+00:00")
     steps = (StepRecord("checkout", "succeeded", 0),)
-    Store(home.trainings).replace(
-        Training("wine", "wine", "1", "mlflow", "succeeded", *times, "d", "file:///models", steps=steps)
+    TrainingStore(home.store_file).save(
+        LocalTraining("wine", "wine", "1", "mlflow", "succeeded", *times, "d", "file:///models", steps=steps)
     )
-    home.tracking_version.write_text(version("mlflow"))
+    home.tracking_version_file.write_text(version("mlflow"))
     connection = '{"kind": "Connection", "id": "data", "spec": {"type": "s3", "uri": "s3://x/", "keySecret": "CANARY"}}'
     (tmp_path / "manifests").mkdir()
     (tmp_path / "manifests" / "data.json").write_text(connection)

@@ -21,7 +21,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("hostile")
     home = Home(folder / "home")
     home.root.mkdir()
-    home.tracking_version.write_text(version("mlflow"))
+    home.tracking_version_file.write_text(version("mlflow"))
     (folder / "token").write_text(TOKEN)
     with serving("--local", "--token-file", folder / "token", ODAHU_ARGO_HOME=str(home.root)) as address:
         yield address

@@ -17,7 +17,7 @@ import requests
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from odahu_argo.local.home import Home
-from odahu_argo.local.store import StepRecord, Store, Training
+from odahu_argo.local.store import LocalTraining, StepRecord, TrainingStore
 from tests.commands import odahu_argo
 from tests.servers.api import serving
 
@@ -33,9 +33,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
         model = name.partition("-")[0]
         times = ("2026-01-01T00:00:00.000+00:00", "2026-01-01T00:01:00.000+00:00")
         steps = (StepRecord("checkout", "succeeded", 0), StepRecord("train", "succeeded", 0))
-        record = Training(name, model, version, "mlflow", "succeeded", *times, "d", "file:///models", steps=steps)
-        Store(home.trainings).replace(record)
-    home.tracking_version.write_text(installed_version("mlflow"))
+        record = LocalTraining(name, model, version, "mlflow", "succeeded", *times, "d", "file:///models", steps=steps)
+        TrainingStore(home.store_file).save(record)
+    home.tracking_version_file.write_text(installed_version("mlflow"))
     logs = home.run("wine").logs
     logs.mkdir(parents=True)
     (logs / "checkout.log").write_text("checkout: at main\n")

@@ -129,7 +129,7 @@ def test_a_training_outlives_its_server_is_run_anew_and_is_stopped_when_deleted(
     machine = Machine(folder)
     machine.home = Home(folder / "another home")
     machine.home.root.mkdir()
-    machine.home.tracking_version.write_text(version("mlflow"))
+    machine.home.tracking_version_file.write_text(version("mlflow"))
     command = [sys.executable, "-m", "odahu_argo", "server", "--local", "--port", "0", "-d", str(machine.manifests)]
     server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=home(machine))
     assert server.stderr is not None

@@ -8,7 +8,7 @@ import pytest
 
 from odahu_argo.local.home import Home
 from odahu_argo.local.odahu_form import odahu_form as local_form
-from odahu_argo.local.store import StepRecord, Training
+from odahu_argo.local.store import LocalTraining, StepRecord
 from odahu_argo.odahu_api import odahu_form
 from odahu_argo.status.state import read_status
 from tests.unit.status.recordings import recording
@@ -43,7 +43,7 @@ def test_what_is_not_known_is_not_there(name: str) -> None:
 def test_trainings_of_this_machine_and_of_a_cluster_read_alike(tmp_path: object) -> None:
     on_cluster = odahu_form(read_status(recording("succeeded")))
     step = StepRecord("train", "succeeded", 0)
-    training = Training("a", "b", "1", "mlflow", "succeeded", "", "", "", "", run_id="r", steps=(step,))
+    training = LocalTraining("a", "b", "1", "mlflow", "succeeded", "", "", "", "", run_id="r", steps=(step,))
     here = local_form(training, Home(tmp_path))["status"]  # type: ignore[arg-type]
     assert set(here) - {"local"} <= set(on_cluster)
     assert set(here["artifacts"][0]) == set(on_cluster["artifacts"][0])

@@ -13,9 +13,9 @@ import pytest
 
 from odahu_argo import build_plans, load, resolve
 from odahu_argo.local.engine import run
-from odahu_argo.local.events import Event
+from odahu_argo.local.events import StepEvent
 from odahu_argo.local.home import Home
-from odahu_argo.local.store import Training
+from odahu_argo.local.store import LocalTraining
 from odahu_argo.profile import Profile
 from tests.manifests import training, write
 
@@ -41,7 +41,7 @@ class Bench:
 
     folder: Path
     environment: pytest.MonkeyPatch
-    events: list[Event] = field(default_factory=list)
+    events: list[StepEvent] = field(default_factory=list)
 
     @property
     def home(self) -> Home:
@@ -55,7 +55,7 @@ class Bench:
         data = [{"connName": name, "localPath": "data/"} for name in ("a", "b")]
         return write(self.folder, training(**{"data": data, **spec}), connections=connections)
 
-    def run(self, profile: Profile | None = None, *, resume: bool = False, **spec: Any) -> Training:
+    def run(self, profile: Profile | None = None, *, resume: bool = False, **spec: Any) -> LocalTraining:
         output_dir = spec.pop("output_dir", None)
         settings = profile or Profile()
         [resolved] = resolve(load([self.manifest(**spec)]), settings)
@@ -89,7 +89,7 @@ class Bench:
     def everything_on_disk(self) -> bytes:
         return b"".join(file.read_bytes() for file in self.home.root.rglob("*") if file.is_file())
 
-    def states(self, training: Training) -> dict[str, str]:
+    def states(self, training: LocalTraining) -> dict[str, str]:
         return {step.name: step.state for step in training.steps}
 
 
@@ -103,5 +103,5 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(FAKE), str(Path.cwd())]))
     bench = Bench(tmp_path, monkeypatch)
     bench.home.root.mkdir()
-    bench.home.tracking_version.write_text(version("mlflow"))
+    bench.home.tracking_version_file.write_text(version("mlflow"))
     return bench

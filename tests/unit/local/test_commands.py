@@ -76,7 +76,7 @@ def test_an_unusable_manifest_ends_with_2_before_anything_is_run(bench: Bench) -
     code, _, err = ended(bench.command("run", "--id", "other", "-f", bench.manifest()))
     assert (code, bench.began()) == (2, [])
     assert "hold no ModelTraining 'other'" in err
-    assert not bench.home.trainings.exists()
+    assert not bench.home.store_file.exists()
 
 
 def test_a_training_goes_on_when_nobody_reads_what_it_tells(bench: Bench) -> None:

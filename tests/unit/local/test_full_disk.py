@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from odahu_argo.local.lock import read_trainings
+from odahu_argo.local.queries import list_trainings
 from tests.servers.disk import small_disk
 from tests.unit.local.conftest import Bench
 from tests.unit.local.test_commands import ended
@@ -57,9 +57,9 @@ def test_a_disk_that_fills_up_during_the_training_costs_no_finished_step(cramped
     assert code in (3, 4), err
     assert is_told(err), err
     (cramped.home.run("wine").workspace / "filling").unlink()
-    with closing(sqlite3.connect(cramped.home.trainings)) as db:
+    with closing(sqlite3.connect(cramped.home.store_file)) as db:
         assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-    [left] = read_trainings(cramped.home)
+    [left] = list_trainings(cramped.home)
     assert left.state in ("unknown", "failed")
     assert [step.state for step in left.steps[:3]] == ["succeeded"] * 3
     before = len(cramped.began())

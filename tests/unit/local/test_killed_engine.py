@@ -22,8 +22,8 @@ import pytest
 from odahu_argo import build_plans, load, resolve
 from odahu_argo.local.engine import run
 from odahu_argo.local.home import Home
-from odahu_argo.local.lock import read_trainings
-from odahu_argo.local.store import Training
+from odahu_argo.local.queries import list_trainings
+from odahu_argo.local.store import LocalTraining
 from odahu_argo.profile import Profile
 from tests.unit.local.conftest import Bench
 
@@ -61,7 +61,7 @@ class Engines:
 
     bench: Bench
     manifest: Path
-    left: Training | None = None
+    left: LocalTraining | None = None
     moments: Counter[str] = field(default_factory=Counter)
     kept: int = 0
 
@@ -82,12 +82,12 @@ class Engines:
             done = set()
         assert done.isdisjoint(self.bench.began()[began_before:])
         until = time.monotonic() + 20
-        self.left = next(iter(read_trainings(self.bench.home)), None)
+        self.left = next(iter(list_trainings(self.bench.home)), None)
         while self.left is not None and self.left.state == "running" and time.monotonic() < until:
             time.sleep(0.1)  # a step that was being started holds the engine's lock until it has begun
-            self.left = next(iter(read_trainings(self.bench.home)), None)
-        if self.bench.home.trainings.exists():
-            with closing(sqlite3.connect(self.bench.home.trainings)) as db:
+            self.left = next(iter(list_trainings(self.bench.home)), None)
+        if self.bench.home.store_file.exists():
+            with closing(sqlite3.connect(self.bench.home.store_file)) as db:
                 assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         if self.left is None:
             self.moments["before its record"] += process.exitcode == -signal.SIGKILL

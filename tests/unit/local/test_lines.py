@@ -3,11 +3,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odahu_argo.local.logs import LONGEST, Lines
+from odahu_argo.local.logs import MAX_LINE_LENGTH, LineSplitter
 
 
 def lines_of(*chunks: bytes) -> list[str]:
-    lines = Lines()
+    lines = LineSplitter()
     return [line for chunk in chunks for line in lines.feed(chunk)] + lines.end()
 
 
@@ -31,7 +31,7 @@ def test_terminal_sequences_are_taken_out() -> None:
 def test_a_line_without_an_end_is_cut_into_pieces() -> None:
     pieces = lines_of(*[b"x" * 10_000] * 20)
     assert "".join(pieces) == "x" * 200_000
-    assert max(map(len, pieces)) <= LONGEST
+    assert max(map(len, pieces)) <= MAX_LINE_LENGTH
 
 
 @given(st.binary(), st.lists(st.integers(1, 8)))

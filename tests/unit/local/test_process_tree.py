@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from odahu_argo.local.process import GRACE, end_tree
+from odahu_argo.local.process import GRACE_PERIOD, end_tree
 
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(120)"
 SPAWNS = f"""
@@ -40,7 +40,7 @@ def test_a_child_with_no_environment_and_a_session_of_its_own_is_found_by_its_pa
 
 def test_who_ignores_sigterm_is_killed_after_the_grace_or_at_once_in_a_hurry(tmp_path: Path) -> None:
     mark = ("ODAHU_TEST_MARK", str(tmp_path))
-    for hurry, least, most in ((True, 0, GRACE), (False, GRACE, 2 * GRACE)):
+    for hurry, least, most in ((True, 0, GRACE_PERIOD), (False, GRACE_PERIOD, 2 * GRACE_PERIOD)):
         with start(STUBBORN, **dict([mark])) as process:
             began = time.monotonic()
             end_tree(None, mark, in_a_hurry=lambda hurry=hurry: hurry)

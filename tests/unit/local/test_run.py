@@ -8,9 +8,9 @@ import psutil
 import pytest
 
 from odahu_argo.errors import UserError
-from odahu_argo.local.events import StepLine, StepProgress, StepRetried
-from odahu_argo.local.lock import read_training
-from odahu_argo.local.store import Store
+from odahu_argo.local.events import StepOutput, StepProgress, StepRetried
+from odahu_argo.local.queries import get_training
+from odahu_argo.local.store import TrainingStore
 from odahu_argo.profile import Profile, Retries, Timeouts
 from tests.unit.local.conftest import CONNECTIONS, Bench
 
@@ -23,7 +23,7 @@ def test_a_run_to_its_end_records_state_artifacts_and_a_log_for_each_step(bench:
     assert ended.artifact_uri == (bench.home.artifacts / "the-artifact-name").as_uri()
     assert set(bench.states(ended).values()) == {"succeeded"}
     assert bench.home.run("wine").log("train").read_text() == "epoch 1\n"
-    assert Store(bench.home.trainings).get("wine") == ended
+    assert TrainingStore(bench.home.store_file).get("wine") == ended
 
 
 def test_downloads_run_side_by_side_after_the_checkout_and_before_the_training(bench: Bench) -> None:
@@ -115,7 +115,7 @@ def test_a_run_that_cannot_begin_leaves_the_earlier_one_alone(bench: Bench) -> N
     before = bench.run()
     with pytest.raises(UserError):
         bench.run(Profile().with_external(("a",)), connections=without("a"))
-    assert read_training(bench.home, "wine") == before
+    assert get_training(bench.home, "wine") == before
     assert bench.home.run("wine").log("train").exists()
 
 
@@ -233,15 +233,15 @@ def test_a_second_run_of_the_same_training_is_refused(bench: Bench) -> None:
         time.sleep(0.05)
     with pytest.raises(UserError, match=r"training 'wine' is running already, in process \d+"):
         bench.run()
-    assert read_training(bench.home, "wine").state == "running"
+    assert get_training(bench.home, "wine").state == "running"
     first.join()
-    assert read_training(bench.home, "wine").state == "succeeded"
+    assert get_training(bench.home, "wine").state == "succeeded"
 
 
 def test_output_of_any_kind_comes_through_as_lines(bench: Bench) -> None:
     bench.steps_do(train=["write one\r\n[bold]\x1b[31mtwo\x1b[0m\x07\n\xff\xfe\nno end", "sleep 0.3", "write  yet"])
     bench.run()
-    lines = [e.text for e in bench.events if isinstance(e, StepLine) and e.step == "train"]
+    lines = [e.text for e in bench.events if isinstance(e, StepOutput) and e.step == "train"]
     assert lines == ["one", "[bold]two?", "\ufffd\ufffd", "no end yet"]
 
 

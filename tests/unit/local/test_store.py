@@ -8,43 +8,45 @@ from pathlib import Path
 import pytest
 
 from odahu_argo.errors import UserError
-from odahu_argo.local.store import StepRecord, Store, Training, now
+from odahu_argo.local.store import LocalTraining, StepRecord, TrainingStore, utc_now
 
 
-def record(name: str = "wine", **changes: object) -> Training:
-    fields = dict(model_name="m", model_version="1", toolchain="mlflow", state="running", created=now(), updated=now())
-    steps = (StepRecord("checkout", "succeeded", 0, "", now(), now()), StepRecord("train"))
-    return Training(**{"id": name, **fields, "digest": "d", "output": "file:///x", "steps": steps, **changes})  # type: ignore[arg-type]
+def record(name: str = "wine", **changes: object) -> LocalTraining:
+    fields = dict(
+        model_name="m", model_version="1", toolchain="mlflow", state="running", created=utc_now(), updated=utc_now()
+    )
+    steps = (StepRecord("checkout", "succeeded", 0, "", utc_now(), utc_now()), StepRecord("train"))
+    return LocalTraining(**{"id": name, **fields, "digest": "d", "output": "file:///x", "steps": steps, **changes})  # type: ignore[arg-type]
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
-    store = Store(tmp_path / "new" / "trainings.db")
+    store = TrainingStore(tmp_path / "new" / "trainings.db")
     assert store.all() == []
     training = record(reason="ünïcode 'quoted'")
-    store.replace(training)
+    store.save(training)
     assert store.get("wine") == training
     assert store.get("beer") is None
 
 
 def test_replacing_and_removing_leave_no_steps_behind(tmp_path: Path) -> None:
-    store = Store(tmp_path / "trainings.db")
-    store.replace(record())
-    store.replace(record(steps=(StepRecord("only"),)))
+    store = TrainingStore(tmp_path / "trainings.db")
+    store.save(record())
+    store.save(record(steps=(StepRecord("only"),)))
     [training] = store.all()
     assert [step.name for step in training.steps] == ["only"]
-    store.remove("wine")
-    store.replace(record(steps=()))
+    store.delete("wine")
+    store.save(record(steps=()))
     assert store.all()[0].steps == ()
 
 
 def test_a_file_of_a_newer_version_and_a_file_of_something_else_are_refused(tmp_path: Path) -> None:
-    store = Store(tmp_path / "trainings.db")
-    store.replace(record())
+    store = TrainingStore(tmp_path / "trainings.db")
+    store.save(record())
     with closing(sqlite3.connect(store.file)) as db:
         db.execute("PRAGMA user_version = 99")
     with pytest.raises(UserError, match="written by a newer odahu-argo"):
         store.all()
-    other = Store(tmp_path / "other.db")
+    other = TrainingStore(tmp_path / "other.db")
     other.file.write_text("this is a text, and no database at all" * 100)
     with pytest.raises(UserError, match="is not a store of trainings"):
         other.all()
@@ -52,8 +54,8 @@ def test_a_file_of_a_newer_version_and_a_file_of_something_else_are_refused(tmp_
 
 def write_many(file: Path, name: str) -> None:
     for _ in range(20):
-        Store(file).replace(record(name))
-        Store(file).update_step(name, "train", state="running")
+        TrainingStore(file).save(record(name))
+        TrainingStore(file).update_step(name, "train", state="running")
 
 
 def test_several_processes_may_write_at_once(tmp_path: Path) -> None:
@@ -65,4 +67,4 @@ def test_several_processes_may_write_at_once(tmp_path: Path) -> None:
     for process in processes:
         process.join()
     assert [process.exitcode for process in processes] == [0, 0, 0]
-    assert sorted(training.id for training in Store(file).all()) == ["t0", "t1", "t2"]
+    assert sorted(training.id for training in TrainingStore(file).all()) == ["t0", "t1", "t2"]

@@ -18,7 +18,7 @@ import yaml
 from odahu_argo import build_plans, load, resolve
 from odahu_argo.contract import EXIT_USER_ERROR, CheckoutSpec
 from odahu_argo.errors import ServiceFault, UserError
-from odahu_argo.local.connections import lay_out, step_connections
+from odahu_argo.local.connections import step_connections, write_connection
 from odahu_argo.profile import Profile
 from odahu_argo.steps.git_access import git_access
 from odahu_argo.steps.git_uri import parse_git_uri
@@ -197,7 +197,7 @@ def test_the_key_of_a_manifest_may_be_plain_or_base64(
     [resolved] = resolve(load([write(tmp_path, training(data=[]), connections=yaml.safe_dump(code))]), Profile())
     [plan] = build_plans([resolved], Profile())
     of_step = step_connections(plan, resolved.connections, tmp_path / "artifacts", None)
-    room = replace(workplace.room, connections=lay_out(of_step["checkout"], tmp_path))
+    room = replace(workplace.room, connections=write_connection(of_step["checkout"], tmp_path))
     Workplace(room).run(SPEC)
     assert room.read_result("commit-id") == origin.main
 
