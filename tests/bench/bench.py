@@ -1,4 +1,4 @@
-"""What every row is given: a folder, somebody to tell, and how large it shall be."""
+"""Environment of a row: working directory, log function and size."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.measure import Contender, Sample, by_turns
+from tests.bench.measure import Contender, Sample, measure_rounds
 from tests.bench.peers import Missing
 
 
 @dataclass(frozen=True)
 class Bench:
-    """`folder` is empty at first. A toy shows that all of it runs, in seconds; its figures mean nothing."""
+    """Environment of one row. `folder` is empty at first. With `toy`, rows run in seconds; their figures mean nothing."""
 
     folder: Path
     tell: Callable[[str], None]
@@ -22,7 +22,7 @@ class Bench:
         return toy if self.toy else whole
 
     def new(self, name: str) -> Path:
-        """A new folder."""
+        """Create a directory."""
         folder = self.folder / name
         folder.mkdir(parents=True)
         return folder
@@ -30,14 +30,18 @@ class Bench:
     def race(
         self, makers: Mapping[str, Callable[[], Contender]], repeats: int, warm: bool = True
     ) -> tuple[dict[str, list[Sample]], dict[str, str], dict[str, str]]:
-        """Samples of those that could be had, the versions of these, and why others are missing."""
-        found: list[Contender] = []
+        """Measure all contenders; return samples and versions by name, and the reasons why contenders are missing."""
+        contenders: list[Contender] = []
         absent: dict[str, str] = {}
         for name, make in makers.items():
             try:
-                found.append(make())
+                contenders.append(make())
             except Missing as error:
                 absent[name] = str(error)
-                self.tell(f"  {name} is left out: {error}")
-        samples, failed = by_turns(found, 1 if self.toy else repeats, self.tell, warm and not self.toy)
-        return samples, {each.name: each.version for each in found if each.version}, absent | failed
+                self.tell(f"  {name} is skipped: {error}")
+        samples, failed = measure_rounds(contenders, 1 if self.toy else repeats, self.tell, warm and not self.toy)
+        return (
+            samples,
+            {contender.name: contender.version for contender in contenders if contender.version},
+            absent | failed,
+        )

@@ -1,4 +1,4 @@
-"""What a row has measured, and what follows from it: medians, spread, ratios."""
+"""Results of a row: medians, spread and ratios."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OURS = "odahu-argo"
 
 @dataclass(frozen=True)
 class Spread:
-    """The median of several figures, the least and the greatest."""
+    """Median, minimum and maximum of several values."""
 
     middle: float
     least: float
@@ -27,10 +27,10 @@ class Spread:
 
 @dataclass(frozen=True)
 class Bar:
-    """What is asked for: `text`, as a person says it, and `limit`, the most that ours may be: as a ratio to the rival's time,
-    in seconds more than it, or in itself.
+    """Target of a row: `text` for people, and `limit`, the maximum of our time relative to the rival's (`ratio`), of its
+    difference in seconds (`difference`), or of our own value (`itself`).
 
-    Without a `rival` it is the quickest of the peers.
+    Without `rival`, the fastest peer is used.
     """
 
     text: str
@@ -41,7 +41,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the table: samples of each contender, round by round, in the measure that `unit` names."""
+    """A row of the table: samples of each contender by round, in `unit`."""
 
     key: str
     what: str
@@ -50,15 +50,15 @@ class Row:
     versions: Mapping[str, str] = field(default_factory=dict)
     absent: Mapping[str, str] = field(default_factory=dict)
     apart: Sequence[str] = ()
-    """Contenders that are no peers: what cannot be undercut, or our own in other forms."""
+    """Contenders that are not peers: lower bounds, and variants of our own command."""
     unit: Literal["s", "B"] = "s"
-    """With B, `wall` of a sample is a size in bytes, and nothing else is known of it."""
+    """With B, `wall` of a sample is a size in bytes, and its other fields are 0."""
     note: str = ""
     ours: str = OURS
 
     @property
     def rival(self) -> str | None:
-        """The peer that ours is compared with."""
+        """Name of the peer that ours is compared with."""
         if self.bar.measure == "itself":
             return None
         if self.bar.rival:
@@ -76,7 +76,7 @@ class Row:
         return max(each.peak for each in self.samples[name])
 
     def ratio(self, measure: Literal["wall", "cpu"] = "wall") -> Spread | None:
-        """Ours to the rival, of the runs of one round each."""
+        """Ratio of ours to the rival's, computed within each round."""
         if self.ours not in self.samples or self.rival is None:
             return None
         pairs = zip(self.samples[self.ours], self.samples[self.rival], strict=False)
@@ -87,7 +87,7 @@ class Row:
 
     @property
     def judged(self) -> float | None:
-        """The figure that the bar is about."""
+        """The value that the target limits."""
         if self.ours not in self.samples:
             return None
         if self.bar.measure == "itself":
@@ -99,7 +99,7 @@ class Row:
 
     @property
     def is_met(self) -> bool | None:
-        """Whether the bar is met; None where there is nothing to say so by."""
+        """Whether the target is met; None if it cannot be decided."""
         return None if self.judged is None else self.judged <= self.bar.limit
 
     def as_data(self) -> dict[str, Any]:
@@ -113,14 +113,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Growth:
-    """What a work costs at several sizes: seconds of the clock, the middle of several runs, by size."""
+    """Median wall time in seconds by size."""
 
     what: str
     seconds: Mapping[str, float]
 
     @property
     def slope(self) -> float:
-        """The exponent of the growth between the two largest sizes: 1 is linear."""
+        """Exponent of the growth between the two largest sizes: 1 is linear."""
         from math import log
 
         (small, first), (large, second) = sorted((int(size), each) for size, each in self.seconds.items())[-2:]

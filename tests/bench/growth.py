@@ -45,7 +45,7 @@ def _download(bench: Bench, sizes: tuple[int, ...]) -> Growth:
 
 
 def _status(bench: Bench, sizes: tuple[int, ...]) -> Growth:
-    """One namespace, which grows."""
+    """Use one namespace that grows."""
     there = 0
 
     def contender(size: int) -> Contender:

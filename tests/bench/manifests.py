@@ -1,4 +1,4 @@
-"""Trainings of six steps (checkout, three downloads, train on a GPU, package) as manifests, as many as one likes."""
+"""Manifests of trainings with six steps: checkout, three downloads, train on a GPU, package."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ tracking:
 
 
 def write(folder: Path, count: int) -> Path:
-    """`count` trainings, a file each, their connections and, beside them, the profile, whose path is given."""
+    """Write `count` trainings, one file each, with their connections and a profile; return the profile's path."""
     manifests = folder / "manifests"
     manifests.mkdir(parents=True)
     for number in range(count):

@@ -1,4 +1,4 @@
-"""Programs that do the same work, run by turns: how long each takes, how much processor and how much memory."""
+"""Measure time, CPU time and memory of programs, alternating between them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _USAGE = Path(__file__).parent / "scripts" / "usage.py"
 
 @dataclass(frozen=True)
 class Sample:
-    """One run: seconds on the clock, seconds of processor (user and system, children included), bytes of memory at most."""
+    """One run: wall time and CPU time in seconds (including children), maximum resident set in bytes."""
 
     wall: float
     cpu: float
@@ -30,7 +30,7 @@ def _nothing() -> None:
 
 @dataclass(frozen=True)
 class Contender:
-    """A program that does the work of a row. What comes `before` and `after` it is not measured; `after` checks its work."""
+    """A program that does the work of a row. `before` prepares and `after` checks a run; neither is measured."""
 
     name: str
     command: Sequence[str]
@@ -39,72 +39,72 @@ class Contender:
     before: Callable[[], object] = _nothing
     after: Callable[[], object] = _nothing
     output: Path | None = None
-    """Where its standard output goes, else nowhere."""
+    """File for standard output; None discards it."""
 
 
 def put_aside(folder: Path) -> None:
-    """Give the folder another name, if it is there; ext4 is slow to make files where many have just been deleted."""
+    """Rename the directory if it exists: ext4 creates files slowly after many were deleted."""
     if folder.exists():
         folder.rename(folder.with_name(f"{folder.name}-{uuid.uuid4().hex}"))
 
 
 class Failed(Exception):
-    """A program did not do its work; the message ends with what it said."""
+    """A program failed; the message ends with its standard error."""
 
 
 def run(contender: Contender) -> Sample:
-    """Run it once.
+    """Run a contender once.
 
     Raises:
-        Failed: it ended with another code than 0, or its work is not there.
+        Failed: its exit code is not 0, or `after` does not find its output.
     """
     contender.before()
     target = Path(os.devnull) if contender.output is None else contender.output
-    with tempfile.TemporaryFile() as said, target.open("wb") as output, tempfile.NamedTemporaryFile("r") as took:
-        command = [sys.executable, "-S", "-E", str(_USAGE), took.name, *contender.command]
+    with tempfile.TemporaryFile() as errors, target.open("wb") as output, tempfile.NamedTemporaryFile("r") as report:
+        command = [sys.executable, "-S", "-E", str(_USAGE), report.name, *contender.command]
         environment = _environment(contender.environment)
-        ended = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=said)
-        if ended.returncode:
-            said.seek(0)
-            what = said.read()[-2000:].decode(errors="replace")
-            raise Failed(f"{contender.name} ended with {ended.returncode}: {what}")
-        sample = Sample(**json.load(took))
+        result = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=errors)
+        if result.returncode:
+            errors.seek(0)
+            text = errors.read()[-2000:].decode(errors="replace")
+            raise Failed(f"{contender.name} exited with {result.returncode}: {text}")
+        sample = Sample(**json.load(report))
     try:
         contender.after()
     except AssertionError as error:
-        raise Failed(f"{contender.name} has not done its work: {error}") from error
+        raise Failed(f"{contender.name} produced no result: {error}") from error
     return sample
 
 
 def _environment(more: Mapping[str, str]) -> dict[str, str]:
-    """Python may keep its bytecode, as it does for a user."""
+    """The environment with bytecode caching enabled, as users have it."""
     kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH")}
     return {**kept, **more}
 
 
-def by_turns(
+def measure_rounds(
     contenders: Sequence[Contender], repeats: int, tell: Callable[[str], None], warm: bool = True
 ) -> tuple[dict[str, list[Sample]], dict[str, str]]:
-    """Run all of them, `repeats` times over, each round beginning with another; and say why those are missing that failed.
+    """Run all contenders in `repeats` rounds, each starting with another one; return samples and failures by name.
 
-    Where it is `warm`, each has run once before, for disk caches and bytecode. The i-th samples of two are of one round.
+    With `warm`, each runs once before, to fill disk caches and bytecode. The i-th samples are those of the i-th round.
     """
     samples: dict[str, list[Sample]] = {}
     absent: dict[str, str] = {}
     for round in range(-1 if warm else 0, repeats):
         turn = max(round, 0) % len(contenders)
-        for each in [*contenders[turn:], *contenders[:turn]]:
-            if each.name in absent:
+        for contender in [*contenders[turn:], *contenders[:turn]]:
+            if contender.name in absent:
                 continue
             try:
-                sample = run(each)
+                sample = run(contender)
             except (Failed, OSError) as error:
-                samples.pop(each.name, None)
-                absent[each.name] = " ".join(str(error).split())[-300:]
-                tell(f"  {each.name} is left out: {absent[each.name]}")
+                samples.pop(contender.name, None)
+                absent[contender.name] = " ".join(str(error).split())[-300:]
+                tell(f"  {contender.name} is skipped: {absent[contender.name]}")
                 continue
             if round >= 0:
-                samples.setdefault(each.name, []).append(sample)
-            told = "warm-up" if round < 0 else f"{round + 1}/{repeats}"
-            tell(f"  {told} {each.name}: {sample.wall:.2f} s, {sample.cpu:.2f} s of processor, {sample.peak >> 20} MiB")
+                samples.setdefault(contender.name, []).append(sample)
+            label = "warm-up" if round < 0 else f"{round + 1}/{repeats}"
+            tell(f"  {label} {contender.name}: {sample.wall:.2f} s, {sample.cpu:.2f} s CPU, {sample.peak >> 20} MiB")
     return samples, absent

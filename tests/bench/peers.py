@@ -1,4 +1,4 @@
-"""Peers from the registries, at pinned versions, each in an environment of its own below build/bench."""
+"""Peers from package registries at pinned versions, each in its own virtual environment in build/bench."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _UV = OUR_BIN / "uv"
 
 
 class Missing(Exception):
-    """A peer cannot be had here; the message says why."""
+    """A peer is not available; the message says why."""
 
 
 @dataclass(frozen=True)
 class Peer:
-    """What pip installs, the first of it being the peer itself."""
+    """A peer: its requirements, of which the first is the peer itself."""
 
     name: str
     requirements: tuple[str, ...]
@@ -34,7 +34,7 @@ class Peer:
         return self.requirements[0].partition("==")[2]
 
     def program(self, name: str) -> str:
-        """The path of one of its programs; it is installed first where it is not yet.
+        """Return the path of one of its programs, and install the peer if needed.
 
         Raises:
             Missing: it cannot be installed.
@@ -60,7 +60,7 @@ GCS_SDK = Peer("google-cloud-storage", ("google-cloud-storage==3.17.1",))
 
 @cache
 def our_program() -> str:
-    """The path of `odahu-argo` as a user has it and as the peers are: from a wheel, in an environment of its own.
+    """Return the path of `odahu-argo`, installed from a wheel into its own virtual environment like the peers.
 
     Raises:
         Missing: it cannot be installed.
@@ -71,10 +71,10 @@ def our_program() -> str:
 
 
 def system(name: str) -> str:
-    """The path of a program that the machine has or lacks.
+    """Return the path of a program on this machine.
 
     Raises:
-        Missing: it lacks it.
+        Missing: it is not installed.
     """
     path = shutil.which(name)
     if path is None:
@@ -82,12 +82,12 @@ def system(name: str) -> str:
     return path
 
 
-def said(*command: str) -> str:
+def output_of(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def _install(folder: Path, *requirements: str) -> None:
-    """Into an environment made anew."""
+    """Install into a new virtual environment."""
     shutil.rmtree(folder, ignore_errors=True)
     _run(str(_UV), "venv", "-q", "--python", sys.executable, str(folder))
     _run(str(_UV), "pip", "install", "-q", "--python", str(folder / "bin/python"), *requirements)
@@ -95,8 +95,8 @@ def _install(folder: Path, *requirements: str) -> None:
 
 def _run(*command: str) -> None:
     try:
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=600)
+        result = subprocess.run(command, capture_output=True, text=True, timeout=600)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Missing(f"it cannot be installed: {error}") from error
-    if ended.returncode:
-        raise Missing(f"it cannot be installed: {' '.join(ended.stderr.split())[-200:]}")
+    if result.returncode:
+        raise Missing(f"it cannot be installed: {' '.join(result.stderr.split())[-200:]}")

@@ -1,4 +1,4 @@
-"""Which rows there are, in the order of the table."""
+"""All rows, in the order of the table."""
 
 from __future__ import annotations
 

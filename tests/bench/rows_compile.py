@@ -1,4 +1,4 @@
-"""Rows about compiling: one training, a thousand, and how large the result is."""
+"""Rows about compiling: one training, a thousand trainings, and the size of the output."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def size(bench: Bench) -> Row:
 
 
 def ours_of(folder: Path, profile: Path, count: int) -> Contender:
-    """All trainings of the folder, a file each."""
+    """Compile all trainings of the directory to one file each."""
     output = folder / "ours"
     command = [our_program(), "compile", "-d", str(folder / "manifests"), "--profile", str(profile)]
     return Contender(
@@ -109,7 +109,7 @@ def _hera(folder: Path, count: int, processes: int) -> Contender:
 
 
 def _makers(bench: Bench) -> dict[str, Callable[[], Contender]]:
-    """One training, to a file or to standard output."""
+    """Contenders that compile one training."""
     folder = bench.new("one")
     profile = manifests.write(folder, 1)
     files = [part for file in sorted((folder / "manifests").iterdir()) for part in ("-f", str(file))]

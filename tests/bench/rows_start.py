@@ -1,4 +1,4 @@
-"""Rows about starting: `--help`, and `train get` of a few trainings."""
+"""Rows about start-up: `--help`, and `train get` of a few trainings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows about the state of thousands of trainings: `train get`, and one watch, next to kubectl."""
+"""Row about thousands of trainings: `train get` and a watch, compared with kubectl."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from odahu_argo import __version__, connect
 from tests.bench.bench import Bench
 from tests.bench.figures import OURS, Bar, Row
 from tests.bench.measure import Contender
-from tests.bench.peers import OUR_BIN, SCRIPTS, said, system
+from tests.bench.peers import OUR_BIN, SCRIPTS, output_of, system
 from tests.bench.workflows import forget, namespace_of_trainings
 
 _PROGRAM = str(OUR_BIN / "odahu-argo")
@@ -44,7 +44,7 @@ def train_get(bench: Bench, namespace: str, count: int, name: str = OURS) -> Con
 
     def require_all() -> None:
         found = len(out.read_text().splitlines()) - 1
-        assert found == count, f"{found} of {count} trainings are shown"
+        assert found == count, f"{found} of {count} trainings are printed"
 
     return Contender(
         name, [_PROGRAM, "train", "get", "-o", "table", "-n", namespace], __version__, output=out, after=require_all
@@ -70,6 +70,6 @@ def _watch(namespace: str, count: int) -> Contender:
 
 
 def kubectl(bench: Bench, namespace: str) -> Contender:
-    version = said(system("kubectl"), "version", "--client").split()[2].removeprefix("v")
+    version = output_of(system("kubectl"), "version", "--client").split()[2].removeprefix("v")
     command = [system("kubectl"), "-n", namespace, "get", "workflows", "-o", "json"]
     return Contender("kubectl", command, version, output=bench.folder / "kubectl.json")

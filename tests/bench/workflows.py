@@ -1,4 +1,4 @@
-"""Namespaces of trainings that have ended, as Argo would have left them, on a real Kubernetes API."""
+"""Namespaces with finished trainings on a real Kubernetes API, as Argo would leave them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _AT_ONCE = 12
 
 @contextmanager
 def namespace_of_trainings(count: int) -> Iterator[str]:
-    """Its name; it is removed with the block."""
+    """Create a namespace with `count` trainings, yield its name, and delete it."""
     cluster = connect(f"bench-{uuid.uuid4().hex[:8]}")
     cluster.create(NAMESPACE, {"metadata": {"name": cluster.namespace}})
     try:
@@ -40,7 +40,7 @@ def namespace_of_trainings(count: int) -> Iterator[str]:
 
 
 def _empty(namespace: str) -> None:
-    """An API without controllers, as tests have, would keep for ever what is in a namespace that is deleted."""
+    """Delete all workflows and ConfigMaps. Without controllers, deleting the namespace would keep them forever."""
     for path in ("apis/argoproj.io/v1alpha1", "api/v1"):
         kind = "configmaps" if path == "api/v1" else "workflows"
         address = f"/{path}/namespaces/{namespace}/{kind}"
@@ -48,7 +48,7 @@ def _empty(namespace: str) -> None:
 
 
 def fill(cluster: KubeCluster, numbers: range) -> None:
-    """Add the workflows of those trainings."""
+    """Create the workflows of these trainings."""
     workflow, status = _compiled(), json.loads(_RECORDING.read_text())["status"]
 
     def create(number: int) -> None:
@@ -60,8 +60,8 @@ def fill(cluster: KubeCluster, numbers: range) -> None:
 
 
 def forget(cluster: KubeCluster) -> None:
-    """Remove what is remembered of trainings, so that the next reader is the first."""
-    names = [each["metadata"]["name"] for each in cluster.list(CONFIG_MAP, history.SELECTOR).items]
+    """Delete the records of all trainings."""
+    names = [record["metadata"]["name"] for record in cluster.list(CONFIG_MAP, history.SELECTOR).items]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for _ in pool.map(lambda name: cluster.delete(CONFIG_MAP, name), names):
             pass
@@ -76,14 +76,14 @@ def _compiled() -> dict[str, Any]:
 
 
 def _numbered(workflow: dict[str, Any], status: dict[str, Any], number: int) -> dict[str, Any]:
-    """A training of its own, whose nodes have the names that Argo would give them."""
+    """Return a copy of the workflow for another training, with node names as Argo would choose them."""
     name = f"flowers-{number:05}"
-    made = copy.deepcopy(workflow)
-    made["metadata"]["name"] = f"{name}-1"
-    made["metadata"].pop("namespace", None)
-    made["metadata"]["labels"]["odahu.org/training-id"] = name
-    made["metadata"]["labels"] |= {
+    numbered = copy.deepcopy(workflow)
+    numbered["metadata"]["name"] = f"{name}-1"
+    numbered["metadata"].pop("namespace", None)
+    numbered["metadata"]["labels"]["odahu.org/training-id"] = name
+    numbered["metadata"]["labels"] |= {
         "workflows.argoproj.io/completed": "true",
         "workflows.argoproj.io/phase": "Succeeded",
     }
-    return {**made, "status": json.loads(json.dumps(status).replace("hardened-gpu", f"{name}-1"))}
+    return {**numbered, "status": json.loads(json.dumps(status).replace("hardened-gpu", f"{name}-1"))}

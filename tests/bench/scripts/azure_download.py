@@ -1,4 +1,4 @@
-"""`azure_download.py CONNECTION_STRING CONTAINER FOLDER`: a container by the SDK, in parts and several at once."""
+"""`azure_download.py CONNECTION_STRING CONTAINER FOLDER`: download a container with the SDK, in parallel ranges."""
 
 import sys
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""`boto3_download.py ENDPOINT BUCKET FOLDER`: a bucket by boto3's transfer manager, as `aws s3 cp` does it."""
+"""`boto3_download.py ENDPOINT BUCKET FOLDER`: download a bucket with boto3's transfer manager, as `aws s3 cp` does."""
 
 import sys
 from concurrent.futures import ThreadPoolExecutor

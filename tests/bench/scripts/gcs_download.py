@@ -1,4 +1,4 @@
-"""`gcs_download.py ENDPOINT BUCKET FOLDER`: a bucket by the SDK's own transfer manager, its defaults."""
+"""`gcs_download.py ENDPOINT BUCKET FOLDER`: download a bucket with the SDK's transfer manager and its defaults."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Trainings as a script of hera builds them: `hera_trainings.py [--processes N] FOLDER OUTPUT`, YAML in, YAML out."""
+"""Compile trainings from YAML to YAML with hera: `hera_trainings.py [--processes N] FOLDER OUTPUT`."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The same training as a pipeline of Kubeflow: `kfp dsl compile --py kfp_training.py --output FILE`."""
+"""The same training as a Kubeflow pipeline: `kfp dsl compile --py kfp_training.py --output FILE`."""
 
 from kfp import dsl
 

@@ -1,4 +1,4 @@
-"""The same training as a flow of metaflow: `metaflow_training.py argo-workflows create --only-json`."""
+"""The same training as a metaflow flow: `metaflow_training.py argo-workflows create --only-json`."""
 
 from metaflow import FlowSpec, kubernetes, retry, step, timeout
 

