@@ -89,7 +89,7 @@ def setting_names(value: object) -> object:
 @pytest.mark.parametrize("manifest", [ModelTraining, Connection, ToolchainIntegration])
 def test_every_manifest_field_is_documented(manifest: type[BaseModel]) -> None:
     page = (DOCS / "reference" / "manifests.md").read_text(encoding="utf-8")
-    documented = {word for code in re.findall(r"`([^`]+)`", page) for word in re.findall(r"\w+", code)}
+    documented = {word for code in re.findall(r"`([^`\n]+)`", page) for word in re.findall(r"\w+", code)}
     assert field_names(manifest) - {"kind", "spec"} <= documented
 
 
