@@ -1,15 +1,16 @@
-"""What the compiler and a running step agree on: specifications, paths, environment names, result files, exit codes.
+"""Contract between the compiler and the steps: specifications, paths, environment variables, result files and exit codes.
 
-A step is started as `python -m odahu_argo.steps <kind>`, in a pod or as a local process, and finds
+A step runs as `python -m odahu_argo.steps <kind>`, in a pod or as a local process. Its inputs are
 
-- its specification as one JSON text in the environment variable `ODAHU_ARGO_STEP`;
-- the workspace shared by all steps of a training: the checkout in `repository/`, results in `results/`, files that
-  the training left for its zip in `output/`;
-- one folder for each connection it may use, holding one file for each field (`uri`, `keyID`, ...), as a
-  Kubernetes Secret volume lays them out. Values in these files are plain, never base64.
+- the specification: one JSON text in the environment variable `ODAHU_ARGO_STEP`;
+- the workspace, shared by all steps of a training: the checkout in `repository/`, results in `results/`, and the
+  training's own files for the zip in `output/`;
+- one directory per mounted connection with one file per field (`uri`, `keyID`, ...), the layout of a Kubernetes Secret
+  volume. Values are plain text, never base64.
 
-It writes its results as one-line files, progress as `N/M` to the file that Argo's `ARGO_PROGRESS_FILE` names, and, when
-it fails, the reason to the container's termination message. Standard library only, because pods import it first.
+A step writes its results to one-line files and its progress as `N/M` to the file in Argo's `ARGO_PROGRESS_FILE`. On failure
+it writes the reason to the container's termination message. This module imports the standard library only, because every
+step imports it at startup.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ WORKSPACE_VARIABLE = "ODAHU_ARGO_WORKSPACE"
 CONNECTIONS_VARIABLE = "ODAHU_ARGO_CONNECTIONS"
 MESSAGE_VARIABLE = "ODAHU_ARGO_MESSAGE"
 MLFLOW_ARTIFACTS_VARIABLE = "ODAHU_ARGO_MLFLOW_ARTIFACTS"
-"""Where new MLflow experiments keep their artifacts; unset leaves it to the tracking server."""
+"""Artifact URI of new MLflow experiments; if unset, the tracking server chooses it."""
 TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
 PROGRESS_VARIABLE = "ARGO_PROGRESS_FILE"
 
@@ -46,7 +47,10 @@ MODULE = "odahu_argo.steps"
 
 @dataclass(frozen=True, slots=True)
 class CheckoutSpec:
-    """Clone the git `connection` and check out `reference`; empty means the connection's own, else the default branch."""
+    """Clone the git `connection` and check out `reference`.
+
+    An empty `reference` selects the connection's reference or, if that is empty too, the default branch.
+    """
 
     kind: ClassVar[str] = "checkout"
     connection: str
@@ -55,10 +59,10 @@ class CheckoutSpec:
 
 @dataclass(frozen=True, slots=True)
 class DownloadSpec:
-    """Copy from the object store `connection` to `local_path`, a path in the repository.
+    """Download from the object store `connection` to `local_path`, relative to the repository.
 
-    A `remote_path` that is not empty replaces the path of the connection's URI. With `is_code` it is the code itself that
-    comes from the store: the repository is then what was copied, without a commit.
+    A non-empty `remote_path` replaces the path of the connection's URI. With `is_code` the download is the training's code:
+    it replaces the checkout, and there is no commit ID.
     """
 
     kind: ClassVar[str] = "download"
@@ -70,10 +74,10 @@ class DownloadSpec:
 
 @dataclass(frozen=True, slots=True)
 class TrainSpec:
-    """Train with the toolchain `trainer`: what MLflow and others need to know of the training.
+    """Train with the toolchain `trainer`.
 
-    `work_dir` is relative to the repository. For MLflow `entry_point` is one of the project's, and `environment_manager` says
-    where its program finds its packages; another toolchain may give `entry_point` its own meaning.
+    `work_dir` is relative to the repository. For MLflow, `entry_point` is an entry point of the project and
+    `environment_manager` selects how its packages are installed; other toolchains define their own `entry_point`.
     """
 
     kind: ClassVar[str] = "train"
@@ -90,9 +94,10 @@ class TrainSpec:
 
 @dataclass(frozen=True, slots=True)
 class PackageSpec:
-    """Zip what the toolchain `trainer` has trained, name it by `artifact_name_template` and upload it to `connection`.
+    """Zip the result of the toolchain `trainer` and upload it to `connection`, named by `artifact_name_template`.
 
-    `toolchain` is the id of its manifest. `environment` is the training's own: it may say where MLflow is and how to get in.
+    `toolchain` is the ID of the ToolchainIntegration. `environment` contains the training's variables, such as MLflow's URI
+    and credentials.
     """
 
     kind: ClassVar[str] = "package"
@@ -111,50 +116,53 @@ SPECS: dict[str, type[StepSpec]] = {spec.kind: spec for spec in (CheckoutSpec, D
 
 
 def spec_to_json(spec: StepSpec) -> str:
-    """The specification as JSON without spaces or line breaks; fields in the order of the class, equal specs equal bytes.
+    """Serialize a specification to compact JSON. Equal specifications give equal bytes.
 
-    What is as usual is left out, so a default must stay what it is: an image may be older than the compiler.
+    Fields with their default value are omitted, so a default must never change: an image can be older than the compiler.
     """
-    values = ((each, getattr(spec, each.name)) for each in fields(spec))
-    said = {each.name: value for each, value in values if value != _default(each)}
-    return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+    values = {f.name: getattr(spec, f.name) for f in fields(spec) if getattr(spec, f.name) != _default(f)}
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
 
 
-def _default(each: Field[Any]) -> object:
-    return each.default if each.default_factory is MISSING else each.default_factory()
+def _default(spec_field: Field[Any]) -> object:
+    return spec_field.default if spec_field.default_factory is MISSING else spec_field.default_factory()
 
 
 def spec_from_json(kind: str, text: str) -> StepSpec:
-    """The specification back again.
+    """Parse the specification of a step.
 
     Raises:
-        ValueError: `kind` is no step, the text is no JSON object, or its fields are not those of the step.
+        ValueError: `kind` is unknown, the text is not a JSON object, or a field is unknown or missing.
     """
     if kind not in SPECS:
-        raise ValueError(f"no step is called {kind!r}; there are {', '.join(SPECS)}")
+        raise ValueError(f"unknown step {kind!r}; the steps are {', '.join(SPECS)}")
     values = json.loads(text)
-    known = {f.name for f in fields(SPECS[kind])}
-    if not isinstance(values, dict) or not set(values) <= known:
-        raise ValueError(f"the specification of step {kind} must be a JSON object with fields among {sorted(known)}")
+    names = {f.name for f in fields(SPECS[kind])}
+    if not isinstance(values, dict) or not set(values) <= names:
+        raise ValueError(f"the specification of step {kind} must be a JSON object with the fields {sorted(names)}")
     try:
         return SPECS[kind](**values)
     except TypeError as error:
-        raise ValueError(f"the specification of step {kind} is not complete: {error}") from error
+        raise ValueError(f"the specification of step {kind} is incomplete: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
-    """Where one step works: the folders and files that the contract names, as they lie on this machine."""
+class Workspace:
+    """Directories and files of a step on this machine.
 
-    workspace: Path
+    `root` is the directory that all steps of a training share, `connections` contains the mounted connections, and
+    `message` is the file for the termination message.
+    """
+
+    root: Path
     connections: Path
     message: Path
 
     @classmethod
-    def from_environment(cls) -> Room:
-        """The room a pod or the local engine has prepared; a pod's paths where nothing else is said."""
+    def from_environment(cls) -> Workspace:
+        """Return the workspace that the environment specifies; paths default to those of a pod."""
         return cls(
-            workspace=Path(os.environ.get(WORKSPACE_VARIABLE, WORKSPACE)),
+            root=Path(os.environ.get(WORKSPACE_VARIABLE, WORKSPACE)),
             connections=Path(os.environ.get(CONNECTIONS_VARIABLE, CONNECTIONS)),
             message=Path(os.environ.get(MESSAGE_VARIABLE, MESSAGE)),
         )
@@ -162,26 +170,26 @@ class Room:
     @property
     def repository(self) -> Path:
         """The checkout. `workDir` and `localPath` are relative to it."""
-        return self.workspace / "repository"
+        return self.root / "repository"
 
     @property
     def output(self) -> Path:
-        """The folder in which a training may leave files for the zip; empty at the beginning of each attempt."""
-        return self.workspace / "output"
+        """Directory for files that the training adds to the zip. It is empty at the start of each attempt."""
+        return self.root / "output"
 
     def result_file(self, name: str) -> Path:
-        """The file that holds the result `name`: `commit-id`, `run-id` or `artifact-name`."""
-        return self.workspace / "results" / name
+        """Return the path of the result `name`: `commit-id`, `run-id` or `artifact-name`."""
+        return self.root / "results" / name
 
     def read_result(self, name: str) -> str | None:
-        """A result that an earlier step, or an earlier attempt of this one, has left; None when there is none."""
+        """Return the result of an earlier step, or of an earlier attempt of this step. None if it does not exist."""
         try:
             return self.result_file(name).read_text(encoding="utf-8").strip() or None
         except FileNotFoundError:
             return None
 
     def write_result(self, name: str, value: str) -> None:
-        """Leave a result for later steps and for Argo's output parameters, whole or not at all."""
+        """Write a result for later steps and for Argo's output parameters. The file is replaced atomically."""
         path = self.result_file(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{name}.partial")
@@ -189,25 +197,26 @@ class Room:
         partial.replace(path)
 
     def connection(self, name: str) -> dict[str, str]:
-        """The fields of a connection, as `mounted_fields` gives them.
+        """Return the fields of a mounted connection; see `mounted_fields`.
 
         Raises:
-            FileNotFoundError: the connection is not mounted in this step.
+            FileNotFoundError: this step does not mount the connection.
         """
         return mounted_fields(self.connections / name)
 
 
-def mounted_fields(folder: Path) -> dict[str, str]:
-    """The fields of the connection whose Secret is mounted as that folder, without the line break that tools leave at the end
-    of a Secret's value.
+def mounted_fields(directory: Path) -> dict[str, str]:
+    """Read the fields of a connection from its mounted Secret.
+
+    Trailing line breaks are removed, because `kubectl create secret --from-file` keeps the one at the end of a file.
 
     Raises:
-        FileNotFoundError: it is not mounted.
+        FileNotFoundError: the directory does not exist, so the connection is not mounted.
     """
-    if not folder.is_dir():
-        raise FileNotFoundError(folder)
+    if not directory.is_dir():
+        raise FileNotFoundError(directory)
     return {
         file.name: file.read_text(encoding="utf-8").rstrip("\r\n")
-        for file in sorted(folder.iterdir())
+        for file in sorted(directory.iterdir())
         if file.is_file()
     }

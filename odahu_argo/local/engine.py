@@ -72,7 +72,7 @@ class _LocalRun:
         self._stop, self._hurry = threading.Event(), threading.Event()
         self._around = RunContext(home, plan.training_id, module, self._tell, self._stop, self._hurry)
         workspace = home.run(plan.training_id).workspace
-        self._room = contract.Room(workspace, workspace, workspace)
+        self._room = contract.Workspace(workspace, workspace, workspace)
 
     def to_its_end(self, training: LocalTraining) -> LocalTraining:
         done = {step.name for step in training.steps if step.state == "succeeded"}

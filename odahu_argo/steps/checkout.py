@@ -6,7 +6,7 @@ import shutil
 from functools import partial
 from pathlib import Path
 
-from odahu_argo.contract import COMMIT_ID, CheckoutSpec, Room
+from odahu_argo.contract import COMMIT_ID, CheckoutSpec, Workspace
 from odahu_argo.errors import UserError
 from odahu_argo.steps.connection import read_connection
 from odahu_argo.steps.git import Git, shallow_refused
@@ -20,7 +20,7 @@ from odahu_argo.uri import without_credentials
 _say = partial(log, "checkout")
 
 
-def run(spec: CheckoutSpec, room: Room) -> None:
+def run(spec: CheckoutSpec, workspace: Workspace) -> None:
     """Leave the reference checked out in the repository folder, with submodules and git-lfs files; record the commit id.
 
     What an earlier attempt left is removed first.
@@ -29,16 +29,16 @@ def run(spec: CheckoutSpec, room: Room) -> None:
         UserError: address, reference or credentials are wrong, or git-lfs is needed and missing.
         ServiceFault: the server, the network or the disk failed.
     """
-    fields = read_connection(room, spec.connection)
+    fields = read_connection(workspace, spec.connection)
     uri = parse_git_uri(fields.get("uri", ""))
     reference = check_reference(spec.reference or fields.get("reference", ""))
-    room.result_file(COMMIT_ID).unlink(missing_ok=True)
-    with disk_errors(room.repository):
-        _remove(room.repository)
-        room.repository.mkdir(parents=True)
+    workspace.result_file(COMMIT_ID).unlink(missing_ok=True)
+    with disk_errors(workspace.repository):
+        _remove(workspace.repository)
+        workspace.repository.mkdir(parents=True)
 
     with git_access(uri, fields) as access:
-        git = Git(room.repository, access)
+        git = Git(workspace.repository, access)
         _say(f"asking {without_credentials(uri.address)} for {reference or 'its default branch'}")
         refs = _remote_refs(git, uri.address)
         target = resolve(reference, refs)
@@ -51,7 +51,7 @@ def run(spec: CheckoutSpec, room: Room) -> None:
         _submodules(git)
         _require_lfs(git)
         _say(git.run("log", "-1", "--format=%H %cI %s", doing="read the commit").strip())
-    room.write_result(COMMIT_ID, commit)
+    workspace.write_result(COMMIT_ID, commit)
 
 
 def _remove(folder: Path) -> None:

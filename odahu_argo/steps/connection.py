@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from odahu_argo.contract import Room, mounted_fields
+from odahu_argo.contract import Workspace, mounted_fields
 from odahu_argo.errors import UserError
 
 
-def read_connection(room: Room, name: str) -> dict[str, str]:
+def read_connection(workspace: Workspace, name: str) -> dict[str, str]:
     """The fields of a connection that is mounted in the step.
 
     Raises:
         UserError: its folder is missing or empty, or a field is no text.
     """
-    return read_mounted(room.connections / name)
+    return read_mounted(workspace.connections / name)
 
 
 def read_mounted(folder: Path) -> dict[str, str]:

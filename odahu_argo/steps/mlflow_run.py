@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from odahu_argo.contract import COMMIT_ID, MLFLOW_ARTIFACTS_VARIABLE, RUN_ID, TRACKING_VARIABLE, Room, TrainSpec
+from odahu_argo.contract import COMMIT_ID, MLFLOW_ARTIFACTS_VARIABLE, RUN_ID, TRACKING_VARIABLE, TrainSpec, Workspace
 from odahu_argo.errors import OdahuArgoError, ServiceFault, UserError
 from odahu_argo.steps.conda import NAME_VARIABLE, activated_environment, program
 from odahu_argo.steps.log import log
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 _say = partial(log, "train")
 
 
-def run_project(spec: TrainSpec, room: Room, variables: Mapping[str, str] | None = None) -> tuple[MlflowClient, Run]:
+def run_project(
+    spec: TrainSpec, workspace: Workspace, variables: Mapping[str, str] | None = None
+) -> tuple[MlflowClient, Run]:
     """Run the project in a new run of the experiment named like the model; its id is recorded before the program starts.
 
     The program gets `variables` besides those of the training, sees the current directory as the place from where paths of
@@ -44,13 +46,13 @@ def run_project(spec: TrainSpec, room: Room, variables: Mapping[str, str] | None
         )
     _say(f"reading the MLflow project in {spec.work_dir or './'}")
     quiet_mlflow()
-    work_dir = inside(room.repository, spec.work_dir or "./", "workDir")
+    work_dir = inside(workspace.repository, spec.work_dir or "./", "workDir")
     entry_point = read_entry_point(work_dir, spec.entry_point, spec.hyper_parameters)
     client = connect()
-    _end_earlier_attempt(client, room)
+    _end_earlier_attempt(client, workspace)
     experiment = experiment_id(client, spec.model_name, _artifact_location(spec))
-    run_id = _create_run(client, experiment, spec, entry_point, room.read_result(COMMIT_ID))
-    room.write_result(RUN_ID, run_id)
+    run_id = _create_run(client, experiment, spec, entry_point, workspace.read_result(COMMIT_ID))
+    workspace.write_result(RUN_ID, run_id)
     _say(f"run {run_id} of experiment {spec.model_name!r} begins")
     _run_program(client, spec, entry_point, experiment, run_id, variables or {})
     with tracking_errors("read the run"):
@@ -60,9 +62,9 @@ def run_project(spec: TrainSpec, room: Room, variables: Mapping[str, str] | None
     return client, finished
 
 
-def _end_earlier_attempt(client: MlflowClient, room: Room) -> None:
+def _end_earlier_attempt(client: MlflowClient, workspace: Workspace) -> None:
     """A run that an earlier attempt began and could not end (a lost node) must not look alive for ever."""
-    earlier = room.read_result(RUN_ID)
+    earlier = workspace.read_result(RUN_ID)
     if earlier is None:
         return
     with suppress(OdahuArgoError), tracking_errors("end the earlier run"):

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from odahu_argo.contract import MLFLOW_ARTIFACTS_VARIABLE, Room
+from odahu_argo.contract import MLFLOW_ARTIFACTS_VARIABLE, Workspace
 from odahu_argo.errors import OdahuArgoError, ServiceFault, UserError
 from odahu_argo.steps.surroundings import environment
 from odahu_argo.steps.tracking import RunModel, tracking_errors
@@ -19,7 +19,7 @@ from odahu_argo.storage.s3_errors import s3_errors
 from odahu_argo.uri import without_credentials
 
 
-def fetch(model: RunModel, target: Path, room: Room, only: Collection[str] = ()) -> None:
+def fetch(model: RunModel, target: Path, workspace: Workspace, only: Collection[str] = ()) -> None:
     """Put the model's files and what was logged beside them into one new folder; with `only` just those of these names.
 
     Where they lie on this machine they get a second name, no copy, and symbolic links stay links: the training must not
@@ -34,9 +34,9 @@ def fetch(model: RunModel, target: Path, room: Room, only: Collection[str] = ())
             shown = without_credentials(place)
             folder = folder_of(place)
             if folder is None:
-                _ask_mlflow(place, target, room, only, shown)
+                _ask_mlflow(place, target, workspace, only, shown)
             elif folder.is_dir():
-                _take(folder, target, room, only, shown)
+                _take(folder, target, workspace, only, shown)
 
 
 def folder_of(place: str) -> Path | None:
@@ -50,18 +50,18 @@ def _path(uri: str) -> Path | None:
     return Path(url2pathname(parts.path)).resolve() if parts.scheme == "file" and not parts.netloc else None
 
 
-def _take(folder: Path, target: Path, room: Room, only: Collection[str], shown: str) -> None:
+def _take(folder: Path, target: Path, workspace: Workspace, only: Collection[str], shown: str) -> None:
     """From a folder of this machine."""
     if only:
         for name in only:
             if (folder / name).is_file():
                 shutil.copyfile(folder / name, target / name)
         return
-    _require_apart(folder, room.connections.resolve(), shown)
+    _require_apart(folder, workspace.connections.resolve(), shown)
     shutil.copytree(folder, target, symlinks=True, copy_function=link_or_copy, dirs_exist_ok=True)
 
 
-def _ask_mlflow(place: str, target: Path, room: Room, only: Collection[str], shown: str) -> None:
+def _ask_mlflow(place: str, target: Path, workspace: Workspace, only: Collection[str], shown: str) -> None:
     import mlflow.artifacts
 
     quiet = {"MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
@@ -77,7 +77,9 @@ def _ask_mlflow(place: str, target: Path, room: Room, only: Collection[str], sho
         if not there:
             return
         if not only and urlsplit(place).scheme in ("", "file"):
-            _take(Path(mlflow.artifacts.download_artifacts(artifact_uri=place)).resolve(), target, room, only, shown)
+            _take(
+                Path(mlflow.artifacts.download_artifacts(artifact_uri=place)).resolve(), target, workspace, only, shown
+            )
             return
         landing.mkdir()
         if only:

@@ -9,7 +9,7 @@ from contextlib import closing
 from functools import partial
 
 from odahu_argo.artifact_name import render
-from odahu_argo.contract import ARTIFACT_NAME, RUN_ID, PackageSpec, Room
+from odahu_argo.contract import ARTIFACT_NAME, RUN_ID, PackageSpec, Workspace
 from odahu_argo.errors import UserError
 from odahu_argo.steps.archive import entries_below, most_bytes, zip_chunks
 from odahu_argo.steps.connection import read_connection
@@ -24,7 +24,7 @@ from odahu_argo.storage.factory import open_store
 _say = partial(log, "package")
 
 
-def run(spec: PackageSpec, room: Room) -> None:
+def run(spec: PackageSpec, workspace: Workspace) -> None:
     """Let the toolchain lay out what it has trained, and upload it as a zip, made on the way; its name is recorded before.
 
     A further attempt begins anew and uploads under the name that the first has drawn, so that there is one object in the end.
@@ -35,21 +35,21 @@ def run(spec: PackageSpec, room: Room) -> None:
         ServiceFault: tracking server, object store, network or disk failed.
     """
     toolchain = find(spec.trainer)
-    if room.read_result(RUN_ID) is None:
+    if workspace.read_result(RUN_ID) is None:
         raise UserError("there is no training to package", hint="the step train must run first, in the same workspace")
-    store, path = open_store(read_connection(room, spec.connection))
+    store, path = open_store(read_connection(workspace, spec.connection))
 
-    folder = room.workspace / "package"
+    folder = workspace.root / "package"
     content = folder / "content"
     with disk_errors(folder):
         shutil.rmtree(folder, ignore_errors=True)
         content.mkdir(parents=True)
     with environment(spec.environment):
-        toolchain.fill(content, spec, room)
+        toolchain.fill(content, spec, workspace)
     if not (content / PROJECT_FILE).is_file():
-        write_project_file(content, spec, room)
+        write_project_file(content, spec, workspace)
 
-    name = _artifact_name(spec, room)
+    name = _artifact_name(spec, workspace)
     entries = entries_below(content)
     size = sum(entry.size for entry in entries)
     key = "/".join(part for part in (path.strip("/"), name) if part)
@@ -61,10 +61,10 @@ def run(spec: PackageSpec, room: Room) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _artifact_name(spec: PackageSpec, room: Room) -> str:
-    earlier = room.read_result(ARTIFACT_NAME)
+def _artifact_name(spec: PackageSpec, workspace: Workspace) -> str:
+    earlier = workspace.read_result(ARTIFACT_NAME)
     if earlier is not None:
         return earlier
     name = render(spec.artifact_name_template, spec.model_name, spec.model_version, str(uuid.uuid4()))
-    room.write_result(ARTIFACT_NAME, name)
+    workspace.write_result(ARTIFACT_NAME, name)
     return name

@@ -13,7 +13,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Protocol
 
-from odahu_argo.contract import PackageSpec, Room, TrainSpec
+from odahu_argo.contract import PackageSpec, TrainSpec, Workspace
 from odahu_argo.errors import UserError
 
 GROUP = "odahu_argo.toolchains"
@@ -31,15 +31,17 @@ class Toolchain(Protocol):
     `ServiceFault` for what may work on another try.
     """
 
-    def train(self, spec: TrainSpec, room: Room) -> None:
-        """Train from the checkout in `room.repository`, the current directory; `spec.work_dir` is known to stay inside.
+    def train(self, spec: TrainSpec, workspace: Workspace) -> None:
+        """Train from the checkout in `workspace.repository`, the current directory; `spec.work_dir` is known to stay inside.
 
-        What the zip needs may be left in `room.output`, an empty folder. A toolchain with run ids of its own leaves one by
-        `room.write_result(RUN_ID, ...)` as soon as it has it; else a random one is drawn.
+        Files for the zip go to `workspace.output`, which is empty. A toolchain with its own run IDs calls
+        `workspace.write_result(RUN_ID, ...)` as early as possible; otherwise a random ID is generated.
         """
 
-    def fill(self, content: Path, spec: PackageSpec, room: Room) -> None:
-        """Put what the zip shall hold into the empty folder `content`; `odahu_argo.steps.output.fill` takes `room.output`.
+    def fill(self, content: Path, spec: PackageSpec, workspace: Workspace) -> None:
+        """Write the content of the zip to the empty directory `content`.
+
+        `odahu_argo.steps.output.fill` copies `workspace.output` to it.
 
         Where no `odahuflow.project.yaml` is among it, one with the model's name, version and run id is added.
         """
@@ -80,7 +82,7 @@ def _load(entry: EntryPoint) -> Toolchain:
     if missing:
         raise UserError(
             f"the toolchain {entry.name!r} of {_giver(entry)} has no function {' and no '.join(missing)}",
-            f"{entry.value} must offer train(spec, room) and fill(content, spec, room)",
+            f"{entry.value} must offer train(spec, workspace) and fill(content, spec, workspace)",
         )
     toolchain: Toolchain = loaded
     return toolchain

@@ -10,7 +10,7 @@ import os
 import shutil
 from pathlib import Path
 
-from odahu_argo.contract import PackageSpec, Room, TrainSpec
+from odahu_argo.contract import PackageSpec, TrainSpec, Workspace
 from odahu_argo.errors import UserError
 from odahu_argo.steps import output
 from odahu_argo.steps.log import log
@@ -24,44 +24,44 @@ SHORT_VARIABLE = "OUTPUT_DIR"
 STATIC_VARIABLE = "STATIC_ARTIFACTS_DIR"
 
 
-def train(spec: TrainSpec, room: Room) -> None:
+def train(spec: TrainSpec, workspace: Workspace) -> None:
     """Copy the static files, then run the project, whose program may add to them and replace them.
 
     Raises:
         UserError: STATIC_ARTIFACTS_DIR leaves the repository, project or hyperparameters are wrong, or the program failed.
         ServiceFault: the tracking server, the preparation of the environment or the disk failed.
     """
-    _copy_static(spec, room)
-    short = spec.environment.get(SHORT_VARIABLE, str(room.output))
-    _, finished = run_project(spec, room, {OUTPUT_VARIABLE: str(room.output), SHORT_VARIABLE: short})
-    files = sum(1 for path in room.output.rglob("*") if not path.is_dir())
+    _copy_static(spec, workspace)
+    short = spec.environment.get(SHORT_VARIABLE, str(workspace.output))
+    _, finished = run_project(spec, workspace, {OUTPUT_VARIABLE: str(workspace.output), SHORT_VARIABLE: short})
+    files = sum(1 for path in workspace.output.rglob("*") if not path.is_dir())
     if not files:
         log("train", f"warning: the program has written nothing to the folder that {OUTPUT_VARIABLE} names")
     log("train", f"done: run {finished.info.run_id} has left {files} {'file' if files == 1 else 'files'}")
 
 
-def fill(content: Path, spec: PackageSpec, room: Room) -> None:
+def fill(content: Path, spec: PackageSpec, workspace: Workspace) -> None:
     """Put all that was written into the zip, beside ODAHU's description of it.
 
     Raises:
         UserError: the output folder is gone.
         ServiceFault: the disk failed.
     """
-    output.fill(content, spec, room)
-    output.write_project_file(content, spec, room)
+    output.fill(content, spec, workspace)
+    output.write_project_file(content, spec, workspace)
 
 
-def _copy_static(spec: TrainSpec, room: Room) -> None:
+def _copy_static(spec: TrainSpec, workspace: Workspace) -> None:
     named = os.environ.get(STATIC_VARIABLE)
     if not named:
         return
-    folder = inside(room.repository, f"{spec.work_dir or '.'}/{named}", STATIC_VARIABLE)
+    folder = inside(workspace.repository, f"{spec.work_dir or '.'}/{named}", STATIC_VARIABLE)
     if not folder.is_dir():
         log("train", f"warning: {STATIC_VARIABLE} names {named!r}, which is no folder in {spec.work_dir or './'}")
         return
     log("train", f"copying the files in {named}")
     try:
-        shutil.copytree(folder, room.output, dirs_exist_ok=True)
+        shutil.copytree(folder, workspace.output, dirs_exist_ok=True)
     except shutil.Error as error:
         source, _, why = error.args[0][0]
         raise UserError(

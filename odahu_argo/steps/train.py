@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from odahu_argo.contract import RUN_ID, Room, TrainSpec
+from odahu_argo.contract import RUN_ID, TrainSpec, Workspace
 from odahu_argo.errors import UserError
 from odahu_argo.steps.output import empty_output
 from odahu_argo.steps.surroundings import current_directory, environment
@@ -12,7 +12,7 @@ from odahu_argo.steps.toolchain import find
 from odahu_argo.storage.paths import inside
 
 
-def run(spec: TrainSpec, room: Room) -> None:
+def run(spec: TrainSpec, workspace: Workspace) -> None:
     """Train by the toolchain that the specification names, with the training's environment, in the repository's root.
 
     A run id is left in any case: a random one where the toolchain knows none.
@@ -22,11 +22,11 @@ def run(spec: TrainSpec, room: Room) -> None:
         ServiceFault: something outside failed.
     """
     toolchain = find(spec.trainer)
-    inside(room.repository, spec.work_dir or "./", "workDir")
-    if not room.repository.is_dir():
-        raise UserError(f"there is no repository in {room.repository}", hint="the step checkout must run first")
-    empty_output(room)
-    with environment(spec.environment), current_directory(room.repository):
-        toolchain.train(spec, room)
-    if room.read_result(RUN_ID) is None:
-        room.write_result(RUN_ID, uuid.uuid4().hex)
+    inside(workspace.repository, spec.work_dir or "./", "workDir")
+    if not workspace.repository.is_dir():
+        raise UserError(f"there is no repository in {workspace.repository}", hint="the step checkout must run first")
+    empty_output(workspace)
+    with environment(spec.environment), current_directory(workspace.repository):
+        toolchain.train(spec, workspace)
+    if workspace.read_result(RUN_ID) is None:
+        workspace.write_result(RUN_ID, uuid.uuid4().hex)

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import json
 
-from odahu_argo.contract import Room
+from odahu_argo.contract import Workspace
 from odahu_argo.steps.model_files import folder_of
 from odahu_argo.steps.tracking import RunModel
 
 _FILE = "trained-model.json"
 
 
-def leave(room: Room, run_id: str, model: RunModel) -> None:
+def leave(workspace: Workspace, run_id: str, model: RunModel) -> None:
     """Write down the only model of the run."""
     text = json.dumps({"run": run_id, "name": model.name, "places": model.places})
-    (room.workspace / _FILE).write_text(text, encoding="utf-8")
+    (workspace.root / _FILE).write_text(text, encoding="utf-8")
 
 
-def left(room: Room, run_id: str) -> RunModel | None:
+def left(workspace: Workspace, run_id: str) -> RunModel | None:
     """The model that was left of this run; None where there is none, or MLflow is needed to fetch it."""
     try:
-        written = json.loads((room.workspace / _FILE).read_text(encoding="utf-8"))
+        written = json.loads((workspace.root / _FILE).read_text(encoding="utf-8"))
         model = RunModel(str(written["name"]), tuple(map(str, written["places"])))
         is_of_run = written["run"] == run_id
     except (OSError, ValueError, KeyError, TypeError):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from odahu_argo import __version__
-from odahu_argo.contract import DownloadSpec, Room
+from odahu_argo.contract import DownloadSpec, Workspace
 from tests.bench.bench import Bench
 from tests.bench.figures import OURS, Bar, Row
 from tests.bench.measure import Contender, put_aside
@@ -95,8 +95,8 @@ _BARS: Mapping[tuple[str, bool], tuple[Bar, str]] = {
 
 def ours(folder: Path, fields: Mapping[str, str], load: Load) -> Contender:
     """The step `download` as a pod runs it, with its workspace in `folder`."""
-    workplace = Workplace(Room(folder / "workspace", folder / "connections", folder / "message"))
-    workplace.room.workspace.mkdir(parents=True)
+    workplace = Workplace(Workspace(folder / "workspace", folder / "connections", folder / "message"))
+    workplace.workspace.root.mkdir(parents=True)
     workplace.connect("data", fields)
     spec = DownloadSpec("data", "in/")
     target = workplace.repository / "in"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from odahu_argo import __version__
-from odahu_argo.contract import ARTIFACT_NAME, RUN_ID, PackageSpec, Room
+from odahu_argo.contract import ARTIFACT_NAME, RUN_ID, PackageSpec, Workspace
 from tests.bench.bench import Bench
 from tests.bench.figures import OURS, Bar, Row
 from tests.bench.measure import Contender
@@ -26,17 +26,17 @@ _FILES = 16
 def package(bench: Bench) -> Row:
     """Package normally distributed 32-bit floats, as in neural networks; deflate saves a tenth."""
     folder = bench.folder / "room"
-    workplace = Workplace(Room(folder / "workspace", folder / "connections", folder / "message"))
-    workplace.room.output.mkdir(parents=True)
-    workplace.room.write_result(RUN_ID, "1" * 32)
-    names = _write_weights(workplace.room.output, bench.size(2**26, 2**16))
+    workplace = Workplace(Workspace(folder / "workspace", folder / "connections", folder / "message"))
+    workplace.workspace.output.mkdir(parents=True)
+    workplace.workspace.write_result(RUN_ID, "1" * 32)
+    names = _write_weights(workplace.workspace.output, bench.size(2**26, 2**16))
     with lasting_s3(bench.folder / "server") as (bucket, _):
         workplace.connect("out", bucket.fields())
         makers: dict[str, Callable[[], Contender]] = {
             OURS: partial(_ours, workplace, bucket, names),
-            "zip, s5cmd": partial(_zip, bench, workplace.room.output, bucket),
-            "zipfile, boto3": partial(_zipfile, bench, workplace.room.output, bucket),
-            FLOOR: partial(_upload, workplace.room.output, bucket),
+            "zip, s5cmd": partial(_zip, bench, workplace.workspace.output, bucket),
+            "zipfile, boto3": partial(_zipfile, bench, workplace.workspace.output, bucket),
+            FLOOR: partial(_upload, workplace.workspace.output, bucket),
         }
         samples, versions, absent = bench.race(makers, 3, warm=False)
     return Row(
@@ -67,7 +67,7 @@ def _ours(workplace: Workplace, bucket: Bucket, names: list[str]) -> Contender:
     environment = {name: value for name, value in workplace.environment(spec).items() if name.startswith("ODAHU_ARGO")}
 
     def after() -> None:
-        key = str(workplace.room.read_result(ARTIFACT_NAME))
+        key = str(workplace.workspace.read_result(ARTIFACT_NAME))
         _require(bucket, key, names)
 
     return Contender(OURS, workplace.command(spec), __version__, environment, after=after)

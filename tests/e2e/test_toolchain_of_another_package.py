@@ -123,8 +123,8 @@ def test_the_containers_of_the_compiled_workflow_train(desk: Desk, tmp_path: Pat
     compiled = odahu_argo("compile", "-f", desk.manifests, env=desk.not_installed)
     assert compiled.code == 0, compiled.err
     workflow = yaml.safe_load(compiled.out)
-    room = contract.Room(tmp_path / "workspace", tmp_path / "connections", tmp_path / "message")
-    code, output = room.connections / "code", room.connections / "models-output"
+    workspace = contract.Workspace(tmp_path / "workspace", tmp_path / "connections", tmp_path / "message")
+    code, output = workspace.connections / "code", workspace.connections / "models-output"
     for folder, kind, uri in ((code, "git", tmp_path / "repository"), (output, "file", tmp_path / "models")):
         folder.mkdir(parents=True)
         (folder / "type").write_text(kind)
@@ -134,19 +134,19 @@ def test_the_containers_of_the_compiled_workflow_train(desk: Desk, tmp_path: Pat
     for name in ("train", "package"):
         assert containers[name]["image"] == "registry.example.org/least-squares:1.2"
     for container in containers.values():
-        carry_out(container, room, desk)
+        carry_out(container, workspace, desk)
     assert content(tmp_path / "models" / "wine.zip")["line.json"] == {"slope": 2.0, "intercept": 1.0}
 
 
-def carry_out(container: Mapping[str, Any], room: contract.Room, desk: Desk) -> None:
+def carry_out(container: Mapping[str, Any], workspace: contract.Workspace, desk: Desk) -> None:
     """Run the container's command as a process that has the container's environment, with the folders of this test."""
     environment = {each["name"]: each["value"] for each in container["env"]} | {
-        contract.WORKSPACE_VARIABLE: str(room.workspace),
-        contract.CONNECTIONS_VARIABLE: str(room.connections),
-        contract.MESSAGE_VARIABLE: str(room.message),
-        "HOME": str(room.workspace),
+        contract.WORKSPACE_VARIABLE: str(workspace.root),
+        contract.CONNECTIONS_VARIABLE: str(workspace.connections),
+        contract.MESSAGE_VARIABLE: str(workspace.message),
+        "HOME": str(workspace.root),
     }
-    room.workspace.mkdir(exist_ok=True)
+    workspace.root.mkdir(exist_ok=True)
     python, *arguments = container["command"]
     assert python == "python"
     ended = subprocess.run(

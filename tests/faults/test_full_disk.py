@@ -1,4 +1,4 @@
-"""A disk with no room for the zip, where it is made and where it goes."""
+"""A disk with no space for the zip, where it is made and where it goes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tests.servers.workplace import Workplace
 STEP = replace(PACKAGE, trainer="mlflow-project", toolchain="mlflow-project")
 
 
-def trained(room: Workplace, size: int) -> bytes:
+def trained(workspace: Workplace, size: int) -> bytes:
     """What a training has left: one file that cannot be made smaller."""
     content = os.urandom(size)
-    room.room.output.mkdir(parents=True)
-    (room.room.output / "weights.bin").write_bytes(content)
-    room.room.write_result(RUN_ID, "r1")
+    workspace.workspace.output.mkdir(parents=True)
+    (workspace.workspace.output / "weights.bin").write_bytes(content)
+    workspace.workspace.write_result(RUN_ID, "r1")
     return content
 
 

@@ -47,25 +47,25 @@ def room(project: Workplace) -> Workplace:
     return project
 
 
-def start(room: Workplace, port: int, spec: TrainSpec = STEP, **variables: str) -> subprocess.Popen[str]:
-    environment = room.environment(spec) | {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{port}", **variables}
+def start(workspace: Workplace, port: int, spec: TrainSpec = STEP, **variables: str) -> subprocess.Popen[str]:
+    environment = workspace.environment(spec) | {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{port}", **variables}
     return subprocess.Popen(
-        room.command(spec), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        workspace.command(spec), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
 
 
-def until_begun(room: Workplace, step: subprocess.Popen[str]) -> Path:
+def until_begun(workspace: Workplace, step: subprocess.Popen[str]) -> Path:
     """The file that lets the program go on, once its first metric is on the server."""
     until = time.monotonic() + 120
-    while not (room.repository / "project" / "begun").exists():
+    while not (workspace.repository / "project" / "begun").exists():
         assert step.poll() is None and time.monotonic() < until, step.stdout
         time.sleep(0.05)
-    return room.repository / "project" / "go-on"
+    return workspace.repository / "project" / "go-on"
 
 
-def test_a_server_that_restarts_during_the_training_costs_nothing(room: Workplace, server: Server) -> None:
-    step = start(room, server.port)
-    go_on = until_begun(room, step)
+def test_a_server_that_restarts_during_the_training_costs_nothing(workspace: Workplace, server: Server) -> None:
+    step = start(workspace, server.port)
+    go_on = until_begun(workspace, step)
     server.kill()
     go_on.touch()
     server.start()
@@ -74,27 +74,29 @@ def test_a_server_that_restarts_during_the_training_costs_nothing(room: Workplac
     assert "metrics: after=2 before=1" in log
 
 
-def test_a_slow_server_is_waited_for(room: Workplace, server: Server) -> None:
-    (room.repository / "project" / "go-on").touch()
+def test_a_slow_server_is_waited_for(workspace: Workplace, server: Server) -> None:
+    (workspace.repository / "project" / "go-on").touch()
     with held_up(server.port, 0.5) as port:
-        step = start(room, port)
+        step = start(workspace, port)
         log, _ = step.communicate(timeout=200)
     assert step.returncode == 0, log
     assert "metrics: after=2 before=1" in log
 
 
-def test_a_server_that_stays_dead_is_a_fault_and_the_next_attempt_trains_anew(room: Workplace, server: Server) -> None:
-    step = start(room, server.port, MLFLOW_HTTP_REQUEST_MAX_RETRIES="1")
-    go_on = until_begun(room, step)
+def test_a_server_that_stays_dead_is_a_fault_and_the_next_attempt_trains_anew(
+    workspace: Workplace, server: Server
+) -> None:
+    step = start(workspace, server.port, MLFLOW_HTTP_REQUEST_MAX_RETRIES="1")
+    go_on = until_begun(workspace, step)
     server.kill()
     go_on.touch()
     log, _ = step.communicate(timeout=200)
     assert step.returncode == 3, log
-    message = room.room.message.read_text()
+    message = workspace.workspace.message.read_text()
     assert f"http://127.0.0.1:{server.port}" in message
     assert "check that the MLflow server runs" in message
     server.start()
-    again = start(room, server.port)
+    again = start(workspace, server.port)
     log, _ = again.communicate(timeout=200)
     assert again.returncode == 0, log
     assert "metrics: after=2 before=1" in log

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from odahu_argo import contract
-from odahu_argo.contract import PackageSpec, Room, TrainSpec
+from odahu_argo.contract import PackageSpec, TrainSpec, Workspace
 from odahu_argo.profile import Profile
 from tests.conftest import EXAMPLES, ROOT
 from tests.servers.images import Images
@@ -106,19 +106,19 @@ def test_the_runners_image_is_small(images: Images) -> None:
 
 def test_a_training_runs_in_one_and_is_packaged_in_the_other(images: Images, tmp_path: Path) -> None:
     """Without a tracking server: MLflow's records are in the workspace."""
-    room = Room(tmp_path / "workspace", tmp_path, tmp_path)
-    write_project(room.repository)
-    store = room.workspace / "store"
+    workspace = Workspace(tmp_path / "workspace", tmp_path, tmp_path)
+    write_project(workspace.repository)
+    store = workspace.root / "store"
     store.mkdir()
-    out = room.workspace / "connections" / "out"
+    out = workspace.root / "connections" / "out"
     out.mkdir(parents=True)
     (out / "type").write_text("file")
     (out / "uri").write_text("file:///workspace/store")
-    for path in (room.workspace, *room.workspace.rglob("*")):
+    for path in (workspace.root, *workspace.root.rglob("*")):
         os.chown(path, USER, USER)
-    trained = _step(images, TRAINING, room, "train", SPEC)
-    assert f"done: run {room.read_result('run-id')} has logged model 'model'" in trained
-    _step(images, RUNNER, room, "package", PACKAGE)
+    trained = _step(images, TRAINING, workspace, "train", SPEC)
+    assert f"done: run {workspace.read_result('run-id')} has logged model 'model'" in trained
+    _step(images, RUNNER, workspace, "package", PACKAGE)
     [archive] = store.iterdir()
     with zipfile.ZipFile(archive) as opened:
         assert {"odahuflow.project.yaml", "odahuflow_model/MLmodel", "odahuflow_model/head_input.pkl"} <= set(
@@ -126,7 +126,7 @@ def test_a_training_runs_in_one_and_is_packaged_in_the_other(images: Images, tmp
         )
 
 
-def _step(images: Images, image: str, room: Room, name: str, spec: TrainSpec | PackageSpec) -> str:
+def _step(images: Images, image: str, workspace: Workspace, name: str, spec: TrainSpec | PackageSpec) -> str:
     """What the step prints, which must end well."""
     variables = {
         contract.STEP_VARIABLE: contract.spec_to_json(spec),
@@ -137,7 +137,7 @@ def _step(images: Images, image: str, room: Room, name: str, spec: TrainSpec | P
     }
     environment = [f"{each}={value}" for each, value in variables.items()]
     command = ["python", "-m", contract.MODULE, name]
-    ended = images.run(image, "env", *environment, *command, workspace=room.workspace)
+    ended = images.run(image, "env", *environment, *command, workspace=workspace.root)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended.stdout
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from odahu_argo.contract import COMMIT_ID, PackageSpec, Room, TrainSpec
+from odahu_argo.contract import COMMIT_ID, PackageSpec, TrainSpec, Workspace
 from tests.servers.workplace import Workplace
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -116,7 +116,7 @@ class Tracking:
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training left: its room, the store, and what it printed."""
+    """What a training left: its workspace, the store, and what it printed."""
 
     workplace: Workplace
     tracking: Tracking
@@ -124,7 +124,7 @@ class Trained:
 
     @property
     def run(self) -> Any:
-        return self.tracking.client.get_run(self.workplace.room.read_result("run-id"))
+        return self.tracking.client.get_run(self.workplace.workspace.read_result("run-id"))
 
 
 def write_project(repository: Path) -> None:
@@ -151,9 +151,9 @@ def tracking(tracking_store: Tracking, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 @pytest.fixture
 def project(workplace: Workplace) -> Workplace:
-    """A room whose checkout holds the project."""
+    """A workspace whose checkout holds the project."""
     write_project(workplace.repository)
-    workplace.room.write_result(COMMIT_ID, COMMIT)
+    workplace.workspace.write_result(COMMIT_ID, COMMIT)
     return workplace
 
 
@@ -161,9 +161,9 @@ def project(workplace: Workplace) -> Workplace:
 def trained(tracking_store: Tracking, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """One real training, as a process; tests may look, and must not change it."""
     folder = tmp_path_factory.mktemp("trained")
-    workplace = Workplace(Room(folder / "workspace", folder / "connections", folder / "message"))
+    workplace = Workplace(Workspace(folder / "workspace", folder / "connections", folder / "message"))
     write_project(workplace.repository)
-    workplace.room.write_result(COMMIT_ID, COMMIT)
+    workplace.workspace.write_result(COMMIT_ID, COMMIT)
     ended = workplace.run_process(SPEC, **tracking_store.variables)
     if ended.code != 0:
         raise RuntimeError(ended.log)

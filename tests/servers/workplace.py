@@ -1,4 +1,4 @@
-"""A step's room on this machine, and the step run in it."""
+"""A step's workspace on this machine, and the step run in it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from odahu_argo import contract
-from odahu_argo.contract import Room, StepSpec, spec_to_json
+from odahu_argo.contract import StepSpec, Workspace, spec_to_json
 
 
 @dataclass(frozen=True)
@@ -27,29 +27,29 @@ class Ended:
 
 @dataclass(frozen=True)
 class Workplace:
-    room: Room
+    workspace: Workspace
 
     @property
     def repository(self) -> Path:
-        return self.room.repository
+        return self.workspace.repository
 
     def connect(self, name: str, fields: Mapping[str, str]) -> None:
         """Lay a connection out as its Secret would."""
-        folder = self.room.connections / name
+        folder = self.workspace.connections / name
         folder.mkdir(parents=True)
         for field, value in fields.items():
             (folder / field).write_text(value)
 
     def run(self, spec: StepSpec) -> None:
         """Run the step in this process."""
-        import_module(f"odahu_argo.steps.{spec.kind}").run(spec, self.room)
+        import_module(f"odahu_argo.steps.{spec.kind}").run(spec, self.workspace)
 
     def run_process(self, spec: StepSpec, **environment: str) -> Ended:
         """Run the step as a pod would."""
         ended = subprocess.run(
             self.command(spec), env=self.environment(spec) | environment, capture_output=True, text=True
         )
-        message = self.room.message.read_text() if self.room.message.is_file() else ""
+        message = self.workspace.message.read_text() if self.workspace.message.is_file() else ""
         return Ended(ended.returncode, ended.stdout + ended.stderr, message)
 
     def command(self, spec: StepSpec) -> list[str]:
@@ -59,9 +59,9 @@ class Workplace:
         return {
             **os.environ,
             contract.STEP_VARIABLE: spec_to_json(spec),
-            contract.WORKSPACE_VARIABLE: str(self.room.workspace),
-            contract.CONNECTIONS_VARIABLE: str(self.room.connections),
-            contract.MESSAGE_VARIABLE: str(self.room.message),
+            contract.WORKSPACE_VARIABLE: str(self.workspace.root),
+            contract.CONNECTIONS_VARIABLE: str(self.workspace.connections),
+            contract.MESSAGE_VARIABLE: str(self.workspace.message),
         }
 
 
@@ -83,4 +83,4 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workplace:
         monkeypatch.delenv(name, raising=False)
     workspace = tmp_path / "workspace"
     workspace.mkdir()
-    return Workplace(Room(workspace, tmp_path / "connections", tmp_path / "message"))
+    return Workplace(Workspace(workspace, tmp_path / "connections", tmp_path / "message"))

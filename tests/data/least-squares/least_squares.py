@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from statistics import linear_regression
 
-from odahu_argo.contract import Room, TrainSpec
+from odahu_argo.contract import TrainSpec, Workspace
 from odahu_argo.errors import UserError
 from odahu_argo.steps.log import log
 from odahu_argo.steps.output import fill
@@ -13,7 +13,7 @@ from odahu_argo.steps.output import fill
 __all__ = ["fill", "train"]
 
 
-def train(spec: TrainSpec, room: Room) -> None:
+def train(spec: TrainSpec, workspace: Workspace) -> None:
     """`entrypoint` names the CSV file in workDir, the hyperparameters `x` and `y` its columns."""
     table = Path(spec.work_dir) / spec.entry_point
     wanted = [spec.hyper_parameters.get("x", "x"), spec.hyper_parameters.get("y", "y")]
@@ -26,4 +26,4 @@ def train(spec: TrainSpec, room: Room) -> None:
         raise UserError(f"{table} has no column {missing}", hint="x and y are hyperparameters") from None
     slope, intercept = linear_regression(*zip(*rows, strict=True))
     log("train", f"{wanted[1]} = {slope:g} {wanted[0]} + {intercept:g}, from {len(rows)} rows")
-    (room.output / "line.json").write_text(json.dumps({"slope": slope, "intercept": intercept}))
+    (workspace.output / "line.json").write_text(json.dumps({"slope": slope, "intercept": intercept}))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odahu_argo.contract import Room
+from odahu_argo.contract import Workspace
 from odahu_argo.errors import UserError
 from odahu_argo.kube.cluster import Object
 from odahu_argo.manifest.models import Connection
@@ -80,7 +80,7 @@ def test_a_step_reads_from_the_mounted_secret_what_the_manifest_says(tmp_path: P
     folder.mkdir()
     for name, value in secret["data"].items():
         (folder / name).write_bytes(b64decode(value))
-    mounted = Room(tmp_path, tmp_path, tmp_path).connection("wine-data")
+    mounted = Workspace(tmp_path, tmp_path, tmp_path).connection("wine-data")
     assert mounted == {"type": "git", "uri": URIS["git"], "keySecret": KEY.rstrip(), "publicKey": "host ssh-rsa A"}
     assert b64decode(secret["data"]["keySecret"]).decode() == KEY
 

@@ -18,11 +18,11 @@ SPEC = CheckoutSpec(connection="code")
 
 def checked_out(workplace: Workplace, origin: Origin, reference: str = "", of_connection: str = "") -> str:
     """The commit that is in the folder, seen by git and by the result file alike."""
-    if not (workplace.room.connections / "code").exists():
+    if not (workplace.workspace.connections / "code").exists():
         workplace.connect("code", {"uri": origin.folder.as_uri(), "reference": of_connection})
     workplace.run(CheckoutSpec("code", reference))
     head = git(workplace.repository, "rev-parse", "HEAD")
-    assert workplace.room.read_result("commit-id") == head
+    assert workplace.workspace.read_result("commit-id") == head
     return head
 
 
@@ -77,7 +77,7 @@ def test_the_history_is_left_out_where_the_server_can_do_so(workplace: Workplace
 def test_a_plain_path_is_an_address_too(workplace: Workplace, origin: Origin) -> None:
     workplace.connect("code", {"uri": str(origin.folder)})
     workplace.run(SPEC)
-    assert workplace.room.read_result("commit-id") == origin.main
+    assert workplace.workspace.read_result("commit-id") == origin.main
 
 
 def test_what_an_earlier_attempt_left_is_removed(workplace: Workplace, origin: Origin) -> None:
@@ -91,7 +91,7 @@ def test_a_failed_checkout_leaves_no_commit_id_of_an_earlier_one(workplace: Work
     checked_out(workplace, origin)
     with pytest.raises(UserError):
         workplace.run(CheckoutSpec("code", "nowhere"))
-    assert workplace.room.read_result("commit-id") is None
+    assert workplace.workspace.read_result("commit-id") is None
 
 
 def test_an_unknown_reference_is_told_with_the_nearest_names(workplace: Workplace, origin: Origin) -> None:

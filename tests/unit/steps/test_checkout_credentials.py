@@ -40,13 +40,13 @@ def test_https_with_a_password_that_is_full_of_special_characters(
 ) -> None:
     workplace.connect("code", {"uri": trusting.uri, "username": USERNAME, "password": PASSWORD})
     workplace.run(SPEC)
-    assert workplace.room.read_result("commit-id") == origin.main
+    assert workplace.workspace.read_result("commit-id") == origin.main
 
 
 def test_https_with_a_token_alone(workplace: Workplace, origin: Origin, trusting: HttpsRemote) -> None:
     workplace.connect("code", {"uri": trusting.uri, "password": TOKEN})
     workplace.run(SPEC)
-    assert workplace.room.read_result("commit-id") == origin.main
+    assert workplace.workspace.read_result("commit-id") == origin.main
 
 
 def test_a_clone_over_https_shows_no_password_in_the_process_list_and_leaves_none(
@@ -58,7 +58,7 @@ def test_a_clone_over_https_shows_no_password_in_the_process_list_and_leaves_non
     assert any("git-remote-https" in line for line in trusting.process_list)
     for secret in (PASSWORD, quote(PASSWORD, safe="")):
         assert not [line for line in trusting.process_list if secret in line]
-        assert not files_with(secret, workplace.room.workspace)
+        assert not files_with(secret, workplace.workspace.root)
     assert not list(private_tmp.iterdir())
 
 
@@ -77,7 +77,7 @@ def test_a_clone_over_ssh_shows_no_key_in_the_process_list_and_leaves_none(
     assert str(looking) in seen
     for line in ssh_remote.private_key.splitlines()[1:-1]:
         assert line not in seen
-        assert not files_with(line, workplace.room.workspace)
+        assert not files_with(line, workplace.workspace.root)
     assert not list(private_tmp.iterdir())
 
 
@@ -99,7 +99,7 @@ def test_a_commit_within_the_history_is_found_over_https(
 ) -> None:
     workplace.connect("code", {"uri": trusting.uri, "username": USERNAME, "password": PASSWORD})
     workplace.run(CheckoutSpec("code", origin.forgotten[:9]))
-    assert workplace.room.read_result("commit-id") == origin.forgotten
+    assert workplace.workspace.read_result("commit-id") == origin.forgotten
 
 
 def test_a_password_within_the_uri_works_and_stays_out_of_the_log_and_the_checkout(
@@ -185,7 +185,7 @@ def test_ssh_with_a_key_and_the_servers_host_key(workplace: Workplace, origin: O
     fields = {"uri": ssh_remote.uri, "keySecret": ssh_remote.private_key, "publicKey": ssh_remote.host_key}
     workplace.connect("code", fields)
     workplace.run(SPEC)
-    assert workplace.room.read_result("commit-id") == origin.main
+    assert workplace.workspace.read_result("commit-id") == origin.main
 
 
 @pytest.mark.parametrize("encode", [str, lambda key: base64.b64encode(key.encode()).decode()], ids=["plain", "base64"])
@@ -197,9 +197,9 @@ def test_the_key_of_a_manifest_may_be_plain_or_base64(
     [resolved] = resolve(load([write(tmp_path, training(data=[]), connections=yaml.safe_dump(code))]), Profile())
     [plan] = build_plans([resolved], Profile())
     of_step = step_connections(plan, resolved.connections, tmp_path / "artifacts", None)
-    room = replace(workplace.room, connections=write_connection(of_step["checkout"], tmp_path))
-    Workplace(room).run(SPEC)
-    assert room.read_result("commit-id") == origin.main
+    workspace = replace(workplace.workspace, connections=write_connection(of_step["checkout"], tmp_path))
+    Workplace(workspace).run(SPEC)
+    assert workspace.read_result("commit-id") == origin.main
 
 
 def test_the_host_key_may_be_a_whole_line_of_known_hosts(
@@ -209,7 +209,7 @@ def test_the_host_key_may_be_a_whole_line_of_known_hosts(
     line = "[{}]:{} {}".format(*place.split(":"), ssh_remote.host_key)
     workplace.connect("code", {"uri": ssh_remote.uri, "keySecret": ssh_remote.private_key, "publicKey": line})
     workplace.run(SPEC)
-    assert workplace.room.read_result("commit-id") == origin.main
+    assert workplace.workspace.read_result("commit-id") == origin.main
 
 
 def test_an_unknown_host_is_taken_with_a_warning(

@@ -40,7 +40,7 @@ def refused(workplace: Workplace, repository: Path) -> OdahuArgoError:
     workplace.connect("code", {"uri": repository.as_uri()})
     with pytest.raises(OdahuArgoError) as error:
         workplace.run(SPEC)
-    assert workplace.room.read_result("commit-id") is None
+    assert workplace.workspace.read_result("commit-id") is None
     return error.value
 
 
@@ -92,7 +92,7 @@ def test_a_submodule_stays_in_its_place(workplace: Workplace, repository: Path, 
         workplace.run(SPEC)
     except OdahuArgoError as error:
         assert "submodule" in str(error)
-    assert not (workplace.room.workspace / "escaped").exists()
+    assert not (workplace.workspace.root / "escaped").exists()
     assert not Path("/tmp/escaped-from-a-test").exists()
     assert not (workplace.repository / ".git/hooks/file.txt").exists()
 
@@ -114,7 +114,7 @@ def raw_tree(repository: Path, name: str, content: str, mode: str = "100644") ->
 def test_a_tree_with_names_that_lead_out_is_not_checked_out(workplace: Workplace, repository: Path, name: str) -> None:
     raw_tree(repository, name, "harm")
     assert "cannot check out the files" in str(refused(workplace, repository))
-    assert not (workplace.room.workspace / "escaped").exists()
+    assert not (workplace.workspace.root / "escaped").exists()
     assert not (workplace.repository / ".git/hooks/post-checkout").exists()
 
 
@@ -147,9 +147,9 @@ def test_a_folder_of_the_training_that_is_a_link_leads_nowhere_else(
     for folder in ("project", "up", "up/up"):
         with pytest.raises(UserError, match=r"workDir '.*' leaves the repository"):
             workplace.run(replace(TRAIN, work_dir=folder))
-        workplace.room.connections.joinpath("data").mkdir(exist_ok=True)
+        workplace.workspace.connections.joinpath("data").mkdir(exist_ok=True)
         for field, value in {"type": "file", "uri": repository.parent.as_uri()}.items():
-            (workplace.room.connections / "data" / field).write_text(value)
+            (workplace.workspace.connections / "data" / field).write_text(value)
         with pytest.raises(UserError, match="leaves the repository"):
             workplace.run(DownloadSpec("data", f"{folder}/", "outer/"))
     assert [path.name for path in outside.iterdir()] == ["MLproject"]

@@ -45,7 +45,7 @@ def spec(entry_point: str, environment: Mapping[str, str] | None = None, **hyper
 
 @pytest.fixture
 def scripts(workplace: Workplace, tracking: Tracking) -> Workplace:
-    """A room whose checkout holds a project without a model, and a folder of static files."""
+    """A workspace whose checkout holds a project without a model, and a folder of static files."""
     static = workplace.repository / "project" / "static"
     (static / "deep").mkdir(parents=True)
     (static / "a.txt").write_text("old\n")
@@ -69,12 +69,12 @@ def test_the_zip_holds_what_the_program_wrote_and_odahus_description(scripts: Wo
     files = packed(scripts, tmp_path)
     project = yaml.safe_load(files.pop("odahuflow.project.yaml"))
     assert files == {"deep/model.txt": "hello\n"}
-    assert project == {"name": "wine", "version": "1.0", "output": {"run_id": scripts.room.read_result("run-id")}}
+    assert project == {"name": "wine", "version": "1.0", "output": {"run_id": scripts.workspace.read_result("run-id")}}
 
 
 def test_the_run_is_recorded_as_with_the_toolchain_mlflow(scripts: Workplace, tracking: Tracking) -> None:
     scripts.run(spec("nothing"))
-    run = tracking.client.get_run(scripts.room.read_result("run-id"))
+    run = tracking.client.get_run(scripts.workspace.read_result("run-id"))
     assert (run.info.status, run.data.tags["training_id"]) == ("FINISHED", "wine-training")
 
 
@@ -147,7 +147,7 @@ def test_packaging_follows_no_link_that_the_program_left(
 
 
 def test_the_description_is_not_written_through_a_link(scripts: Workplace, tmp_path: Path) -> None:
-    outside = scripts.room.workspace / "outside"
+    outside = scripts.workspace.root / "outside"
     outside.write_text("untouched")
     scripts.run(spec("describe"))
     assert "name: wine" in packed(scripts, tmp_path)["odahuflow.project.yaml"]

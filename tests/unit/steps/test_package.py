@@ -31,8 +31,8 @@ from tests.servers.workplace import Workplace
 
 @pytest.fixture
 def after_training(workplace: Workplace, trained: Trained, tracking: Tracking) -> Workplace:
-    """A room in which the step train has just ended."""
-    workplace.room.write_result("run-id", trained.run.info.run_id)
+    """A workspace in which the step train has just ended."""
+    workplace.workspace.write_result("run-id", trained.run.info.run_id)
     return workplace
 
 
@@ -40,7 +40,7 @@ def after_training(workplace: Workplace, trained: Trained, tracking: Tracking) -
 def artifact(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The zip of the training, made by a process as in a pod."""
     folder = tmp_path_factory.mktemp("artifact")
-    workplace = Workplace(replace(trained.workplace.room, connections=folder / "connections"))
+    workplace = Workplace(replace(trained.workplace.workspace, connections=folder / "connections"))
     workplace.connect("out", {"type": "file", "uri": (folder / "store").as_uri()})
     ended = workplace.run_process(PACKAGE, **trained.tracking.variables)
     if ended.code != 0:
@@ -98,7 +98,7 @@ def test_the_model_can_be_called_without_odahu_argo(unpacked: Path) -> None:
 
 def test_the_name_comes_from_the_template_with_a_random_uuid(artifact: Path, trained: Trained) -> None:
     assert re.fullmatch(r"wine-1\.0-[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\.zip", artifact.name)
-    assert trained.workplace.room.read_result("artifact-name") == artifact.name
+    assert trained.workplace.workspace.read_result("artifact-name") == artifact.name
 
 
 def test_the_zip_goes_below_the_path_of_the_output_connection(
@@ -124,21 +124,21 @@ def test_a_further_attempt_uploads_under_the_name_that_the_first_has_drawn(
     after_training.connect("out", {**bucket.fields(), "endpoint": f"http://127.0.0.1:{free_port()}"})
     with pytest.raises(ServiceFault, match="cannot upload"):
         after_training.run(PACKAGE)
-    name = after_training.room.read_result("artifact-name")
-    (after_training.room.connections / "out" / "endpoint").write_text(bucket.endpoint)
+    name = after_training.workspace.read_result("artifact-name")
+    (after_training.workspace.connections / "out" / "endpoint").write_text(bucket.endpoint)
     after_training.run(PACKAGE)
     assert bucket.keys() == [name]
 
 
 def test_a_zip_needs_no_room_in_the_workspace(workplace: Workplace, bucket: Bucket, small_disk: Path) -> None:
-    on_disk = Workplace(replace(workplace.room, workspace=small_disk))
+    on_disk = Workplace(replace(workplace.workspace, root=small_disk))
     on_disk.connect("out", bucket.fields())
-    on_disk.room.write_result("run-id", "1" * 32)
-    on_disk.room.output.mkdir()
-    (on_disk.room.output / "weights").write_bytes(content := os.urandom(SIZE * 9 // 10))
+    on_disk.workspace.write_result("run-id", "1" * 32)
+    on_disk.workspace.output.mkdir()
+    (on_disk.workspace.output / "weights").write_bytes(content := os.urandom(SIZE * 9 // 10))
 
     assert on_disk.run_process(replace(PACKAGE, trainer="mlflow-project")).code == EXIT_OK
-    with zipfile.ZipFile(io.BytesIO(bucket.get(str(on_disk.room.read_result("artifact-name"))))) as archive:
+    with zipfile.ZipFile(io.BytesIO(bucket.get(str(on_disk.workspace.read_result("artifact-name"))))) as archive:
         assert archive.read("weights") == content
 
 
@@ -154,10 +154,10 @@ def test_without_a_training_there_is_nothing_to_package(workplace: Workplace, tr
 
 
 def _without_server(trained: Trained, tmp_path: Path) -> tuple[Workplace, dict[str, str]]:
-    """The room after the training, with the results in a copy, and a tracking server that is away."""
-    room = replace(trained.workplace.room, workspace=tmp_path / "workspace", connections=tmp_path / "connections")
-    shutil.copytree(trained.workplace.room.workspace, room.workspace)
-    workplace = Workplace(room)
+    """The workspace after the training, with the results in a copy, and a tracking server that is away."""
+    workspace = replace(trained.workplace.workspace, root=tmp_path / "workspace", connections=tmp_path / "connections")
+    shutil.copytree(trained.workplace.workspace.root, workspace.root)
+    workplace = Workplace(workspace)
     workplace.connect("out", {"type": "file", "uri": (tmp_path / "store").as_uri()})
     away = {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{free_port()}", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
     return workplace, {**trained.tracking.variables, **away}
@@ -176,9 +176,9 @@ def test_a_model_on_this_machine_is_packaged_without_the_tracking_server(
 def test_no_other_folder_of_the_machine_is_packaged(trained: Trained, tmp_path: Path) -> None:
     """What a training program may have written into the workspace leads nowhere but to the artifacts."""
     workplace, variables = _without_server(trained, tmp_path)
-    [left] = workplace.room.workspace.glob("trained-model.json")
+    [left] = workplace.workspace.root.glob("trained-model.json")
     root = variables["ODAHU_ARGO_MLFLOW_ARTIFACTS"]
-    for place in (workplace.room.connections.as_uri(), f"{root}/../..", str(tmp_path)):
+    for place in (workplace.workspace.connections.as_uri(), f"{root}/../..", str(tmp_path)):
         left.write_text(json.dumps({**json.loads(left.read_text()), "places": [place]}))
         assert workplace.run_process(PACKAGE, **variables).code == EXIT_FAULT
     assert not (tmp_path / "store").exists()
@@ -186,14 +186,14 @@ def test_no_other_folder_of_the_machine_is_packaged(trained: Trained, tmp_path: 
 
 def test_a_run_without_a_model_is_told(after_training: Workplace, trained: Trained, tmp_path: Path) -> None:
     empty = trained.tracking.client.create_run(trained.run.info.experiment_id).info.run_id
-    after_training.room.write_result("run-id", empty)
+    after_training.workspace.write_result("run-id", empty)
     after_training.connect("out", {"type": "file", "uri": tmp_path.as_uri()})
     with pytest.raises(UserError, match=f"run {empty} must have exactly one model; it has 0"):
         after_training.run(PACKAGE)
 
 
 def test_a_run_that_the_server_does_not_know_is_told(after_training: Workplace, tmp_path: Path) -> None:
-    after_training.room.write_result("run-id", "0" * 32)
+    after_training.workspace.write_result("run-id", "0" * 32)
     after_training.connect("out", {"type": "file", "uri": tmp_path.as_uri()})
     with pytest.raises(UserError, match="cannot find run 000"):
         after_training.run(PACKAGE)
@@ -201,7 +201,7 @@ def test_a_run_that_the_server_does_not_know_is_told(after_training: Workplace, 
 
 @pytest.fixture
 def stored(after_training: Workplace, trained: Trained) -> Path:
-    """The folder of a model in a tracking store on this machine, whose run the room has just trained."""
+    """The folder of a model in a tracking store on this machine, whose run the workspace has just trained."""
     client = trained.tracking.client
     run = client.create_run(trained.run.info.experiment_id)
     client.set_tag(run.info.run_id, "mlflow.log-model.history", json.dumps([{"artifact_path": "model"}]))
@@ -209,7 +209,7 @@ def stored(after_training: Workplace, trained: Trained) -> Path:
     folder.mkdir(parents=True)
     (folder / "MLmodel").write_text("mlflow_version: 2.0.1\nflavors: {python_function: {env: conda.yaml}}\n")
     (folder / "conda.yaml").write_text("dependencies: []\n")
-    after_training.room.write_result("run-id", run.info.run_id)
+    after_training.workspace.write_result("run-id", run.info.run_id)
     return folder
 
 
@@ -221,7 +221,7 @@ def test_a_model_on_this_machine_stays_as_it_was_logged(
     after_training.connect("out", bucket.fields())
     after_training.run(PACKAGE)
     assert {path.name: path.read_bytes() for path in stored.iterdir()} == before
-    with zipfile.ZipFile(io.BytesIO(bucket.get(str(after_training.room.read_result("artifact-name"))))) as archive:
+    with zipfile.ZipFile(io.BytesIO(bucket.get(str(after_training.workspace.read_result("artifact-name"))))) as archive:
         assert archive.read("odahuflow_model/conda.yaml") == before["conda.yaml"]
         assert b"def init()" in archive.read("odahuflow_model/entrypoint.py")
 
@@ -230,7 +230,7 @@ def test_a_link_that_the_training_has_laid_into_its_model_shows_no_secret_of_thi
     after_training: Workplace, stored: Path, bucket: Bucket
 ) -> None:
     after_training.connect("out", bucket.fields())
-    (stored / "weights").symlink_to(after_training.room.connections / "out" / "keySecret")
+    (stored / "weights").symlink_to(after_training.workspace.connections / "out" / "keySecret")
     with pytest.raises(UserError, match="odahuflow_model/weights of the model is neither a file nor a symbolic link"):
         after_training.run(PACKAGE)
     assert bucket.keys() == []
@@ -240,7 +240,7 @@ def test_a_record_that_names_the_secrets_of_this_step_as_the_model_is_refused(
     after_training: Workplace, stored: Path, trained: Trained, bucket: Bucket
 ) -> None:
     after_training.connect("model", bucket.fields())
-    own = (after_training.room.connections.as_uri(), after_training.room.read_result("run-id"))
+    own = (after_training.workspace.connections.as_uri(), after_training.workspace.read_result("run-id"))
     with closing(sqlite3.connect(trained.tracking.uri.removeprefix("sqlite:///"))) as records, records:
         records.execute("update runs set artifact_uri = ? where run_uuid = ?", own)
     with pytest.raises(UserError, match="holds connections, and cannot be a model"):

@@ -52,7 +52,7 @@ def test_a_missing_connection_is_told_by_name(workplace: Workplace) -> None:
 
 
 def test_a_message_that_cannot_be_written_does_not_hide_the_error(workplace: Workplace) -> None:
-    workplace.room.message.mkdir()
+    workplace.workspace.message.mkdir()
     ended = workplace.run_process(CheckoutSpec("code"))
     assert ended.code == 2
     assert "connection 'code' is not here" in ended.log
@@ -107,7 +107,7 @@ def test_sigterm_ends_the_training_program_and_the_step_and_marks_the_run(
     assert "sleeping" in log
     assert log.splitlines()[-1] == "train: stopped by SIGTERM"
     assert not sleeping.is_running() or sleeping.status() == psutil.STATUS_ZOMBIE
-    assert tracking.client.get_run(project.room.read_result("run-id")).info.status == "KILLED"
+    assert tracking.client.get_run(project.workspace.read_result("run-id")).info.status == "KILLED"
 
 
 class _Slow(BaseHTTPRequestHandler):
@@ -163,7 +163,7 @@ def test_what_a_killed_download_left_is_removed_by_the_next_attempt(workplace: W
     folder = workplace.repository / "in"
     assert [path.suffix for path in folder.iterdir()] == [".partial"]
     bucket.put_all({"other.csv": b"other"})
-    (workplace.room.connections / "data/uri").write_text(bucket.url("other.csv"))
-    (workplace.room.connections / "data/endpoint").write_text(bucket.endpoint)
+    (workplace.workspace.connections / "data/uri").write_text(bucket.url("other.csv"))
+    (workplace.workspace.connections / "data/endpoint").write_text(bucket.endpoint)
     workplace.run(spec)
     assert [path.name for path in folder.iterdir()] == ["other.csv"]

@@ -9,7 +9,7 @@ import pytest
 from odahu_argo.errors import UserError
 from odahu_argo.steps.toolchain import find
 
-MODULE = "def train(spec, room): ...\ndef fill(content, spec, room): ...\n"
+MODULE = "def train(spec, workspace): ...\ndef fill(content, spec, workspace): ...\n"
 
 
 @pytest.fixture
@@ -80,6 +80,6 @@ def test_one_that_cannot_be_loaded_is_told_with_its_package(
 
 
 def test_a_missing_function_is_told(site: Path) -> None:
-    install(site, "squares_j", "squares = squares_j", "def train(spec, room): ...\nfill = None\n")
+    install(site, "squares_j", "squares = squares_j", "def train(spec, workspace): ...\nfill = None\n")
     with pytest.raises(UserError, match=r"of squares_j 1\.0 has no function fill"):
         find("squares")

@@ -105,7 +105,7 @@ def test_an_mlproject_that_cannot_be_used_is_told(project: Workplace, tracking: 
 
 
 def status_of_run(project: Workplace, tracking: Tracking) -> str:
-    return tracking.client.get_run(project.room.read_result("run-id")).info.status
+    return tracking.client.get_run(project.workspace.read_result("run-id")).info.status
 
 
 def test_a_program_that_fails_is_told_with_its_exit_status(project: Workplace, tracking: Tracking) -> None:
@@ -130,7 +130,7 @@ def test_exactly_one_model_is_wanted(project: Workplace, tracking: Tracking, nam
 
 def test_of_a_model_logged_again_under_its_name_the_last_one_counts(project: Workplace, tracking: Tracking) -> None:
     project.run(entry_point("model-again"))
-    run = tracking.client.get_run(project.room.read_result("run-id"))
+    run = tracking.client.get_run(project.workspace.read_result("run-id"))
     (model,) = models_of(tracking.client, run)
     first, last = sorted(
         (tracking.client.get_logged_model(output.model_id) for output in run.outputs.model_outputs),
@@ -148,15 +148,15 @@ def test_a_script_may_be_the_entry_point(project: Workplace, tracking: Tracking)
 
 def test_a_further_attempt_ends_the_run_that_an_earlier_one_left_behind(project: Workplace, tracking: Tracking) -> None:
     client = tracking.client
-    lost = client.create_run(client.create_experiment("lost-" + project.room.workspace.parent.name)).info.run_id
-    project.room.write_result("run-id", lost)
+    lost = client.create_run(client.create_experiment("lost-" + project.workspace.root.parent.name)).info.run_id
+    project.workspace.write_result("run-id", lost)
     with pytest.raises(UserError):
         project.run(entry_point("fail"))
     assert client.get_run(lost).info.status == "FAILED"
 
 
 def test_a_deleted_experiment_is_told(project: Workplace, tracking: Tracking) -> None:
-    name = "deleted-" + project.room.workspace.parent.name
+    name = "deleted-" + project.workspace.root.parent.name
     tracking.client.delete_experiment(tracking.client.create_experiment(name))
     with pytest.raises(UserError, match="was deleted") as raised:
         project.run(replace(SPEC, model_name=name))
@@ -242,7 +242,7 @@ def test_without_conda_the_name_of_its_environment_is_a_mistake(
 def test_two_trainings_may_open_the_same_new_experiment_at_the_same_time(
     workplace: Workplace, tracking: Tracking
 ) -> None:
-    name = "race-" + workplace.room.workspace.parent.name
+    name = "race-" + workplace.workspace.root.parent.name
     client = connect()
     with ThreadPoolExecutor(max_workers=8) as pool:
         found = set(pool.map(lambda _: experiment_id(client, name, None), range(8)))
