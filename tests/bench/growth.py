@@ -38,7 +38,7 @@ def _download(bench: Bench, sizes: tuple[int, ...]) -> Growth:
         bucket.client.create_bucket(Bucket=f"of-{size}")
         filled = type(bucket)(bucket.endpoint, f"of-{size}")
         load.put(filled, bench.folder)
-        return ours(bench.folder / f"room-{size}", filled.fields(), load)
+        return ours(bench.folder / f"step-{size}", filled.fields(), load)
 
     with lasting_s3(bench.folder / "server") as (bucket, _):
         return _measured(bench, "download N objects of 10 kB", sizes, contender)

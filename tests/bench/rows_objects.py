@@ -166,7 +166,7 @@ def _s3(bench: Bench, load: Load) -> Iterator[Makers]:
 
             return Contender(FLOOR_TO_A_FILE, command, before=before, after=partial(load.require, folder))
 
-        first: Makers = {OURS: partial(ours, bench.folder / "room", bucket.fields(), load)}
+        first: Makers = {OURS: partial(ours, bench.folder / "step", bucket.fields(), load)}
         limits: Makers = {FLOOR: floor} if load.count > 1 else {FLOOR: floor, FLOOR_TO_A_FILE: floor_to_a_file}
         yield {**first, "s5cmd": s5cmd, "rclone": by_rclone, "boto3": boto3, **limits}
 
@@ -188,7 +188,7 @@ def _azure(bench: Bench, load: Load) -> Iterator[Makers]:
             return _by_rclone(load, f":azureblob:{container.name}", target, environment)
 
         yield {
-            OURS: partial(ours, bench.folder / "room", container.fields(), load),
+            OURS: partial(ours, bench.folder / "step", container.fields(), load),
             "azure-storage-blob": sdk,
             "rclone": by_rclone,
         }
@@ -208,7 +208,7 @@ def _gcs(bench: Bench, load: Load) -> Iterator[Makers]:
             return _by_rclone(load, remote, target, {})
 
         yield {
-            OURS: partial(ours, bench.folder / "room", bucket.fields(), load),
+            OURS: partial(ours, bench.folder / "step", bucket.fields(), load),
             "google-cloud-storage": sdk,
             "rclone": by_rclone,
         }

@@ -25,7 +25,7 @@ _FILES = 16
 
 def package(bench: Bench) -> Row:
     """Package normally distributed 32-bit floats, as in neural networks; deflate saves a tenth."""
-    folder = bench.folder / "room"
+    folder = bench.folder / "step"
     workplace = Workplace(Workspace(folder / "workspace", folder / "connections", folder / "message"))
     workplace.workspace.output.mkdir(parents=True)
     workplace.workspace.write_result(RUN_ID, "1" * 32)

@@ -39,7 +39,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def room(project: Workplace) -> Workplace:
+def workspace(project: Workplace) -> Workplace:
     """A project that logs one metric, waits for the word to go on, and logs another."""
     folder = project.repository / "project"
     (folder / "train.py").write_text(TRAIN)

@@ -67,7 +67,7 @@ class Workplace:
 
 @pytest.fixture
 def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workplace:
-    """An empty room; git and boto see no settings of this machine's user."""
+    """An empty workspace; git and boto see no settings of this machine's user."""
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
