@@ -1,4 +1,4 @@
-// What the panel asks of Jupyter's server: the routes below /odahu-argo.
+// Client of the Jupyter server's routes below /odahu-argo.
 
 export class Refused extends Error {
   constructor(status, { problems, choose }) {

@@ -1,4 +1,4 @@
-// Elements without markup: what others have written can only become text.
+// Creates elements from text only, so that user content cannot become markup.
 
 export function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
@@ -16,7 +16,7 @@ export function iconButton(icon, label, onclick) {
   return element("button", { type: "button", class: "oa-icon-button", title: label, "aria-label": label, onclick }, drawn);
 }
 
-// Changes text only where it differs, so that a selection stays and a screen reader is silent.
+// Changes text only if it differs, to keep selections and not to trigger screen readers.
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }

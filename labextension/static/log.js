@@ -1,4 +1,4 @@
-// A training's log in a tab of its own: followed as it is printed, until the training has ended or it is told to stop.
+// Tab with a training's log, followed until the training ends or the user stops it.
 
 import { element, setText } from "./element.js";
 

@@ -1,4 +1,4 @@
-// The panel in the side bar: trainings and their states, kept up to date while it is seen.
+// Side bar panel with trainings and their states, refreshed while visible.
 
 import { element, iconButton, setText } from "./element.js";
 import { ProblemList } from "./problems.js";
@@ -7,7 +7,7 @@ import { Rows, passes } from "./rows.js";
 const EVERY = 2000;
 const LONGEST_PAUSE = 30000;
 
-// `act(name, id)` carries out submit, follow, page and remove; `goTo(path, line)` shows a place in a document.
+// `act(name, id)` executes submit, follow, page and remove; `goTo(path, line)` opens a line of a document.
 export function makePanel(lab, client, icon, act, goTo) {
   const rows = new Rows(lab, act);
   const problems = new ProblemList(lab, goTo);
@@ -91,7 +91,7 @@ export function makePanel(lab, client, icon, act, goTo) {
     widget: panel,
     problems,
     refresh: () => poll.refresh(),
-    // The document that would be sent; null where none is open.
+    // The document to submit; null if none is open.
     offer(name) {
       submit.disabled = name === null;
       setText(submit, name === null ? "Open a manifest to submit it" : `Submit ${name}`);

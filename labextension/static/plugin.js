@@ -1,4 +1,4 @@
-// The extension: its commands, where they are offered, and the panel that they act on.
+// JupyterLab extension: commands, menus and the panel.
 
 import { makeClient } from "./client.js";
 import { makeLog } from "./log.js";
@@ -33,7 +33,7 @@ function activate(lab, app, editors, palette, restorer, browsers) {
   const panel = makePanel(lab, client, icon, (name, id) => run(name, { id }), goTo);
   const logs = new WidgetTracker({ namespace: "odahu-argo-logs" });
 
-  // The manifest in the editor that is in front.
+  // The manifest in the active editor.
   function opened() {
     const widget = editors.currentWidget;
     return widget && widget === shell.currentWidget && MANIFEST.test(widget.context.path) ? widget.context : null;
@@ -48,7 +48,7 @@ function activate(lab, app, editors, palette, restorer, browsers) {
     editor.focus();
   }
 
-  // A training that is there already, or a choice of several, is asked about; null where the user then goes no further.
+  // Asks the user to select a training or to confirm a new run of an existing one; null if the user cancels.
   async function send(document, isNew = true) {
     try {
       return (await client.submit(document, isNew)).id;
@@ -105,7 +105,7 @@ function activate(lab, app, editors, palette, restorer, browsers) {
     shell.activateById(widget.id);
   }
 
-  // The training that a command is about: named, or that of the row that the context menu was opened on.
+  // The training of a command: from its arguments, or the row of the context menu.
   const meant = (args) => args.id ?? app.contextMenuHitTest((node) => node.dataset?.training !== undefined)?.dataset.training;
   const selected = () => browsers?.tracker.currentWidget?.selectedItems().next().value;
   const offered = {

@@ -1,4 +1,4 @@
-// What is wrong, with file, line and field; a place in the document that was sent leads there.
+// List of problems with file, line and field; links open the line in the submitted document.
 
 import { element, iconButton } from "./element.js";
 

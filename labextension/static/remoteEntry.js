@@ -1,5 +1,5 @@
-// What JupyterLab loads of a prebuilt extension: a container of webpack's module federation, which is the two functions below
-// (https://webpack.js.org/concepts/module-federation/#dynamic-remote-containers). Everything else is ES modules, as written.
+// Entry point of the prebuilt extension: a webpack module federation container with the two functions below
+// (https://webpack.js.org/concepts/module-federation/#dynamic-remote-containers). The rest is plain ES modules.
 "use strict";
 
 (() => {
@@ -17,7 +17,7 @@
   };
   let shared = {};
 
-  // The one that is in use, else the newest, as webpack takes a singleton.
+  // The loaded version, otherwise the newest, as webpack selects singletons.
   async function take(name) {
     const versions = Object.entries(shared[name] ?? {});
     if (!versions.length) throw new Error(`odahu-argo: this JupyterLab has no ${name}`);

@@ -1,4 +1,4 @@
-// The list of trainings: a row each, changed in place so that the keyboard stays where it is.
+// List of trainings. Rows are updated in place to keep the keyboard focus.
 
 import { element, iconButton, setText } from "./element.js";
 
@@ -17,7 +17,7 @@ export function passes(training, filter) {
   return filter.toLowerCase().split(/\s+/).every((word) => text.includes(word));
 }
 
-// `act(name, id)` is called for follow, page and remove. Arrow keys, Home and End go from row to row; Delete removes.
+// Calls `act(name, id)` for follow, page and remove. Arrow keys, Home and End move between rows; Delete removes.
 export class Rows {
   constructor(lab, act) {
     this.lab = lab;
