@@ -28,7 +28,7 @@ from odahu_argo.errors import (
     UserError,
     Where,
 )
-from odahu_argo.kube.errors import is_tls_fault, why_silent
+from odahu_argo.http import describe_failure, is_tls_error
 from odahu_argo.kube.proxy import proxy_for
 from odahu_argo.odahu_api import PREFIX
 from odahu_argo.uri import without_credentials
@@ -76,12 +76,12 @@ def no_api(doing: str, server: str, content_type: str) -> UserError:
 
 def from_silence(doing: str, server: str, error: BaseException) -> Unreachable:
     """The error for no answer at all, or one that broke off."""
-    if is_tls_fault(error):
+    if is_tls_error(error):
         return Unreachable(
             f"cannot {doing}: the certificate of {server} is not trusted, or it does not speak TLS",
             hint="SSL_CERT_FILE names a file with the certificates of the authorities to trust",
         )
-    return Unreachable(f"cannot {doing}: no answer from {server}: {why_silent(error)}", hint=ADDRESS_HINT)
+    return Unreachable(f"cannot {doing}: no answer from {server}: {describe_failure(error)}", hint=ADDRESS_HINT)
 
 
 def _problems(body: bytes) -> list[Problem]:

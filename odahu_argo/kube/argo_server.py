@@ -1,4 +1,4 @@
-"""Workflows whose nodes Argo's controller keeps in its database, made whole by asking Argo Server.
+"""Node statuses that Argo's controller offloads to its database, read from Argo Server.
 
 https://argo-workflows.readthedocs.io/en/latest/offloading-large-workflows/
 """
@@ -9,118 +9,121 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from odahu_argo.kube.cluster import WORKFLOW, Cluster, Event, Kind, Listing, Object, T
+from odahu_argo.kube.cluster import WORKFLOW, Cluster, Kind, Listing, Object, T, WatchEvent
+
+if TYPE_CHECKING:
+    from odahu_argo.http import HttpSession
 
 TOKEN_VARIABLE = "ARGO_TOKEN"
-"""The whole value of the header `Authorization`, as Argo's own command line has it."""
-TIMEOUT = 10
-LARGEST = 64 * 2**20
-"""Bytes of an answer."""
+"""Environment variable with the complete `Authorization` header, as for Argo's own command line."""
+READ_SECONDS = 10.0
+
+
+class ArgoServer:
+    """Client of Argo Server's REST API. The server is optional: if it does not answer, results are empty."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._session: HttpSession | None = None
+
+    def version(self) -> str | None:
+        """Return the server's version, such as `v4.1.2`, or None if the server does not report one."""
+        version = self._get("version").get("version")
+        return version if isinstance(version, str) else None
+
+    def nodes(self, namespace: str, workflow: str) -> Object:
+        """Return `status.nodes` of a workflow; empty if the server does not return any."""
+        status = self._get(f"workflows/{quote(namespace, safe='')}/{quote(workflow, safe='')}").get("status")
+        nodes = status.get("nodes") if isinstance(status, dict) else None
+        return nodes if isinstance(nodes, dict) else {}
+
+    def _get(self, path: str) -> Object:
+        from odahu_argo.http import HttpSession, read_body
+
+        if self._session is None:
+            self._session = HttpSession(self._url, retries=0, read_seconds=READ_SECONDS)
+            self._session.headers["Accept"] = "application/json"
+            if token := os.environ.get(TOKEN_VARIABLE):
+                self._session.headers["Authorization"] = token
+        try:
+            response = self._session.get(f"{self._url}/api/v1/{path}")
+            body = read_body(response)
+            content = json.loads(body) if response.status_code == 200 else {}
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return content if isinstance(content, dict) else {}
 
 
 @dataclass(frozen=True, slots=True)
-class WithArgoServer:
-    """The same cluster, but that a workflow without its nodes is asked of Argo Server at `url`.
+class ClusterWithArgoServer:
+    """A cluster whose workflows get their offloaded nodes from Argo Server.
 
-    Where the server does not answer, the workflow stays as it is, and its status says where the nodes are.
+    If the server returns no nodes, the workflow keeps its `offloadNodeStatusVersion`, and its status reports the reason.
     """
 
     cluster: Cluster
-    url: str
+    server: ArgoServer
 
     @property
     def namespace(self) -> str:
-        """The namespace that all methods work in."""
+        """See `Cluster.namespace`."""
         return self.cluster.namespace
 
     def get(self, kind: Kind, name: str) -> Object:
-        """The object; NotFound where there is none."""
-        return self._whole(kind, self.cluster.get(kind, name))
+        """See `Cluster.get`."""
+        return self._with_nodes(kind, self.cluster.get(kind, name))
 
     def list(
         self, kind: Kind, labels: Mapping[str, str] | None = None, fields: Mapping[str, str] | None = None
     ) -> Listing[Object]:
-        """Every object with these labels."""
+        """See `Cluster.list`."""
         listing = self.cluster.list(kind, labels, fields)
-        return replace(listing, items=[self._whole(kind, item) for item in listing.items])
+        return replace(listing, items=[self._with_nodes(kind, item) for item in listing.items])
 
     def gather(self, kind: Kind, keep: Callable[[Object], T], labels: Mapping[str, str] | None = None) -> Listing[T]:
-        """What `keep` makes of each object with these labels."""
-        return self.cluster.gather(kind, lambda item: keep(self._whole(kind, item)), labels)
+        """See `Cluster.gather`."""
+        return self.cluster.gather(kind, lambda item: keep(self._with_nodes(kind, item)), labels)
 
     def create(self, kind: Kind, body: Object, dry_run: bool = False) -> Object:
-        """As the cluster does."""
+        """See `Cluster.create`."""
         return self.cluster.create(kind, body, dry_run)
 
     def replace(self, kind: Kind, body: Object) -> Object:
-        """As the cluster does."""
+        """See `Cluster.replace`."""
         return self.cluster.replace(kind, body)
 
     def patch(self, kind: Kind, name: str, change: Object) -> Object:
-        """As the cluster does."""
+        """See `Cluster.patch`."""
         return self.cluster.patch(kind, name, change)
 
     def apply(self, kind: Kind, body: Object, dry_run: bool = False) -> Object:
-        """As the cluster does."""
+        """See `Cluster.apply`."""
         return self.cluster.apply(kind, body, dry_run)
 
     def delete(self, kind: Kind, name: str, uid: str | None = None) -> None:
-        """As the cluster does."""
+        """See `Cluster.delete`."""
         self.cluster.delete(kind, name, uid)
 
     def watch(
         self, kind: Kind, labels: Mapping[str, str] | None, resource_version: str, seconds: float | None = None
-    ) -> Iterator[Event]:
-        """Changes after that version, until the API ends the stream, at the latest after `seconds`."""
+    ) -> Iterator[WatchEvent]:
+        """See `Cluster.watch`."""
         for event in self.cluster.watch(kind, labels, resource_version, seconds):
-            yield replace(event, object=self._whole(kind, event.object))
+            yield replace(event, object=self._with_nodes(kind, event.object))
 
     def pod_log(self, pod: str, container: str, follow: bool = False) -> Iterator[str]:
-        """As the cluster does."""
+        """See `Cluster.pod_log`."""
         return self.cluster.pod_log(pod, container, follow)
 
-    def _whole(self, kind: Kind, item: Object) -> Object:
+    def _with_nodes(self, kind: Kind, item: Object) -> Object:
         status = item.get("status")
         if kind is not WORKFLOW or not isinstance(status, dict) or not status.get("offloadNodeStatusVersion"):
             return item
-        nodes = self._nodes(str(item["metadata"].get("name", "")))
+        nodes = self.server.nodes(self.namespace, str(item["metadata"].get("name", "")))
         if not nodes:
             return item
         inline = {name: value for name, value in status.items() if name != "offloadNodeStatusVersion"}
         return {**item, "status": {**inline, "nodes": nodes}}
-
-    def _nodes(self, name: str) -> Object:
-        """The nodes that the server knows; none where it does not answer."""
-        place = f"workflows/{quote(self.namespace, safe='')}/{quote(name, safe='')}"
-        nodes = (_asked(self.url, place).get("status") or {}).get("nodes")
-        return nodes if isinstance(nodes, dict) else {}
-
-
-def server_version(url: str) -> str | None:
-    """The version of Argo Server at `url`, such as `v4.1.2`; None where it does not tell."""
-    told = _asked(url, "version").get("version")
-    return told if isinstance(told, str) else None
-
-
-def _asked(url: str, place: str) -> Object:
-    """What Argo Server answers; empty where it does not."""
-    import urllib3
-
-    token = os.environ.get(TOKEN_VARIABLE, "")
-    headers = {"Accept": "application/json", **({"Authorization": token} if token else {})}
-    try:
-        with urllib3.request(
-            "GET",
-            f"{url}/api/v1/{place}",
-            headers=headers,
-            timeout=TIMEOUT,
-            retries=False,
-            redirect=False,
-            preload_content=False,
-        ) as answer:
-            value = json.loads(answer.read(LARGEST)) if answer.status == 200 else {}
-    except (urllib3.exceptions.HTTPError, OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}

@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote, urlencode
 from odahu_argo.backoff import pauses
 from odahu_argo.errors import Expired, NotFound, Unreachable, UserError
 from odahu_argo.kube.access import Access
-from odahu_argo.kube.cluster import POD, Event, Kind, Listing, Object, T
+from odahu_argo.kube.cluster import POD, Kind, Listing, Object, T, WatchEvent
 from odahu_argo.kube.errors import Action, from_answer, from_silence, from_status, not_kubernetes
 from odahu_argo.kube.kubeconfig import find_access
 from odahu_argo.kube.proxy import proxy_for
@@ -302,7 +302,7 @@ class KubeCluster:
 
     def watch(
         self, kind: Kind, labels: Mapping[str, str] | None, resource_version: str, seconds: float | None = None
-    ) -> Iterator[Event]:
+    ) -> Iterator[WatchEvent]:
         """See `Cluster.watch`. Without `seconds` it lasts about a minute."""
         longest = WATCH_SECONDS * random.uniform(1, 1.2)
         limit = max(1, round(longest if seconds is None else min(seconds, longest)))
@@ -325,7 +325,7 @@ class KubeCluster:
                 if change == "ERROR":
                     raise from_status(action, self.server, changed)
                 if change in _EVENTS:
-                    yield Event(_EVENTS[change], changed)
+                    yield WatchEvent(_EVENTS[change], changed)
 
     def pod_log(self, pod: str, container: str, follow: bool = False) -> Iterator[str]:
         """See `Cluster.pod_log`."""

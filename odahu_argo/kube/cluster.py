@@ -35,7 +35,7 @@ CRON_WORKFLOW = Kind("CronWorkflow", "cronworkflows", "argoproj.io", "v1alpha1")
 CONFIG_MAP = Kind("ConfigMap", "configmaps")
 SECRET = Kind("Secret", "secrets")
 POD = Kind("Pod", "pods")
-EVENT = Kind("Event", "events")
+EVENT = Kind("WatchEvent", "events")
 CLAIM = Kind("PersistentVolumeClaim", "persistentvolumeclaims")
 SERVICE = Kind("Service", "services")
 INGRESS = Kind("Ingress", "ingresses", "networking.k8s.io")
@@ -62,7 +62,7 @@ class Listing(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class WatchEvent:
     """One change. `bookmark` says no more than how far the watch has come."""
 
     type: Literal["added", "modified", "deleted", "bookmark"]
@@ -113,7 +113,7 @@ class Cluster(Protocol):
 
     def watch(
         self, kind: Kind, labels: Mapping[str, str] | None, resource_version: str, seconds: float | None = None
-    ) -> Iterator[Event]:
+    ) -> Iterator[WatchEvent]:
         """Changes after that version, until the API ends the stream, at the latest after `seconds`. Expired, Unreachable.
 
         It is one request, opened with the first `next` and closed with the iterator; `status.watch` goes on after its end.

@@ -6,8 +6,6 @@ Its answers are `Status` objects: https://kubernetes.io/docs/reference/kubernete
 from __future__ import annotations
 
 import json
-import socket
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +20,7 @@ from odahu_argo.errors import (
     Unauthorized,
     Unreachable,
 )
+from odahu_argo.http import describe_failure, is_tls_error
 from odahu_argo.kube.cluster import NAMESPACE, SECRET, Kind, Object
 
 _LONGEST_MESSAGE = 1000
@@ -132,42 +131,12 @@ def not_kubernetes(action: Action, server: str) -> Unreachable:
 
 def from_silence(action: Action, server: str, error: BaseException) -> Unreachable:
     """The error for no answer at all, or one that broke off."""
-    if is_tls_fault(error):
+    if is_tls_error(error):
         return Unreachable(
             f"cannot {action}: the certificate of {server} is not trusted, or it does not speak TLS",
             hint="check server and certificate-authority of this context in the kubeconfig",
         )
     return Unreachable(
-        f"cannot {action}: no answer from {server}: {why_silent(error)}",
+        f"cannot {action}: no answer from {server}: {describe_failure(error)}",
         hint="check the network, and the context that the kubeconfig names",
     )
-
-
-def is_tls_fault(error: BaseException) -> bool:
-    """Whether TLS is why there was no answer."""
-    return bool({type(cause).__name__ for cause in _chain(error)} & {"SSLError", "SSLCertVerificationError"})
-
-
-def why_silent(error: BaseException) -> str:
-    """Why there was no answer, in a few words."""
-    causes = list(_chain(error))
-    names = {type(cause).__name__ for cause in causes}
-    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
-        return "the connection is refused"
-    if any(isinstance(cause, socket.gaierror) for cause in causes) or "NameResolutionError" in names:
-        return "its name is not known"
-    if any(isinstance(cause, TimeoutError) for cause in causes) or names & {"ReadTimeoutError", "ConnectTimeoutError"}:
-        return "it does not answer in time"
-    return f"the connection broke off ({type(error).__name__})"
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The error, what urllib3 keeps as its reason, and what both were raised from."""
-    seen: set[int] = set()
-    waiting = [error]
-    while waiting:
-        each = waiting.pop()
-        if isinstance(each, BaseException) and id(each) not in seen:
-            seen.add(id(each))
-            yield each
-            waiting += [getattr(each, "reason", None), each.__cause__, each.__context__, *each.args]

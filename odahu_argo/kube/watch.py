@@ -11,7 +11,7 @@ from typing import Generic
 
 from odahu_argo.backoff import pauses
 from odahu_argo.errors import Expired, Forbidden, Unreachable
-from odahu_argo.kube.cluster import Cluster, Event, Kind, Object, T
+from odahu_argo.kube.cluster import Cluster, Kind, Object, T, WatchEvent
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 """Seconds between two tries to reach the API."""
@@ -124,7 +124,7 @@ def _listed(
 
 def _events(
     cluster: Cluster, kind: Kind, labels: Mapping[str, str] | None, version: str, until: float | None
-) -> Generator[Event, None, None]:
+) -> Generator[WatchEvent, None, None]:
     """One watch; its connection is closed with it."""
     yield from cluster.watch(kind, labels, version, None if until is None else max(0.0, until - time.monotonic()))
 
@@ -147,7 +147,7 @@ def _differences(known: dict[str, _Known[T]], there: Mapping[str, _Known[T]]) ->
             yield Change(now.kept)
 
 
-def _change(known: dict[str, _Known[T]], event: Event, keep: Callable[[Object], T]) -> Change[T] | None:
+def _change(known: dict[str, _Known[T]], event: WatchEvent, keep: Callable[[Object], T]) -> Change[T] | None:
     uid, version = _uid(event.object), _version(event.object)
     if event.type == "deleted":
         known.pop(uid, None)

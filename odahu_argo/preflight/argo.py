@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from odahu_argo.errors import Forbidden, NotFound
-from odahu_argo.kube.argo_server import server_version
+from odahu_argo.kube.argo_server import ArgoServer
 from odahu_argo.kube.cluster import DEFINITION, DEPLOYMENT_ANYWHERE, WORKFLOW, Cluster, Object
 from odahu_argo.plan.model import Plan
 from odahu_argo.preflight.result import Finding
@@ -44,7 +44,7 @@ def check_argo(cluster: Cluster, url: str | None, plans: Sequence[Plan]) -> Iter
     controllers = _controllers(cluster)
     yield from _running(controllers)
     numbers = [each.number for each in controllers or () if each.number]
-    number = min(numbers) if numbers else _number(server_version(url)) if url else None
+    number = min(numbers) if numbers else _number(ArgoServer(url).version()) if url else None
     if number is not None:
         yield _age(number)
     if any(step.pending_timeout for plan in plans for step in plan.steps):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from odahu_argo import naming
 from odahu_argo.errors import Forbidden, NotFound, Unauthorized
-from odahu_argo.kube.argo_server import WithArgoServer
+from odahu_argo.kube.argo_server import ArgoServer, ClusterWithArgoServer
 from odahu_argo.kube.client import connect
 from odahu_argo.kube.cluster import CONFIG_MAP, Cluster
 from odahu_argo.profile import Profile, load, parse
@@ -45,5 +45,5 @@ def site(profile: Path | None, namespace: str | None, context: str | None) -> tu
     given = None if profile is None else load(profile)
     connected = connect(namespace or (given.namespace if given else None), context)
     settings = installed_profile(connected) if given is None else given
-    whole = WithArgoServer(connected, settings.argo.url) if settings.argo.url else connected
+    whole = ClusterWithArgoServer(connected, ArgoServer(settings.argo.url)) if settings.argo.url else connected
     return whole, settings.model_copy(update={"namespace": connected.namespace})

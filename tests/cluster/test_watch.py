@@ -14,7 +14,7 @@ from odahu_argo.errors import Forbidden, NotFound
 from odahu_argo.kube import client
 from odahu_argo.kube import watch as watch_module
 from odahu_argo.kube.client import KubeCluster
-from odahu_argo.kube.cluster import WORKFLOW, Cluster, Event, Kind, Listing, Object, T
+from odahu_argo.kube.cluster import WORKFLOW, Cluster, Kind, Listing, Object, T, WatchEvent
 from odahu_argo.kube.watch import Back, Change, Changes, Trouble, watch
 from odahu_argo.naming import MANAGED_BY, MANAGED_BY_LABEL
 from tests.cluster.conftest import Through
@@ -234,7 +234,7 @@ class FromLongAgo:
 
     def watch(
         self, kind: Kind, labels: Mapping[str, str] | None, resource_version: str, seconds: float | None = None
-    ) -> Iterator[Event]:
+    ) -> Iterator[WatchEvent]:
         return self._cluster.watch(kind, labels, resource_version, seconds)
 
 

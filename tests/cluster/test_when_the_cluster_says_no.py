@@ -54,7 +54,7 @@ def test_credentials_that_have_expired_are_told_as_that(cluster: KubeCluster, tm
 def test_a_cluster_that_does_not_answer_is_told_with_its_address(kubeconfig: str, tmp_path: Path) -> None:
     ran = create(tmp_path, "ml", cluster={"server": "https://127.0.0.1:1"})
     [error] = errors(ran)
-    assert ran.code == 3 and error.endswith("no answer from https://127.0.0.1:1: the connection is refused")
+    assert ran.code == 3 and error.endswith("no answer from https://127.0.0.1:1: connection refused")
 
 
 def test_a_quota_that_is_used_up_is_told_with_its_name(
