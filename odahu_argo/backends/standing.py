@@ -7,7 +7,7 @@ from typing import Any
 
 from odahu_argo.backends.base import Form
 from odahu_argo.status.model import ENDED
-from odahu_argo.status.unstructured import look, mapping, sequence, text, whole
+from odahu_argo.status.unstructured import get_path, integer, mapping, sequence, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +64,10 @@ def standing(form: Form) -> Standing:
         reason=text(status.get("reason")),
         message=text(status.get("message")) or (failed.message if failed else ""),
         hint=text(ours.get("hint")),
-        exit_code=whole(status.get("exitCode")),
+        exit_code=integer(status.get("exitCode")),
         step=text(ours.get("step")) or (failed.name if failed else ""),
-        model=_scalar(look(form, "spec", "model", "name")),
-        version=_scalar(look(form, "spec", "model", "version")),
+        model=_scalar(get_path(form, "spec", "model", "name")),
+        version=_scalar(get_path(form, "spec", "model", "version")),
         created=text(ours.get("createdAt")) or text(form.get("createdAt")),
         seen=text(ours.get("seen")),
         attempt=_scalar(ours.get("attempt")),

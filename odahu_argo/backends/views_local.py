@@ -17,7 +17,7 @@ from odahu_argo.local.odahu_form import odahu_form
 from odahu_argo.local.queries import get_training, list_trainings
 from odahu_argo.local.store import LocalTraining, StepRecord, TrainingStore
 from odahu_argo.local.summary import failure_problem
-from odahu_argo.status.workflow import read_intent
+from odahu_argo.status.workflow import read_spec
 from odahu_argo.tracking import PATIENCE, Asking, Database, NoRun
 from odahu_argo.web.model import Log, LogLine, Span, Step, Summary, TrainingView, tail
 from odahu_argo.web.text import moment
@@ -103,7 +103,7 @@ class LocalViews:
 def _order(workflow: str) -> Mapping[str, tuple[str, ...]]:
     """Which steps each step waits for."""
     try:
-        return read_intent(yaml.load(workflow, getattr(yaml, "CSafeLoader", yaml.SafeLoader))).after
+        return read_spec(yaml.load(workflow, getattr(yaml, "CSafeLoader", yaml.SafeLoader))).needs
     except yaml.YAMLError:
         return {}
 

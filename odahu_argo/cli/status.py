@@ -43,14 +43,14 @@ def status_command(
 
     Example: kubectl get workflows -o json | odahu-argo status -f -
     """
-    from odahu_argo.status.objects import read_workflows
+    from odahu_argo.status.load import load_workflows
     from odahu_argo.status.snapshot import training_id
     from odahu_argo.status.state import read_status
 
-    workflows = read_workflows(file)
+    workflows = load_workflows(file)
     for skipped, times in workflows.skipped.items():
         render.note(f"note: {skipped} is passed over{f' ({times} times)' if times > 1 else ''}")
-    statuses = [(training_id(workflow), read_status(workflow)) for workflow in workflows.found]
+    statuses = [(training_id(workflow), read_status(workflow)) for workflow in workflows.workflows]
     if output is Form.JSON:
         items = [_item(name, status) for name, status in statuses]
         render.as_json(items[0] if workflows.single else items)

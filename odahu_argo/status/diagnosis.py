@@ -1,4 +1,4 @@
-"""What one workflow's nodes say, in plain words: the tables of `reasons`, with facts from the workflow's own spec."""
+"""Explanations of one workflow's messages, from the rule tables and facts of the workflow's specification."""
 
 from __future__ import annotations
 
@@ -6,117 +6,128 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from odahu_argo.status import failure_rules, pending_rules, rules
-from odahu_argo.status.rules import Words
-from odahu_argo.status.steps import Step
-from odahu_argo.status.unstructured import look, text, whole
-from odahu_argo.status.workflow import Intent
+from odahu_argo.status.rules import Explanation
+from odahu_argo.status.steps import StepNodes
+from odahu_argo.status.unstructured import get_path, integer, text
+from odahu_argo.status.workflow import WorkflowSpec
 
-LOOK_HINT = "kubectl get workflow -o yaml and the log of Argo's controller tell more"
-PENDING = "Pending"
-KINDS = ("checkout", "download", "train", "package")
+CONTROLLER_LOG_HINT = "check kubectl get workflow -o yaml and the log of Argo's controller"
+STEP_KINDS = ("checkout", "download", "train", "package")
 
 
 @dataclass(frozen=True, slots=True)
-class Teller:
-    """Tells of one workflow that began at `started`. `holder` is the run that holds the lock it waits for."""
+class Diagnosis:
+    """Explains messages about one workflow.
+
+    `started` is the workflow's start time; `lock_holder` is the run that holds the lock the workflow waits for.
+    """
 
     training: str
-    intent: Intent
+    spec: WorkflowSpec
     started: str = ""
-    holder: str = ""
+    lock_holder: str = ""
 
-    def hold_up(self, said: str, step: Step) -> Words | None:
-        """Why a pod that is pending does not begin; None where it says nothing or is just beginning."""
-        if pending_rules.STARTING.fullmatch(said):
+    def explain_pending_pod(self, message: str, step: StepNodes) -> Explanation | None:
+        """Explain why a pod does not start; None if it has no message or is starting normally."""
+        if pending_rules.NORMAL_START.fullmatch(message):
             return None
-        return rules.explain(pending_rules.HELD_UP, said, self._facts(step))
+        return rules.explain(pending_rules.PENDING_RULES, message, self._facts(step))
 
-    def hold_up_of_all(self, said: str) -> Words:
-        """Why a workflow does not begin."""
-        known = rules.explain(pending_rules.HELD_UP, said, self._facts(Step("")))
-        return known or Words(PENDING, f"Argo has not begun with it ({said})" if said else "Argo has not begun with it")
+    def explain_pending_workflow(self, message: str) -> Explanation:
+        """Explain why a workflow does not start."""
+        explanation = rules.explain(pending_rules.PENDING_RULES, message, self._facts(StepNodes("")))
+        quote = f" ({message})" if message else ""
+        return explanation or Explanation("Pending", f"Argo has not started the workflow{quote}")
 
-    def failure(self, said: str, step: Step) -> Words:
-        """Why a step failed. What the step itself has left as its last words comes first."""
+    def explain_failed_step(self, message: str, step: StepNodes) -> Explanation:
+        """Explain why a step failed. The step's own error message takes precedence."""
         facts = self._facts(step)
-        if own := rules.own_words(said):
-            return own if own.hint else replace(own, hint=failure_rules.LOG_HINT.format_map(facts))
-        return rules.explain(failure_rules.FAILURES, said, facts) or Words("Error", said)
+        if explanation := rules.step_explanation(message):
+            hint = explanation.hint or failure_rules.LOG_HINT.format_map(facts)
+            return replace(explanation, hint=hint)
+        return rules.explain(failure_rules.FAILURE_RULES, message, facts) or Explanation("Error", message)
 
-    def failure_of_all(self, said: str) -> Words:
-        """Why a workflow failed of which no step did."""
-        known = rules.explain(failure_rules.FAILURES, said, self._facts(Step("")))
-        return known or Words(rules.first_word(said), said or "Argo does not say why the workflow failed", LOOK_HINT)
+    def explain_failed_workflow(self, message: str) -> Explanation:
+        """Explain why a workflow failed without a failed step."""
+        explanation = rules.explain(failure_rules.FAILURE_RULES, message, self._facts(StepNodes("")))
+        return explanation or Explanation(
+            rules.leading_reason(message), message or "the workflow failed; Argo reports no cause", CONTROLLER_LOG_HINT
+        )
 
-    def _facts(self, step: Step) -> dict[str, str]:
+    def _facts(self, step: StepNodes) -> dict[str, str]:
+        """Values for the braces in rule tables."""
         template = self._template(step)
-        container = look(self.intent.templates.get(template), "container")
-        needs, selector = self.intent.needs(template), self.intent.selector(template)
-        memory = text(look(container, "resources", "limits", "memory"))
-        tried = len(step.attempts)
+        container = get_path(self.spec.templates.get(template), "container")
+        resources, selector = self.spec.resources(template), self.spec.node_selector(template)
+        memory = text(get_path(container, "resources", "limits", "memory"))
+        attempts = len(step.attempts)
         return {
             "id": self.training,
             "step": step.name,
-            "pod": f"the pod of step {step.name}" if step.name else "what the training needs",
-            "asking": f", which asks for {needs}" if needs else "",
-            "labels": f" ({selector})" if selector else "",
-            "image": text(look(container, "image")),
+            "pod": f"the pod of step {step.name}" if step.name else "a pod of the training",
+            "requirements": f", which requires {resources}" if resources else "",
+            "selector": f" ({selector})" if selector else "",
+            "image": text(get_path(container, "image")),
             "memory": f" of {memory}" if memory else "",
-            **self._unstarted(step, template),
-            "holder": self.holder or "another",
-            "during": _during(step),
-            "tried": f", the last of {tried} attempts" if tried > 1 else "",
-            **self._limit(step, template),
+            "holder": self.lock_holder or "another run",
+            "during": _activity_at_shutdown(step),
+            "attempts": f", after {attempts} attempts" if attempts > 1 else "",
+            **self._pending_timeout_facts(step, template),
+            **self._deadline_facts(step, template),
         }
 
-    def _template(self, step: Step) -> str:
-        node = step.last or step.head
+    def _template(self, step: StepNodes) -> str:
+        node = step.last_pod or step.node
         return node.template if node and node.template else step.name
 
-    def _unstarted(self, step: Step, template: str) -> dict[str, str]:
-        """What a pod waited for when its time was over. One that has a node waited for something else."""
-        within = f"within {self.intent.setting(template, 'pendingTimeout') or 'its limit on waiting'}"
-        if step.last and step.last.host:
+    def _pending_timeout_facts(self, step: StepNodes, template: str) -> dict[str, str]:
+        """Explain what a pod waited for until its pending timeout. A pod with a node was already scheduled."""
+        limit = self.spec.setting(template, "pendingTimeout") or "its pending timeout"
+        if step.last_pod and step.last_pod.host:
             return {
-                "unstarted": f"the pod of step {step.name} did not start {within} on its node, {step.last.host}",
-                "unstarted_hint": "its image or a volume was not ready in time",
+                "pending_timeout": f"the pod of step {step.name} did not start within {limit} "
+                f"on node {step.last_pod.host}",
+                "pending_timeout_hint": "the image or a volume was not ready in time",
             }
-        needs, selector = self.intent.needs(template), self.intent.selector(template)
-        node = f"a node with {needs}" if needs else "a node"
-        labels = f" and the labels {selector}" if selector else ""
+        resources, selector = self.spec.resources(template), self.spec.node_selector(template)
+        node = f"a node with {resources}" if resources else "a node"
+        labels = f" and labels {selector}" if selector else ""
         return {
-            "unstarted": f"no node was found for step {step.name} {within}: it waited for {node}{labels}",
-            "unstarted_hint": "see whether any node could ever hold it: odahu-argo doctor",
+            "pending_timeout": f"Kubernetes found no node for step {step.name} within {limit}: "
+            f"the step requires {node}{labels}",
+            "pending_timeout_hint": "check whether any node can run the step: odahu-argo doctor",
         }
 
-    def _limit(self, step: Step, template: str) -> dict[str, str]:
-        """Whose limit has passed. Argo shortens that of a pod to what is left of the workflow's."""
-        of_all = self.intent.deadline is not None and (
-            "workflow deadline" in step.said or step.said.startswith("Step exceeded") or self._whole_time_is_up(step)
+    def _deadline_facts(self, step: StepNodes, template: str) -> dict[str, str]:
+        """Explain which limit was exceeded. Argo shortens a pod's deadline to what remains of the workflow's."""
+        is_workflow_limit = self.spec.deadline is not None and (
+            "workflow deadline" in step.message
+            or step.message.startswith("Step exceeded")
+            or self._workflow_deadline_passed(step)
         )
-        kind = next((kind for kind in KINDS if step.name == kind or step.name.startswith(f"{kind}-")), "")
-        written = str(self.intent.deadline) if of_all else self.intent.setting(template, "activeDeadlineSeconds")
-        limit = f" of {written}{' s' if whole(written) is not None else ''}" if written else ""
-        ended = f"and was ended in step {step.name}" if of_all else "and was ended"
-        return {
-            "outlasted": f"{'the training' if of_all else f'step {step.name}'} took longer than its limit{limit} {ended}",
-            "setting": "timeouts.workflow" if of_all else f"timeouts.{kind}" if kind else "timeouts",
-        }
+        kind = next((kind for kind in STEP_KINDS if step.name == kind or step.name.startswith(f"{kind}-")), "")
+        limit = str(self.spec.deadline) if is_workflow_limit else self.spec.setting(template, "activeDeadlineSeconds")
+        amount = f" of {limit}{' s' if integer(limit) is not None else ''}" if limit else ""
+        if is_workflow_limit:
+            message = f"the training exceeded its time limit{amount} and was terminated in step {step.name}"
+        else:
+            message = f"step {step.name} exceeded its time limit{amount} and was terminated"
+        setting = "timeouts.workflow" if is_workflow_limit else f"timeouts.{kind}" if kind else "timeouts"
+        return {"deadline": message, "deadline_setting": setting}
 
-    def _whole_time_is_up(self, step: Step) -> bool:
+    def _workflow_deadline_passed(self, step: StepNodes) -> bool:
         try:
-            began, ended = (
-                datetime.fromisoformat(each) for each in (self.started, step.last.finished if step.last else "")
-            )
-            return (ended - began).total_seconds() >= (self.intent.deadline or 0)
+            started = datetime.fromisoformat(self.started)
+            finished = datetime.fromisoformat(step.last_pod.finished if step.last_pod else "")
+            return (finished - started).total_seconds() >= (self.spec.deadline or 0)
         except (ValueError, TypeError):
             return False
 
 
-def _during(step: Step) -> str:
-    """What the step did when the training was ended. A container that had begun leaves an exit code behind."""
+def _activity_at_shutdown(step: StepNodes) -> str:
+    """Return what the step did when the training was stopped. A container that had started leaves an exit code."""
     if not step.name:
         return ""
-    last = step.last
-    waited = last is not None and last.message.startswith("workflow shutdown") and last.exit_code is None
-    return f" while step {step.name} was {'waiting to start' if waited else 'at work'}"
+    pod = step.last_pod
+    was_pending = pod is not None and pod.message.startswith("workflow shutdown") and pod.exit_code is None
+    return f" while step {step.name} was {'pending' if was_pending else 'running'}"

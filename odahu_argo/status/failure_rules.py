@@ -1,213 +1,223 @@
-"""What a failure was: the table of what Argo, Kubernetes and containers say of it."""
+"""Rules for messages of Argo, Kubernetes and containers about failed pods and workflows."""
 
 from __future__ import annotations
 
-from odahu_argo.status.rules import ENDED, NO_ACCOUNT, QUOTA, SECRET_OF_A_CONNECTION, SETUP_HINT, Row, row
+from odahu_argo.status.rules import (
+    CONNECTION_HINT,
+    EXCEEDED_QUOTA,
+    EXIT_CODE,
+    MISSING_CONNECTION_SECRET,
+    MISSING_SERVICE_ACCOUNT,
+    SETUP_HINT,
+    Rule,
+    rule,
+)
 
-LOG_HINT = "read what it printed: odahu-argo train logs --id {id} --step {step}"
-_RETRY_HINT = "odahu-argo train retry --id {id} goes on from step {step}"
+LOG_HINT = "read the step's log: odahu-argo train logs --id {id} --step {step}"
+_RETRY_HINT = "resume from step {step}: odahu-argo train retry --id {id}"
+_RETRY_STOPPED_HINT = "resume the training: odahu-argo train retry --id {id}"
 
-FAILURES: tuple[Row, ...] = (
-    row(
+FAILURE_RULES: tuple[Rule, ...] = (
+    rule(
         r"^timeout$",
         "PendingTimeout",
-        "{unstarted}",
-        "{unstarted_hint}; the profile's pools.gpu.pending_timeout is the limit",
+        "{pending_timeout}",
+        "{pending_timeout_hint}; the limit is pools.gpu.pending_timeout in the profile",
     ),
-    row(
+    rule(
         r"^Stopped with strategy 'Terminate'|^workflow shutdown with strategy: +Terminate",
         "Terminated",
         "the training was terminated{during}",
-        "odahu-argo train retry --id {id} goes on where it was",
+        _RETRY_STOPPED_HINT,
     ),
-    row(
+    rule(
         r"^Stopped with strategy|^workflow shutdown with strategy",
         "Stopped",
         "the training was stopped{during}",
-        "odahu-argo train retry --id {id} goes on where it was",
+        _RETRY_STOPPED_HINT,
     ),
-    row(
+    rule(
         r"Step exceeded its deadline|exceeded workflow deadline|longer than the specified deadline|[Mm]ax duration limit",
         "DeadlineExceeded",
-        "{outlasted}",
-        "raise {setting} in the profile, or make it shorter; " + _RETRY_HINT,
+        "{deadline}",
+        "increase {deadline_setting} in the profile, or shorten the step; " + _RETRY_HINT,
     ),
-    row(
+    rule(
         r"^pod deleted$",
         "PodDeleted",
-        "the pod of step {step} was deleted from outside while it was at work",
-        "a node was removed, or somebody deleted the pod; " + _RETRY_HINT,
+        "the pod of step {step} was deleted while it was running",
+        "its node was removed, or a user deleted the pod; " + _RETRY_HINT,
     ),
-    row(
+    rule(
         r"node shutdown|[Nn]ode is shutting down|NodeShutdown|NodeLost|node [^\n]{0,200}(?:lost|unreachable|not ready)",
         "NodeShutdown",
-        "the node of step {step} was shut down or lost: {said}",
+        "the node of step {step} was shut down or lost: {quote}",
         _RETRY_HINT,
     ),
-    row(
+    rule(
         r"low on resource: (?P<resource>[\w.-]*\w)",
         "Evicted",
-        "the node of step {step} ran low on {resource} and evicted its pod: {said}",
-        "ask for as much {resource} as the step needs (resources.requests); " + _RETRY_HINT,
+        "the node of step {step} ran low on {resource} and evicted the pod: {quote}",
+        "request as much {resource} as the step needs (resources.requests); " + _RETRY_HINT,
     ),
-    row(
+    rule(
         r"(?:ephemeral[ -](?:local )?storage|EmptyDir)[^\n]{0,200}exceeds",
         "Evicted",
-        "step {step} wrote more to its container's disk than it may: {said}",
-        "write to the workspace instead of the container's own disk",
+        "step {step} exceeded the limit on its container's local disk: {quote}",
+        "write to the workspace instead of the container's file system",
     ),
-    row(
+    rule(
         r"[Ee]vict|had condition: \[\w+\]",
         "Evicted",
-        "the pod of step {step} was evicted from its node: {said}",
+        "the pod of step {step} was evicted from its node: {quote}",
         _RETRY_HINT,
     ),
-    row(
+    rule(
         r"[Pp]reempt",
         "Preempted",
-        "the pod of step {step} had to make room for a more important one: {said}",
+        "the pod of step {step} was preempted by a pod with a higher priority: {quote}",
         _RETRY_HINT,
     ),
-    row(
+    rule(
         r"^Pod was rejected|UnexpectedAdmissionError|^Pod .*cannot be admitted",
         "Rejected",
-        "the node that was chosen for step {step} did not take its pod: {said}",
-        "the node had less free than Kubernetes thought; " + _RETRY_HINT,
+        "the node selected for step {step} rejected its pod: {quote}",
+        "the node had fewer free resources than the scheduler expected; " + _RETRY_HINT,
     ),
-    row(
+    rule(
         r"OOMKilled",
         "OOMKilled",
-        "step {step} used more memory than its limit{memory} and was ended",
-        "raise resources.limits.memory of the training, or let it hold less in memory at a time",
+        "step {step} exceeded its memory limit{memory} and was killed",
+        "increase resources.limits.memory of the training, or reduce its memory use",
     ),
-    row(
+    rule(
         r"artifact storage is not configured",
         "NoArtifactRepository",
         "the log of step {step} cannot be archived: Argo has no artifact repository",
-        "configure one for Argo's controller, or set archive_logs: false in the profile",
+        "configure an artifact repository for Argo's controller, or set archive_logs: false in the profile",
     ),
-    row(
+    rule(
         r"outputs/parameters/(?P<path>\S+): no such file",
         "MissingOutput",
-        "step {step} ended well but did not leave the result /{path}",
-        "the step's program must write it; compiler and image may be of different versions of odahu-argo",
+        "step {step} succeeded but did not write its result to /{path}",
+        "check that the image and the compiler use the same version of odahu-argo",
     ),
-    row(
+    rule(
         r'workflowtaskresults\S* is forbidden: User "(?:system:serviceaccount:[^:"]*:)?(?P<account>[^"]+)"',
         "Forbidden",
-        "the service account {account} may not report results to Argo: {said}",
+        "the service account {account} is not allowed to report results to Argo: {quote}",
         SETUP_HINT,
     ),
-    row(
+    rule(
         r'failed to find name in PATH: exec: "(?P<program>[^"]*)"|exec: "(?P<program2>[^"]*)"',
-        "{word}",
-        "the image of step {step} has no program {program}{program2}",
-        "the image needs Python 3.11 and odahu-argo[training]; docs/guides/images.md tells what it must hold",
+        "{reason}",
+        "the image of step {step} does not contain the program {program}{program2}",
+        "build the image with Python 3.11 and odahu-argo[training]; see docs/guides/images.md",
     ),
-    row(
+    rule(
         r"^WorkflowSpec may not change during execution",
         "TemplateChanged",
-        "its WorkflowTemplate was changed while it ran, which templateReferencing: Secure of Argo's controller forbids",
-        "what was changed runs as another workflow; to run this one again, delete it and bring its template back",
+        "the WorkflowTemplate changed during the run, which the controller's templateReferencing: Secure forbids",
+        "to run the old version, restore the template and delete this workflow; a new workflow uses the new version",
     ),
-    row(
+    rule(
         r"^workflows must use workflowTemplateRef",
         "TemplateReferencing",
-        "Argo's controller runs only workflows that refer to a WorkflowTemplate (templateReferencing)",
-        "odahu-argo render writes such workflows, for kubectl apply -k, Argo CD or Flux",
+        "Argo's controller only runs workflows that refer to a WorkflowTemplate (templateReferencing)",
+        "create such workflows with odahu-argo render, for kubectl apply -k, Argo CD or Flux",
     ),
-    row(
+    rule(
         r"^workflowtemplates?\.argoproj\.io \"(?P<template>[^\"]*)\" not found",
         "TemplateNotFound",
-        "the WorkflowTemplate {template} was not there when Argo looked for it",
-        "apply templates before runs, and delete this workflow so that it is created again",
+        "the WorkflowTemplate {template} did not exist when Argo started the workflow",
+        "apply templates before runs; delete this workflow and apply it again",
     ),
-    row(
-        r"^invalid spec: (?P<refusal>.*)",
+    rule(
+        r"^invalid spec: (?P<cause>.*)",
         "InvalidSpec",
-        "Argo does not accept the workflow: {refusal}",
-        "compile it anew, with --validate; a workflow that was edited by hand may name what is not there",
+        "Argo rejected the workflow: {cause}",
+        "compile it again with --validate; if the workflow was edited by hand, check its references",
     ),
-    row(
-        NO_ACCOUNT,
+    rule(
+        MISSING_SERVICE_ACCOUNT,
         "ServiceAccountNotFound",
-        "the service account {account}, which trainings run as, is missing",
+        "the service account {account} of the training's pods does not exist",
         SETUP_HINT,
     ),
-    row(
-        QUOTA,
+    rule(
+        EXCEEDED_QUOTA,
         "ExceededQuota",
-        "the namespace's quota {quota} has no room for {pod}: {said}",
-        "ask for less, or raise the quota: kubectl describe quota",
+        "{pod} would exceed the quota {quota} of the namespace: {quote}",
+        "lower the training's resources, or raise the quota: kubectl describe quota",
     ),
-    row(
+    rule(
         r"failed quota: (?P<quota>[^\s:]+): must specify (?P<what>[^\n]+?) for: (?P<containers>[^\n]+)",
         "ExceededQuota",
-        "the namespace's quota {quota} wants {what} of every container, and {containers} of {pod} have none",
-        "init and wait are Argo's: set resources of its executor (its controller's configuration), or a LimitRange",
+        "the quota {quota} of the namespace requires {what} on every container, but {containers} of {pod} have none",
+        "for Argo's init and wait containers, set resources in the controller's configuration or create a LimitRange",
     ),
-    row(
+    rule(
         r"violates PodSecurity \"(?P<level>[^\"]+)\"",
         "Forbidden",
-        "the namespace's Pod Security Standard {level} refuses {pod}: {said}",
-        "leave restrict_executor on in the profile, or choose a namespace with a weaker standard",
+        "{pod} violates the Pod Security Standard {level} of the namespace: {quote}",
+        "keep restrict_executor: true in the profile, or use a namespace with a less strict standard",
     ),
-    row(
+    rule(
         r"pvc create error|[Ss]torage ?[Cc]lass.*not found",
         "PersistentVolumeClaim",
-        "the workspace's claim cannot be made: {said}",
-        "see the profile's workspace: its size, access_mode and storage_class",
+        "the workspace's volume claim cannot be created: {quote}",
+        "check size, access_mode and storage_class of workspace in the profile",
     ),
-    row(
-        r"^pods? \"[^\"]+\" is forbidden: (?P<refusal>.*)|^admission webhook (?P<refusal2>.*)",
+    rule(
+        r"^pods? \"[^\"]+\" is forbidden: (?P<cause>.*)|^admission webhook (?P<cause2>.*)",
         "Forbidden",
-        "Kubernetes did not take {pod}: {refusal}{refusal2}",
-        "a rule of the namespace or the cluster is against it; who runs the cluster knows it",
+        "Kubernetes rejected {pod}: {cause}{cause2}",
+        "a policy of the namespace or the cluster forbids it; contact the cluster's administrator",
     ),
-    row(
-        SECRET_OF_A_CONNECTION,
-        "{word}",
-        "the Secret of connection {connection}, which step {step} reads, is missing",
-        "odahu-argo conn apply -f FILE makes it of the connection's manifest",
+    rule(
+        MISSING_CONNECTION_SECRET,
+        "{reason}",
+        "the Secret of connection {connection}, which step {step} requires, does not exist",
+        CONNECTION_HINT,
     ),
-    row(
+    rule(
         r"^Failed to acquire the synchronization lock",
         "Synchronization",
-        "Argo could not take the lock that keeps two runs of one training apart: {said}",
-        "see the controller's configuration of synchronization",
+        "Argo failed to acquire the lock that prevents parallel runs of one training: {quote}",
+        "check the synchronization settings of Argo's controller",
     ),
-    row(
-        r"^Pod failed before \w+ container starts due to (?P<why>\w+)",
-        "{why}",
-        "the container of step {step} was never started: {said}",
-        "kubectl describe pod tells more; " + _RETRY_HINT,
+    rule(
+        r"^Pod failed before \w+ container starts due to (?P<error>\w+)",
+        "{error}",
+        "the container of step {step} did not start: {quote}",
+        "check kubectl describe pod; " + _RETRY_HINT,
     ),
-    row(
-        r"^(?P<container>wait|init|supervisor): (?P<why>\w+) \(exit code (?P<code>-?\d+)\)(?P<text>:.*)?",
-        "{why}",
-        "Argo's own container {container} failed beside step {step} (exit code {code}){text}",
+    rule(
+        r"^(?P<container>wait|init|supervisor): (?P<error>\w+) \(exit code (?P<code>-?\d+)\)(?P<text>:.*)?",
+        "{error}",
+        "Argo's container {container} of step {step} failed (exit code {code}){text}",
         _RETRY_HINT,
     ),
-    row(
-        ENDED.replace(r"-?\d+", "137"),
-        "{why}",
-        "step {step} was killed (exit code 137){tried}",
-        "most often the node or the container was out of memory; raise resources.limits.memory",
+    rule(
+        EXIT_CODE.replace(r"-?\d+", "137"),
+        "{error}",
+        "step {step} was killed (exit code 137){attempts}",
+        "the node or the container probably ran out of memory; increase resources.limits.memory",
     ),
-    row(
-        ENDED.replace(r"-?\d+", "143"),
-        "{why}",
-        "step {step} was asked to end (exit code 143){tried}",
+    rule(
+        EXIT_CODE.replace(r"-?\d+", "143"),
+        "{error}",
+        "step {step} was terminated by SIGTERM (exit code 143){attempts}",
         "its node was drained, or the pod was deleted; " + _RETRY_HINT,
     ),
-    row(
-        ENDED.replace(r"-?\d+", "139"),
-        "{why}",
-        "step {step} crashed: a segmentation fault (exit code 139){tried}",
+    rule(
+        EXIT_CODE.replace(r"-?\d+", "139"),
+        "{error}",
+        "step {step} crashed with a segmentation fault (exit code 139){attempts}",
         LOG_HINT,
     ),
-    row(ENDED, "{why}", "step {step} ended with exit code {code}{tried}", LOG_HINT),
-    row(r".", "{word}", "step {step} failed: {said}", LOG_HINT),
-    row(r"^$", "Error", "step {step} failed, and Argo does not say why", LOG_HINT),
+    rule(EXIT_CODE, "{error}", "step {step} failed with exit code {code}{attempts}", LOG_HINT),
+    rule(r".", "{reason}", "step {step} failed: {quote}", LOG_HINT),
+    rule(r"^$", "Error", "step {step} failed; Argo reports no cause", LOG_HINT),
 )
-"""For messages of pods that failed, and of a workflow that did."""
+"""Rules for messages of failed pods and workflows."""

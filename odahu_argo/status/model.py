@@ -1,4 +1,4 @@
-"""A training's status in ODAHU's words. A *state* is ODAHU's, a *phase* is Argo's."""
+"""Status of a training in ODAHU's terms. A *state* is ODAHU's, a *phase* is Argo's."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from typing import Any, Literal
 
 State = Literal["scheduling", "running", "succeeded", "failed", "unknown"]
 StepState = Literal["waiting", "scheduling", "running", "succeeded", "failed", "skipped", "unknown"]
-"""`waiting`: its turn has not come; `scheduling`: its pod has not begun; `skipped`: its turn never came."""
+"""`waiting`: an earlier step has not finished; `scheduling`: the pod has not started; `skipped`: the step never ran."""
 
 ENDED: tuple[State, ...] = ("succeeded", "failed")
 
 
 @dataclass(frozen=True, slots=True)
 class PodRun:
-    """One pod of a step: attempt 1 and what followed. Times as Kubernetes writes them (RFC 3339), empty where unknown.
+    """One pod of a step. Attempts count from 1.
 
-    `archived_log` is Argo's artifact entry of the pod's log, where Argo has archived it; `pod` is the pod's name.
+    Times are RFC 3339 timestamps as Kubernetes writes them, or empty. `archived_log` is Argo's artifact entry for the
+    archived log, if any; `pod` is the pod's name.
     """
 
     node_id: str
@@ -33,9 +34,9 @@ class PodRun:
 
 @dataclass(frozen=True, slots=True)
 class StepStatus:
-    """One step of the training, with its pods in the order of their attempts. `progress` is between 0 and 1.
+    """Status of one step, with its pods in order of attempt.
 
-    `needs` are the steps of the same workflow that it waits for.
+    `progress` is between 0 and 1. `needs` lists the steps of the same workflow that this step depends on.
     """
 
     name: str
@@ -51,7 +52,7 @@ class StepStatus:
 
 @dataclass(frozen=True, slots=True)
 class Artifacts:
-    """What a training leaves. Each is empty until it is known."""
+    """Results of a training. A field is empty until its value is known."""
 
     run_id: str = ""
     artifact_name: str = ""
@@ -60,12 +61,12 @@ class Artifacts:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What became of a training.
+    """Status of a training.
 
-    `reason` is a word in Kubernetes' or Argo's spelling (`OOMKilled`, `Unschedulable`), `message` a plain sentence, `hint`
-    how to mend it. `step` is the one that failed, that runs or that is waited for, `exit_code` that of the failed one.
-    `phase` is Argo's own, as it stood in the object, and `workflow` the object's name. `offloaded`: the nodes are not in the
-    object but in the database of Argo's controller, which its server reads.
+    `reason` is a CamelCase identifier in the style of Kubernetes and Argo (`OOMKilled`, `Unschedulable`) or a short phrase
+    (`waiting for step train`), `message` a sentence, and `hint` a suggested fix. `step` is the step that failed, runs or is
+    pending; `exit_code` is the exit code of the failed step. `phase` is the Workflow's own phase and `workflow` its name.
+    `offloaded` is true if Argo keeps the nodes in its database, which only Argo Server can read.
     """
 
     state: State
@@ -84,5 +85,5 @@ class Status:
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing more will happen."""
+        """Whether the state is final."""
         return self.state in ENDED

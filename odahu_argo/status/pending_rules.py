@@ -1,195 +1,201 @@
-"""What keeps a pod, or a whole workflow, from beginning: the table of what Kubernetes and Argo say of it."""
+"""Rules for messages of Kubernetes and Argo about pods and workflows that do not start."""
 
 from __future__ import annotations
 
 import re
 
-from odahu_argo.status.rules import NO_ACCOUNT, QUOTA, SECRET_OF_A_CONNECTION, SETUP_HINT, Row, row
-
-_POD_HINT = "kubectl describe pod tells more"
-_IMAGE = r'(?>.*?[Ii]mage \\?"(?P<image>[^"\\]+))'
-_PULL = (
-    r"^(?:Pod failed before \w+ container starts due to )?(?P<why>ImagePullBackOff|ErrImagePull|RegistryUnavailable)\b"
+from odahu_argo.status.rules import (
+    CONNECTION_HINT,
+    EXCEEDED_QUOTA,
+    MISSING_CONNECTION_SECRET,
+    MISSING_SERVICE_ACCOUNT,
+    SETUP_HINT,
+    Rule,
+    rule,
 )
 
+_POD_HINT = "check kubectl describe pod"
+_IMAGE = r'(?>.*?[Ii]mage \\?"(?P<image>[^"\\]+))'
+_PULL = r"^(?:Pod failed before \w+ container starts due to )?(?P<error>ImagePullBackOff|ErrImagePull|RegistryUnavailable)\b"
 
-def _held(pattern: str, reason: str, sentence: str, hint: str = "") -> Row:
-    """With what was said behind the plain sentence."""
-    return row(pattern, reason, sentence + " ({said})", hint)
+
+def _pending(pattern: str, reason: str, message: str, hint: str = "") -> Rule:
+    """Return a rule that appends the original message."""
+    return rule(pattern, reason, message + " ({quote})", hint)
 
 
-HELD_UP: tuple[Row, ...] = (
-    _held(
+PENDING_RULES: tuple[Rule, ...] = (
+    _pending(
         r"^Unschedulable.*(?:unbound immediate PersistentVolumeClaims|persistentvolumeclaim .* not found)",
         "Unschedulable",
-        "the pod of step {step} waits for the workspace: no volume is there for its claim",
-        "see kubectl get pvc,storageclass; the profile's workspace.storage_class names a class that makes volumes",
+        "the pod of step {step} is waiting for the workspace: no volume is bound to its claim",
+        "set workspace.storage_class in the profile to a class that provisions volumes; check kubectl get pvc,storageclass",
     ),
-    _held(
+    _pending(
         r"^Unschedulable.*volume node affinity conflict",
         "Unschedulable",
-        "the workspace's volume is in a zone where no node fits step {step}{asking}",
-        "the profile's pools.other_steps: with_training makes the volume where the training's nodes are",
+        "the workspace's volume is in a zone without a suitable node for step {step}{requirements}",
+        "set pools.other_steps: with_training in the profile to create the volume in the training's zone",
     ),
-    _held(
+    _pending(
         r"^Unschedulable.*?Insufficient (?P<resource>[\w.-]+/[\w.-]*\w)",
         "Unschedulable",
-        "no node has enough {resource} free for step {step}{asking}",
-        "wait until one is free, ask for less, or see whether any node could ever hold it: odahu-argo doctor",
+        "no node has enough {resource} free for step {step}{requirements}",
+        "wait for a free node, request less, or check whether any node can run the step: odahu-argo doctor",
     ),
-    _held(
+    _pending(
         r"^Unschedulable.*?Insufficient (?P<resource>[\w-]+)",
         "Unschedulable",
-        "no node has enough {resource} free for step {step}{asking}",
-        "wait until there is room, ask for less, or see whether any node could ever hold it: odahu-argo doctor",
+        "no node has enough {resource} free for step {step}{requirements}",
+        "wait for a free node, request less, or check whether any node can run the step: odahu-argo doctor",
     ),
-    _held(
+    _pending(
         r"^Unschedulable.*didn't match Pod's node (?:affinity|selector)",
         "Unschedulable",
-        "no node has the labels that step {step} asks for{labels}",
+        "no node has the labels that step {step} requires{selector}",
         "compare the training's nodeSelector and the profile's pools with kubectl get nodes --show-labels",
     ),
-    _held(
+    _pending(
         r"^Unschedulable.*untolerated taint",
         "Unschedulable",
-        "the nodes that step {step} could run on are kept for others by a taint",
-        "the profile's pools name the taints that a step tolerates; compare kubectl describe nodes",
+        "the nodes that match step {step} have a taint that it does not tolerate",
+        "set the tolerated taints in the profile's pools; compare them with kubectl describe nodes",
     ),
-    _held(
-        r"^(?P<why>Unschedulable|SchedulingGated)",
-        "{why}",
-        "Kubernetes finds no node for step {step}{asking}",
-        "see which nodes there are and what they hold: odahu-argo doctor",
+    _pending(
+        r"^(?P<error>Unschedulable|SchedulingGated)",
+        "{error}",
+        "Kubernetes finds no node for step {step}{requirements}",
+        "list the nodes and their resources: odahu-argo doctor",
     ),
-    _held(
+    _pending(
         r"FailedToRetrieveImagePullSecret|[Uu]nable to retrieve some image pull secrets",
         "FailedToRetrieveImagePullSecret",
-        "the secret that the image of step {step} is pulled with is missing",
-        "make the Secret that the profile's image_pull_secrets names: odahu-argo conn apply, with a docker connection",
+        "the pull secret for the image of step {step} does not exist",
+        "create the Secret listed in the profile's image_pull_secrets: odahu-argo conn apply, with a docker connection",
     ),
-    _held(
+    _pending(
         _PULL + rf"{_IMAGE}.*(?:unauthori[sz]ed|authentication required|denied|[Ff]orbidden|no basic auth|40[13])",
-        "{why}",
-        "the registry does not let the cluster pull the image of step {step}, {image}",
-        "see that the image's name is right, and name a pull secret in the profile's image_pull_secrets",
+        "{error}",
+        "the registry denied the cluster access to the image of step {step}, {image}",
+        "check the image's name, and add a pull secret to image_pull_secrets in the profile",
     ),
-    _held(
+    _pending(
         _PULL + rf"{_IMAGE}.*(?:not found|manifest unknown|does not exist|NotFound)",
-        "{why}",
+        "{error}",
         "the image of step {step} does not exist: {image}",
         "correct the image's name and tag, or push it",
     ),
-    _held(
+    _pending(
         _PULL + rf"{_IMAGE}.*(?:connection refused|no such host|i/o timeout|timeout|unreachable|dial tcp)",
-        "{why}",
-        "the registry of the image of step {step} cannot be reached: {image}",
-        "see that the image's registry is spelled right and that the nodes can reach it",
+        "{error}",
+        "the registry of the image of step {step} is unreachable: {image}",
+        "check the spelling of the registry, and that the nodes can reach it",
     ),
-    _held(
+    _pending(
         _PULL + rf"{_IMAGE}?",
-        "{why}",
+        "{error}",
         "the image of step {step} cannot be pulled: {image}",
         "correct the image's name and tag; a private registry needs image_pull_secrets in the profile",
     ),
-    _held(
+    _pending(
         r'^InvalidImageName(?:[^"]*"(?P<image>[^"]+))?',
         "InvalidImageName",
-        "the image of step {step} has a name that no registry can have: {image}",
+        "the image name of step {step} is invalid: {image}",
         "correct the training's image, or the toolchain's defaultImage",
     ),
-    _held(
-        r"^(?P<why>ErrImageNeverPull|ImageInspectError|SignatureValidationFailed)\b",
-        "{why}",
+    _pending(
+        r"^(?P<error>ErrImageNeverPull|ImageInspectError|SignatureValidationFailed)\b",
+        "{error}",
         "the image of step {step} cannot be used on the node",
-        "kubectl describe pod tells more; look at the image and at the cluster's rules for images",
+        "check kubectl describe pod, the image, and the cluster's image policies",
     ),
-    _held(
-        rf"(?:MountVolume|FailedMount).*{SECRET_OF_A_CONNECTION}",
+    _pending(
+        rf"(?:MountVolume|FailedMount).*{MISSING_CONNECTION_SECRET}",
         "FailedMount",
-        "the Secret of connection {connection}, which step {step} reads, is missing",
-        "odahu-argo conn apply -f FILE makes it of the connection's manifest",
+        "the Secret of connection {connection}, which step {step} requires, does not exist",
+        CONNECTION_HINT,
     ),
-    _held(
-        SECRET_OF_A_CONNECTION,
-        "{word}",
-        "the Secret of connection {connection}, which step {step} reads, is missing",
-        "odahu-argo conn apply -f FILE makes it of the connection's manifest",
+    _pending(
+        MISSING_CONNECTION_SECRET,
+        "{reason}",
+        "the Secret of connection {connection}, which step {step} requires, does not exist",
+        CONNECTION_HINT,
     ),
-    _held(
+    _pending(
         r'^CreateContainerConfigError.*(?P<kind>secret|configmap) "(?P<name>[^"]+)" not found',
         "CreateContainerConfigError",
-        "the {kind} {name}, which step {step} reads, is missing",
-        "make it, or correct its name in the profile (tracking.credentials_secret)",
+        "the {kind} {name}, which step {step} requires, does not exist",
+        "create it, or correct its name in the profile (tracking.credentials_secret)",
     ),
-    _held(
+    _pending(
         r"^CreateContainerConfigError.*couldn't find key (?P<key>\S+) in (?P<kind>\w+) (?P<name>\S+)",
         "CreateContainerConfigError",
-        "the {kind} {name} has no key {key}, which step {step} reads",
-        "add the key to it",
+        "the {kind} {name} has no key {key}, which step {step} requires",
+        "add the key to the {kind}",
     ),
-    _held(
+    _pending(
         r"^CreateContainerConfigError.*runAsNonRoot",
         "CreateContainerConfigError",
-        "the image of step {step} wants to run as root, which trainings may not",
-        "give the image a user that is a number, or set the profile's user_id",
+        "the image of step {step} runs as root, which trainings are not allowed to do",
+        "set a numeric user in the image, or user_id in the profile",
     ),
-    _held(
-        r"^(?P<why>CreateContainerConfigError|CreateContainerError|RunContainerError|CrashLoopBackOff)\b",
-        "{why}",
+    _pending(
+        r"^(?P<error>CreateContainerConfigError|CreateContainerError|RunContainerError|CrashLoopBackOff)\b",
+        "{error}",
         "the container of step {step} cannot be started",
-        "kubectl describe pod tells more; look at image, Secrets and volumes of the step",
+        "check kubectl describe pod, and the image, Secrets and volumes of the step",
     ),
-    _held(
+    _pending(
         r"(?:MountVolume|AttachVolume|FailedMount|FailedAttachVolume|Multi-Attach)",
         "FailedMount",
         "a volume of step {step} cannot be mounted",
-        "see kubectl describe pod; a ReadWriteOnce workspace is held by one node at a time",
+        "check kubectl describe pod; a ReadWriteOnce workspace can be mounted on one node at a time",
     ),
-    _held(
+    _pending(
         r"^Waiting for a PVC to be created",
         "PersistentVolumeClaim",
-        "the training waits for the workspace's claim, which Kubernetes does not take yet",
-        "see kubectl get pvc and kubectl describe quota",
+        "the training is waiting for Kubernetes to accept the workspace's volume claim",
+        "check kubectl get pvc and kubectl describe quota",
     ),
-    _held(
-        QUOTA,
+    _pending(
+        EXCEEDED_QUOTA,
         "ExceededQuota",
-        "the namespace's quota {quota} has no room for {pod}",
-        "wait until other pods have ended, ask for less, or raise the quota: kubectl describe quota",
+        "{pod} would exceed the quota {quota} of the namespace",
+        "wait for other pods to finish, request less, or raise the quota: kubectl describe quota",
     ),
-    _held(
+    _pending(
         r"^Waiting for \S*/(?P<kind>Mutex|Semaphore)/(?P<name>\S+) lock",
         "{kind}",
-        "the training waits until another run has ended: the lock {name} is held by {holder}",
-        "wait until it has ended, or stop it",
+        "the training is waiting for another run to finish: {holder} has the lock {name}",
+        "wait for that run to finish, or stop it",
     ),
-    _held(
+    _pending(
         r"^Waiting (?:for \S+ lock|to acquire the synchronization lock)",
         "Synchronization",
-        "the training waits for a lock that another run holds",
-        "wait until it has ended, or stop it",
+        "the training is waiting for a lock of another run",
+        "wait for that run to finish, or stop it",
     ),
-    _held(
+    _pending(
         r"too many workflows are already running",
         "Postponed",
-        "the training waits for its turn: Argo carries out as many workflows as it is set to",
-        "wait, or raise the controller's parallelism",
+        "the training is queued: Argo already runs the maximum number of parallel workflows",
+        "wait, or increase parallelism in the configuration of Argo's controller",
     ),
-    _held(
-        r"^Pod auto-restarting due to (?P<why>\w+)",
-        "{why}",
-        "the pod of step {step} was lost before it began, and Argo starts it again",
+    _pending(
+        r"^Pod auto-restarting due to (?P<error>\w+)",
+        "{error}",
+        "the pod of step {step} was lost before it started; Argo is recreating it",
     ),
-    _held(
-        NO_ACCOUNT,
+    _pending(
+        MISSING_SERVICE_ACCOUNT,
         "ServiceAccountNotFound",
-        "the service account {account}, which trainings run as, is missing",
+        "the service account {account} of the training's pods does not exist",
         SETUP_HINT,
     ),
-    _held(r"^(?P<why>[A-Z][A-Za-z]{3,60})(?::|$)", "{why}", "the pod of step {step} has not begun", _POD_HINT),
-    _held(r".", "Pending", "the pod of step {step} has not begun", _POD_HINT),
+    _pending(r"^(?P<error>[A-Z][A-Za-z]{3,60})(?::|$)", "{error}", "the pod of step {step} has not started", _POD_HINT),
+    _pending(r".", "Pending", "the pod of step {step} has not started", _POD_HINT),
 )
-"""For messages of pods that are pending, and of a workflow that is."""
+"""Rules for messages of pending pods and workflows."""
 
-STARTING = re.compile(r"(?:PodInitializing|ContainerCreating|NotReady)?(?::.*)?", re.DOTALL)
-"""What a pod that begins in the usual way says, or nothing."""
+NORMAL_START = re.compile(r"(?:PodInitializing|ContainerCreating|NotReady)?(?::.*)?", re.DOTALL)
+"""Message of a pod that starts normally; may be empty."""

@@ -1,8 +1,10 @@
-"""What Argo and Kubernetes say, in plain words, by tables: `hold_ups` and `failures`.
+"""Engine for tables of rules that translate messages of Argo and Kubernetes into plain explanations.
 
-Each row has a pattern, the reason as a word in Kubernetes' or Argo's spelling, a sentence and a hint. The first row that
-matches counts. Texts in braces are the pattern's groups or the facts that `explain` is given. Sources: the messages of
-Argo 4.1's controller and executor (recordings, and workflow/controller/operator.go), of the kubelet and the scheduler.
+Each rule has a pattern, a reason, a message and a hint; the first rule that matches applies. Names in braces are groups of
+the pattern or facts about the step. The tables are in `pending_rules` and `failure_rules`.
+
+Sources of the patterns: Argo 4.1's controller and executor (recordings, and workflow/controller/operator.go), the kubelet and
+the scheduler.
 """
 
 from __future__ import annotations
@@ -13,95 +15,96 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from odahu_argo import naming
-from odahu_argo.status.unstructured import whole
+from odahu_argo.status.unstructured import integer
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """Why a training is where it is: a word, a plain sentence, and how to mend it."""
+class Explanation:
+    """Why a training is in its state: a reason, a sentence, and a suggested fix."""
 
     reason: str = ""
     message: str = ""
     hint: str = ""
 
 
-SILENCE = Words()
-
-
 @dataclass(frozen=True, slots=True)
-class Row:
-    """How one thing that Argo or Kubernetes says is told."""
+class Rule:
+    """Explanation templates for messages that match a pattern."""
 
     pattern: re.Pattern[str]
     reason: str
-    sentence: str
+    message: str
     hint: str = ""
 
 
-def row(pattern: str, reason: str, sentence: str, hint: str = "") -> Row:
-    """A row of a table. A full stop in the pattern stands for a line break too."""
-    return Row(re.compile(pattern, re.DOTALL), reason, sentence, hint)
+def rule(pattern: str, reason: str, message: str, hint: str = "") -> Rule:
+    """Return a rule. A full stop in the pattern matches line breaks too."""
+    return Rule(re.compile(pattern, re.DOTALL), reason, message, hint)
 
 
-_CONNECTION = naming.connection_secret("")
-SECRET_OF_A_CONNECTION = rf'[Ss]ecrets? "?(?:[\w-]+/)?{_CONNECTION}(?P<connection>[\w.-]*\w)"? not found'
-NO_ACCOUNT = r'serviceaccounts? "?(?P<account>[\w.:/-]*\w)"? not found'
-QUOTA = r"exceeded quota: (?P<quota>[\w.-]*\w)"
-SETUP_HINT = "odahu-argo setup prints what a namespace needs; kubectl apply it"
-ENDED = r"^(?P<container>[\w-]+): (?P<why>\w+) \(exit code (?P<code>-?\d+)\)"
-
-LONGEST_MATCHED = 2048
-LONGEST_QUOTE = 500
-_HINT = "hint: "
-_WORD = re.compile(
-    r"(?:Pod failed before \w+ container starts due to )?(?P<word>[A-Z][a-z]+[A-Z][A-Za-z]{1,60})(?::|$)"
-    r"|[\w-]+: (?P<why>\w+) \(exit code"
+# Patterns and hints that both tables use.
+_CONNECTION_SECRET_PREFIX = naming.connection_secret("")
+MISSING_CONNECTION_SECRET = (
+    rf'[Ss]ecrets? "?(?:[\w-]+/)?{_CONNECTION_SECRET_PREFIX}(?P<connection>[\w.-]*\w)"? not found'
 )
-_OWN = re.compile(ENDED + r":\s(?P<text>.*)", re.DOTALL)
-_ARGOS_CONTAINERS = ("init", "wait", "supervisor")
-_ARGOS_EXIT_CODES = ("64", "65")
-"""Of Argo's executor when it cannot run the step's program, or fails before it."""
+MISSING_SERVICE_ACCOUNT = r'serviceaccounts? "?(?P<account>[\w.:/-]*\w)"? not found'
+EXCEEDED_QUOTA = r"exceeded quota: (?P<quota>[\w.-]*\w)"
+EXIT_CODE = r"^(?P<container>[\w-]+): (?P<error>\w+) \(exit code (?P<code>-?\d+)\)"
+CONNECTION_HINT = "create it from the connection's manifest: odahu-argo conn apply -f FILE"
+SETUP_HINT = "install what the namespace needs: odahu-argo setup --apply"
+
+MAX_MATCHED_LENGTH = 2048
+MAX_QUOTE_LENGTH = 500
+_HINT_PREFIX = "hint: "
+_REASON = re.compile(
+    r"(?:Pod failed before \w+ container starts due to )?(?P<reason>[A-Z][a-z]+[A-Z][A-Za-z]{1,60})(?::|$)"
+    r"|[\w-]+: (?P<error>\w+) \(exit code"
+)
+_STEP_MESSAGE = re.compile(EXIT_CODE + r":\s(?P<text>.*)", re.DOTALL)
+_ARGO_CONTAINERS = ("init", "wait", "supervisor")
+_ARGO_EXIT_CODES = ("64", "65")
+"""Exit codes of Argo's executor if it cannot start the step's program or fails before it."""
 
 
-def explain(table: Sequence[Row], said: str, facts: Mapping[str, str]) -> Words | None:
-    """What the first matching row says; None where none matches. `said` is what Argo or Kubernetes has written.
+def explain(table: Sequence[Rule], message: str, facts: Mapping[str, str]) -> Explanation | None:
+    """Return the explanation of the first rule that matches `message`, or None if none matches.
 
-    Rows that tell of a step are passed over where the facts name none.
+    Rules whose message mentions a step apply only if the facts contain one.
     """
-    said = said[:LONGEST_MATCHED]
-    for each in table:
-        if "{step}" in each.sentence and not facts.get("step"):
+    message = message[:MAX_MATCHED_LENGTH]
+    for entry in table:
+        if "{step}" in entry.message and not facts.get("step"):
             continue
-        if found := each.pattern.search(said):
-            groups = {name: value for name, value in found.groupdict().items() if value}
-            known = defaultdict(str, {"word": first_word(said), "said": _shortened(said), **facts, **groups})
-            return Words(*(part.format_map(known) for part in (each.reason, each.sentence, each.hint)))
+        if match := entry.pattern.search(message):
+            groups = {name: value for name, value in match.groupdict().items() if value}
+            values = defaultdict(str, {"reason": leading_reason(message), "quote": _quote(message), **facts, **groups})
+            return Explanation(*(part.format_map(values) for part in (entry.reason, entry.message, entry.hint)))
     return None
 
 
-def own_words(said: str) -> Words | None:
-    """What the step itself left as its last message, with its hint; None where the container said nothing of its own."""
-    found = _OWN.match(said)
-    if found is None or found["container"] in _ARGOS_CONTAINERS or found["code"] in _ARGOS_EXIT_CODES:
+def step_explanation(message: str) -> Explanation | None:
+    """Return the step's own error with its hint, from its termination message; None if the step left no message."""
+    match = _STEP_MESSAGE.match(message)
+    if match is None or match["container"] in _ARGO_CONTAINERS or match["code"] in _ARGO_EXIT_CODES:
         return None
-    lines = found["text"].strip().splitlines()
-    hints = [line.strip().removeprefix(_HINT) for line in lines if line.strip().startswith(_HINT)]
-    message = "\n".join(line for line in lines if not line.strip().startswith(_HINT))
-    return Words(found["why"], message, "\n".join(hints)) if message else None
+    lines = match["text"].strip().splitlines()
+    hints = [line.strip().removeprefix(_HINT_PREFIX) for line in lines if line.strip().startswith(_HINT_PREFIX)]
+    error = "\n".join(line for line in lines if not line.strip().startswith(_HINT_PREFIX))
+    return Explanation(match["error"], error, "\n".join(hints)) if error else None
 
 
-def exit_code(said: str) -> int | None:
-    """The exit code that a pod's message tells: that of the container that failed, which may be one of Argo's."""
-    found = re.match(ENDED, said)
-    return whole(found["code"]) if found else None
+def exit_code(message: str) -> int | None:
+    """Return the exit code in a pod's message. The container that failed may be one of Argo's."""
+    match = re.match(EXIT_CODE, message)
+    return integer(match["code"]) if match else None
 
 
-def first_word(said: str) -> str:
-    """Kubernetes' word for it, before a colon or an exit code; `Error` where there is none."""
-    found = _WORD.match(said)
-    return (found["word"] or found["why"]) if found else "Error"
+def leading_reason(message: str) -> str:
+    """Return the reason that precedes a colon or an exit code, as in `ErrImagePull: …`; `Error` if there is none."""
+    match = _REASON.match(message)
+    return (match["reason"] or match["error"]) if match else "Error"
 
 
-def _shortened(said: str) -> str:
-    line = " ".join(said.split())
-    return line if len(line) <= LONGEST_QUOTE else f"{line[:LONGEST_QUOTE]}…"
+def _quote(message: str) -> str:
+    line = " ".join(message.split())
+    return line if len(line) <= MAX_QUOTE_LENGTH else f"{line[:MAX_QUOTE_LENGTH]}…"

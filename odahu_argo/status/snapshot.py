@@ -1,4 +1,4 @@
-"""One Workflow as it was seen: what its object says, gathered once and read leniently."""
+"""One state of a Workflow object, parsed once and leniently."""
 
 from __future__ import annotations
 
@@ -7,100 +7,90 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from odahu_argo import naming
-from odahu_argo.status.diagnosis import Teller
-from odahu_argo.status.model import State
-from odahu_argo.status.nodes import Node, Nodes, pod_name, read_nodes
-from odahu_argo.status.pending_rules import STARTING
-from odahu_argo.status.rules import SILENCE, Words
-from odahu_argo.status.steps import Step, read_steps
-from odahu_argo.status.unstructured import look, mapping, sequence, text
-from odahu_argo.status.workflow import Intent, read_intent
+from odahu_argo.status.diagnosis import Diagnosis
+from odahu_argo.status.nodes import Node, NodeList, pod_name, read_nodes
+from odahu_argo.status.pending_rules import NORMAL_START
+from odahu_argo.status.steps import StepNodes, group_by_step
+from odahu_argo.status.unstructured import get_path, mapping, sequence, text
+from odahu_argo.status.workflow import WorkflowSpec, read_spec
 
 PENDING, RUNNING, SUCCEEDED = "Pending", "Running", "Succeeded"
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """Where a training is, and why."""
-
-    state: State
-    words: Words = SILENCE
-    exit_code: int | None = None
-    step: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A Workflow's object. `phase` is empty before Argo has looked at it, `message` the workflow's own."""
+class Snapshot:
+    """Parsed Workflow object. `phase` is empty until Argo has processed it; `message` is the workflow's own."""
 
     metadata: Mapping[str, Any]
-    spec: Mapping[str, Any]
-    status: Mapping[str, Any]
+    raw_spec: Mapping[str, Any]
+    raw_status: Mapping[str, Any]
     phase: str
     message: str
-    nodes: Nodes
-    intent: Intent
-    steps: tuple[Step, ...]
-    teller: Teller
+    nodes: NodeList
+    spec: WorkflowSpec
+    steps: tuple[StepNodes, ...]
+    diagnosis: Diagnosis
 
     @property
-    def pods(self) -> list[tuple[Step, Node]]:
-        """Every node that does work, with its step."""
+    def pods(self) -> list[tuple[StepNodes, Node]]:
+        """Every pod node with its step."""
         return [(step, attempt.node) for step in self.steps for attempt in step.attempts]
 
     @property
-    def failed_steps(self) -> tuple[Step, ...]:
-        """Those that failed for good, the first to fail first."""
-        gone = [step for step in self.steps if step.has_failed]
-        return tuple(sorted(gone, key=lambda step: (step.last.finished if step.last else "") or "~"))
+    def failed_steps(self) -> tuple[StepNodes, ...]:
+        """Failed steps in order of failure."""
+        failed = [step for step in self.steps if step.has_failed]
+        return tuple(sorted(failed, key=lambda step: (step.last_pod.finished if step.last_pod else "") or "~"))
 
     @property
     def shutdown(self) -> str:
-        """`Stop` or `Terminate`, where somebody has asked for it."""
-        return text(self.spec.get("shutdown"))
+        """Requested shutdown strategy, `Stop` or `Terminate`, if any."""
+        return text(self.raw_spec.get("shutdown"))
 
 
-def see(workflow: Mapping[str, Any], warnings: Mapping[str, str]) -> Seen:
-    """What an object says, and of pods that are starting what Kubernetes has warned of, by their names. Never raises."""
+def take_snapshot(workflow: Mapping[str, Any], warnings: Mapping[str, str]) -> Snapshot:
+    """Parse a Workflow object. Never raises.
+
+    `warnings` maps pod names to the latest Kubernetes warning; they replace the messages of pods that are starting.
+    """
     metadata, status = mapping(workflow.get("metadata")), mapping(workflow.get("status"))
-    nodes, intent = read_nodes(status), read_intent(workflow)
+    nodes, spec = read_nodes(status), read_spec(workflow)
     if warnings:
-        told = tuple(_warned(node, warnings.get(pod_name(metadata, node))) for node in nodes.found)
-        nodes = replace(nodes, found=told)
-    name = text(metadata.get("name"))
-    return Seen(
+        items = tuple(_with_warning(node, warnings.get(pod_name(metadata, node))) for node in nodes.items)
+        nodes = replace(nodes, items=items)
+    return Snapshot(
         metadata=metadata,
-        spec=mapping(workflow.get("spec")),
-        status=status,
+        raw_spec=mapping(workflow.get("spec")),
+        raw_status=status,
         phase=text(status.get("phase")),
         message=text(status.get("message")),
         nodes=nodes,
-        intent=intent,
-        steps=read_steps(nodes.found, intent.tasks, name),
-        teller=Teller(
+        spec=spec,
+        steps=group_by_step(nodes.items, spec.tasks, text(metadata.get("name"))),
+        diagnosis=Diagnosis(
             training=training_id(workflow),
-            intent=intent,
+            spec=spec,
             started=text(status.get("startedAt")),
-            holder=_holder(status),
+            lock_holder=_lock_holder(status),
         ),
     )
 
 
-def _warned(node: Node, warning: str | None) -> Node:
-    is_starting = node.is_pod and node.phase in ("", PENDING) and STARTING.fullmatch(node.message)
+def training_id(workflow: object) -> str:
+    """Return the training ID of a Workflow; the Workflow's name if odahu-argo did not create it."""
+    label = text(get_path(workflow, "metadata", "labels", naming.TRAINING_ID_LABEL))
+    return label or text(get_path(workflow, "metadata", "name"))
+
+
+def _with_warning(node: Node, warning: str | None) -> Node:
+    is_starting = node.is_pod and node.phase in ("", PENDING) and NORMAL_START.fullmatch(node.message)
     return replace(node, message=warning) if warning and is_starting else node
 
 
-def training_id(workflow: object) -> str:
-    """The training that a workflow is of; of one that odahu-argo has not made, its name."""
-    label = text(look(workflow, "metadata", "labels", naming.TRAINING_ID_LABEL))
-    return label or text(look(workflow, "metadata", "name"))
-
-
-def _holder(status: Mapping[str, Any]) -> str:
-    """Who holds the lock that is waited for: a workflow, without its namespace."""
+def _lock_holder(status: Mapping[str, Any]) -> str:
+    """Return the names of the workflows that hold the locks this one waits for, without their namespaces."""
     kinds = mapping(status.get("synchronization")).values()
-    waiting = [each for kind in kinds for each in sequence(look(kind, "waiting"))]
-    named = [look(each, "holder") or look(each, "holders") for each in waiting]
-    holders = [text(name) for one in named for name in (sequence(one) or [one])]
+    locks = [lock for kind in kinds for lock in sequence(get_path(kind, "waiting"))]
+    values = [get_path(lock, "holder") or get_path(lock, "holders") for lock in locks]
+    holders = [text(name) for value in values for name in (sequence(value) or [value])]
     return ", ".join(holder.rpartition("/")[2] for holder in holders if holder)

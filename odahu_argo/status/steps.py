@@ -1,7 +1,7 @@
-"""The nodes of a Workflow, step by step: which pods are whose attempts.
+"""Nodes of a Workflow grouped by step and attempt.
 
-Argo names nodes by their path: `wine-1.train` is the step, `wine-1.train(0)` its first attempt, and `wine-1.train(0).attempt`
-the pod of that attempt where a DAG stands between (see `compile/steps.py`); a `steps` template adds `[0]` for its groups.
+Argo names nodes by path: `wine-1.train` is the step, `wine-1.train(0)` its first attempt, and `wine-1.train(0).attempt` the
+pod of that attempt if a DAG wraps it (see `compile/steps.py`). A `steps` template adds `[0]` for its groups.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from odahu_argo.status.model import StepState
 from odahu_argo.status.nodes import FAILED, SKIPPED, Node
 
-_PATH = re.compile(r"(?:\[\d+\]\.?)*(?P<step>[^.(\[\]]+)(?P<attempt>\(\d{1,9})?(?P<below>.*)", re.DOTALL)
+_NODE_PATH = re.compile(r"(?:\[\d+\]\.?)*(?P<step>[^.(\[\]]+)(?P<attempt>\(\d{1,9})?(?P<rest>.*)", re.DOTALL)
 
 POD_STATES: dict[str, StepState] = {
     "": "scheduling",
@@ -23,74 +23,76 @@ POD_STATES: dict[str, StepState] = {
     **dict.fromkeys(FAILED, "failed"),
     **dict.fromkeys(SKIPPED, "skipped"),
 }
+"""Step states by the phase of a node."""
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
-    """A pod of a step, and which attempt it is, from 1."""
+class PodAttempt:
+    """Pod node of a step and the number of its attempt, from 1."""
 
     number: int
     node: Node
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """A step with its own node, which there is from its turn on, and its pods in the order of their attempts."""
+class StepNodes:
+    """Nodes of one step: its own node, which exists once the step's dependencies are met, and its pods by attempt."""
 
     name: str
-    head: Node | None = None
-    attempts: tuple[Attempt, ...] = ()
+    node: Node | None = None
+    attempts: tuple[PodAttempt, ...] = ()
 
     @property
-    def last(self) -> Node | None:
-        """The pod of the last attempt."""
+    def last_pod(self) -> Node | None:
+        """Pod node of the last attempt."""
         return self.attempts[-1].node if self.attempts else None
 
     @property
-    def said(self) -> str:
-        """What Argo says of how it ended. After retries the step's own node only repeats it."""
-        said = self.last.message if self.last and self.last.phase not in ("Succeeded", "Running") else ""
-        return said or (self.head.message if self.head else "")
+    def message(self) -> str:
+        """Argo's message about how the step ended. After retries the step's own node only repeats the pod's message."""
+        last = self.last_pod
+        pod_message = last.message if last and last.phase not in ("Succeeded", "Running") else ""
+        return pod_message or (self.node.message if self.node else "")
 
     @property
     def has_failed(self) -> bool:
-        """Whether it failed for good: a failed attempt may be followed by another."""
-        return self.head is not None and self.head.phase in FAILED
+        """Whether the step has failed, with no attempts left."""
+        return self.node is not None and self.node.phase in FAILED
 
     @property
     def is_between_attempts(self) -> bool:
-        """Whether an attempt has failed and another may come."""
-        return self.last is not None and self.last.phase in FAILED and not self.has_failed
+        """Whether the last attempt has failed and Argo may start another."""
+        return self.last_pod is not None and self.last_pod.phase in FAILED and not self.has_failed
 
-    def state(self, has_ended: bool) -> StepState:
-        """Its state in a workflow that has ended or has not."""
-        node = self.head or self.last
+    def state(self, workflow_has_ended: bool) -> StepState:
+        """Return the step's state in a workflow that has ended or not."""
+        node = self.node or self.last_pod
         if node is None:
-            return "skipped" if has_ended else "waiting"
+            return "skipped" if workflow_has_ended else "waiting"
         state = POD_STATES.get(node.phase, "unknown")
-        if state == "running" and self.last is not None and self.last.phase != "Running":
+        if state == "running" and self.last_pod is not None and self.last_pod.phase != "Running":
             state = "scheduling"
-        return "unknown" if has_ended and state in ("scheduling", "running") else state
+        return "unknown" if workflow_has_ended and state in ("scheduling", "running") else state
 
 
-def read_steps(found: Sequence[Node], tasks: Sequence[str], workflow: str) -> tuple[Step, ...]:
-    """Every step of the workflow: those it was meant to have in their order, then others that have nodes."""
-    root = workflow or min((node.name for node in found), key=len, default="")
-    heads: dict[str, Node] = {}
-    attempts: dict[str, list[Attempt]] = {}
-    for node in found:
-        place = _PATH.fullmatch(node.name.removeprefix(root).removeprefix("."))
-        if place is None and not node.is_pod:
+def group_by_step(nodes: Sequence[Node], tasks: Sequence[str], workflow: str) -> tuple[StepNodes, ...]:
+    """Group nodes by step: the workflow's tasks in their order, then other steps that have nodes."""
+    root = workflow or min((node.name for node in nodes), key=len, default="")
+    step_nodes: dict[str, Node] = {}
+    attempts: dict[str, list[PodAttempt]] = {}
+    for node in nodes:
+        path = _NODE_PATH.fullmatch(node.name.removeprefix(root).removeprefix("."))
+        if path is None and not node.is_pod:
             continue
-        name = place["step"] if place else node.template or "main"
-        if place is None or not (place["attempt"] or place["below"]):
-            heads.setdefault(name, node)
+        name = path["step"] if path else node.template or "main"
+        if path is None or not (path["attempt"] or path["rest"]):
+            step_nodes.setdefault(name, node)
         if node.is_pod:
-            number = int(place["attempt"][1:]) + 1 if place and place["attempt"] else 1
-            attempts.setdefault(name, []).append(Attempt(number, node))
-    names = dict.fromkeys([*tasks, *heads, *attempts])
-    return tuple(Step(name, heads.get(name), _in_order(attempts.get(name, []))) for name in names)
+            number = int(path["attempt"][1:]) + 1 if path and path["attempt"] else 1
+            attempts.setdefault(name, []).append(PodAttempt(number, node))
+    names = dict.fromkeys([*tasks, *step_nodes, *attempts])
+    return tuple(StepNodes(name, step_nodes.get(name), _sorted(attempts.get(name, []))) for name in names)
 
 
-def _in_order(attempts: list[Attempt]) -> tuple[Attempt, ...]:
+def _sorted(attempts: list[PodAttempt]) -> tuple[PodAttempt, ...]:
     return tuple(sorted(attempts, key=lambda attempt: (attempt.number, attempt.node.started)))

@@ -1,54 +1,57 @@
-"""Values out of objects that may have any shape: what is not of the type asked for counts as missing."""
+"""Typed access to JSON-like values of unknown shape: a value of another type counts as missing."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-LONGEST_TEXT = 4096
-"""Characters that are looked at. Kubernetes keeps 4096 bytes of a pod's termination messages."""
-LARGEST_NUMBER = 10**12
+MAX_TEXT_LENGTH = 4096
+"""Characters. Kubernetes keeps 4096 bytes of a termination message."""
+MAX_INTEGER = 10**12
+
+
+def get_path(value: object, *path: str) -> object:
+    """Return the nested value at `path`, or None if any part of the path is missing."""
+    for key in path:
+        value = mapping(value).get(key)
+    return value
 
 
 def mapping(value: object) -> Mapping[str, Any]:
-    """The value where it is a mapping, else an empty one."""
+    """Return the value if it is a mapping, else an empty mapping."""
     return value if isinstance(value, Mapping) else {}
 
 
 def sequence(value: object) -> Sequence[Any]:
-    """The value where it is a list, else an empty one."""
+    """Return the value if it is a list or tuple, else an empty tuple."""
     return value if isinstance(value, list | tuple) else ()
 
 
 def text(value: object) -> str:
-    """The value where it is text, else an empty one: not endless, without blanks around it, control characters as `?`."""
+    """Return the value if it is text, else an empty string.
+
+    The text is truncated to `MAX_TEXT_LENGTH` and stripped; control characters become `?`.
+    """
     if not isinstance(value, str):
         return ""
-    shortened = value[:LONGEST_TEXT].strip()
-    return shortened if shortened.isprintable() else "".join(map(_shown, shortened))
+    shortened = value[:MAX_TEXT_LENGTH].strip()
+    return shortened if shortened.isprintable() else "".join(map(_printable, shortened))
 
 
-def _shown(character: str) -> str:
+def _printable(character: str) -> str:
     return character if character.isprintable() or character in "\n\t" else "?"
 
 
-def whole(value: object) -> int | None:
-    """A whole number, also where it is written as text: Argo's exit codes are. None for all else."""
+def integer(value: object) -> int | None:
+    """Return an integer, also from its text form (Argo writes exit codes as text); None for anything else."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
-        return value if abs(value) < LARGEST_NUMBER else None
-    written = text(value)
-    return int(written) if written.removeprefix("-").isdecimal() and len(written) <= 12 else None
+        return value if abs(value) < MAX_INTEGER else None
+    digits = text(value)
+    return int(digits) if digits.removeprefix("-").isdecimal() and len(digits) <= 12 else None
 
 
-def truth(value: object) -> bool | None:
-    """Yes or no, also where it is written as text: `odahu_argo.document` leaves scalars as they are. None for all else."""
+def boolean(value: object) -> bool | None:
+    """Return a boolean, also from its text form (`odahu_argo.document` keeps scalars as text); None for anything else."""
     return value if isinstance(value, bool) else {"true": True, "false": False}.get(text(value))
-
-
-def look(value: object, *path: str) -> object:
-    """What lies below the value at the path; None where a part of it is missing."""
-    for key in path:
-        value = mapping(value).get(key)
-    return value

@@ -1,6 +1,6 @@
-"""What a Workflow was meant to do: the tasks of its DAG in order, and what a step asks for. Read leniently.
+"""Specification of a Workflow, parsed leniently: DAG tasks in order, and each step's requirements.
 
-A workflow that refers to a WorkflowTemplate has them in its status, where Argo has stored them.
+If the Workflow refers to a WorkflowTemplate, Argo stores the template's specification in the Workflow's status.
 """
 
 from __future__ import annotations
@@ -10,97 +10,99 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from odahu_argo.status.unstructured import look, mapping, sequence, text, truth, whole
+from odahu_argo.status.unstructured import boolean, get_path, integer, mapping, sequence, text
 
-_PLAIN_DEPENDS = re.compile(r"[\w-]+(\s*&&\s*[\w-]+)*")
-_USUAL_RESOURCES = ("cpu", "memory", "ephemeral-storage")
+_CONJUNCTION = re.compile(r"[\w-]+(\s*&&\s*[\w-]+)*")
+_BASIC_RESOURCES = ("cpu", "memory", "ephemeral-storage")
 
 
 @dataclass(frozen=True, slots=True)
-class Intent:
-    """`ends_with_failure`: no task may go on after another's failure, so that one final failure is the whole's.
+class WorkflowSpec:
+    """Relevant parts of a Workflow's specification.
 
-    `after` tells for each task which ones it waits for; `deadline` is the limit on the whole workflow in seconds.
+    `needs` maps each task to the tasks it depends on. `stops_on_failure` is true if no task can run after another task
+    failed, so that one failed step fails the workflow. `deadline` is the workflow's time limit in seconds.
     """
 
     tasks: tuple[str, ...]
-    after: Mapping[str, tuple[str, ...]]
+    needs: Mapping[str, tuple[str, ...]]
     templates: Mapping[str, Mapping[str, Any]]
-    ends_with_failure: bool
+    stops_on_failure: bool
     deadline: int | None
 
-    def needs(self, template: str) -> str:
-        """What a step asks of a node, in words: `8 nvidia.com/gpu`. Devices alone where it asks for any."""
-        resources = look(self.templates.get(template), "container", "resources")
-        asked = {**mapping(look(resources, "requests")), **mapping(look(resources, "limits"))}
-        amounts = {name: f"{written} {name}" for name in map(text, asked) if (written := _written(asked.get(name)))}
-        devices = [words for name, words in amounts.items() if "/" in name]
-        return " and ".join(devices or [amounts[name] for name in _USUAL_RESOURCES if name in amounts])
+    def resources(self, template: str) -> str:
+        """Return the resources a template requires, such as `8 nvidia.com/gpu`; only devices if it requires any."""
+        resources = get_path(self.templates.get(template), "container", "resources")
+        required = {**mapping(get_path(resources, "requests")), **mapping(get_path(resources, "limits"))}
+        amounts = {name: f"{amount} {name}" for name in map(text, required) if (amount := _scalar(required.get(name)))}
+        devices = [amount for name, amount in amounts.items() if "/" in name]
+        return " and ".join(devices or [amounts[name] for name in _BASIC_RESOURCES if name in amounts])
 
-    def selector(self, template: str) -> str:
-        """The labels that a step's node must have, as kubectl takes them."""
+    def node_selector(self, template: str) -> str:
+        """Return a template's node selector in kubectl's syntax (`key=value,…`)."""
         selector = mapping(mapping(self.templates.get(template)).get("nodeSelector"))
         return ",".join(f"{name}={value}" for name, value in selector.items() if isinstance(value, str))
 
-    def setting(self, template: str, name: str) -> str:
-        """A field of a step's template, such as `pendingTimeout`, as text; empty where it is not set."""
-        return _written(mapping(self.templates.get(template)).get(name))
+    def setting(self, template: str, field: str) -> str:
+        """Return a field of a template, such as `pendingTimeout`, as text; empty if it is not set."""
+        return _scalar(mapping(self.templates.get(template)).get(field))
 
 
-def _written(value: object) -> str:
-    """A quantity or duration, which YAML may have made a number."""
-    number = whole(value)
+def _scalar(value: object) -> str:
+    """Return a quantity or duration as text; YAML may have parsed it as a number."""
+    number = integer(value)
     return text(value) if number is None else str(number)
 
 
-def read_intent(workflow: object) -> Intent:
-    """From the workflow's own spec, else from what Argo has stored of the template it refers to. Never raises."""
-    spec, stored = mapping(look(workflow, "spec")), mapping(look(workflow, "status", "storedWorkflowTemplateSpec"))
-    written = [
-        *mapping(look(workflow, "status", "storedTemplates")).values(),
+def read_spec(workflow: object) -> WorkflowSpec:
+    """Return the Workflow's own specification merged with the one Argo stored in its status. Never raises."""
+    spec = mapping(get_path(workflow, "spec"))
+    stored = mapping(get_path(workflow, "status", "storedWorkflowTemplateSpec"))
+    raw_templates = [
+        *mapping(get_path(workflow, "status", "storedTemplates")).values(),
         *sequence(stored.get("templates")),
         *sequence(spec.get("templates")),
     ]
-    templates = {text(each.get("name")): each for each in written if isinstance(each, Mapping)}
-    entry = mapping(templates.get(text(spec.get("entrypoint")) or text(stored.get("entrypoint"))))
-    tasks = [mapping(task) for task in sequence(look(entry, "dag", "tasks"))]
-    groups = [[mapping(step) for step in sequence(group)] for group in sequence(entry.get("steps"))]
-    after = _needs_of_tasks(tasks) if tasks else _needs_of_groups(groups)
-    deadline = whole(spec.get("activeDeadlineSeconds"))
-    return Intent(
-        tasks=tuple(after),
-        after=after,
+    templates = {text(raw.get("name")): raw for raw in raw_templates if isinstance(raw, Mapping)}
+    entrypoint = mapping(templates.get(text(spec.get("entrypoint")) or text(stored.get("entrypoint"))))
+    tasks = [mapping(task) for task in sequence(get_path(entrypoint, "dag", "tasks"))]
+    groups = [[mapping(step) for step in sequence(group)] for group in sequence(entrypoint.get("steps"))]
+    needs = _dag_dependencies(tasks) if tasks else _group_dependencies(groups)
+    deadline = integer(spec.get("activeDeadlineSeconds"))
+    return WorkflowSpec(
+        tasks=tuple(needs),
+        needs=needs,
         templates=templates,
-        ends_with_failure=bool(tasks)
-        and truth(look(entry, "dag", "failFast")) is not False
-        and all(map(_stops, tasks)),
-        deadline=whole(stored.get("activeDeadlineSeconds")) if deadline is None else deadline,
+        stops_on_failure=bool(tasks)
+        and boolean(get_path(entrypoint, "dag", "failFast")) is not False
+        and all(map(_requires_success, tasks)),
+        deadline=integer(stored.get("activeDeadlineSeconds")) if deadline is None else deadline,
     )
 
 
-def _needs_of_tasks(tasks: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
-    """A DAG's tasks in their order, each with those that its `dependencies` or `depends` name."""
-    names = {name for each in tasks if (name := text(each.get("name")))}
-    return {name: _needs(each, names - {name}) for each in tasks if (name := text(each.get("name")))}
+def _dag_dependencies(tasks: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
+    """Map the tasks of a DAG, in order, to the tasks in their `dependencies` and `depends`."""
+    names = {name for task in tasks if (name := text(task.get("name")))}
+    return {name: _task_dependencies(task, names - {name}) for task in tasks if (name := text(task.get("name")))}
 
 
-def _needs(task: Mapping[str, Any], names: set[str]) -> tuple[str, ...]:
-    named = [*map(text, sequence(task.get("dependencies"))), *re.findall(r"[\w-]+", text(task.get("depends")))]
-    return tuple(dict.fromkeys(name for name in named if name in names))
+def _task_dependencies(task: Mapping[str, Any], other_tasks: set[str]) -> tuple[str, ...]:
+    names = [*map(text, sequence(task.get("dependencies"))), *re.findall(r"[\w-]+", text(task.get("depends")))]
+    return tuple(dict.fromkeys(name for name in names if name in other_tasks))
 
 
-def _needs_of_groups(groups: Sequence[Sequence[Mapping[str, Any]]]) -> dict[str, tuple[str, ...]]:
-    """The steps of a `steps` template: those of a group wait for those of the group before."""
-    found: dict[str, tuple[str, ...]] = {}
-    before: tuple[str, ...] = ()
+def _group_dependencies(groups: Sequence[Sequence[Mapping[str, Any]]]) -> dict[str, tuple[str, ...]]:
+    """Map the steps of a `steps` template to the steps of the previous group."""
+    dependencies: dict[str, tuple[str, ...]] = {}
+    previous: tuple[str, ...] = ()
     for group in groups:
-        names = tuple(dict.fromkeys(name for each in group if (name := text(each.get("name")))))
-        found.update({name: before for name in names if name not in found})
-        before = names or before
-    return found
+        names = tuple(dict.fromkeys(name for step in group if (name := text(step.get("name")))))
+        dependencies.update({name: previous for name in names if name not in dependencies})
+        previous = names or previous
+    return dependencies
 
 
-def _stops(task: Mapping[str, Any]) -> bool:
-    """Whether the task runs only when all it depends on have succeeded."""
+def _requires_success(task: Mapping[str, Any]) -> bool:
+    """Whether the task runs only if all its dependencies have succeeded."""
     depends = text(task.get("depends"))
-    return not task.get("continueOn") and (not depends or _PLAIN_DEPENDS.fullmatch(depends) is not None)
+    return not task.get("continueOn") and (not depends or _CONJUNCTION.fullmatch(depends) is not None)

@@ -14,7 +14,7 @@ from odahu_argo import naming
 from odahu_argo.errors import Forbidden, NotFound, OdahuArgoError, Rejected, Unreachable
 from odahu_argo.kube.cluster import CONFIG_MAP, EVENT, WORKFLOW, Cluster, Object
 from odahu_argo.status.model import Status
-from odahu_argo.status.pending_rules import STARTING
+from odahu_argo.status.pending_rules import NORMAL_START
 from odahu_argo.trainings import history
 from odahu_argo.trainings import runs as observe
 from odahu_argo.trainings.model import Attempt, Training
@@ -27,7 +27,7 @@ USUAL_START = 10.0
 def slow_pods(attempts: Iterable[Attempt], now: str) -> list[str]:
     """The names of pods that say no more than that they are starting, for longer than is usual."""
     runs = (run for attempt in attempts for step in attempt.status.steps for run in step.runs)
-    starting = (run for run in runs if run.state == "scheduling" and STARTING.fullmatch(run.message))
+    starting = (run for run in runs if run.state == "scheduling" and NORMAL_START.fullmatch(run.message))
     return [run.pod for run in starting if _seconds(run.started, now) > USUAL_START]
 
 

@@ -132,7 +132,7 @@ def test_states_and_logs_are_followed(reached: Reached) -> None:
         with Running(
             "train", "logs", "--id", "wine", "--url", reached.url, "--token-file", site.folder / "token"
         ) as log:
-            log.wait_for("training wine is scheduling: Argo has not begun with it yet")
+            log.wait_for("training wine is scheduling: Argo has not processed the workflow yet")
             site.play("wine-1", "succeeded")
             assert log.end() == 0
         watching.wait_for("succeeded")

@@ -233,7 +233,7 @@ def test_a_pod_that_cannot_start_is_told_by_its_events(site: Site) -> None:
         client.CoreV1Api(site.api).create_namespaced_event(site.namespace, body)
     status = site.get()["status"]
     assert (status["state"], status["reason"]) == ("scheduling", "FailedMount")
-    assert status["message"].startswith("the Secret of connection code, which step checkout reads, is missing")
+    assert status["message"].startswith("the Secret of connection code, which step checkout requires, does not exist")
 
 
 def test_a_deletion_that_was_broken_off_is_finished_by_the_next(site: Site) -> None:
@@ -379,7 +379,7 @@ def test_the_log_of_a_training_that_has_not_begun_says_what_it_waits_for(site: S
     ran = site.run("train", "logs", "--id", "wine", "--not-follow")
     assert (ran.code, ran.out, ran.err) == (0, "", "training wine is scheduling; none of its steps has begun\n")
     with Running("train", "logs", "--id", "wine", "-n", site.namespace) as following:
-        following.wait_for("training wine is scheduling: Argo has not begun with it yet")
+        following.wait_for("training wine is scheduling: Argo has not processed the workflow yet")
         site.play("wine-1", "succeeded")
         assert following.end() == 0
 

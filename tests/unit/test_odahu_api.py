@@ -31,7 +31,7 @@ def test_the_names_are_odahus_and_ours_stand_apart() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["created", "stopped-before-it-began"])
+@pytest.mark.parametrize("name", ["created", "stopped-before-start"])
 def test_what_is_not_known_is_not_there(name: str) -> None:
     form = odahu_form(read_status(SITUATIONS[name]))
     assert form["artifacts"] == []

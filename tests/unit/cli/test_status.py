@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from odahu_argo.status.objects import LARGEST_FILE
+from odahu_argo.status.load import MAX_FILE_BYTES
 from tests.commands import odahu_argo
 from tests.unit.status.recordings import FOLDER, recording
 
@@ -109,22 +109,22 @@ def test_objects_of_other_kinds_are_passed_over_with_a_note() -> None:
     ran = odahu_argo("status", "-f", "-", "-o", "json", stdin=json.dumps({"kind": "List", "items": items}))
     assert [item["id"] for item in json.loads(ran.out)] == ["running"]
     assert json.loads(ran.err)["notes"] == [
-        "standard input: a Pod is passed over (2 times)",
-        "standard input: a int, not an object is passed over",
+        "standard input: object of kind Pod is passed over (2 times)",
+        "standard input: a value of type int, not an object is passed over",
     ]
 
 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "no Workflow is there"),
-        ("{", "not valid JSON"),
-        ('{"kind": "Workflow"', "not valid JSON"),
-        ('{"kind": "Pod"}', "a Pod"),
+        ("", "contains no Workflow"),
+        ("{", "invalid JSON"),
+        ('{"kind": "Workflow"', "invalid JSON"),
+        ('{"kind": "Pod"}', "object of kind Pod"),
         ("a: [", "not valid YAML"),
         ("just words", "not an object"),
         ("[" * 100_000, "nested too deep"),
-        ("{}" * 1000, "an object without a kind"),
+        ("{}" * 1000, "object without a kind"),
         (BOMB, "values"),
     ],
     ids=["empty", "brace", "cut", "pod", "yaml", "words", "deep", "objects", "bomb"],
@@ -141,7 +141,7 @@ def test_a_file_that_cannot_be_read_ends_with_2(tmp_path: Path) -> None:
     (tmp_path / "bytes").write_bytes(b"\xff\xfe{}")
     large = tmp_path / "large.json"
     with large.open("wb") as stream:
-        stream.truncate(LARGEST_FILE + 1)
+        stream.truncate(MAX_FILE_BYTES + 1)
     for file, told in (
         (tmp_path, "directory"),
         (tmp_path / "none", "No such file"),

@@ -1,4 +1,4 @@
-"""Workflows as a real controller left them: tests/data/argo-recordings."""
+"""Workflows recorded from a real controller: tests/data/argo-recordings."""
 
 from __future__ import annotations
 

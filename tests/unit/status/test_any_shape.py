@@ -1,6 +1,6 @@
-"""Whatever an object holds, there is a state and no exception: objects at random, and recordings with parts torn out."""
+"""Property-based tests: random objects and damaged recordings yield a valid status and never an exception."""
 
-# ruff: noqa: E501 (lists of words)
+# ruff: noqa: E501 (word lists)
 from __future__ import annotations
 
 import copy
@@ -17,10 +17,9 @@ from odahu_argo.status.state import read_status
 from tests.unit.status.recordings import NAMES, recording
 from tests.unit.status.variants import SITUATIONS
 
-ANY_PACE = settings(
+NO_DEADLINE = settings(
     max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
-"""A busy machine is no fault of what is tested."""
 
 STATES = {"scheduling", "running", "succeeded", "failed", "unknown"}
 STEP_STATES = {"waiting", "scheduling", "running", "succeeded", "failed", "skipped", "unknown"}
@@ -69,7 +68,7 @@ OBJECTS = st.fixed_dictionaries(
 )
 
 
-def holds(status: Status) -> None:
+def assert_valid(status: Status) -> None:
     assert status.state in STATES
     assert {step.state for step in status.steps} <= STEP_STATES
     assert {run.state for step in status.steps for run in step.runs} <= STEP_STATES
@@ -78,60 +77,58 @@ def holds(status: Status) -> None:
     json.dumps(odahu_form(status)).encode()
 
 
-@ANY_PACE
+@NO_DEADLINE
 @given(VALUES)
-def test_any_value_has_a_state(value: object) -> None:
-    holds(read_status(value))
+def test_any_value_yields_a_status(value: object) -> None:
+    assert_valid(read_status(value))
 
 
-@ANY_PACE
+@NO_DEADLINE
 @given(OBJECTS)
-def test_any_object_with_a_status_has_a_state(workflow: object) -> None:
-    holds(read_status(workflow))
+def test_any_object_yields_a_status(workflow: object) -> None:
+    assert_valid(read_status(workflow))
 
 
-def places(value: object, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Every place in an object."""
+def paths(value: object, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Return the path of every value in an object."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [path, *(place for key, each in items for place in places(each, (*path, key)))]
+    return [path, *(nested for key, item in items for nested in paths(item, (*path, key)))]
 
 
-OF_SOME_WORKFLOW = st.sampled_from([*(recording(name) for name in NAMES), *SITUATIONS.values()])
+WORKFLOWS = st.sampled_from([*(recording(name) for name in NAMES), *SITUATIONS.values()])
 
 
-@ANY_PACE
-@given(
-    OF_SOME_WORKFLOW, st.randoms(use_true_random=False), st.lists(VALUES | st.just("torn out"), min_size=1, max_size=4)
-)
-def test_a_workflow_with_parts_of_another_type_or_torn_out_has_a_state(
-    workflow: dict[str, Any], chance: random.Random, others: list[Any]
+@NO_DEADLINE
+@given(WORKFLOWS, st.randoms(use_true_random=False), st.lists(VALUES | st.just("remove"), min_size=1, max_size=4))
+def test_damaged_workflow_yields_a_status(
+    workflow: dict[str, Any], rng: random.Random, replacements: list[Any]
 ) -> None:
-    torn = copy.deepcopy(workflow)
-    for other in others:
-        if not (below := places(torn)[1:]):
+    damaged = copy.deepcopy(workflow)
+    for replacement in replacements:
+        if not (candidates := paths(damaged)[1:]):
             break
-        path = chance.choice(below)
-        parent = torn
+        path = rng.choice(candidates)
+        parent = damaged
         for key in path[:-1]:
             parent = parent[key]
-        if other == "torn out":
+        if replacement == "remove":
             del parent[path[-1]]
         else:
-            parent[path[-1]] = other
-    holds(read_status(torn))
+            parent[path[-1]] = replacement
+    assert_valid(read_status(damaged))
 
 
-@ANY_PACE
-@given(st.lists(OF_SOME_WORKFLOW, min_size=1, max_size=6))
-def test_any_sequence_of_statuses_is_read_one_by_one(workflows: list[dict[str, Any]]) -> None:
-    """A status depends on its object alone: not on what was read before, and the object is left as it was."""
+@NO_DEADLINE
+@given(st.lists(WORKFLOWS, min_size=1, max_size=6))
+def test_status_is_pure(workflows: list[dict[str, Any]]) -> None:
+    """The status depends only on the object, which stays unmodified."""
     before = copy.deepcopy(workflows)
-    alone = [read_status(copy.deepcopy(workflow)) for workflow in workflows]
-    assert [read_status(workflow) for workflow in workflows] == alone
+    expected = [read_status(copy.deepcopy(workflow)) for workflow in workflows]
+    assert [read_status(workflow) for workflow in workflows] == expected
     assert workflows == before
 
 
-def test_children_in_a_circle_and_very_many_nodes_come_to_an_end() -> None:
+def test_cyclic_children_and_many_nodes() -> None:
     workflow = recording("running")
     for node in workflow["status"]["nodes"].values():
         node["children"] = list(workflow["status"]["nodes"])
@@ -139,6 +136,6 @@ def test_children_in_a_circle_and_very_many_nodes_come_to_an_end() -> None:
     assert read_status(workflow).state == "running"
     pod = {"type": "Pod", "phase": "Failed", "message": "node " * 800}
     workflow["status"]["nodes"] = {str(n): {**pod, "name": f"running.train({n})"} for n in range(500)}
-    holds(read_status(workflow))
+    assert_valid(read_status(workflow))
     workflow["status"]["nodes"] = {str(n): {**pod, "name": f"running.step-{n}"} for n in range(30_000)}
     assert read_status(workflow).reason == "NodesUnreadable"

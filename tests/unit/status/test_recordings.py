@@ -1,4 +1,4 @@
-"""Each recording replayed: what is true for the user whose training it is."""
+"""Status of each recorded Workflow."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ DONE = ["succeeded"] * 4
 
 
 @dataclass(frozen=True)
-class Truth:
+class Expected:
     state: str
     reason: str
     message: str
-    """Words that must be in it."""
+    """Substring of the message."""
     step: str
     steps: list[str]
     artifacts: Artifacts = CHECKED_OUT
@@ -35,113 +35,120 @@ class Truth:
     hint: str = ""
 
 
-TRUTHS = {
-    "deadline": Truth(
-        "failed", "DeadlineExceeded", "the training took longer than its limit of 25 s", "train", TRAIN_FAILED,
+EXPECTED = {
+    "deadline": Expected(
+        "failed", "DeadlineExceeded", "the training exceeded its time limit of 25 s", "train", TRAIN_FAILED,
         hint="timeouts.workflow",
     ),
-    "download-failed": Truth(
-        "failed", "Error", "step download-wine ended with exit code 1", "download-wine",
+    "download-failed": Expected(
+        "failed", "Error", "step download-wine failed with exit code 1", "download-wine",
         ["succeeded", "failed", "skipped", "skipped"], exit_code=1,
         hint="train logs --id download-failed --step download-wine",
     ),
-    "invalid": Truth(
+    "invalid": Expected(
         "failed", "InvalidSpec", "template name 'nope' undefined", "", [], NOTHING, hint="--validate",
     ),
-    "missing-output": Truth(
-        "failed", "MissingOutput", "did not leave the result /tmp/run-id", "train", TRAIN_FAILED, exit_code=64,
-        hint="versions",
+    "missing-output": Expected(
+        "failed", "MissingOutput", "did not write its result to /tmp/run-id", "train", TRAIN_FAILED, exit_code=64,
+        hint="version",
     ),
-    "oom": Truth(
-        "failed", "OOMKilled", "more memory than its limit of 64Mi", "train", TRAIN_FAILED, exit_code=137,
+    "oom": Expected(
+        "failed", "OOMKilled", "exceeded its memory limit of 64Mi", "train", TRAIN_FAILED, exit_code=137,
         hint="resources.limits.memory",
     ),
-    "pending-mutex": Truth(
-        "scheduling", "Mutex", "another run has ended: the lock m is held by mutex-a", "", BEFORE, NOTHING, hint="or stop it",
+    "pending-mutex": Expected(
+        "scheduling", "Mutex", "waiting for another run to finish: mutex-a has the lock m", "",
+        BEFORE, NOTHING, hint="or stop it",
     ),
-    "pod-deleted": Truth(
+    "pod-deleted": Expected(
         "failed", "PodDeleted", "the pod of step train was deleted", "train", TRAIN_FAILED, hint="train retry",
     ),
-    "quota-needs-limits": Truth(
+    "quota-needs-limits": Expected(
         "failed", "ExceededQuota",
-        "quota q wants limits.memory of every container, and init,wait of the pod of step checkout have none", "checkout",
+        "the quota q of the namespace requires limits.memory on every container, "
+        "but init,wait of the pod of step checkout have none", "checkout",
         ["failed", "skipped", "skipped"], NOTHING, hint="LimitRange",
     ),
-    "refused-by-limit-range": Truth(
+    "refused-by-limit-range": Expected(
         "failed", "Forbidden",
-        "did not take the pod of step checkout: maximum memory usage per Container is 512Mi, but limit is 1Gi", "checkout",
-        ["failed", "skipped", "skipped"], NOTHING, hint="a rule of the namespace",
+        "Kubernetes rejected the pod of step checkout: maximum memory usage per Container is 512Mi, but limit is 1Gi",
+        "checkout",
+        ["failed", "skipped", "skipped"], NOTHING, hint="a policy of the namespace",
     ),
-    "retried-then-failed": Truth(
-        "failed", "Error", "exit code 7, the last of 2 attempts", "train", TRAIN_FAILED, exit_code=7, hint="train logs",
+    "retried-then-failed": Expected(
+        "failed", "Error", "exit code 7, after 2 attempts", "train", TRAIN_FAILED, exit_code=7, hint="train logs",
     ),
-    "retry-expression-not-retried": Truth(
-        "failed", "Error", "step train ended with exit code 2", "train", TRAIN_FAILED, exit_code=2, hint="train logs",
+    "retry-expression-not-retried": Expected(
+        "failed", "Error", "step train failed with exit code 2", "train", TRAIN_FAILED, exit_code=2, hint="train logs",
     ),
-    "running": Truth("running", "", "step train is running", "train", TRAIN_RUNS),
-    "running-checkout-pending": Truth(
+    "running": Expected("running", "", "step train is running", "train", TRAIN_RUNS),
+    "running-checkout-pending": Expected(
         "scheduling", "waiting for step checkout", "waiting for the pod of step checkout to start", "checkout",
         ["scheduling", "waiting", "waiting", "waiting"], NOTHING,
     ),
-    "running-train": Truth("running", "", "step train is running", "train", TRAIN_RUNS),
-    "running-train-image-missing": Truth(
-        "scheduling", "ImagePullBackOff", "cannot be reached: localhost/no-such:1 (ImagePullBackOff: Back-off pulling image",
+    "running-train": Expected("running", "", "step train is running", "train", TRAIN_RUNS),
+    "running-train-image-missing": Expected(
+        "scheduling", "ImagePullBackOff", "is unreachable: localhost/no-such:1 (ImagePullBackOff: Back-off pulling image",
         "train", TRAIN_WAITS, hint="registry",
     ),
-    "running-train-unschedulable": Truth(
+    "running-train-unschedulable": Expected(
         "scheduling", "Unschedulable",
-        "no node has enough nvidia.com/gpu free for step train, which asks for 8 nvidia.com/gpu "
+        "no node has enough nvidia.com/gpu free for step train, which requires 8 nvidia.com/gpu "
         "(Unschedulable: 0/1 nodes are available: 1 Insufficient nvidia.com/gpu.", "train", TRAIN_WAITS, hint="doctor",
     ),
-    "stopped-while-unschedulable": Truth(
-        "failed", "Stopped", "the training was stopped while step train was waiting to start", "train",
+    "stopped-while-unschedulable": Expected(
+        "failed", "Stopped", "the training was stopped while step train was pending", "train",
         ["succeeded", "failed", "skipped"], Artifacts(commit_id="f5ce9548e8f5fc19e03a104a6ee3a02653866544"),
         hint="train retry",
     ),
-    "succeeded": Truth("succeeded", "", "", "", DONE, TRAINED, exit_code=0),
-    "succeeded-hardened-gpu": Truth("succeeded", "", "", "", DONE, TRAINED, exit_code=0),
-    "suspended-at-creation": Truth(
+    "succeeded": Expected("succeeded", "", "", "", DONE, TRAINED, exit_code=0),
+    "succeeded-hardened-gpu": Expected("succeeded", "", "", "", DONE, TRAINED, exit_code=0),
+    "suspended-at-creation": Expected(
         "scheduling", "Suspended", "the training is suspended", "", BEFORE, NOTHING, hint="resume",
     ),
-    "terminated": Truth(
-        "failed", "Terminated", "the training was terminated while step train was at work", "train", TRAIN_FAILED,
+    "terminated": Expected(
+        "failed", "Terminated", "the training was terminated while step train was running", "train", TRAIN_FAILED,
         exit_code=143, hint="train retry",
     ),
-    "train-failed": Truth(
-        "failed", "Error", "step train ended with exit code 3", "train", TRAIN_FAILED, exit_code=3, hint="train logs",
+    "train-failed": Expected(
+        "failed", "Error", "step train failed with exit code 3", "train", TRAIN_FAILED, exit_code=3, hint="train logs",
     ),
-    "train-pending-timeout": Truth(
-        "failed", "PendingTimeout", "within 20s: it waited for a node with 8 nvidia.com/gpu", "train", TRAIN_FAILED,
+    "train-pending-timeout": Expected(
+        "failed", "PendingTimeout", "within 20s: the step requires a node with 8 nvidia.com/gpu", "train", TRAIN_FAILED,
         hint="pools.gpu.pending_timeout",
     ),
 }  # fmt: skip
 
 
-def test_every_recording_has_its_truth() -> None:
-    assert sorted(TRUTHS) == NAMES
+def test_every_recording_has_an_expectation() -> None:
+    assert sorted(EXPECTED) == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_recording_says_what_is_true(name: str) -> None:
-    status, truth = read_status(recording(name)), TRUTHS[name]
-    assert (status.state, status.reason, status.exit_code) == (truth.state, truth.reason, truth.exit_code)
-    assert truth.message in status.message
-    assert truth.hint in status.hint
-    assert bool(truth.hint) == bool(status.hint)
-    assert status.step == truth.step
-    assert status.artifacts == truth.artifacts
-    assert [step.state for step in status.steps] == truth.steps
+def test_status_of_recording(name: str) -> None:
+    status, expected = read_status(recording(name)), EXPECTED[name]
+    assert (status.state, status.reason, status.exit_code) == (expected.state, expected.reason, expected.exit_code)
+    assert expected.message in status.message
+    assert expected.hint in status.hint
+    assert bool(expected.hint) == bool(status.hint)
+    assert status.step == expected.step
+    assert status.artifacts == expected.artifacts
+    assert [step.state for step in status.steps] == expected.steps
 
 
-def test_each_kind_of_trouble_has_a_sentence_and_a_hint_of_its_own() -> None:
-    told = {
+def test_each_reason_has_a_distinct_message_and_hint() -> None:
+    explanations = {
         status.reason: (status.message, status.hint) for name in NAMES if (status := read_status(recording(name))).hint
     }
-    assert len(told) == 15
-    assert len({message for message, _ in told.values()}) == len({hint for _, hint in told.values()}) == len(told)
+    assert len(explanations) == 15
+    assert (
+        len({message for message, _ in explanations.values()})
+        == len({hint for _, hint in explanations.values()})
+        == len(explanations)
+    )
 
 
-def test_steps_stand_in_the_order_of_the_dag_with_their_times_and_pods() -> None:
+def test_steps_follow_dag_order_with_times_and_pods() -> None:
     status = read_status(recording("retried-then-failed"))
     assert [step.name for step in status.steps] == ["checkout", "download-wine", "train", "package"]
     checkout, _, train, package = status.steps

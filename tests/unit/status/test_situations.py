@@ -1,4 +1,4 @@
-"""Situations that no recording shows (variants.py): the state, Kubernetes' word for it, the exit code and the step."""
+"""Status of situations without a recording (variants.py): state, reason, exit code, step and artifacts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from odahu_argo.status.state import read_status
 from tests.unit.status.variants import SITUATIONS, archived, failing, on_gpu, pending
 
-TRUTHS = """
+EXPECTED = """
 created                       | scheduling | Created                         |     |               |
 created-empty-status          | scheduling | Created                         |     |               |
 phase-unknown                 | unknown    | UnknownPhase                    |     |               | d3d6e8
@@ -23,7 +23,7 @@ mutex-of-a-step               | scheduling | Mutex                           |  
 semaphore                     | scheduling | Semaphore                       |     |               |
 postponed                     | scheduling | Postponed                       |     |               |
 claim-refused                 | scheduling | PersistentVolumeClaim           |     |               |
-pending-without-a-word        | scheduling | Pending                         |     |               |
+pending-no-message            | scheduling | Pending                         |     |               |
 no-volume                     | scheduling | Unschedulable                   |     | checkout      |
 zone                          | scheduling | Unschedulable                   |     | train         | d3d6e8
 no-memory                     | scheduling | Unschedulable                   |     | checkout      |
@@ -32,7 +32,7 @@ taint                         | scheduling | Unschedulable                   |  
 unschedulable                 | scheduling | Unschedulable                   |     | train         | d3d6e8
 image-absent                  | scheduling | ImagePullBackOff                |     | train         | d3d6e8
 image-denied                  | scheduling | ImagePullBackOff                |     | train         | d3d6e8
-image-otherwise               | scheduling | ImagePullBackOff                |     | train         | d3d6e8
+image-error                   | scheduling | ImagePullBackOff                |     | train         | d3d6e8
 image-name                    | scheduling | InvalidImageName                |     | train         | d3d6e8
 pull-secret                   | scheduling | FailedToRetrieveImagePullSecret |     | train         | d3d6e8
 connection-missing            | scheduling | CreateContainerConfigError      |     | train         | d3d6e8
@@ -44,20 +44,20 @@ container-refused             | scheduling | CreateContainerError            |  
 volume-busy                   | scheduling | FailedMount                     |     | train         | d3d6e8
 account-missing-pending       | scheduling | ServiceAccountNotFound          |     | train         | d3d6e8
 restarting                    | scheduling | Evicted                         |     | train         | d3d6e8
-word-of-tomorrow              | scheduling | QuantumEntangled                |     | train         | d3d6e8
-words-of-tomorrow             | scheduling | Pending                         |     | train         | d3d6e8
+unknown-reason                | scheduling | QuantumEntangled                |     | train         | d3d6e8
+unknown-message               | scheduling | Pending                         |     | train         | d3d6e8
 suspended-later               | scheduling | Suspended                       |     |               | d3d6e8
 suspended-while-running       | running    | Suspended                       |     | train         | d3d6e8
 suspend-node                  | scheduling | Suspended                       |     | approve       | d3d6e8
-own-words                     | failed     | Error                           | 2   | train         | d3d6e8
-own-words-that-mislead        | failed     | Error                           | 3   | train         | d3d6e8
+step-message                  | failed     | Error                           | 2   | train         | d3d6e8
+misleading-step-message       | failed     | Error                           | 3   | train         | d3d6e8
 stopping                      | running    | Stopping                        |     | train         | d3d6e8
 stopped                       | failed     | Stopped                         | 143 | train         | d3d6e8
-stopped-without-a-message     | failed     | Stopped                         | 143 | train         | d3d6e8
-stopped-before-it-began       | failed     | Terminated                      |     |               |
+stopped-no-message            | failed     | Stopped                         | 143 | train         | d3d6e8
+stopped-before-start          | failed     | Terminated                      |     |               |
 deleting                      | running    | Deleting                        |     | train         | d3d6e8
 step-deadline                 | failed     | DeadlineExceeded                |     | train         | d3d6e8
-time-of-all-is-up             | failed     | DeadlineExceeded                |     | train         | d3d6e8
+workflow-deadline             | failed     | DeadlineExceeded                |     | train         | d3d6e8
 node-shutdown                 | failed     | NodeShutdown                    |     | train         | d3d6e8
 evicted                       | failed     | Evicted                         |     | train         | d3d6e8
 disk-full                     | failed     | Evicted                         |     | train         | d3d6e8
@@ -67,23 +67,23 @@ killed                        | failed     | Error                           | 1
 drained                       | failed     | Error                           | 143 | train         | d3d6e8
 crashed                       | failed     | Error                           | 139 | train         | d3d6e8
 no-artifact-repository        | failed     | NoArtifactRepository            | 64  | train         | d3d6e8
-executor-rights               | failed     | Forbidden                       | 64  | train         | d3d6e8
-executor-otherwise            | failed     | Error                           | 64  | train         | d3d6e8
+executor-forbidden            | failed     | Forbidden                       | 64  | train         | d3d6e8
+executor-error                | failed     | Error                           | 64  | train         | d3d6e8
 no-python                     | failed     | Error                           | 64  | train         | d3d6e8
 image-gone                    | failed     | ErrImagePull                    |     | train         | d3d6e8
-connection-missing-at-the-end | failed     | CreateContainerConfigError      |     | train         | d3d6e8
-failed-without-a-word         | failed     | Error                           |     | train         | d3d6e8
+connection-missing-failed     | failed     | CreateContainerConfigError      |     | train         | d3d6e8
+failed-no-message             | failed     | Error                           |     | train         | d3d6e8
 account-missing               | failed     | ServiceAccountNotFound          |     |               |
 accounts-missing              | failed     | ServiceAccountNotFound          |     |               |
 pod-security                  | failed     | Forbidden                       |     |               |
 claim-error                   | failed     | PersistentVolumeClaim           |     |               |
 lock-error                    | failed     | Synchronization                 |     |               |
-error-of-tomorrow             | failed     | Error                           |     |               |
-failed-without-a-cause        | failed     | Error                           |     |               |
+unknown-error                 | failed     | Error                           |     |               |
+failed-no-cause               | failed     | Error                           |     |               |
 two-steps-failed              | failed     | Error                           | 1   | download-wine | d3d6e8
 failed-and-lost               | failed     | Error                           | 1   | download-wine | d3d6e8
-failed-while-another-waits    | scheduling | Unschedulable                   |     | train         | d3d6e8
-goes-on-after-failure         | running    | waiting for step package        |     | package       | d3d6e8
+failed-other-step-pending     | scheduling | Unschedulable                   |     | train         | d3d6e8
+continues-on-failure          | running    | waiting for step package        |     | package       | d3d6e8
 compressed                    | failed     | OOMKilled                       | 137 | train         | d3d6e8
 compressed-badly              | running    | NodesUnreadable                 |     |               | d3d6e8
 offloaded-running             | running    | NodesOffloaded                  |     |               | d3d6e8
@@ -104,21 +104,21 @@ single-container              | running    |                                 |  
 """
 
 
-def truths() -> list[tuple[str, ...]]:
-    return [tuple(cell.strip() for cell in line.split("|")) for line in TRUTHS.strip().splitlines()]
+def expectations() -> list[tuple[str, ...]]:
+    return [tuple(cell.strip() for cell in line.split("|")) for line in EXPECTED.strip().splitlines()]
 
 
-def test_every_situation_has_its_truth() -> None:
-    assert [name for name, *_ in truths()] == list(SITUATIONS)
+def test_every_situation_has_an_expectation() -> None:
+    assert [name for name, *_ in expectations()] == list(SITUATIONS)
 
 
-@pytest.mark.parametrize("truth", truths(), ids=lambda truth: truth[0])
-def test_a_situation_says_what_is_true(truth: tuple[str, ...]) -> None:
-    name, state, reason, exit_code, step, artifacts = truth
+@pytest.mark.parametrize("expected", expectations(), ids=lambda expected: expected[0])
+def test_status_of_situation(expected: tuple[str, ...]) -> None:
+    name, state, reason, exit_code, step, artifacts = expected
     status = read_status(SITUATIONS[name])
     code = "" if status.exit_code is None else str(status.exit_code)
-    known = " ".join(filter(None, (status.artifacts.commit_id[:6], status.artifacts.run_id[:6])))
-    assert (status.state, status.reason, code, status.step, known) == (state, reason, exit_code, step, artifacts)
+    artifact_ids = " ".join(filter(None, (status.artifacts.commit_id[:6], status.artifacts.run_id[:6])))
+    assert (status.state, status.reason, code, status.step, artifact_ids) == (state, reason, exit_code, step, artifacts)
     assert status.message or state == "succeeded"
     assert status.hint or state == "running" or reason in NEEDS_NO_HINT
 
@@ -126,19 +126,19 @@ def test_a_situation_says_what_is_true(truth: tuple[str, ...]) -> None:
 NEEDS_NO_HINT = {"", "Pending", "Evicted", "waiting for step checkout", "waiting for step train"}
 
 
-def test_the_last_words_of_a_step_are_its_message_and_its_hint() -> None:
-    status = read_status(SITUATIONS["own-words"])
+def test_step_message_and_hint_come_from_termination_message() -> None:
+    status = read_status(SITUATIONS["step-message"])
     assert (status.message, status.hint) == ("entry point 'main' has no parameter 'alpah'", "did you mean 'alpha'?")
     several = read_status(failing("main: Error (exit code 2): first\n  hint: one\nsecond\n  hint: two", exit_code=2))
     assert (several.message, several.hint) == ("first\nsecond", "one\ntwo")
 
 
-def test_escape_sequences_in_last_words_do_not_reach_a_terminal() -> None:
+def test_control_characters_in_termination_message_are_replaced() -> None:
     status = read_status(failing("main: Error (exit code 2): \x1b[2Jcleared \x9b31m \ud800", exit_code=2))
     assert status.message == "?[2Jcleared ?31m ?"
 
 
-def test_attempts_of_a_step_on_the_gpu_pool_are_its_pods() -> None:
+def test_gpu_step_lists_pods_of_all_attempts() -> None:
     status = read_status(SITUATIONS["gpu-second-attempt-waits"])
     train = next(step for step in status.steps if step.name == "train")
     assert [(run.attempt, run.state) for run in train.runs] == [(1, "failed"), (2, "scheduling")]
@@ -150,17 +150,17 @@ def test_attempts_of_a_step_on_the_gpu_pool_are_its_pods() -> None:
     ]  # fmt: skip
 
 
-def test_no_pod_has_run_where_the_first_only_waited() -> None:
-    waited = {"phase": "Failed", "message": "timeout", "finishedAt": "2026-11-24T08:55:00Z"}
-    workflow = on_gpu(waited, {"phase": "Pending"})
+def test_training_is_scheduling_if_first_attempt_never_started() -> None:
+    timed_out = {"phase": "Failed", "message": "timeout", "finishedAt": "2026-11-24T08:55:00Z"}
+    workflow = on_gpu(timed_out, {"phase": "Pending"})
     nodes = workflow["status"]["nodes"]
-    alone = {key: node for key, node in nodes.items() if ".train" in node["name"]}
-    workflow["status"]["nodes"] = alone
+    train_nodes = {key: node for key, node in nodes.items() if ".train" in node["name"]}
+    workflow["status"]["nodes"] = train_nodes
     assert read_status(workflow).state == "scheduling"
-    assert read_status(on_gpu(waited, {"phase": "Pending"})).state == "running"
+    assert read_status(on_gpu(timed_out, {"phase": "Pending"})).state == "running"
 
 
-def test_archived_logs_are_found_by_attempt() -> None:
+def test_archived_log_of_each_attempt() -> None:
     train = read_status(archived()).steps[2]
     assert [(run.archived_log or {}).get("s3", {}).get("key") for run in train.runs] == [
         "logs/train(0)/main.log",
@@ -168,31 +168,31 @@ def test_archived_logs_are_found_by_attempt() -> None:
     ]
 
 
-def test_an_output_without_a_value_counts_as_nothing() -> None:
+def test_output_without_value_is_ignored() -> None:
     assert read_status(SITUATIONS["retried"]).artifacts.run_id == "earlier"
     workflow = SITUATIONS["retried"]
-    own = {"parameters": [{"name": "run-id"}, {"name": "commit-id", "value": "deadbeef"}]}
-    status = read_status({**workflow, "status": {**workflow["status"], "outputs": own}})
+    outputs = {"parameters": [{"name": "run-id"}, {"name": "commit-id", "value": "deadbeef"}]}
+    status = read_status({**workflow, "status": {**workflow["status"], "outputs": outputs}})
     assert (status.artifacts.run_id, status.artifacts.commit_id) == ("earlier", "deadbeef")
 
 
-def test_the_commit_is_known_as_soon_as_checkout_has_ended() -> None:
+def test_commit_is_known_after_checkout() -> None:
     workflow = pending("")
     del workflow["status"]["outputs"]
     assert read_status(workflow).artifacts.commit_id.startswith("d3d6e8ed")
 
 
-def test_a_pod_that_is_starting_is_held_up_by_what_kubernetes_warns_of_it() -> None:
-    missing = 'FailedMount: MountVolume.SetUp failed for volume "wine" : secret "connection-wine-data" not found'
+def test_warning_explains_pod_that_does_not_start() -> None:
+    warning = 'FailedMount: MountVolume.SetUp failed for volume "wine" : secret "connection-wine-data" not found'
     workflow = pending("PodInitializing")
     [pod] = [run.pod for run in read_status(workflow).steps[2].runs]
-    status = read_status(workflow, {pod: missing})
+    status = read_status(workflow, {pod: warning})
     assert (status.state, status.reason, status.step) == ("scheduling", "FailedMount", "train")
-    assert status.message.startswith("the Secret of connection wine-data, which step train reads, is missing")
-    assert status.hint == "odahu-argo conn apply -f FILE makes it of the connection's manifest"
+    assert status.message.startswith("the Secret of connection wine-data, which step train requires, does not exist")
+    assert status.hint == "create it from the connection's manifest: odahu-argo conn apply -f FILE"
 
 
-def test_an_earlier_warning_does_not_hide_what_argo_says_of_a_pod() -> None:
+def test_pod_message_takes_precedence_over_warning() -> None:
     workflow = pending("Unschedulable: 0/1 nodes are available: 1 Insufficient memory.")
     [pod] = [run.pod for run in read_status(workflow).steps[2].runs]
     assert read_status(workflow, {pod: "FailedMount: late"}).reason == "Unschedulable"

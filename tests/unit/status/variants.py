@@ -1,9 +1,9 @@
-"""Situations that no recording shows, made by hand: recordings with a word changed, and the compiled GPU example with nodes.
+"""Situations without a recording: modified recordings, and the compiled GPU example with synthetic nodes.
 
-The messages are those of Argo 4.1.2's source (workflow/controller, workflow/executor), of the kubelet and the scheduler.
+The messages come from the source of Argo 4.1.2 (workflow/controller, workflow/executor), the kubelet and the scheduler.
 """
 
-# ruff: noqa: E501 (messages stand as Argo writes them)
+# ruff: noqa: E501 (verbatim messages of Argo)
 from __future__ import annotations
 
 import base64
@@ -24,24 +24,24 @@ QUOTA = 'pods "x" is forbidden: exceeded quota: team-ml, requested: requests.nvi
 
 
 def node(workflow: Object, step: str) -> Object:
-    return next(each for each in workflow["status"]["nodes"].values() if each["displayName"] == step)
+    return next(item for item in workflow["status"]["nodes"].values() if item["displayName"] == step)
 
 
 def without(workflow: Object, *steps: str) -> Object:
     nodes = workflow["status"]["nodes"]
-    workflow["status"]["nodes"] = {key: each for key, each in nodes.items() if each["displayName"] not in steps}
+    workflow["status"]["nodes"] = {key: item for key, item in nodes.items() if item["displayName"] not in steps}
     return workflow
 
 
 def pending(message: str, step: str = "train") -> Object:
-    """A workflow whose next pod waits and says so."""
+    """Return a workflow whose next pod is pending with `message`."""
     workflow = recording("running-checkout-pending" if step == "checkout" else "running-train-unschedulable")
     node(workflow, step)["message"] = message
     return workflow
 
 
 def failing(message: str, phase: str = "Failed", exit_code: int | None = None) -> Object:
-    """A workflow whose training pod failed and says why."""
+    """Return a workflow whose training pod failed with `message`."""
     workflow = recording("train-failed")
     train = node(workflow, "train")
     train |= {"message": message, "phase": phase}
@@ -49,8 +49,8 @@ def failing(message: str, phase: str = "Failed", exit_code: int | None = None) -
     return workflow
 
 
-def whole(message: str, phase: str = "Error") -> Object:
-    """A workflow that failed before it had nodes."""
+def failed_workflow(message: str, phase: str = "Error") -> Object:
+    """Return a workflow that failed before it had nodes."""
     workflow = recording("invalid")
     workflow["status"] |= {"message": message, "phase": phase}
     return workflow
@@ -68,29 +68,29 @@ def spec(name: str, **fields: object) -> Object:
     return workflow
 
 
-def packed(nodes: object) -> str:
+def compress(nodes: object) -> str:
     return base64.b64encode(gzip.compress(json.dumps(nodes).encode(), mtime=0)).decode()
 
 
-def elsewhere(name: str, **fields: object) -> Object:
-    """The nodes are not in the object."""
+def without_nodes(name: str, **fields: object) -> Object:
+    """Return a workflow whose nodes are not in the object."""
     workflow = status(name, **fields)
     del workflow["status"]["nodes"]
     return workflow
 
 
 def on_gpu(*attempts: Object, step: Object | None = None, phase: str = "Running", **fields: object) -> Object:
-    """The compiled GPU example as Argo carries it out: a Retry node, a DAG for each attempt, and in it the attempt's pod."""
+    """Return the compiled GPU example while Argo runs it: a Retry node, a DAG for each attempt, and the attempt's pod in it."""
     workflow = json.loads((EXAMPLES / "02-gpu-two-connections/golden/workflow.json").read_text(encoding="utf-8"))
     name = workflow["metadata"]["name"]
     outputs = {"exitCode": "0", "parameters": [{"name": "commit-id", "globalName": "commit-id", "value": "c0ffee"}]}
-    done = {"phase": "Succeeded", "type": "Pod", "hostNodeName": "cpu-1"}
+    succeeded = {"phase": "Succeeded", "type": "Pod", "hostNodeName": "cpu-1"}
     nodes: dict[str, Object] = {name: {"type": "DAG", "phase": phase, "templateName": "training"}}
-    for number, ready in enumerate(("checkout", "download-flower-images", "download-pretrained")):
+    for number, finished in enumerate(("checkout", "download-flower-images", "download-pretrained")):
         times = {"startedAt": f"2026-11-24T08:0{number}:00Z", "finishedAt": f"2026-11-24T08:0{number}:50Z"}
-        nodes[f"{name}.{ready}"] = {"type": "Retry", "phase": "Succeeded", "templateName": ready, **times}
-        of_pod = outputs if ready == "checkout" else {"exitCode": "0"}
-        nodes[f"{name}.{ready}(0)"] = {**done, "outputs": of_pod, "templateName": ready, **times}
+        nodes[f"{name}.{finished}"] = {"type": "Retry", "phase": "Succeeded", "templateName": finished, **times}
+        pod_outputs = outputs if finished == "checkout" else {"exitCode": "0"}
+        nodes[f"{name}.{finished}(0)"] = {**succeeded, "outputs": pod_outputs, "templateName": finished, **times}
     nodes[f"{name}.train"] = {
         "type": "Retry",
         "templateName": "train",
@@ -100,13 +100,13 @@ def on_gpu(*attempts: Object, step: Object | None = None, phase: str = "Running"
     nodes[f"{name}.train"].setdefault("phase", "Running")
     for number, attempt in enumerate(attempts):
         times = {"startedAt": f"2026-11-24T08:1{number}:00Z"}
-        of_dag = {key: value for key, value in attempt.items() if key in ("phase", "message")}
-        nodes[f"{name}.train({number})"] = {"type": "DAG", "templateName": "train", **times, **of_dag}
+        dag_fields = {key: value for key, value in attempt.items() if key in ("phase", "message")}
+        nodes[f"{name}.train({number})"] = {"type": "DAG", "templateName": "train", **times, **dag_fields}
         pod = {"type": "Pod", "templateName": "attempt-train", **times, **attempt}
         nodes[f"{name}.train({number}).attempt"] = pod
-    for number, (path, each) in enumerate(nodes.items()):
+    for number, (path, entry) in enumerate(nodes.items()):
         display = path.removeprefix(name).removeprefix(".") or name
-        each |= {"id": f"{name}-{1000 + number}", "name": path, "displayName": display.rpartition(".")[2]}
+        entry |= {"id": f"{name}-{1000 + number}", "name": path, "displayName": display.rpartition(".")[2]}
     workflow["status"] = {
         "phase": phase,
         "startedAt": "2026-11-24T08:00:00Z",
@@ -121,8 +121,8 @@ LOST_ATTEMPT: Object = {
 }  # fmt: skip
 
 
-def later(workflow: Object, finished: str, step: str, message: str) -> Object:
-    """Another step that failed as well."""
+def with_second_failure(workflow: Object, finished: str, step: str, message: str) -> Object:
+    """Return the workflow with another failed step."""
     other = node(workflow, step)
     other |= {
         "phase": "Failed",
@@ -135,19 +135,19 @@ def later(workflow: Object, finished: str, step: str, message: str) -> Object:
 
 
 def retried() -> Object:
-    """A second attempt on the kept workspace: checkout and download are not in its DAG, their results in an annotation."""
+    """Return a retry on the kept workspace: its DAG omits checkout and download, whose results are in an annotation."""
     workflow = recording("running-checkout-pending")
     tasks = workflow["spec"]["templates"][0]["dag"]["tasks"]
     workflow["spec"]["templates"][0]["dag"]["tasks"] = [task for task in tasks if task["name"] in ("train", "package")]
-    known = json.dumps({"commit-id": "c0ffee", "run-id": "earlier", "nonsense": 3})
-    workflow["metadata"]["annotations"][naming.RESULTS_ANNOTATION] = known
+    results = json.dumps({"commit-id": "c0ffee", "run-id": "earlier", "nonsense": 3})
+    workflow["metadata"]["annotations"][naming.RESULTS_ANNOTATION] = results
     pod = node(workflow, "checkout")
     pod |= {"name": "fresh.train", "displayName": "train", "templateName": "train"}
     return workflow
 
 
 def by_template(name: str) -> Object:
-    """A workflow that refers to a WorkflowTemplate: Argo keeps what it took from it in the status."""
+    """Return a workflow that refers to a WorkflowTemplate: Argo stores the template's specification in the status."""
     workflow = recording(name)
     stored = {"entrypoint": "training", "templates": workflow["spec"].pop("templates")}
     workflow["spec"] = {"workflowTemplateRef": {"name": "train-wine"}}
@@ -162,7 +162,7 @@ def with_metadata(name: str, **fields: object) -> Object:
 
 
 def single_container() -> Object:
-    """A workflow of somebody else: its entry point is a container."""
+    """Return a workflow that odahu-argo did not create: its entry point is a container."""
     pod = {
         "id": "hello",
         "name": "hello",
@@ -179,7 +179,7 @@ def single_container() -> Object:
     }
 
 
-def paused_between_steps() -> Object:
+def suspended_between_steps() -> Object:
     workflow = without(recording("running"), "train")
     workflow["spec"]["suspend"] = True
     return workflow
@@ -191,8 +191,8 @@ def suspend_node() -> Object:
     return workflow
 
 
-def goes_on_after_failure() -> Object:
-    """Somebody else's DAG, where package runs also when train has failed."""
+def continues_on_failure() -> Object:
+    """Return a custom DAG in which package also runs after train has failed."""
     workflow = without(recording("pod-deleted"), "package")
     tasks = workflow["spec"]["templates"][0]["dag"]["tasks"]
     tasks[-1]["depends"] = "train.Succeeded || train.Failed || train.Errored"
@@ -208,7 +208,7 @@ def between_attempts() -> Object:
     return workflow
 
 
-def deleted() -> Object:
+def deleting() -> Object:
     workflow = recording("running")
     workflow["metadata"]["deletionTimestamp"] = "2026-11-24T09:00:00Z"
     return workflow
@@ -223,12 +223,12 @@ def stopped() -> Object:
 
 def step_deadline() -> Object:
     workflow = failing("Pod was active on the node longer than the specified deadline")
-    next(each for each in workflow["spec"]["templates"] if each["name"] == "train")["activeDeadlineSeconds"] = "3600"
+    next(item for item in workflow["spec"]["templates"] if item["name"] == "train")["activeDeadlineSeconds"] = "3600"
     return workflow
 
 
-def time_of_all_is_up() -> Object:
-    """Argo shortens a pod's limit to what is left of the workflow's, so the kubelet says it."""
+def workflow_deadline() -> Object:
+    """Argo shortens a pod's deadline to what remains of the workflow's, so the kubelet reports it."""
     workflow = step_deadline()
     workflow["spec"]["activeDeadlineSeconds"] = 30
     return workflow
@@ -254,20 +254,20 @@ SITUATIONS: dict[str, Object] = {
     "phase-unknown": status("running", phase="Paused"),
     "phase-of-the-wrong-type": status("running", phase=["Running"]),
     "status-of-the-wrong-type": {**recording("running"), "status": "Running"},
-    # Pods that begin in the usual way.
+    # Pods that start normally.
     "container-creating": pending("ContainerCreating", "checkout"),
     "pod-initializing": pending("PodInitializing"),
     "between-steps": without(recording("running"), "train"),
     "between-attempts": between_attempts(),
     "progress": progress(),
-    # Pods that are held up.
+    # Pods that do not start.
     "quota": pending(QUOTA),
     "mutex-of-a-step": pending("Waiting for argo/Mutex/gpu lock. Lock status: 0/1"),
     "semaphore": status("pending-mutex", message="Waiting for argo/Semaphore/limits/train lock. Lock status: 0/2", synchronization={
         "semaphore": {"waiting": [{"holders": ["argo/wine-1", "argo/wine-2"], "semaphore": "argo/Semaphore/limits/train"}]}}),
     "postponed": status("pending-mutex", message="Workflow processing has been postponed because too many workflows are already running"),
     "claim-refused": status("pending-mutex", message=f"Waiting for a PVC to be created. persistentvolumeclaims {QUOTA}"),
-    "pending-without-a-word": status("pending-mutex", message="", synchronization=None),
+    "pending-no-message": status("pending-mutex", message="", synchronization=None),
     "no-volume": pending("Unschedulable: 0/3 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found", "checkout"),
     "zone": pending("Unschedulable: 0/3 nodes are available: 1 node(s) had volume node affinity conflict, 2 Insufficient cpu."),
     "no-memory": pending("Unschedulable: 0/3 nodes are available: 3 Insufficient memory.", "checkout"),
@@ -276,7 +276,7 @@ SITUATIONS: dict[str, Object] = {
     "unschedulable": pending("Unschedulable: 0/3 nodes are available: 3 node(s) were unschedulable."),
     "image-absent": pending(PULL + "registry.example.org/ml/train:9: not found"),
     "image-denied": pending(PULL + "failed to authorize: failed to fetch anonymous token: 401 Unauthorized"),
-    "image-otherwise": pending(PULL + "unexpected media type"),
+    "image-error": pending(PULL + "unexpected media type"),
     "image-name": pending('InvalidImageName: Failed to apply default image tag "Train:!": couldn\'t parse image name "Train:!"'),
     "pull-secret": pending("FailedToRetrieveImagePullSecret: Unable to retrieve some image pull secrets (registry)"),
     "connection-missing": pending('CreateContainerConfigError: secret "connection-wine-data" not found'),
@@ -288,21 +288,21 @@ SITUATIONS: dict[str, Object] = {
     "volume-busy": pending("FailedAttachVolume: Multi-Attach error for volume pvc-1"),
     "account-missing-pending": pending('pods "x" is forbidden: error looking up service account ml/trainer: serviceaccount "trainer" not found'),
     "restarting": pending("Pod auto-restarting due to Evicted: The node was low on resource: memory."),
-    "word-of-tomorrow": pending("QuantumEntangled: the pod is in two places"),
-    "words-of-tomorrow": pending("something nobody has heard of"),
-    "suspended-later": paused_between_steps(),
+    "unknown-reason": pending("QuantumEntangled: the pod is in two places"),
+    "unknown-message": pending("an unknown message"),
+    "suspended-later": suspended_between_steps(),
     "suspended-while-running": spec("running", suspend=True),
     "suspend-node": suspend_node(),
-    # Ends.
-    "own-words": failing(STEP_ERROR, exit_code=2),
-    "own-words-that-mislead": failing("main: Error (exit code 3): cannot evict low on resource: preempted OOMKilled", exit_code=3),
+    # Failures and shutdowns.
+    "step-message": failing(STEP_ERROR, exit_code=2),
+    "misleading-step-message": failing("main: Error (exit code 3): cannot evict low on resource: preempted OOMKilled", exit_code=3),
     "stopping": spec("running", shutdown="Stop"),
     "stopped": stopped(),
-    "stopped-without-a-message": {**stopped(), "status": {**stopped()["status"], "message": ""}},
-    "stopped-before-it-began": whole("Stopped with strategy 'Terminate'", "Failed"),
-    "deleting": deleted(),
+    "stopped-no-message": {**stopped(), "status": {**stopped()["status"], "message": ""}},
+    "stopped-before-start": failed_workflow("Stopped with strategy 'Terminate'", "Failed"),
+    "deleting": deleting(),
     "step-deadline": step_deadline(),
-    "time-of-all-is-up": time_of_all_is_up(),
+    "workflow-deadline": workflow_deadline(),
     "node-shutdown": failing(LOST),
     "evicted": failing("The node was low on resource: memory. Threshold quantity: 100Mi, available: 80Mi. "),
     "disk-full": failing("Pod ephemeral local storage usage exceeds the total limit of containers 1Gi. "),
@@ -313,31 +313,31 @@ SITUATIONS: dict[str, Object] = {
     "crashed": failing("main: Error (exit code 139)", exit_code=139),
     "no-artifact-repository": failing("wait: Error (exit code 64): artifact storage is not configured; see the docs for setup "
         "instructions: https://argo-workflows.readthedocs.io/en/latest/configure-artifact-repository/", "Error", 0),
-    "executor-rights": failing('wait: Error (exit code 64): workflowtaskresults.argoproj.io is forbidden: User '
+    "executor-forbidden": failing('wait: Error (exit code 64): workflowtaskresults.argoproj.io is forbidden: User '
         '"system:serviceaccount:ml:default" cannot create resource "workflowtaskresults"', "Error", 0),
-    "executor-otherwise": failing("init: Error (exit code 64): out of luck", "Error"),
+    "executor-error": failing("init: Error (exit code 64): unexpected error", "Error"),
     "no-python": failing('main: Error (exit code 64): failed to find name in PATH: exec: "python": executable file not found in $PATH', exit_code=64),
     "image-gone": failing("Pod failed before main container starts due to ErrImagePull: not found", "Error"),
-    "connection-missing-at-the-end": failing('Pod failed before main container starts due to CreateContainerConfigError: secret "connection-wine-data" not found', "Error"),
-    "failed-without-a-word": failing(""),
-    "account-missing": whole('error in entry template execution: pods "x" is forbidden: error looking up service account ml/trainer: serviceaccount "trainer" not found'),
-    "accounts-missing": whole('serviceaccounts "trainer" not found'),
-    "pod-security": whole('pods "x" is forbidden: violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false'),
-    "claim-error": whole('pvc create error: persistentvolumeclaims "x" is forbidden'),
-    "lock-error": whole("Failed to acquire the synchronization lock. invalid limit"),
-    "error-of-tomorrow": whole("something nobody has heard of"),
-    "failed-without-a-cause": whole("", "Failed"),
-    "two-steps-failed": later(recording("train-failed"), "2026-11-23T20:29:20Z", "download-wine", "main: Error (exit code 1)"),
-    "failed-and-lost": later(recording("pod-deleted"), "2026-11-23T20:32:08Z", "download-wine", "main: Error (exit code 1)"),
-    "failed-while-another-waits": later(pending("Unschedulable: 0/1 nodes are available: 1 Insufficient nvidia.com/gpu."), "2026-11-23T20:29:37Z", "download-wine", "main: Error (exit code 1)"),
-    "goes-on-after-failure": goes_on_after_failure(),
+    "connection-missing-failed": failing('Pod failed before main container starts due to CreateContainerConfigError: secret "connection-wine-data" not found', "Error"),
+    "failed-no-message": failing(""),
+    "account-missing": failed_workflow('error in entry template execution: pods "x" is forbidden: error looking up service account ml/trainer: serviceaccount "trainer" not found'),
+    "accounts-missing": failed_workflow('serviceaccounts "trainer" not found'),
+    "pod-security": failed_workflow('pods "x" is forbidden: violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false'),
+    "claim-error": failed_workflow('pvc create error: persistentvolumeclaims "x" is forbidden'),
+    "lock-error": failed_workflow("Failed to acquire the synchronization lock. invalid limit"),
+    "unknown-error": failed_workflow("an unknown message"),
+    "failed-no-cause": failed_workflow("", "Failed"),
+    "two-steps-failed": with_second_failure(recording("train-failed"), "2026-11-23T20:29:20Z", "download-wine", "main: Error (exit code 1)"),
+    "failed-and-lost": with_second_failure(recording("pod-deleted"), "2026-11-23T20:32:08Z", "download-wine", "main: Error (exit code 1)"),
+    "failed-other-step-pending": with_second_failure(pending("Unschedulable: 0/1 nodes are available: 1 Insufficient nvidia.com/gpu."), "2026-11-23T20:29:37Z", "download-wine", "main: Error (exit code 1)"),
+    "continues-on-failure": continues_on_failure(),
     # Nodes that are not in the object.
-    "compressed": elsewhere("oom", compressedNodes=packed(recording("oom")["status"]["nodes"])),
-    "compressed-badly": elsewhere("running", compressedNodes="H4sIAAAA"),
-    "offloaded-running": elsewhere("running", offloadNodeStatusVersion="fnv:1"),
-    "offloaded-not-running": elsewhere("running-train-unschedulable", offloadNodeStatusVersion="fnv:1"),
-    "offloaded-failed": elsewhere("oom", offloadNodeStatusVersion="fnv:1"),
-    "offloaded-succeeded": elsewhere("succeeded", offloadNodeStatusVersion="fnv:1"),
+    "compressed": without_nodes("oom", compressedNodes=compress(recording("oom")["status"]["nodes"])),
+    "compressed-badly": without_nodes("running", compressedNodes="H4sIAAAA"),
+    "offloaded-running": without_nodes("running", offloadNodeStatusVersion="fnv:1"),
+    "offloaded-not-running": without_nodes("running-train-unschedulable", offloadNodeStatusVersion="fnv:1"),
+    "offloaded-failed": without_nodes("oom", offloadNodeStatusVersion="fnv:1"),
+    "offloaded-succeeded": without_nodes("succeeded", offloadNodeStatusVersion="fnv:1"),
     # Steps on the GPU pool, and workflows of other kinds.
     "gpu-running": on_gpu({"phase": "Running", "hostNodeName": "gpu-1"}),
     "gpu-second-attempt": on_gpu(LOST_ATTEMPT, {"phase": "Running", "hostNodeName": "gpu-2"}),
