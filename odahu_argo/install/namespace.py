@@ -12,11 +12,11 @@ from odahu_argo.compile.emit import quoted
 from odahu_argo.kube import apply
 from odahu_argo.kube.apply import Outcome
 from odahu_argo.kube.cluster import (
-    CLAIM,
     CONFIG_MAP,
     DEPLOYMENT,
     INGRESS,
     NAMESPACE,
+    PERSISTENT_VOLUME_CLAIM,
     ROLE,
     ROLE_BINDING,
     SERVICE,
@@ -35,7 +35,7 @@ _KINDS = {
         ROLE,
         ROLE_BINDING,
         CONFIG_MAP,
-        CLAIM,
+        PERSISTENT_VOLUME_CLAIM,
         DEPLOYMENT,
         SERVICE,
         INGRESS,

@@ -1,6 +1,6 @@
-"""The Kubernetes API as far as trainings need it: a few verbs over plain objects, and the errors they end in.
+"""The `Cluster` protocol: operations of the Kubernetes API on plain JSON objects.
 
-Objects are dictionaries as the API's JSON has them, read leniently. One implementation speaks to a real API (`kube`).
+Implementations: `client.KubeCluster` for a real API server, and `argo_server.ClusterWithArgoServer`, which wraps another one.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 Object = dict[str, Any]
+"""A Kubernetes object as the API's JSON represents it. Its fields are not validated."""
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of object and where the API keeps it. `group` is empty for Kubernetes' core."""
+    """A kind of object and its resource in the API. `group` is empty for the core API group."""
 
     name: str
     plural: str
@@ -25,8 +26,13 @@ class Kind:
 
     @property
     def api_version(self) -> str:
-        """As an object's `apiVersion` has it."""
+        """Return the value of an object's `apiVersion` field."""
         return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def resource(self) -> str:
+        """Return the resource with its group, such as `workflows.argoproj.io`."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
 
 
 WORKFLOW = Kind("Workflow", "workflows", "argoproj.io", "v1alpha1")
@@ -35,27 +41,31 @@ CRON_WORKFLOW = Kind("CronWorkflow", "cronworkflows", "argoproj.io", "v1alpha1")
 CONFIG_MAP = Kind("ConfigMap", "configmaps")
 SECRET = Kind("Secret", "secrets")
 POD = Kind("Pod", "pods")
-EVENT = Kind("WatchEvent", "events")
-CLAIM = Kind("PersistentVolumeClaim", "persistentvolumeclaims")
+EVENT = Kind("Event", "events")
+PERSISTENT_VOLUME_CLAIM = Kind("PersistentVolumeClaim", "persistentvolumeclaims")
 SERVICE = Kind("Service", "services")
 INGRESS = Kind("Ingress", "ingresses", "networking.k8s.io")
 SERVICE_ACCOUNT = Kind("ServiceAccount", "serviceaccounts")
 ROLE = Kind("Role", "roles", "rbac.authorization.k8s.io")
 ROLE_BINDING = Kind("RoleBinding", "rolebindings", "rbac.authorization.k8s.io")
 DEPLOYMENT = Kind("Deployment", "deployments", "apps")
-DEPLOYMENT_ANYWHERE = Kind("Deployment", "deployments", "apps", namespaced=False)
-"""Of all namespaces together: to be listed only."""
+DEPLOYMENT_ALL_NAMESPACES = Kind("Deployment", "deployments", "apps", namespaced=False)
+"""Deployments of all namespaces. Supports `list` only."""
 NAMESPACE = Kind("Namespace", "namespaces", namespaced=False)
 NODE = Kind("Node", "nodes", namespaced=False)
 STORAGE_CLASS = Kind("StorageClass", "storageclasses", "storage.k8s.io", namespaced=False)
-DEFINITION = Kind("CustomResourceDefinition", "customresourcedefinitions", "apiextensions.k8s.io", namespaced=False)
-ACCESS_REVIEW = Kind("SelfSubjectAccessReview", "selfsubjectaccessreviews", "authorization.k8s.io", namespaced=False)
-LOCAL_ACCESS_REVIEW = Kind("LocalSubjectAccessReview", "localsubjectaccessreviews", "authorization.k8s.io")
+CUSTOM_RESOURCE_DEFINITION = Kind(
+    "CustomResourceDefinition", "customresourcedefinitions", "apiextensions.k8s.io", namespaced=False
+)
+SELF_SUBJECT_ACCESS_REVIEW = Kind(
+    "SelfSubjectAccessReview", "selfsubjectaccessreviews", "authorization.k8s.io", namespaced=False
+)
+LOCAL_SUBJECT_ACCESS_REVIEW = Kind("LocalSubjectAccessReview", "localsubjectaccessreviews", "authorization.k8s.io")
 
 
 @dataclass(frozen=True, slots=True)
 class Listing(Generic[T]):
-    """All objects that were asked for, or what was kept of each, and the version from which a watch can go on."""
+    """The result of a list request, and the resource version to watch from."""
 
     items: Sequence[T]
     resource_version: str
@@ -63,61 +73,96 @@ class Listing(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class WatchEvent:
-    """One change. `bookmark` says no more than how far the watch has come."""
+    """A change to an object. The object of a `bookmark` contains only the resource version reached."""
 
     type: Literal["added", "modified", "deleted", "bookmark"]
     object: Object
 
 
 class Cluster(Protocol):
-    """A cluster, seen through one namespace. Every method may raise `Forbidden` and `Unreachable`.
+    """One namespace of a Kubernetes cluster. Cluster-scoped kinds are available through the same methods.
 
-    Kinds without a namespace are reached by the same methods. `labels` select objects that have all of them; an empty
-    value asks only that the label is there.
+    Every method may raise `Forbidden` and `Unreachable`. `labels` and `fields` are equality selectors; a label with an
+    empty value selects objects that have the label with any value.
     """
 
     @property
     def namespace(self) -> str:
-        """The namespace that all methods work in."""
+        """Return the namespace that all methods use."""
 
     def get(self, kind: Kind, name: str) -> Object:
-        """The object; NotFound where there is none."""
+        """Return an object.
+
+        Raises:
+            NotFound: the object does not exist.
+        """
 
     def list(
         self, kind: Kind, labels: Mapping[str, str] | None = None, fields: Mapping[str, str] | None = None
     ) -> Listing[Object]:
-        """Every object with these labels and, where the API selects by them, these values of fields; each says its `kind` and
-        `apiVersion`."""
+        """Return all matching objects, each with its `kind` and `apiVersion`."""
 
     def gather(self, kind: Kind, keep: Callable[[Object], T], labels: Mapping[str, str] | None = None) -> Listing[T]:
-        """What `keep` makes of each object with these labels. No more than a page of objects is held at once; where pages
-        expire while they are read, `keep` is asked again, from the first object."""
+        """Return `keep(object)` for all matching objects, with at most one page of objects in memory.
+
+        If a page token expires while listing, the list starts over and calls `keep` again for every object.
+        """
 
     def create(self, kind: Kind, body: Object, dry_run: bool = False) -> Object:
-        """Create it with fields checked strictly; with `dry_run` only see whether the API would. AlreadyExists, Rejected."""
+        """Create an object with strict field validation; with `dry_run`, only validate it.
+
+        Raises:
+            AlreadyExists: an object of this name exists.
+            Rejected: the object is invalid.
+        """
 
     def replace(self, kind: Kind, body: Object) -> Object:
-        """Put it in place of the object of its name; Conflict where its `resourceVersion` is no longer the newest."""
+        """Replace an object.
+
+        Raises:
+            NotFound: the object does not exist.
+            Conflict: `metadata.resourceVersion` is not the current one.
+            Rejected: the object is invalid.
+        """
 
     def patch(self, kind: Kind, name: str, change: Object) -> Object:
-        """Merge the change into it (RFC 7386). NotFound, Rejected."""
+        """Apply a JSON merge patch (RFC 7386).
+
+        Raises:
+            NotFound: the object does not exist.
+            Rejected: the result is invalid.
+        """
 
     def apply(self, kind: Kind, body: Object, dry_run: bool = False) -> Object:
-        """Server-side apply by the field manager `odahu-argo`: create it or bring it up to date. Rejected.
+        """Create or update an object by server-side apply as field manager `odahu-argo`, taking over conflicting fields.
 
-        Fields that another manager has set are taken over.
+        Raises:
+            Rejected: the object is invalid.
         """
 
     def delete(self, kind: Kind, name: str, uid: str | None = None) -> None:
-        """Delete it and, in the background, what it owns. NotFound; Conflict where it is not the one of that `uid`."""
+        """Delete an object and, in the background, its dependents.
+
+        Raises:
+            NotFound: the object does not exist.
+            Conflict: the object has another `uid`.
+        """
 
     def watch(
         self, kind: Kind, labels: Mapping[str, str] | None, resource_version: str, seconds: float | None = None
     ) -> Iterator[WatchEvent]:
-        """Changes after that version, until the API ends the stream, at the latest after `seconds`. Expired, Unreachable.
+        """Yield changes after a resource version, until the server ends the stream or `seconds` have passed.
 
-        It is one request, opened with the first `next` and closed with the iterator; `status.watch` goes on after its end.
+        The request starts with the first `next` and ends when the iterator is closed. `watch.watch` continues after the end.
+
+        Raises:
+            Expired: the resource version is too old.
         """
 
     def pod_log(self, pod: str, container: str, follow: bool = False) -> Iterator[str]:
-        """The lines that a container has printed, without line breaks. NotFound; Rejected while it has not started."""
+        """Yield the lines of a container's log without line breaks.
+
+        Raises:
+            NotFound: the pod does not exist.
+            Rejected: the container has not started.
+        """

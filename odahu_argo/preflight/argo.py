@@ -9,7 +9,7 @@ from typing import Any
 
 from odahu_argo.errors import Forbidden, NotFound
 from odahu_argo.kube.argo_server import ArgoServer
-from odahu_argo.kube.cluster import DEFINITION, DEPLOYMENT_ANYWHERE, WORKFLOW, Cluster, Object
+from odahu_argo.kube.cluster import CUSTOM_RESOURCE_DEFINITION, DEPLOYMENT_ALL_NAMESPACES, WORKFLOW, Cluster, Object
 from odahu_argo.plan.model import Plan
 from odahu_argo.preflight.result import Finding
 
@@ -34,7 +34,7 @@ def check_argo(cluster: Cluster, url: str | None, plans: Sequence[Plan]) -> Iter
     """The version comes from the controllers' Deployments, else from Argo Server at `url`, as far as these can be seen."""
     definition = None
     try:
-        definition = cluster.get(DEFINITION, f"{WORKFLOW.plural}.{WORKFLOW.group}")
+        definition = cluster.get(CUSTOM_RESOURCE_DEFINITION, f"{WORKFLOW.plural}.{WORKFLOW.group}")
         yield _served(definition)
     except NotFound:
         yield Finding("error", "Argo", "the cluster has no CustomResourceDefinition workflows.argoproj.io", _INSTALL)
@@ -62,7 +62,7 @@ def _served(definition: Object) -> Finding:
 def _controllers(cluster: Cluster) -> list[_Controller] | None:
     """None where Deployments of other namespaces may not be seen."""
     try:
-        found = cluster.list(DEPLOYMENT_ANYWHERE).items
+        found = cluster.list(DEPLOYMENT_ALL_NAMESPACES).items
     except Forbidden:
         return None
     return [controller for each in found if (controller := _controller(each))]

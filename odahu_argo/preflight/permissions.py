@@ -11,7 +11,15 @@ from dataclasses import dataclass, field
 
 from odahu_argo.errors import Forbidden
 from odahu_argo.kube.apply import find
-from odahu_argo.kube.cluster import ACCESS_REVIEW, LOCAL_ACCESS_REVIEW, SERVICE_ACCOUNT, WORKFLOW, Cluster, Kind, Object
+from odahu_argo.kube.cluster import (
+    LOCAL_SUBJECT_ACCESS_REVIEW,
+    SELF_SUBJECT_ACCESS_REVIEW,
+    SERVICE_ACCOUNT,
+    WORKFLOW,
+    Cluster,
+    Kind,
+    Object,
+)
 from odahu_argo.preflight.result import Finding
 from odahu_argo.profile import Profile
 
@@ -75,7 +83,7 @@ def check_own_rights(cluster: Cluster) -> Iterator[Finding]:
     """What the user may not do, and what does not work then."""
     subject, place = "your rights", f"in namespace {cluster.namespace}"
     try:
-        missing = _Asker(cluster, ACCESS_REVIEW).missing([*NEEDED, *WANTED])
+        missing = _Asker(cluster, SELF_SUBJECT_ACCESS_REVIEW).missing([*NEEDED, *WANTED])
     except Forbidden:
         yield Finding("warning", subject, "you may not ask for your own rights, so nothing was seen of them")
         return
@@ -102,7 +110,7 @@ def check_account(cluster: Cluster, profile: Profile) -> Iterator[Finding]:
         yield Finding("error", subject, message, "odahu-argo setup --apply makes it, with its rights")
         return
     try:
-        missing = _Asker(cluster, LOCAL_ACCESS_REVIEW, _as_account(cluster.namespace, name)).missing(EXECUTOR)
+        missing = _Asker(cluster, LOCAL_SUBJECT_ACCESS_REVIEW, _as_account(cluster.namespace, name)).missing(EXECUTOR)
     except Forbidden:
         hint = f"whoever may do so asks: kubectl auth can-i create {EXECUTOR[0][2]}.{WORKFLOW.group} -n {cluster.namespace}"
         hint = f"{hint} --as system:serviceaccount:{cluster.namespace}:{name}"

@@ -9,7 +9,7 @@ from odahu_argo import contract, naming
 from odahu_argo.compile.resume import claim_of, resumed_workflow, workspace_claim
 from odahu_argo.compile.workflow import compile_workflow, digest
 from odahu_argo.errors import AlreadyExists, Forbidden, NotFound, UserError
-from odahu_argo.kube.cluster import CLAIM, CONFIG_MAP, WORKFLOW, Cluster, Kind, Object
+from odahu_argo.kube.cluster import CONFIG_MAP, PERSISTENT_VOLUME_CLAIM, WORKFLOW, Cluster, Kind, Object
 from odahu_argo.plan.model import Plan
 from odahu_argo.status.model import Status
 from odahu_argo.trainings import runs
@@ -99,7 +99,7 @@ def retry(cluster: Cluster, training_id: str) -> Sent:
         hint = "odahu-argo train edit -f FILE runs a training anew, whatever its state"
         raise UserError(f"training {training_id!r} has not failed: its state is {newest.status.state}", hint=hint)
     earlier = _still_there(cluster, WORKFLOW, newest.workflow, training_id)
-    workspace = _still_there(cluster, CLAIM, claim_of(earlier), training_id)
+    workspace = _still_there(cluster, PERSISTENT_VOLUME_CLAIM, claim_of(earlier), training_id)
     finished = frozenset(step.name for step in newest.status.steps if step.state == "succeeded")
     workflow = resumed_workflow(earlier, training_id, newest.number + 1, finished, _results(newest.status))
     sent = send(cluster, workflow)
@@ -154,9 +154,9 @@ def give_up_workspaces(cluster: Cluster, attempts: Sequence[Attempt]) -> None:
     for attempt in attempts:
         claim = workspace_claim(attempt.workflow)
         with suppress(NotFound, Forbidden):
-            cluster.delete(CLAIM, claim)
+            cluster.delete(PERSISTENT_VOLUME_CLAIM, claim)
             if are_over:
-                cluster.patch(CLAIM, claim, UNPROTECTED)
+                cluster.patch(PERSISTENT_VOLUME_CLAIM, claim, UNPROTECTED)
 
 
 def _results(status: Status) -> dict[str, str]:
@@ -190,4 +190,4 @@ def _own_too(cluster: Cluster, claim: Object, sent: Sent) -> None:
     for each in owners:
         each.pop("controller", None)
     change = {"metadata": {"ownerReferences": [*owners, owner]}}
-    cluster.patch(CLAIM, claim["metadata"]["name"], change)
+    cluster.patch(PERSISTENT_VOLUME_CLAIM, claim["metadata"]["name"], change)

@@ -11,7 +11,7 @@ from kubernetes import client
 
 from odahu_argo import naming
 from odahu_argo.kube.client import KubeCluster
-from odahu_argo.kube.cluster import CLAIM, WORKFLOW, Kind, Object
+from odahu_argo.kube.cluster import PERSISTENT_VOLUME_CLAIM, WORKFLOW, Kind, Object
 from odahu_argo.trainings.queries import find_training
 from tests.commands import Ran, odahu_argo
 from tests.manifests import training, write
@@ -126,7 +126,7 @@ def test_a_failed_run_from_git_is_retried_from_the_step_that_failed(
     [run] = workflow_names(cluster)
     begun(api, cluster, run, "train-failed")
     claim = cluster.get(TEMPLATE, "wine")["spec"]["volumeClaimTemplates"][0]["spec"]
-    cluster.create(CLAIM, {"metadata": {"name": f"{run}-workspace"}, "spec": claim})
+    cluster.create(PERSISTENT_VOLUME_CLAIM, {"metadata": {"name": f"{run}-workspace"}, "spec": claim})
     ran = odahu_argo("train", "retry", "-n", cluster.namespace, "--id", "wine", "--no-wait")
     assert ran.code == 0, ran.err
     resumed = cluster.get(WORKFLOW, "wine-2")["spec"]

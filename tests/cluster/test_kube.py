@@ -25,11 +25,11 @@ from odahu_argo.errors import (
 from odahu_argo.kube import client as kube
 from odahu_argo.kube.client import KubeCluster, connect
 from odahu_argo.kube.cluster import (
-    ACCESS_REVIEW,
     CONFIG_MAP,
-    DEFINITION,
+    CUSTOM_RESOURCE_DEFINITION,
     NAMESPACE,
     POD,
+    SELF_SUBJECT_ACCESS_REVIEW,
     SERVICE_ACCOUNT,
     WORKFLOW,
     Kind,
@@ -120,9 +120,9 @@ def test_only_the_object_that_is_meant_is_deleted(cluster: KubeCluster) -> None:
 
 def test_kinds_without_a_namespace_are_reached_as_well(cluster: KubeCluster) -> None:
     assert cluster.get(NAMESPACE, cluster.namespace)["status"]["phase"] == "Active"
-    assert cluster.get(DEFINITION, "workflows.argoproj.io")["spec"]["group"] == "argoproj.io"
+    assert cluster.get(CUSTOM_RESOURCE_DEFINITION, "workflows.argoproj.io")["spec"]["group"] == "argoproj.io"
     attributes = {"verb": "create", "group": "argoproj.io", "resource": "workflows", "namespace": cluster.namespace}
-    review = cluster.create(ACCESS_REVIEW, {"spec": {"resourceAttributes": attributes}})
+    review = cluster.create(SELF_SUBJECT_ACCESS_REVIEW, {"spec": {"resourceAttributes": attributes}})
     assert review["status"]["allowed"] is True
 
 

@@ -13,11 +13,11 @@ from kubernetes import client, utils
 
 from odahu_argo.kube.client import KubeCluster
 from odahu_argo.kube.cluster import (
-    CLAIM,
     CONFIG_MAP,
     DEPLOYMENT,
     INGRESS,
     NAMESPACE,
+    PERSISTENT_VOLUME_CLAIM,
     ROLE,
     ROLE_BINDING,
     SECRET,
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.cluster
 
 FILES = sorted((ROOT / "tests" / "golden" / "mlflow").glob("*.values.yaml"))
 CANARY = "canary-Zm9vYmFy"
-KINDS = (CLAIM, DEPLOYMENT, SERVICE, CONFIG_MAP)
+KINDS = (PERSISTENT_VOLUME_CLAIM, DEPLOYMENT, SERVICE, CONFIG_MAP)
 
 
 @pytest.fixture
@@ -251,4 +251,4 @@ def test_a_release_of_the_chart_is_installed_changed_and_removed_but_for_its_rec
     assert ready.get(INGRESS, "mlflow")["spec"]["tls"][0]["secretName"] == "ml-certificate"
     assert helm.run("uninstall", "mlflow", *place).returncode == 0
     assert not ready.list(DEPLOYMENT).items
-    assert [each["metadata"]["name"] for each in ready.list(CLAIM).items] == ["mlflow"]
+    assert [each["metadata"]["name"] for each in ready.list(PERSISTENT_VOLUME_CLAIM).items] == ["mlflow"]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from odahu_argo.errors import NotFound
-from odahu_argo.kube.cluster import DEPLOYMENT_ANYWHERE, Kind, Listing, Object
+from odahu_argo.kube.cluster import DEPLOYMENT_ALL_NAMESPACES, Kind, Listing, Object
 from odahu_argo.preflight.argo import check_argo
 from odahu_argo.preflight.checks import check
 from odahu_argo.profile import parse
@@ -37,7 +37,7 @@ class WithArgo:
         return {"spec": {"versions": [{"name": self.version, "served": True, "schema": schema}]}}
 
     def list(self, kind: Kind, labels: object = None, fields: object = None) -> Listing:
-        assert kind is DEPLOYMENT_ANYWHERE
+        assert kind is DEPLOYMENT_ALL_NAMESPACES
         containers = {"containers": [{"image": "envoy:1"}, {"image": self.image}]}
         spec = {"template": {"spec": containers}}
         metadata = {"name": "argo-controller", "namespace": "argo"}
