@@ -1,7 +1,7 @@
-"""The site's settings: what an operator decides once for all trainings, read from one YAML file.
+"""Profile: an operator's settings for all trainings, read from one YAML file.
 
-Only the file and the defaults below count. No environment variable can change a setting, so that the same manifests and
-the same profile compile to the same bytes everywhere (docs/architecture.md).
+No environment variable changes a setting, so the same manifests and profile compile to the same bytes on every machine
+(docs/architecture.md).
 """
 
 from __future__ import annotations
@@ -18,51 +18,51 @@ from odahu_argo.naming import ID_PATTERN, LABEL_PATTERN
 from odahu_argo.uri import without_credentials
 from odahu_argo.validation import Count, Duration, Image, Quantity, Strict, shaped, validate
 
-__all__ = ["UNLIMITED", "LabelKey", "LabelValue", "Name", "ServerUrl", "TrackingUri", "VolumeSize", "WaitLimit"]
-
-
+UNLIMITED = "none"
+_SMALLEST_VOLUME = 2**20
 _LABEL_KEY = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+_TRACKING_URI = re.compile(r"(https?|databricks|postgresql|mysql|mssql)(\+\w+)?://.")
 
 
-def _wait_limit(text: str) -> str:
+def _check_wait_limit(text: str) -> str:
     if text != UNLIMITED and quantity.seconds(text) == 0:
-        raise ValueError(f"must be longer than nothing, or {UNLIMITED}")
+        raise ValueError(f"must be longer than 0s, or {UNLIMITED}")
     return text
 
 
-def _volume_size(text: str) -> str:
-    if quantity.amount(text) < SMALLEST_VOLUME:
-        raise ValueError(f"{text} are bytes; write for example {text}Gi")
+def _check_volume_size(text: str) -> str:
+    if quantity.amount(text) < _SMALLEST_VOLUME:
+        raise ValueError(f"{text} is a number of bytes; add a unit, such as {text}Gi")
     return text
 
 
-def _tracking_uri(text: str) -> str:
-    if text != "databricks" and not re.match(r"(https?|databricks|postgresql|mysql|mssql)(\+\w+)?://.", text):
-        raise ValueError(f"{text!r} is no tracking server that pods can reach, such as http://mlflow.ml.svc:5000")
+def _check_tracking_uri(text: str) -> str:
+    if text != "databricks" and not _TRACKING_URI.match(text):
+        raise ValueError(
+            f"{text!r} is not the URI of a tracking server that pods can reach, such as http://mlflow.ml.svc:5000"
+        )
     if without_credentials(text) != text or "{{" in text or "$" in text:
-        raise ValueError("must hold no credentials and no template; credentials belong in credentials_secret")
+        raise ValueError("must not contain credentials or templates; put credentials in the Secret credentials_secret")
     return text
 
 
-def _server_url(text: str) -> str:
+def _check_server_url(text: str) -> str:
     if not re.match(r"https?://[^/\s@]+(/|$)", text):
-        raise ValueError(f"{without_credentials(text)!r} is no address of a server, such as https://argo.example.org")
+        raise ValueError(f"{without_credentials(text)!r} is not a server URL, such as https://argo.example.org")
     return text.rstrip("/")
 
 
-UNLIMITED = "none"
-SMALLEST_VOLUME = 2**20
 Name = Annotated[str, shaped(ID_PATTERN, "is not a Kubernetes name: 1 to 63 lowercase letters, digits and '-'")]
 LabelKey = Annotated[str, shaped(_LABEL_KEY, "is not a Kubernetes label name, such as node.example.org/pool")]
 LabelValue = Annotated[str, shaped(LABEL_PATTERN, "is not a Kubernetes label value", may_be_empty=True)]
-WaitLimit = Annotated[str, AfterValidator(_wait_limit)]
-VolumeSize = Annotated[Quantity, AfterValidator(_volume_size)]
-ServerUrl = Annotated[str, AfterValidator(_server_url)]
-TrackingUri = Annotated[str, AfterValidator(_tracking_uri)]
+WaitLimit = Annotated[str, AfterValidator(_check_wait_limit)]
+VolumeSize = Annotated[Quantity, AfterValidator(_check_volume_size)]
+ServerUrl = Annotated[str, AfterValidator(_check_server_url)]
+TrackingUri = Annotated[str, AfterValidator(_check_tracking_uri)]
 
 
-class Resources(Strict):
-    """Amounts in Kubernetes' spelling: cpu in cores (`500m`), memory in bytes (`2Gi`), gpu as a whole number."""
+class ResourceList(Strict):
+    """Kubernetes quantities: CPU in cores (`500m`), memory in bytes (`2Gi`), and GPUs as a whole number."""
 
     cpu: Quantity | None = None
     memory: Quantity | None = None
@@ -74,48 +74,51 @@ class Resources(Strict):
         return {k: v for k, v in values.items() if v != ""} if isinstance(values, dict) else values
 
 
-class Requirements(Strict):
-    """What a pod may use at most (`limits`) and what is kept for it (`requests`)."""
+class ResourceRequirements(Strict):
+    """Resource limits and requests of a container, as in Kubernetes."""
 
-    limits: Resources = Resources.model_construct()
-    requests: Resources = Resources.model_construct()
+    limits: ResourceList = ResourceList.model_construct()
+    requests: ResourceList = ResourceList.model_construct()
 
 
 class Toleration(Strict):
-    """A taint that pods tolerate, in Kubernetes' own spelling."""
+    """Toleration of a node taint, with the field names of Kubernetes."""
 
     key: str | None = None
     operator: Literal["Exists", "Equal"] | None = None
     value: str | None = None
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
-    tolerationSeconds: int | None = None  # Kubernetes' name
+    tolerationSeconds: int | None = None
 
 
-_FOR_GPUS = Toleration.model_construct(key="nvidia.com/gpu", operator="Exists", effect="NoSchedule")
+_GPU_TOLERATION = Toleration.model_construct(key="nvidia.com/gpu", operator="Exists", effect="NoSchedule")
 
 
 class Pool(Strict):
-    """A group of nodes: the labels that select them and the taints that their pods tolerate."""
+    """Node pool: the labels that select its nodes, and the taints that its pods tolerate."""
 
     node_selector: dict[LabelKey, LabelValue] = {}
     tolerations: tuple[Toleration, ...] = ()
 
 
 class GpuPool(Pool):
-    """The nodes with GPUs. `pending_timeout` ends a step that waits longer than this for a free one;
-    `none` is for Argo 4.0, whose definitions refuse such a limit."""
+    """Node pool with GPUs.
+
+    `pending_timeout` fails a step that waits longer for a free node. Use `none` with Argo 4.0, whose resource definitions
+    reject this limit.
+    """
 
     resource_name: LabelKey = "nvidia.com/gpu"
     pending_timeout: WaitLimit = "30m"
-    tolerations: tuple[Toleration, ...] = (_FOR_GPUS,)
+    tolerations: tuple[Toleration, ...] = (_GPU_TOLERATION,)
 
 
 class Pools(Strict):
-    """Where steps run.
+    """Node pools of the steps.
 
-    `other_steps` decides where checkout, downloads and packaging of a GPU training run. `on_cpu` is right where volumes
-    can be attached in every zone. `with_training` keeps all steps on the GPU pool: the workspace volume is made in a zone
-    where the training can run, at the price of a GPU node that is up during the download.
+    `other_steps` selects the pool for checkout, downloads and packaging of a GPU training. `on_cpu` requires volumes that can
+    be attached in every zone. `with_training` runs all steps in the GPU pool: the workspace volume is created in a zone with
+    GPU nodes, but a GPU node is also occupied during the downloads.
     """
 
     cpu: Pool = Pool.model_construct()
@@ -123,8 +126,8 @@ class Pools(Strict):
     other_steps: Literal["on_cpu", "with_training"] = "on_cpu"
 
 
-class Workspace(Strict):
-    """The volume that the steps of a training share. `storage_class` empty takes the cluster's default."""
+class WorkspaceVolume(Strict):
+    """Volume that the steps of a training share. Without `storage_class`, the cluster's default class applies."""
 
     size: VolumeSize = "20Gi"
     storage_class: str | None = None
@@ -132,7 +135,7 @@ class Workspace(Strict):
 
 
 class Timeouts(Strict):
-    """The longest that one attempt of a step, and the workflow with all its waiting, may take."""
+    """Maximum duration of one attempt of each step, and of the workflow including waiting times."""
 
     checkout: Duration = "30m"
     download: Duration = "12h"
@@ -142,25 +145,26 @@ class Timeouts(Strict):
 
 
 class Retries(Strict):
-    """How often a step is tried again after a fault, such as a lost node; a user's mistake is never tried again."""
+    """Retries of a step after a fault, such as a lost node. User errors are not retried."""
 
     transfer: int = Field(default=3, ge=0, le=100)
     train: int = Field(default=1, ge=0, le=100)
     first_wait: Duration = "10s"
 
 
-class Keep(Strict):
-    """How long finished workflows, with their status, and the pods of a finished one, with their logs, stay."""
+class Retention(Strict):
+    """Retention of finished workflows with their status, and of their pods with the logs."""
 
     workflow: Duration = "30d"
     pods: Duration = "14d"
 
 
-class Tracking(Strict):
-    """The MLflow tracking server. `credentials_secret` names a Secret whose keys become environment variables.
+class TrackingSettings(Strict):
+    """MLflow tracking server.
 
-    Without `uri`, and where the training's own environment names no server, MLflow keeps its records in the workspace.
-    `url` is where users see it, for links, where that is not `uri`.
+    Without `uri`, and unless the training's environment specifies a server, MLflow stores its records in the workspace.
+    `url` is the server's URL for users, used in links, and defaults to `uri`. The keys of the Secret `credentials_secret`
+    become environment variables.
     """
 
     uri: TrackingUri | None = None
@@ -168,12 +172,12 @@ class Tracking(Strict):
     credentials_secret: str | None = None
 
 
-class Argo(Strict):
-    """What stands beside Argo's controller.
+class ArgoSettings(Strict):
+    """Argo Server and Argo's artifact repository.
 
-    `url` is Argo Server's address as users see it, for links to its UI and for statuses that the controller keeps in its
-    database; its token is read from `ARGO_TOKEN`, as Argo's own command line does. `log_connection` names the connection
-    whose object store is the controller's artifact repository, where logs are read from when their pods are gone.
+    `url` is Argo Server's URL for users. It is used for links to its UI and to read statuses that the controller offloads to
+    its database, with the token in `ARGO_TOKEN`, as for the `argo` CLI. `log_connection` is the ID of a connection to the
+    controller's artifact repository, from which logs of deleted pods are read.
     """
 
     url: ServerUrl | None = None
@@ -181,9 +185,10 @@ class Argo(Strict):
 
 
 class ExternalSecrets(Strict):
-    """Where External Secrets finds connections, for `render` to write an ExternalSecret for each; without `store` none.
+    """External Secrets store with the connections.
 
-    The secret of a connection is called `prefix` and the connection's id, and holds a property for each of its fields.
+    `render` writes an ExternalSecret for each connection if `store` is set. The key of a connection in the store is `prefix`
+    followed by the connection's ID, with one property per field.
     """
 
     store: str | None = None
@@ -192,10 +197,10 @@ class ExternalSecrets(Strict):
     refresh: Duration = "1h"
 
 
-def _requirements(cpu: tuple[str, str], memory: tuple[str, str]) -> Requirements:
-    """Requests and limits. Defaults are right as they stand: to validate them would cost each start a tenth of its time."""
-    requests, limits = (Resources.model_construct(cpu=c, memory=m) for c, m in zip(cpu, memory, strict=True))
-    return Requirements.model_construct(limits=limits, requests=requests)
+def _requirements(cpu: tuple[str, str], memory: tuple[str, str]) -> ResourceRequirements:
+    """Build default requests and limits. Skips validation, which would cost 10% of the startup time."""
+    requests, limits = (ResourceList.model_construct(cpu=c, memory=m) for c, m in zip(cpu, memory, strict=True))
+    return ResourceRequirements.model_construct(limits=limits, requests=requests)
 
 
 TRAINING_RESOURCES = _requirements(cpu=("1", "2"), memory=("2Gi", "4Gi"))
@@ -203,12 +208,12 @@ STEP_RESOURCES = _requirements(cpu=("250m", "1"), memory=("512Mi", "1Gi"))
 
 
 class Profile(Strict):
-    """All settings; every one has a default, so an empty file, or none, is a profile.
+    """All settings. Every setting has a default, so an empty file is a valid profile.
 
-    `runner_image` moves files and packages; `training_image` trains where neither the training nor its toolchain names one.
-    `restrict_executor` gives Argo's own containers the restricted security context as well; a controller that runs pods
-    without its init container (an option since Argo 4.1) needs it off. `recorder` lets `setup` install what remembers each
-    training's last status.
+    `runner_image` runs checkout, downloads and packaging; `training_image` trains unless the training or its toolchain
+    specifies an image. `restrict_executor` applies the restricted security context to Argo's own containers; disable it if
+    the controller runs pods without an init container (an option since Argo 4.1). With `recorder`, `setup` installs the
+    recorder, which keeps each training's last status.
     """
 
     namespace: Name | None = None
@@ -219,16 +224,16 @@ class Profile(Strict):
     output_connection: str = "models-output"
     external_connections: tuple[str, ...] = ()
     environment_manager: Literal["local", "virtualenv", "conda"] = "local"
-    training_resources: Requirements = TRAINING_RESOURCES
-    step_resources: Requirements = STEP_RESOURCES
+    training_resources: ResourceRequirements = TRAINING_RESOURCES
+    step_resources: ResourceRequirements = STEP_RESOURCES
     parallelism: int = Field(default=8, ge=1)
     pools: Pools = Pools.model_construct()
-    workspace: Workspace = Workspace.model_construct()
+    workspace: WorkspaceVolume = WorkspaceVolume.model_construct()
     timeouts: Timeouts = Timeouts.model_construct()
     retries: Retries = Retries.model_construct()
-    keep: Keep = Keep.model_construct()
-    tracking: Tracking = Tracking.model_construct()
-    argo: Argo = Argo.model_construct()
+    keep: Retention = Retention.model_construct()
+    tracking: TrackingSettings = TrackingSettings.model_construct()
+    argo: ArgoSettings = ArgoSettings.model_construct()
     external_secrets: ExternalSecrets = ExternalSecrets.model_construct()
     archive_logs: bool = True
     restrict_executor: bool = True
@@ -237,65 +242,67 @@ class Profile(Strict):
 
     @field_validator("training_resources", "step_resources", mode="before")
     @classmethod
-    def _keep_what_is_not_said(cls, given: Any, info: ValidationInfo) -> Any:
+    def _fill_in_default_resources(cls, given: Any, info: ValidationInfo) -> Any:
         default = TRAINING_RESOURCES if info.field_name == "training_resources" else STEP_RESOURCES
-        if not isinstance(given, dict) or not all(isinstance(part, dict | None) for part in given.values()):
+        if not isinstance(given, dict) or not all(isinstance(amounts, dict | None) for amounts in given.values()):
             return given
-        usual = default.model_dump(exclude_none=True)
-        said = {part: {k: v for k, v in (amounts or {}).items() if v is not None} for part, amounts in given.items()}
-        return {part: {**usual.get(part, {}), **said.get(part, {})} for part in {**usual, **said}}
+        merged = default.model_dump(exclude_none=True)
+        for kind, amounts in given.items():
+            specified = {name: amount for name, amount in (amounts or {}).items() if amount is not None}
+            merged[kind] = {**merged.get(kind, {}), **specified}
+        return merged
 
     @field_validator("training_resources", "step_resources")
     @classmethod
-    def _can_be_had(cls, given: Requirements) -> Requirements:
+    def _check_default_resources(cls, resources: ResourceRequirements) -> ResourceRequirements:
         for name in ("cpu", "memory"):
-            limit, request = getattr(given.limits, name), getattr(given.requests, name)
+            limit, request = getattr(resources.limits, name), getattr(resources.requests, name)
             if quantity.amount(request) > quantity.amount(limit):
-                raise ValueError(f"the {name} request of {request} is above the limit of {limit}")
-        if given.limits.gpu or given.requests.gpu:
-            raise ValueError("a GPU is for a training to ask for, not for a default")
-        return given
+                raise ValueError(f"the {name} request of {request} exceeds the limit of {limit}")
+        if resources.limits.gpu or resources.requests.gpu:
+            raise ValueError("a default cannot include GPUs; request them in the training")
+        return resources
 
     def is_external(self, connection: str) -> bool:
-        """Whether the connection lives on the cluster: it is listed, or it is where this site's models go."""
+        """Return whether the connection exists on the cluster and needs no manifest."""
         return connection in (*self.external_connections, self.output_connection)
 
-    def with_external(self, names: tuple[str, ...]) -> Profile:
-        """The same profile with more connections that live on the cluster."""
-        return self.model_copy(update={"external_connections": (*self.external_connections, *names)})
+    def with_external(self, connections: tuple[str, ...]) -> Profile:
+        """Return a copy with additional external connections."""
+        return self.model_copy(update={"external_connections": (*self.external_connections, *connections)})
 
 
-def load(file: Path | None) -> Profile:
-    """The profile in `file`, or the defaults where there is none.
+def load_profile(file: Path | None) -> Profile:
+    """Load the profile from a file; without a file, return the defaults.
 
     Raises:
-        UserError: the file cannot be read, or it holds unknown or wrong settings; all of them are told.
+        UserError: the file cannot be read, or it contains unknown or invalid settings. Reports all of them at once.
     """
-    return Profile.model_construct() if file is None else parse(read(file), str(file))
+    return Profile.model_construct() if file is None else parse_profile(read_text(file), str(file))
 
 
-def read(file: Path, what: str = "profile") -> str:
-    """The text of a profile's file, or of another that says what it is.
+def read_text(file: Path, description: str = "profile") -> str:
+    """Read a UTF-8 file. `description` names its content in the error message.
 
     Raises:
-        UserError: it cannot be read.
+        UserError: the file cannot be read.
     """
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise UserError(Problem(f"the {what} cannot be read: {reason}", Where(str(file)))) from error
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise UserError(Problem(f"cannot read the {description}: {reason}", Where(str(file)))) from error
 
 
-def parse(text: str, name: str) -> Profile:
-    """The profile that a text holds; `name` is what problems call it.
+def parse_profile(text: str, source: str) -> Profile:
+    """Parse a profile. `source` is the file name in error messages.
 
     Raises:
-        UserError: it holds unknown or wrong settings; all of them are told.
+        UserError: the text contains unknown or invalid settings. Reports all of them at once.
     """
-    documents = document.parse(text, name)
+    documents = document.parse(text, source)
     if len(documents) > 1:
-        raise UserError(Problem("a profile is one document", documents[1].where()))
+        raise UserError(Problem("a profile is a single YAML document", documents[1].where()))
     if not documents:
         return Profile()
     profile, problems = validate(Profile, documents[0])

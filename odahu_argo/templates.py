@@ -1,4 +1,4 @@
-"""The text files under templates/, filled in: what an operator applies or reads, and pages, never Argo's own YAML."""
+"""Text templates in templates/: installation manifests and web pages, never Argo workflows."""
 
 from __future__ import annotations
 
@@ -7,19 +7,23 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 _PACKAGE = Path(__file__).parent
-_FOLDERS = [_PACKAGE / "_templates", _PACKAGE.parent / "templates"]
-"""In an installed wheel, and in a checkout."""
+_DIRECTORIES = [_PACKAGE / "_templates", _PACKAGE.parent / "templates"]
+"""Location in an installed wheel, and in a checkout."""
 
 
-def fill(name: str, **values: object) -> str:
-    """The template `name` with these values; a value that it names and is not given is an error of the program."""
+def render(name: str, **values: object) -> str:
+    """Render the template `name` without escaping.
+
+    Raises:
+        jinja2.UndefinedError: the template uses a value that is not passed.
+    """
     return environment(autoescape=False).get_template(name).render(**values)
 
 
 def environment(autoescape: bool) -> Environment:
-    """What finds templates by their names. HTML needs `autoescape`; what goes into anything else must not have it."""
+    """Return a jinja2 environment for the templates. HTML requires `autoescape`; other formats must not use it."""
     return Environment(
-        loader=FileSystemLoader(_FOLDERS),
+        loader=FileSystemLoader(_DIRECTORIES),
         undefined=StrictUndefined,
         keep_trailing_newline=True,
         autoescape=autoescape,
@@ -28,11 +32,11 @@ def environment(autoescape: bool) -> Environment:
     )
 
 
-def folder(name: str) -> Path:
-    """The folder of that name under templates/, where it lies."""
-    return next(found for found in (each / name for each in _FOLDERS) if found.is_dir())
+def find_directory(name: str) -> Path:
+    """Return the path of a directory in templates/."""
+    return next(path for path in (directory / name for directory in _DIRECTORIES) if path.is_dir())
 
 
 def read(name: str) -> str:
-    """The text of a file under templates/ as it is."""
-    return next(file for file in (each / name for each in _FOLDERS) if file.is_file()).read_text(encoding="utf-8")
+    """Return the content of a file in templates/."""
+    return next(path for path in (directory / name for directory in _DIRECTORIES) if path.is_file()).read_text("utf-8")

@@ -18,7 +18,7 @@ from odahu_argo.preflight import checks
 from odahu_argo.preflight.result import Finding
 from odahu_argo.profile import Profile
 from odahu_argo.resources import connections, toolchains
-from odahu_argo.resources.connection_secret import connection_form, connection_to_secret
+from odahu_argo.resources.connection_secret import connection_to_api, connection_to_secret
 from odahu_argo.resources.toolchains import toolchain_to_config_map
 from odahu_argo.trainings import actions, submit
 from odahu_argo.trainings.follow import follow, read_or_follow
@@ -174,15 +174,15 @@ class ConnectionsOnCluster:
 
     def all(self, decrypted: bool = False) -> list[Form]:
         """Every one, by id."""
-        return [connection_form(secret, decrypted) for secret in connections.list_connections(self.cluster)]
+        return [connection_to_api(secret, decrypted) for secret in connections.list_connections(self.cluster)]
 
     def get(self, wanted: str, decrypted: bool = False) -> Form:
         """One."""
-        return connection_form(connections.find_connection(self.cluster, wanted), decrypted)
+        return connection_to_api(connections.find_connection(self.cluster, wanted), decrypted)
 
     def check(self, manifest: Connection) -> None:
         """See that the API would take its Secret."""
-        connections.check(self.cluster, connection_to_secret(manifest))
+        connections.validate(self.cluster, connection_to_secret(manifest))
 
     def require(self, wanted: str) -> None:
         """See that there is one."""
@@ -222,7 +222,7 @@ class ToolchainsOnCluster:
 
     def check(self, manifest: ToolchainIntegration) -> None:
         """See that the API would take its ConfigMap."""
-        toolchains.check(self.cluster, toolchain_to_config_map(manifest))
+        toolchains.validate(self.cluster, toolchain_to_config_map(manifest))
 
     def require(self, wanted: str) -> None:
         """See that there is one, or one is built in."""

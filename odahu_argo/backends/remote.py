@@ -19,8 +19,8 @@ from odahu_argo.manifest.resolve import choose
 from odahu_argo.odahu_api import CHANGED, PAGE, as_plain
 from odahu_argo.plan.build import schedule_of
 from odahu_argo.preflight.result import Finding
-from odahu_argo.resources.connection_secret import connection_fields, spec_form
-from odahu_argo.resources.toolchains import toolchain_form
+from odahu_argo.resources.connection_secret import connection_fields, connection_spec_to_api
+from odahu_argo.resources.toolchains import toolchain_to_api
 from odahu_argo.trainings.follow import TimeIsUp, as_lines
 from odahu_argo.trainings.logs import Line
 from odahu_argo.validation import nearest
@@ -169,7 +169,7 @@ class BatchAtServer:
             there = toolchains_at(self.trainings.server).get(toolchain.id)
         except NotFound:
             return False
-        return bool(there["spec"] == toolchain_form(toolchain)["spec"])
+        return bool(there["spec"] == toolchain_to_api(toolchain)["spec"])
 
     def _there(self, training_id: str) -> Standing | None:
         try:
@@ -298,7 +298,7 @@ def connections_at(server: Server) -> KeptAtServer:
     """Connections."""
 
     def body(connection: Connection) -> Form:
-        spec = spec_form(connection_fields(connection), decrypted=True)
+        spec = connection_spec_to_api(connection_fields(connection), decrypted=True)
         return {"kind": "Connection", "id": connection.id, "spec": spec}
 
     return KeptAtServer(server, ("connection",), "connection", "Connection", body, as_plain)
@@ -308,7 +308,7 @@ def toolchains_at(server: Server) -> KeptAtServer:
     """Toolchains."""
 
     def body(toolchain: ToolchainIntegration) -> Form:
-        form = toolchain_form(toolchain)
+        form = toolchain_to_api(toolchain)
         return {name: form[name] for name in ("kind", "id", "spec")}
 
     path = ("toolchain", "integration")

@@ -62,9 +62,9 @@ def cluster(profile: Path | None, namespace: str | None, context: str | None) ->
         UserError: there is no such context, or the profile cannot be read or used.
         Unreachable: the API does not answer.
     """
-    from odahu_argo.resources.profile import site
+    from odahu_argo.resources.profile import connect_with_profile
 
-    return site(profile, namespace, context)
+    return connect_with_profile(profile, namespace, context)
 
 
 def read(
@@ -75,7 +75,7 @@ def read(
     Raises:
         UserError: nothing is named, or the profile cannot be used. Problems of manifests stay with the manifests.
     """
-    from odahu_argo.profile import load as load_profile
+    from odahu_argo.profile import load_profile
 
     require_manifests(files, folders)
     settings = load_profile(profile).with_external(tuple(external or ()))

@@ -13,7 +13,7 @@ from odahu_argo.cli.options import KubeContext, ProfileFile
 from odahu_argo.cli.site import NoUrl
 
 if TYPE_CHECKING:
-    from odahu_argo.install.namespace import Installed
+    from odahu_argo.install.namespace import InstalledObject
     from odahu_argo.profile import Profile
 
 app = typer.Typer(name="setup", invoke_without_command=True)
@@ -44,7 +44,7 @@ def setup_command(
     Example: odahu-argo setup --profile profile.yaml --apply
     """
     from odahu_argo.errors import UserError
-    from odahu_argo.install.namespace import install, setup_text
+    from odahu_argo.install.namespace import install_namespace, namespace_manifests
 
     if ctx.invoked_subcommand:
         given = [name for name in ctx.params if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"]
@@ -54,12 +54,12 @@ def setup_command(
         return
     text, settings, where = _settings(profile, namespace)
     if not apply:
-        render.out(setup_text(settings, where, text))
+        render.out(namespace_manifests(settings, where, text))
         return
 
     from odahu_argo.kube.client import connect
 
-    _tell(install(connect(where, context), setup_text(settings, where, text)))
+    _tell(install_namespace(connect(where, context), namespace_manifests(settings, where, text)))
 
 
 @app.command("mlflow")
@@ -83,30 +83,30 @@ def setup_mlflow_command(
     Example: odahu-argo setup mlflow --values mlflow.yaml --profile profile.yaml --apply
     """
     from odahu_argo.errors import UserError
-    from odahu_argo.install.mlflow import install, name_in_profile
-    from odahu_argo.install.mlflow_manifests import mlflow_text, write_chart
-    from odahu_argo.install.mlflow_values import load
+    from odahu_argo.install.mlflow import add_to_profile, install_mlflow
+    from odahu_argo.install.mlflow_manifests import server_manifests, write_chart
+    from odahu_argo.install.mlflow_values import load_values
 
     if chart and apply:
         raise UserError("--chart writes what Helm installs, --apply installs it", "give one of them")
     if chart:
-        from odahu_argo.profile import load as load_profile
+        from odahu_argo.profile import load_profile
 
-        write_chart(chart, load(values, load_profile(profile)))
+        write_chart(chart, load_values(values, load_profile(profile)))
         render.note(f"{chart}: helm install mlflow {chart} --namespace NAMESPACE")
         return
     _, settings, where = _settings(profile, namespace)
-    chosen = load(values, settings)
+    chosen = load_values(values, settings)
     if not apply:
-        render.out(mlflow_text(chosen, where))
+        render.out(server_manifests(chosen, where))
         return
 
     from odahu_argo.kube.client import connect
 
     cluster = connect(where, context)
-    _tell(install(cluster, chosen))
-    if said := name_in_profile(cluster, chosen):
-        render.note(f"note: {said}")
+    _tell(install_mlflow(cluster, chosen))
+    if note := add_to_profile(cluster, chosen):
+        render.note(f"note: {note}")
 
 
 def _settings(profile: Path | None, namespace: str | None) -> tuple[str | None, Profile, str]:
@@ -116,16 +116,16 @@ def _settings(profile: Path | None, namespace: str | None) -> tuple[str | None, 
         UserError: the profile cannot be used, or none of them names a namespace.
     """
     from odahu_argo.errors import UserError
-    from odahu_argo.profile import Profile, parse, read
+    from odahu_argo.profile import Profile, parse_profile, read_text
 
-    text = None if profile is None else read(profile)
-    settings = Profile() if text is None else parse(text, str(profile))
+    text = None if profile is None else read_text(profile)
+    settings = Profile() if text is None else parse_profile(text, str(profile))
     where = namespace or settings.namespace
     if where is None:
         raise UserError("which namespace?", hint="set namespace in the profile, or give --namespace")
     return text, settings, where
 
 
-def _tell(installed: Iterable[Installed]) -> None:
+def _tell(installed: Iterable[InstalledObject]) -> None:
     for each in installed:
         render.out(f"{each.kind} {each.name} {'configured' if each.outcome == 'changed' else each.outcome}")

@@ -1,1 +1,1 @@
-"""Set-up of a namespace and of an MLflow server."""
+"""Installation of a namespace and of an MLflow server."""

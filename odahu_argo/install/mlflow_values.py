@@ -1,6 +1,6 @@
-"""What can be said of an MLflow server: the values of the Helm chart in templates/chart, which `setup mlflow` takes as well.
+"""Values of the MLflow server: those of the Helm chart in templates/chart, which `setup mlflow --values` accepts too.
 
-The names are the chart's. One file of values therefore does for both, and the chart's schema is made of these models.
+Names and nesting are the chart's. The chart's schema is generated from these models.
 """
 
 from __future__ import annotations
@@ -15,107 +15,107 @@ from pydantic.alias_generators import to_camel
 from odahu_argo import __version__, document
 from odahu_argo.errors import Problem, UserError
 from odahu_argo.naming import ID_PATTERN
-from odahu_argo.profile import LabelKey, LabelValue, Name, Profile, Toleration, VolumeSize, read
+from odahu_argo.profile import LabelKey, LabelValue, Name, Profile, Toleration, VolumeSize, read_text
 from odahu_argo.validation import Image, InvalidValue, Quantity, Strict, check_image, shaped, validate
 
 _HOST = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _PATH = re.compile(r"/|(/[A-Za-z0-9._~-]+)+")
-_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
-_SERVED = ("MLFLOW_BACKEND_STORE_URI", "MLFLOW_ARTIFACTS_DESTINATION", "MLFLOW_STATIC_PREFIX")
+_SECRET_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
+_RESERVED_VARIABLES = ("MLFLOW_BACKEND_STORE_URI", "MLFLOW_ARTIFACTS_DESTINATION", "MLFLOW_STATIC_PREFIX")
 
 
-def _below(text: str) -> str:
+def _check_subpath(text: str) -> str:
     if text and (not re.fullmatch(r"[A-Za-z0-9._~/-]+", text) or ".." in text.split("/")):
-        raise ValueError(f"{text!r} is no path below the connection's URI, such as mlflow")
+        raise ValueError(f"{text!r} is not a path below the connection's URI, such as mlflow")
     return text.strip("/")
 
 
-def _listed(text: str) -> str:
+def _check_host_or_origin(text: str) -> str:
     if not text or re.search(r"[\s,\"'{}$]", text):
-        raise ValueError(f"{text!r} is no host or origin: it may hold no blank, comma, quote, brace or $")
+        raise ValueError(f"{text!r} is not a host or origin: it must not contain spaces, commas, quotes, braces or $")
     return text
 
 
-def _maybe_image(text: str) -> str:
+def _check_optional_image(text: str) -> str:
     return check_image(text) if text else text
 
 
-def _variable(text: str) -> str:
+def _check_variable(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text):
-        raise ValueError(f"{text!r} is no name of an environment variable")
-    if text in _SERVED:
-        raise ValueError(f"{text} is set from the other values")
+        raise ValueError(f"{text!r} is not the name of an environment variable")
+    if text in _RESERVED_VARIABLES:
+        raise ValueError(f"{text} is set by other values")
     return text
 
 
-_AMOUNT = WithJsonSchema({"type": ["string", "number"]})
-Host = Annotated[str, shaped(_HOST, "is no host name, such as mlflow.example.org", may_be_empty=True)]
-UrlPath = Annotated[str, shaped(_PATH, "is no path, such as /mlflow; it begins with / and does not end with one")]
-Below = Annotated[str, AfterValidator(_below)]
-Listed = Annotated[str, AfterValidator(_listed)]
+_QUANTITY_SCHEMA = WithJsonSchema({"type": ["string", "number"]})
+Host = Annotated[str, shaped(_HOST, "is not a host name, such as mlflow.example.org", may_be_empty=True)]
+UrlPath = Annotated[str, shaped(_PATH, "is not a path, such as /mlflow; it begins with / and does not end with /")]
+Subpath = Annotated[str, AfterValidator(_check_subpath)]
+HostOrOrigin = Annotated[str, AfterValidator(_check_host_or_origin)]
 ObjectName = Annotated[str, shaped(_HOST, "is not the name of a Kubernetes object", may_be_empty=True)]
-ConnectionId = Annotated[str, shaped(ID_PATTERN, "is not the id of a connection", may_be_empty=True)]
-SecretKey = Annotated[str, shaped(_KEY, "is no key of a Secret")]
-MaybeImage = Annotated[str, AfterValidator(_maybe_image)]
-Amount = Annotated[Quantity, _AMOUNT]
+ConnectionId = Annotated[str, shaped(ID_PATTERN, "is not the ID of a connection", may_be_empty=True)]
+SecretKey = Annotated[str, shaped(_SECRET_KEY, "is not a key of a Secret")]
+OptionalImage = Annotated[str, AfterValidator(_check_optional_image)]
+Amount = Annotated[Quantity, _QUANTITY_SCHEMA]
 
 
-class _Values(Strict):
+class _ChartValues(Strict):
     model_config = ConfigDict(**{**Strict.model_config, "alias_generator": to_camel})
 
 
-class Requests(_Values):
-    """What is kept for the pod: CPU in cores, memory in bytes, in Kubernetes' spelling."""
+class RequestValues(_ChartValues):
+    """Resource requests of the pod, as Kubernetes quantities."""
 
     cpu: Amount = "250m"
     memory: Amount = "1Gi"
 
 
-class Limits(_Values):
-    """The most that the pod may take. Two workers took 650 MB; each further one takes about 250 MB."""
+class LimitValues(_ChartValues):
+    """Resource limits of the pod. Two workers use 650 MB, each further one about 250 MB."""
 
     cpu: Amount = "2"
     memory: Amount = "2Gi"
 
 
-class Resources(_Values):
-    """What the server is given."""
+class ResourceValues(_ChartValues):
+    """Resources of the pod."""
 
-    requests: Requests = Requests()
-    limits: Limits = Limits()
+    requests: RequestValues = RequestValues()
+    limits: LimitValues = LimitValues()
 
 
-class Artifacts(_Values):
-    """Where artifacts go: `connection`'s bucket, in the path `below` its URI; with no connection, onto the claim."""
+class ArtifactValues(_ChartValues):
+    """Artifact storage: the path `below` the URI of `connection`, or the claim if `connection` is empty."""
 
     connection: ConnectionId = "models-output"
-    below: Below = "mlflow"
+    below: Subpath = "mlflow"
 
 
-class Database(_Values):
-    """The Secret, and its key, that holds a PostgreSQL address; without one SQLite keeps the records on the claim."""
+class DatabaseValues(_ChartValues):
+    """Secret and key with the URI of a PostgreSQL database. Without a Secret, records are stored in SQLite on the claim."""
 
     secret: ObjectName = ""
     key: SecretKey = "uri"
     upgrade: bool = True
 
 
-class Storage(_Values):
-    """The claim, made only where something is kept on it. `storage_class` empty takes the cluster's default."""
+class StorageValues(_ChartValues):
+    """PersistentVolumeClaim, created only if needed. An empty `storage_class` selects the cluster's default."""
 
-    size: Annotated[VolumeSize, _AMOUNT] = "10Gi"
+    size: Annotated[VolumeSize, _QUANTITY_SCHEMA] = "10Gi"
     storage_class: ObjectName = ""
 
 
-class Service(_Values):
-    """The port inside of the cluster, and the cluster's domain."""
+class ServiceValues(_ChartValues):
+    """Port of the Service, and DNS domain of the cluster."""
 
     port: int = Field(default=80, ge=1, le=65535)
     cluster_domain: Host = "cluster.local"
 
 
-class Ingress(_Values):
-    """The way in from outside. `tls_secret` is a Secret with the certificate of `host`."""
+class IngressValues(_ChartValues):
+    """Ingress. `tls_secret` is the name of a Secret with the certificate of `host`."""
 
     enabled: bool = False
     class_name: ObjectName = ""
@@ -124,21 +124,21 @@ class Ingress(_Values):
     annotations: dict[str, str] = {}
 
 
-class Toolchains(_Values):
-    """Whether `mlflow` and `mlflow-project` are registered with this server, and the image that they train in by default."""
+class ToolchainValues(_ChartValues):
+    """Registration of the toolchains `mlflow` and `mlflow-project` with this server, and their default image."""
 
     register_them: bool = Field(default=True, alias="register")
-    image: MaybeImage = ""
+    image: OptionalImage = ""
 
 
-class ServiceAccount(_Values):
-    """Of the server's account: by them clouds give it an identity."""
+class ServiceAccountValues(_ChartValues):
+    """Annotations of the server's service account, for example to assign a cloud identity."""
 
     annotations: dict[str, str] = {}
 
 
-class Values(_Values):
-    """All values; every one has a default."""
+class MlflowValues(_ChartValues):
+    """All values. Every value has a default."""
 
     name: Name = "mlflow"
     path: UrlPath = "/mlflow"
@@ -146,55 +146,53 @@ class Values(_Values):
     image_pull_secrets: tuple[str, ...] = ()
     user_id: int = Field(default=1000, ge=1)
     workers: int = Field(default=2, ge=1, le=64)
-    resources: Resources = Resources()
-    artifacts: Artifacts = Artifacts()
-    database: Database = Database()
-    storage: Storage = Storage()
-    service: Service = Service()
-    ingress: Ingress = Ingress()
-    allowed_hosts: tuple[Listed, ...] = ()
-    allowed_origins: tuple[Listed, ...] = ()
-    toolchains: Toolchains = Toolchains()
-    service_account: ServiceAccount = ServiceAccount()
-    environment: dict[Annotated[str, AfterValidator(_variable)], str] = {}
+    resources: ResourceValues = ResourceValues()
+    artifacts: ArtifactValues = ArtifactValues()
+    database: DatabaseValues = DatabaseValues()
+    storage: StorageValues = StorageValues()
+    service: ServiceValues = ServiceValues()
+    ingress: IngressValues = IngressValues()
+    allowed_hosts: tuple[HostOrOrigin, ...] = ()
+    allowed_origins: tuple[HostOrOrigin, ...] = ()
+    toolchains: ToolchainValues = ToolchainValues()
+    service_account: ServiceAccountValues = ServiceAccountValues()
+    environment: dict[Annotated[str, AfterValidator(_check_variable)], str] = {}
     pod_annotations: dict[str, str] = {}
     pod_labels: dict[LabelKey, LabelValue] = {}
     node_selector: dict[LabelKey, LabelValue] = {}
     tolerations: tuple[Toleration, ...] = ()
 
     @model_validator(mode="after")
-    def _can_be_reached(self) -> Values:
+    def _check_ingress(self) -> MlflowValues:
         if self.ingress.enabled and not self.ingress.host:
-            raise InvalidValue("ingress.enabled needs ingress.host", "MLflow answers only by the names that it knows")
+            raise InvalidValue("ingress.enabled requires ingress.host", "MLflow accepts only known host names")
         return self
 
     @property
     def keeps_files(self) -> bool:
-        """Whether anything is kept on the claim."""
+        """Whether the server needs a PersistentVolumeClaim."""
         return not self.database.secret or not self.artifacts.connection
 
 
-def load(file: Path | None, profile: Profile) -> Values:
-    """The values of a file; what it does not say is taken from the profile, where that knows it, else the default.
+def load_values(file: Path | None, profile: Profile) -> MlflowValues:
+    """Load the values from a file. Values that it does not set default to the profile's settings.
 
     Raises:
-        UserError: the file cannot be read, or holds unknown or wrong values; all of them are told.
+        UserError: the file cannot be read, or it contains unknown or invalid values. Reports all of them at once.
     """
-    known = _of_profile(profile)
-    if file is None:
-        return Values.model_validate(known)
-    documents = document.parse(read(file, "file of values"), str(file))
+    defaults = _profile_defaults(profile)
+    documents = [] if file is None else document.parse(read_text(file, "values file"), str(file))
     if len(documents) > 1:
-        raise UserError(Problem("values are one document", documents[1].where()))
+        raise UserError(Problem("a values file is a single YAML document", documents[1].where()))
     if not documents:
-        return Values.model_validate(known)
-    values, problems = validate(Values, documents[0])
+        return MlflowValues.model_validate(defaults)
+    values, problems = validate(MlflowValues, documents[0])
     if values is None:
         raise UserError(problems)
-    return Values.model_validate(_over(known, values.model_dump(by_alias=True, exclude_unset=True)))
+    return MlflowValues.model_validate(_merge(defaults, values.model_dump(by_alias=True, exclude_unset=True)))
 
 
-def _of_profile(profile: Profile) -> dict[str, Any]:
+def _profile_defaults(profile: Profile) -> dict[str, Any]:
     pool = profile.pools.cpu
     return {
         "image": profile.training_image,
@@ -202,11 +200,14 @@ def _of_profile(profile: Profile) -> dict[str, Any]:
         "userId": profile.user_id,
         "artifacts": {"connection": profile.output_connection},
         "nodeSelector": pool.node_selector,
-        "tolerations": [each.model_dump(exclude_none=True) for each in pool.tolerations],
+        "tolerations": [toleration.model_dump(exclude_none=True) for toleration in pool.tolerations],
     }
 
 
-def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """What is said above in the place of what is said below; mappings are joined, as Helm joins them."""
-    joined = {k: _over(below[k], v) for k, v in above.items() if isinstance(v, dict) and isinstance(below.get(k), dict)}
-    return {**below, **above, **joined}
+def _merge(defaults: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """Merge mappings recursively, as Helm does; `values` take precedence."""
+    merged = {**defaults, **values}
+    for name, value in values.items():
+        if isinstance(value, dict) and isinstance(defaults.get(name), dict):
+            merged[name] = _merge(defaults[name], value)
+    return merged

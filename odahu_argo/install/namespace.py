@@ -1,4 +1,4 @@
-"""What a namespace needs before its first training: printed for kubectl, or installed."""
+"""Objects that a namespace needs for trainings: print them for kubectl, or install them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import yaml
 
 from odahu_argo import naming
 from odahu_argo.compile.emit import quoted
-from odahu_argo.kube import apply
+from odahu_argo.kube import apply as kube_apply
 from odahu_argo.kube.apply import Outcome
 from odahu_argo.kube.cluster import (
     CONFIG_MAP,
@@ -25,7 +25,7 @@ from odahu_argo.kube.cluster import (
     Object,
 )
 from odahu_argo.profile import Profile
-from odahu_argo.templates import fill
+from odahu_argo.templates import render
 
 _KINDS = {
     kind.name: kind
@@ -43,69 +43,69 @@ _KINDS = {
 }
 
 
-def setup_text(profile: Profile, namespace: str, profile_text: str | None) -> str:
-    """All objects as YAML, each of `namespace`, which is among them where the profile names it.
-
-    `profile_text` is what the profile's file holds: it goes to the cluster as it is.
-    """
-    return fill(
-        "setup.yaml.j2",
-        profile=profile,
-        namespace=namespace,
-        profile_config_map=naming.PROFILE_CONFIG_MAP,
-        profile_key=naming.PROFILE_KEY,
-        profile_scalar=None if profile_text is None else _scalar(profile_text),
-        recorder=naming.RECORDER,
-    )
-
-
-def _scalar(text: str) -> str:
-    """The text as a value in YAML: a literal block, to be indented, or in quotes where its form would not survive that."""
-    is_block = text.strip() and text[0] not in " \n" and text.endswith("\n") and not text[:-1].endswith((" ", "\n"))
-    if is_block and all(character.isprintable() or character == "\n" for character in text):
-        return f"|\n{text[:-1]}"
-    return quoted(text)
-
-
 @dataclass(frozen=True, slots=True)
-class Installed:
-    """An object that is there now."""
+class InstalledObject:
+    """Object on the cluster, and whether it was created, changed or unchanged."""
 
     kind: str
     name: str
     outcome: Outcome
 
 
-def install(cluster: Cluster, text: str) -> Iterator[Installed]:
-    """Bring the objects of `setup_text` onto the cluster by server-side apply, none before the API would take all.
+def namespace_manifests(profile: Profile, namespace: str, profile_text: str | None) -> str:
+    """Return the objects for `namespace` as YAML documents, with the Namespace itself if the profile specifies it.
 
-    Where the namespace is not there yet, it comes first: without it the API cannot judge the others.
+    `profile_text` is the content of the profile file, which is stored unchanged in a ConfigMap.
+    """
+    return render(
+        "setup.yaml.j2",
+        profile=profile,
+        namespace=namespace,
+        profile_config_map=naming.PROFILE_CONFIG_MAP,
+        profile_key=naming.PROFILE_KEY,
+        profile_scalar=None if profile_text is None else _yaml_scalar(profile_text),
+        recorder=naming.RECORDER,
+    )
+
+
+def _yaml_scalar(text: str) -> str:
+    """Return the text as a YAML literal block to be indented, or quoted if a block would not preserve it."""
+    is_block = text.strip() and text[0] not in " \n" and text.endswith("\n") and not text[:-1].endswith((" ", "\n"))
+    if is_block and all(character.isprintable() or character == "\n" for character in text):
+        return f"|\n{text[:-1]}"
+    return quoted(text)
+
+
+def install_namespace(cluster: Cluster, manifests: str) -> Iterator[InstalledObject]:
+    """Apply the objects of `namespace_manifests`, after a dry run of all of them.
+
+    A new namespace is created before the dry run, because the API server validates the other objects against it.
 
     Raises:
-        Forbidden, Rejected: the API does not take one of them; nothing was changed, but that an empty namespace may be new.
-        Unreachable: it does not answer.
+        Forbidden, Rejected: the API server does not accept an object. At most an empty namespace was created.
+        Unreachable: the API server does not respond.
     """
-    objects: list[Object] = list(yaml.safe_load_all(text))
-    spaces = [each for each in objects if each["kind"] == NAMESPACE.name]
-    if spaces and apply.find(cluster, NAMESPACE, cluster.namespace) is None:
-        yield from _apply(cluster, spaces)
-        objects = [each for each in objects if each not in spaces]
-    yield from install_objects(cluster, objects)
+    objects: list[Object] = list(yaml.safe_load_all(manifests))
+    namespaces = [body for body in objects if body["kind"] == NAMESPACE.name]
+    if namespaces and kube_apply.find(cluster, NAMESPACE, cluster.namespace) is None:
+        yield from _apply(cluster, namespaces)
+        objects = [body for body in objects if body not in namespaces]
+    yield from apply_objects(cluster, objects)
 
 
-def install_objects(cluster: Cluster, objects: list[Object]) -> Iterator[Installed]:
-    """Bring objects into a namespace that is there, none before the API would take all.
+def apply_objects(cluster: Cluster, objects: list[Object]) -> Iterator[InstalledObject]:
+    """Apply objects to an existing namespace, after a dry run of all of them.
 
     Raises:
-        Forbidden, Rejected: the API does not take one of them; nothing was changed.
-        Unreachable: it does not answer.
+        Forbidden, Rejected: the API server does not accept an object. Nothing was changed.
+        Unreachable: the API server does not respond.
     """
-    for each in objects:
-        cluster.apply(_KINDS[each["kind"]], each, dry_run=True)
+    for body in objects:
+        cluster.apply(_KINDS[body["kind"]], body, dry_run=True)
     yield from _apply(cluster, objects)
 
 
-def _apply(cluster: Cluster, objects: list[Object]) -> Iterator[Installed]:
-    for each in objects:
-        outcome = apply.apply(cluster, _KINDS[each["kind"]], each)
-        yield Installed(each["kind"], each["metadata"]["name"], outcome)
+def _apply(cluster: Cluster, objects: list[Object]) -> Iterator[InstalledObject]:
+    for body in objects:
+        outcome = kube_apply.apply(cluster, _KINDS[body["kind"]], body)
+        yield InstalledObject(body["kind"], body["metadata"]["name"], outcome)

@@ -57,7 +57,7 @@ class OdahuArgo(Configurable):
         return this_machine(Home.from_environment(), [Path(each) for each in self.manifest_dirs], self._profile())
 
     def _on_the_cluster(self) -> Source:
-        from odahu_argo.resources.profile import site
+        from odahu_argo.resources.profile import connect_with_profile
         from odahu_argo.server.argo import argo
 
         if self.manifest_dirs:
@@ -67,7 +67,7 @@ class OdahuArgo(Configurable):
             )
         namespace = self.namespace or os.environ.get("ODAHU_ARGO_NAMESPACE")
         context = self.context or os.environ.get("ODAHU_ARGO_CONTEXT")
-        return argo(*site(self._profile(), namespace or None, context or None))
+        return argo(*connect_with_profile(self._profile(), namespace or None, context or None))
 
     def _profile(self) -> Path | None:
         found = self.profile or os.environ.get("ODAHU_ARGO_PROFILE")

@@ -16,7 +16,7 @@ from pydantic.alias_generators import to_camel
 from odahu_argo import artifact_name
 from odahu_argo.errors import UserError
 from odahu_argo.naming import ID_PATTERN, LABEL_PATTERN
-from odahu_argo.profile import Requirements
+from odahu_argo.profile import ResourceRequirements
 from odahu_argo.schedule import check_cron, check_time_zone
 from odahu_argo.uri import FORMS, is_of_type, is_reference, without_credentials
 from odahu_argo.validation import Image, InvalidValue, Strict, placeholder
@@ -166,7 +166,7 @@ class ModelTrainingSpec(_Manifest):
     hyper_parameters: dict[str, Text] = {}
     data: tuple[DataBinding, ...] = Field(default=(), max_length=MOST_ENTRIES)
     envs: tuple[EnvironmentVariable, ...] = Field(default=(), max_length=MOST_ENTRIES)
-    resources: Requirements = Requirements.model_construct()
+    resources: ResourceRequirements = ResourceRequirements.model_construct()
     image: Image | None = None
     output_connection: Id | None = None
     node_selector: dict[str, str] = {}

@@ -10,16 +10,16 @@ from odahu_argo.errors import Problem
 from odahu_argo.manifest.resolve import BUILT_IN_TOOLCHAINS, ResolvedTraining
 from odahu_argo.naming import LABEL_PATTERN
 from odahu_argo.plan.model import Amounts, Placement
-from odahu_argo.profile import Pool, Pools, Profile, Requirements
+from odahu_argo.profile import Pool, Pools, Profile, ResourceRequirements
 from odahu_argo.yaml_values import Path
 
 
-def gpus(wanted: Requirements) -> int:
+def gpus(wanted: ResourceRequirements) -> int:
     """The GPUs that a training asks for, by limits or requests; Kubernetes wants both to be equal, so one is enough."""
     return quantity.whole_number(wanted.limits.gpu or wanted.requests.gpu or "0")
 
 
-def amounts(wanted: Requirements, default: Requirements) -> tuple[Amounts, Amounts]:
+def amounts(wanted: ResourceRequirements, default: ResourceRequirements) -> tuple[Amounts, Amounts]:
     """Limits and requests: what is wanted, else the default; a default never contradicts what was wanted.
 
     Where only a request is given that is above the default limit, it becomes the limit too; where only a limit is given that

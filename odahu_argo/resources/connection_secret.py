@@ -1,7 +1,7 @@
-"""A connection as the Kubernetes Secret that pods mount, and back again.
+"""Conversion of connections to Kubernetes Secrets, and of Secrets to ODAHU's API.
 
-A Secret has one key for each field of the connection, with plain values (see `contract`). Those that `kubectl create secret`
-makes, called `connection-<id>` and without labels, are read as well.
+A Secret has one key per field of the connection, with plain values (see `contract`). Secrets named `connection-<id>` that
+`kubectl create secret` created, without labels, are connections too.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ from odahu_argo.manifest.secrets import (
 from odahu_argo.uri import without_credentials
 
 MASK = "*****"
-"""In the place of a secret value, as ODAHU's API wrote it."""
-OPAQUE = "Opaque"
-FOR_PEOPLE = ("description", "webUILink", "vital")
+"""Replacement for secret values, as in ODAHU's API."""
+_OPAQUE = "Opaque"
+_DESCRIPTIVE_FIELDS = ("description", "webUILink", "vital")
 _PREFIX = naming.connection_secret("")
 
 
 def connection_to_secret(connection: Connection) -> Object:
-    """The Secret of a connection. One of type docker has the key besides that Kubernetes pulls images by.
+    """Return the Secret of a connection. For type docker it is also an image pull secret.
 
     Raises:
-        UserError: the connection is of type ecr, holds masked values, or has a field that cannot be read.
+        UserError: the connection has type ecr, contains masked values, or has a field that cannot be decoded.
     """
     _require_unmasked(connection)
     spec = connection.spec
     fields = connection_fields(connection)
-    pulls_images = spec.type in ("docker", "ecr")
-    if pulls_images:
+    is_pull_secret = spec.type in ("docker", "ecr")
+    if is_pull_secret:
         fields[SECRET_KEY] = docker_config(connection)
     return {
         "apiVersion": SECRET.api_version,
@@ -57,61 +57,62 @@ def connection_to_secret(connection: Connection) -> Object:
                 naming.CONNECTION_TYPE_LABEL: spec.type,
             },
         },
-        "type": SECRET_TYPE if pulls_images else OPAQUE,
+        "type": SECRET_TYPE if is_pull_secret else _OPAQUE,
         "data": {name: b64encode(value.encode()).decode() for name, value in fields.items() if value},
     }
 
 
 def connection_fields(connection: Connection) -> dict[str, str]:
-    """All fields of a connection, plain, those for people included; one that is not given may be empty.
+    """Return all fields of a connection with plain values. Fields that are not set can be empty.
 
     Raises:
-        UserError: a field cannot be read.
+        UserError: a field cannot be decoded.
     """
     spec = connection.spec
-    for_people = {
+    descriptive = {
         "description": spec.description,
         "webUILink": spec.web_ui_link,
         "vital": "true" if spec.vital else "",
     }
-    return {**plain_connection(connection).fields, **for_people}
+    return {**plain_connection(connection).fields, **descriptive}
 
 
 def connection_id(secret: Object) -> str | None:
-    """The connection that a Secret holds; None where it holds none."""
+    """Return the ID of the connection in a Secret, or None if the Secret is not a connection."""
     name = str(secret["metadata"]["name"])
-    is_ours = name.startswith(_PREFIX) and secret.get("type", OPAQUE) in (OPAQUE, SECRET_TYPE)
-    found = name.removeprefix(_PREFIX)
-    return found if is_ours and naming.ID_PATTERN.fullmatch(found) else None
+    if not name.startswith(_PREFIX) or secret.get("type", _OPAQUE) not in (_OPAQUE, SECRET_TYPE):
+        return None
+    identifier = name.removeprefix(_PREFIX)
+    return identifier if naming.ID_PATTERN.fullmatch(identifier) else None
 
 
-def fields_of(secret: Object) -> dict[str, str]:
-    """The fields that a Secret holds, as a step reads them: text, without the line break that tools leave at the end."""
+def secret_fields(secret: Object) -> dict[str, str]:
+    """Return the fields of a Secret as a step reads them: decoded, without trailing line breaks."""
     data = secret.get("data") or {}
     return {name: b64decode(value or "").decode("utf-8", "replace").rstrip("\r\n") for name, value in data.items()}
 
 
-def connection_form(secret: Object, decrypted: bool = False) -> dict[str, Any]:
-    """The connection that a Secret holds, in the form of ODAHU's API: kind, id, createdAt, updatedAt, spec and status.
+def connection_to_api(secret: Object, decrypted: bool = False) -> dict[str, Any]:
+    """Return the connection in a Secret as in ODAHU's API: kind, id, createdAt, updatedAt, spec and status.
 
-    Secret fields, and credentials in the URI, are masked unless `decrypted`. They are plain then, and where one could be
-    taken for base64 the spec says `secretEncoding: plain`, so that the form is a manifest which gives the same Secret again.
-    The status names keys of the Secret that are no field of a connection.
+    Secret fields and credentials in the URI are masked unless `decrypted` is set. Decrypted values are plain text, marked by
+    `secretEncoding: plain`, so that the result is a manifest of the same Secret. `status.unknownKeys` lists keys of the
+    Secret that are not fields of a connection.
     """
-    unknown = _unknown_keys(secret)
+    unknown_keys = _unknown_keys(secret)
     return {
         "kind": "Connection",
         "id": connection_id(secret),
         "createdAt": secret["metadata"].get("creationTimestamp", ""),
         "updatedAt": changed(secret),
-        "spec": spec_form({**_of_docker(secret), **fields_of(secret)}, decrypted),
-        "status": {"secretName": secret["metadata"]["name"], **({"unknownKeys": unknown} if unknown else {})},
+        "spec": connection_spec_to_api({**_docker_fields(secret), **secret_fields(secret)}, decrypted),
+        "status": {"secretName": secret["metadata"]["name"], **({"unknownKeys": unknown_keys} if unknown_keys else {})},
     }
 
 
-def spec_form(fields: Mapping[str, str], decrypted: bool) -> dict[str, Any]:
-    """The spec of a connection with these plain fields, as `connection_form` has it."""
-    spec: dict[str, Any] = {name: fields[name] for name in (*OPEN_FIELDS, *FOR_PEOPLE) if fields.get(name)}
+def connection_spec_to_api(fields: Mapping[str, str], decrypted: bool) -> dict[str, Any]:
+    """Return the `spec` of `connection_to_api` for a connection with these plain fields."""
+    spec: dict[str, Any] = {name: fields[name] for name in (*OPEN_FIELDS, *_DESCRIPTIVE_FIELDS) if fields.get(name)}
     secrets = {name: fields[name] for name in SECRET_FIELDS if fields.get(name)}
     if "vital" in spec:
         spec["vital"] = spec["vital"] == "true"
@@ -126,11 +127,6 @@ def spec_form(fields: Mapping[str, str], decrypted: bool) -> dict[str, Any]:
     return spec
 
 
-def _unknown_keys(secret: Object) -> list[str]:
-    known = {*OPEN_FIELDS, *SECRET_FIELDS, *FOR_PEOPLE, SECRET_KEY}
-    return sorted(set(secret.get("data") or {}) - known)
-
-
 def _require_unmasked(connection: Connection) -> None:
     masked = [name for name, value in secrets_as_written(connection.spec).items() if value == MASK]
     if "***" in connection.spec.uri:
@@ -138,16 +134,22 @@ def _require_unmasked(connection: Connection) -> None:
     if masked:
         raise UserError(
             f"connection {connection.id!r} has masked values: {', '.join(masked)}",
-            hint="put the real ones in their place; `odahu-argo conn get --decrypted` shows what is on the cluster",
+            hint="replace them with the real values; show those on the cluster with odahu-argo conn get --decrypted",
         )
 
 
-def _of_docker(secret: Object) -> dict[str, str]:
-    """The fields that `kubectl create secret docker-registry` has put into one: of its first registry."""
+def _unknown_keys(secret: Object) -> list[str]:
+    return sorted(
+        set(secret.get("data") or {}).difference(OPEN_FIELDS, SECRET_FIELDS, _DESCRIPTIVE_FIELDS, [SECRET_KEY])
+    )
+
+
+def _docker_fields(secret: Object) -> dict[str, str]:
+    """Return the fields of the first registry in a pull secret, as `kubectl create secret docker-registry` writes it."""
     if secret.get("type") != SECRET_TYPE:
         return {}
     try:
-        [(registry, entry), *_] = json.loads(fields_of(secret)[SECRET_KEY])["auths"].items()
+        [(registry, entry), *_] = json.loads(secret_fields(secret)[SECRET_KEY])["auths"].items()
     except (KeyError, ValueError, TypeError, AttributeError):
         return {"type": "docker"}
     entry = entry if isinstance(entry, Mapping) else {}

@@ -1,4 +1,4 @@
-"""Connections on a cluster: the Secrets `connection-<id>` of its namespace."""
+"""Connections on the cluster: the Secrets `connection-<id>` of a namespace."""
 
 from __future__ import annotations
 
@@ -9,86 +9,90 @@ from odahu_argo.errors import AlreadyExists, Forbidden, NotFound, UserError
 from odahu_argo.kube import apply as kube_apply
 from odahu_argo.kube.apply import Outcome
 from odahu_argo.kube.cluster import SECRET, WORKFLOW, Cluster, Object
-from odahu_argo.resources.connection_secret import connection_id, fields_of
+from odahu_argo.resources.connection_secret import connection_id, secret_fields
 
-_ENDED = ("Succeeded", "Failed", "Error")
-"""Argo's phases after which nothing more is run."""
+_FINISHED_PHASES = ("Succeeded", "Failed", "Error")
+"""Final phases of a workflow."""
 
 
 def list_connections(cluster: Cluster) -> list[Object]:
-    """The Secrets of all connections, by name."""
-    found = [secret for secret in cluster.list(SECRET).items if connection_id(secret)]
-    return sorted(found, key=lambda secret: str(secret["metadata"]["name"]))
+    """Return the Secrets of all connections, sorted by name."""
+    secrets = [secret for secret in cluster.list(SECRET).items if connection_id(secret)]
+    return sorted(secrets, key=lambda secret: str(secret["metadata"]["name"]))
 
 
-def find_connection(cluster: Cluster, wanted: str) -> Object:
-    """The Secret of a connection.
+def find_connection(cluster: Cluster, name: str) -> Object:
+    """Return the Secret of a connection.
 
     Raises:
-        NotFound: there is none.
+        NotFound: the connection does not exist.
     """
-    found = kube_apply.find(cluster, SECRET, naming.connection_secret(wanted)) if wanted else None
-    if found is None or not connection_id(found):
+    secret = kube_apply.find(cluster, SECRET, naming.connection_secret(name)) if name else None
+    if secret is None or not connection_id(secret):
         raise NotFound(
-            f"there is no connection {wanted!r} in namespace {cluster.namespace}",
-            hint="odahu-argo conn get lists them, odahu-argo conn apply -f FILE makes one",
+            f"there is no connection {name!r} in namespace {cluster.namespace}",
+            hint="list connections with odahu-argo conn get, create one with odahu-argo conn apply -f FILE",
         )
-    return found
+    return secret
 
 
-def check(cluster: Cluster, secret: Object) -> None:
-    """See that the API would take the Secret.
+def validate(cluster: Cluster, secret: Object) -> None:
+    """Check by a dry run that the API server accepts the Secret.
 
     Raises:
-        UserError: it would not.
-        Unreachable: it does not answer.
+        UserError: the existing Secret has another type, which is immutable.
+        Rejected, Forbidden: the API server does not accept the Secret.
+        Unreachable: the API server does not respond.
     """
-    there = kube_apply.find(cluster, SECRET, secret["metadata"]["name"])
-    if there is not None and there.get("type") != secret["type"]:
+    existing = kube_apply.find(cluster, SECRET, secret["metadata"]["name"])
+    if existing is not None and existing.get("type") != secret["type"]:
+        name = connection_id(secret)
         raise UserError(
-            f"connection {connection_id(secret)!r} lives in a Secret of type {there.get('type')}; it needs {secret['type']},"
-            " and Kubernetes changes no Secret's type",
-            hint=f"remove it first: odahu-argo conn delete --id {connection_id(secret)}",
+            f"connection {name!r} needs a Secret of type {secret['type']}, but the existing Secret has type"
+            f" {existing.get('type')}, and the type of a Secret is immutable",
+            hint=f"delete the connection first: odahu-argo conn delete --id {name}",
         )
     cluster.apply(SECRET, secret, dry_run=True)
 
 
 def apply(cluster: Cluster, secret: Object) -> Outcome:
-    """Create a connection's Secret or bring it up to date."""
+    """Create or update the Secret of a connection."""
     return kube_apply.apply(cluster, SECRET, secret)
 
 
 def create(cluster: Cluster, secret: Object, dry_run: bool = False) -> None:
-    """Create a connection's Secret; with `dry_run` only see whether the API would.
+    """Create the Secret of a connection. With `dry_run`, the API server only validates the request.
 
     Raises:
-        AlreadyExists: there is one; it was not touched.
+        AlreadyExists: the connection exists; it is unchanged.
     """
     try:
         cluster.create(SECRET, secret, dry_run)
     except AlreadyExists as error:
         raise AlreadyExists(
-            f"there is a connection {connection_id(secret)!r} in namespace {cluster.namespace}",
-            hint="odahu-argo conn edit -f FILE changes it, --ignore-if-exists leaves it as it is",
+            f"connection {connection_id(secret)!r} already exists in namespace {cluster.namespace}",
+            hint="update it with odahu-argo conn edit -f FILE, or keep it with --ignore-if-exists",
         ) from error
 
 
-def delete(cluster: Cluster, wanted: str) -> list[str]:
-    """Delete a connection's Secret. Gives the workflows that have not ended and mount it, as far as they can be seen.
+def delete(cluster: Cluster, name: str) -> list[str]:
+    """Delete the Secret of a connection.
+
+    Returns the names of unfinished workflows that mount the Secret, or an empty list if workflows cannot be listed.
 
     Raises:
-        NotFound: there is none.
-        UserError: it says that it is vital; ODAHU's API refused that as well.
+        NotFound: the connection does not exist.
+        UserError: the connection is marked `vital`, as in ODAHU's API.
     """
-    secret = find_connection(cluster, wanted)
-    if fields_of(secret).get("vital") == "true":
-        raise UserError(f"connection {wanted!r} is vital, it cannot be deleted", hint="set `vital: false` in it first")
-    users = _users(cluster, secret["metadata"]["name"])
+    secret = find_connection(cluster, name)
+    if secret_fields(secret).get("vital") == "true":
+        raise UserError(f"connection {name!r} is vital and cannot be deleted", hint="set `vital: false` in it first")
+    workflows = _unfinished_workflows_using(cluster, secret["metadata"]["name"])
     cluster.delete(SECRET, secret["metadata"]["name"], secret["metadata"]["uid"])
-    return users
+    return workflows
 
 
-def _users(cluster: Cluster, secret: str) -> list[str]:
+def _unfinished_workflows_using(cluster: Cluster, secret: str) -> list[str]:
     try:
         workflows = cluster.list(WORKFLOW).items
     except (NotFound, Forbidden):
@@ -96,6 +100,6 @@ def _users(cluster: Cluster, secret: str) -> list[str]:
     return [
         workflow["metadata"]["name"]
         for workflow in workflows
-        if (workflow.get("status") or {}).get("phase") not in _ENDED
+        if (workflow.get("status") or {}).get("phase") not in _FINISHED_PHASES
         and json.dumps(secret) in json.dumps(workflow.get("spec"))
     ]

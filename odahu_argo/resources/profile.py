@@ -1,4 +1,4 @@
-"""The cluster that trainings are sent to, with the settings that hold there."""
+"""The profile that `setup --apply` stores on the cluster."""
 
 from __future__ import annotations
 
@@ -9,41 +9,45 @@ from odahu_argo.errors import Forbidden, NotFound, Unauthorized
 from odahu_argo.kube.argo_server import ArgoServer, ClusterWithArgoServer
 from odahu_argo.kube.client import connect
 from odahu_argo.kube.cluster import CONFIG_MAP, Cluster
-from odahu_argo.profile import Profile, load, parse
+from odahu_argo.profile import Profile, load_profile, parse_profile
+
+
+def connect_with_profile(profile: Path | None, namespace: str | None, context: str | None) -> tuple[Cluster, Profile]:
+    """Connect to the cluster and return it with its profile. The profile's namespace is that of the cluster.
+
+    The namespace is the first that is set: `namespace`, the profile's, the kubeconfig's. Without a profile file, the profile
+    on the cluster applies, or the defaults if there is none.
+
+    Raises:
+        UserError: the context does not exist, or the profile cannot be read or is invalid.
+        Forbidden: the account cannot read the profile on the cluster.
+        Unreachable: the API server does not respond.
+    """
+    from_file = None if profile is None else load_profile(profile)
+    cluster: Cluster = connect(namespace or (from_file.namespace if from_file else None), context)
+    settings = installed_profile(cluster) if from_file is None else from_file
+    if settings.argo.url:
+        cluster = ClusterWithArgoServer(cluster, ArgoServer(settings.argo.url))
+    return cluster, settings.model_copy(update={"namespace": cluster.namespace})
 
 
 def installed_profile(cluster: Cluster) -> Profile:
-    """The profile in the namespace's ConfigMap `odahu-argo-profile`, or the defaults where there is none.
+    """Read the profile from the ConfigMap `odahu-argo-profile`; return the defaults if it does not exist.
 
     Raises:
-        Forbidden: the account may not read it.
-        UserError: it holds unknown or wrong settings.
+        Forbidden: the account cannot read the ConfigMap.
+        UserError: the profile contains unknown or invalid settings.
     """
     try:
-        found = cluster.get(CONFIG_MAP, naming.PROFILE_CONFIG_MAP)
+        config_map = cluster.get(CONFIG_MAP, naming.PROFILE_CONFIG_MAP)
     except NotFound:
         return Profile()
     except Unauthorized:
         raise
-    except Forbidden as denied:
-        place = f"the ConfigMap {naming.PROFILE_CONFIG_MAP} of namespace {cluster.namespace}"
-        raise Forbidden(f"the profile, {place}, may not be read by you", "give it by --profile FILE") from denied
-    text = (found.get("data") or {}).get(naming.PROFILE_KEY) or ""
-    return parse(str(text), f"ConfigMap {cluster.namespace}/{naming.PROFILE_CONFIG_MAP}")
-
-
-def site(profile: Path | None, namespace: str | None, context: str | None) -> tuple[Cluster, Profile]:
-    """The cluster, and the profile with the cluster's namespace in it.
-
-    The namespace is the one given, else the profile's, else the kubeconfig's. Without a profile file it is the profile that
-    `setup --apply` has left in the namespace, else the defaults.
-
-    Raises:
-        UserError: there is no such context, or the profile cannot be read or used.
-        Unreachable: the API does not answer.
-    """
-    given = None if profile is None else load(profile)
-    connected = connect(namespace or (given.namespace if given else None), context)
-    settings = installed_profile(connected) if given is None else given
-    whole = ClusterWithArgoServer(connected, ArgoServer(settings.argo.url)) if settings.argo.url else connected
-    return whole, settings.model_copy(update={"namespace": connected.namespace})
+    except Forbidden as error:
+        raise Forbidden(
+            f"no permission to read the profile: ConfigMap {naming.PROFILE_CONFIG_MAP} in namespace {cluster.namespace}",
+            "pass the profile with --profile FILE",
+        ) from error
+    text = (config_map.get("data") or {}).get(naming.PROFILE_KEY) or ""
+    return parse_profile(str(text), f"ConfigMap {cluster.namespace}/{naming.PROFILE_CONFIG_MAP}")

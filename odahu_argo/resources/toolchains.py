@@ -1,6 +1,6 @@
-"""Toolchains on a cluster: a ConfigMap `toolchain-<id>` for each, which holds the ToolchainIntegration as it was written.
+"""Toolchains on the cluster: one ConfigMap `toolchain-<id>` with the ToolchainIntegration for each.
 
-The toolchains that are built in are known everywhere; one on the cluster takes the place of the built-in one of its id.
+The built-in toolchains exist in every namespace. A toolchain on the cluster overrides the built-in one with the same ID.
 """
 
 from __future__ import annotations
@@ -18,14 +18,13 @@ from odahu_argo.manifest.load import read_documents
 from odahu_argo.manifest.models import ToolchainIntegration
 from odahu_argo.manifest.resolve import BUILT_IN_TOOLCHAINS
 
-KEY = "toolchain.json"
-SELECTOR = {naming.TOOLCHAIN_ID_LABEL: ""}
+TOOLCHAIN_KEY = "toolchain.json"
+_SELECTOR = {naming.TOOLCHAIN_ID_LABEL: ""}
 
 
 def toolchain_to_config_map(toolchain: ToolchainIntegration) -> Object:
-    """The ConfigMap of a toolchain."""
-    spec = toolchain.spec.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
-    written = {"kind": toolchain.kind, "id": toolchain.id, "spec": spec}
+    """Return the ConfigMap of a toolchain."""
+    manifest = {"kind": toolchain.kind, "id": toolchain.id, "spec": _spec(toolchain)}
     return {
         "apiVersion": CONFIG_MAP.api_version,
         "kind": CONFIG_MAP.name,
@@ -33,156 +32,161 @@ def toolchain_to_config_map(toolchain: ToolchainIntegration) -> Object:
             "name": naming.toolchain_config_map(toolchain.id),
             "labels": {naming.MANAGED_BY_LABEL: naming.MANAGED_BY, naming.TOOLCHAIN_ID_LABEL: toolchain.id},
         },
-        "data": {KEY: json.dumps(written, indent=2, ensure_ascii=False) + "\n"},
+        "data": {TOOLCHAIN_KEY: json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"},
     }
 
 
 def read_toolchain(config_map: Object) -> ToolchainIntegration:
-    """The toolchain that a ConfigMap holds; someone may have changed it by hand, also to YAML.
+    """Parse the toolchain in a ConfigMap, as JSON or, after a manual edit, YAML.
 
     Raises:
-        UserError: with every mistake in it.
+        UserError: the ConfigMap does not contain exactly one valid toolchain with its ID. Reports all problems at once.
     """
     name = str(config_map["metadata"]["name"])
-    place = f"ConfigMap {name}"
-    manifests = read_documents(document.parse(str((config_map.get("data") or {}).get(KEY) or ""), place))
+    source = f"ConfigMap {name}"
+    manifests = read_documents(document.parse(str((config_map.get("data") or {}).get(TOOLCHAIN_KEY) or ""), source))
     if manifests.problems:
         raise UserError(manifests.problems)
-    found = [each.manifest for each in manifests.toolchains]
-    if len(found) != 1 or naming.toolchain_config_map(found[0].id) != name:
-        message = f"its {KEY} must hold one ToolchainIntegration, of the id {toolchain_id(config_map)!r}"
-        raise UserError(Problem(message, Where(place), "odahu-argo ti edit -f FILE writes it anew"))
-    return found[0]
+    toolchains = [written.manifest for written in manifests.toolchains]
+    if len(toolchains) != 1 or naming.toolchain_config_map(toolchains[0].id) != name:
+        message = f"{TOOLCHAIN_KEY} must contain one ToolchainIntegration with the id {toolchain_id(config_map)!r}"
+        raise UserError(Problem(message, Where(source), "replace it with odahu-argo ti edit -f FILE"))
+    return toolchains[0]
 
 
 def toolchain_id(config_map: Object) -> str:
-    """The toolchain that a ConfigMap is there for."""
+    """Return the ID of the toolchain in a ConfigMap."""
     return str(config_map["metadata"]["name"]).removeprefix(naming.toolchain_config_map(""))
 
 
-def toolchain_form(toolchain: ToolchainIntegration, config_map: Object | None = None) -> dict[str, Any]:
-    """The toolchain in the form of ODAHU's API. One that is built in has no ConfigMap, and so no times."""
+def toolchain_to_api(toolchain: ToolchainIntegration, config_map: Object | None = None) -> dict[str, Any]:
+    """Return the toolchain as in ODAHU's API. The times of a built-in toolchain, without a ConfigMap, are empty."""
     return {
         "kind": toolchain.kind,
         "id": toolchain.id,
         "createdAt": config_map["metadata"].get("creationTimestamp", "") if config_map else "",
         "updatedAt": kube_apply.changed(config_map) if config_map else "",
-        "spec": toolchain.spec.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True),
+        "spec": _spec(toolchain),
         "status": {},
     }
 
 
 def list_toolchains(cluster: Cluster) -> list[dict[str, Any]]:
-    """Every toolchain that a training may name, by id: the cluster's, and those built in, in the form of ODAHU's API.
+    """Return all toolchains as in ODAHU's API, built-in ones included, sorted by ID.
 
     Raises:
-        UserError: a ConfigMap holds no toolchain.
+        UserError: a ConfigMap does not contain a valid toolchain.
         Forbidden, Unreachable: ConfigMaps cannot be listed.
     """
-    forms = {name: toolchain_form(toolchain) for name, toolchain in BUILT_IN_TOOLCHAINS.items()}
-    for config_map in cluster.list(CONFIG_MAP, SELECTOR).items:
+    toolchains = {name: toolchain_to_api(toolchain) for name, toolchain in BUILT_IN_TOOLCHAINS.items()}
+    for config_map in cluster.list(CONFIG_MAP, _SELECTOR).items:
         toolchain = read_toolchain(config_map)
-        forms[toolchain.id] = toolchain_form(toolchain, config_map)
-    return [forms[name] for name in sorted(forms)]
+        toolchains[toolchain.id] = toolchain_to_api(toolchain, config_map)
+    return [toolchains[name] for name in sorted(toolchains)]
 
 
-def get_toolchain(cluster: Cluster, wanted: str) -> dict[str, Any]:
-    """One toolchain in the form of ODAHU's API, be it the cluster's or built in.
-
-    Raises:
-        NotFound: there is none.
-        UserError: its ConfigMap holds none.
-    """
-    try:
-        config_map = find_toolchain(cluster, wanted)
-    except NotFound:
-        if wanted not in BUILT_IN_TOOLCHAINS:
-            raise
-        return toolchain_form(BUILT_IN_TOOLCHAINS[wanted])
-    return toolchain_form(read_toolchain(config_map), config_map)
-
-
-def find_toolchain(cluster: Cluster, wanted: str) -> Object:
-    """The ConfigMap of a toolchain.
+def registered_toolchains(cluster: Cluster, required: Collection[str]) -> tuple[ToolchainIntegration, ...]:
+    """Return the toolchains on the cluster. Invalid ones are skipped unless they are `required`.
 
     Raises:
-        NotFound: the cluster has none.
-    """
-    is_id = naming.ID_PATTERN.fullmatch(wanted)
-    found = kube_apply.find(cluster, CONFIG_MAP, naming.toolchain_config_map(wanted)) if is_id else None
-    if found is None:
-        is_built_in = f": {wanted!r} is built in" if wanted in BUILT_IN_TOOLCHAINS else ""
-        raise NotFound(
-            f"there is no toolchain {wanted!r} in namespace {cluster.namespace}{is_built_in}",
-            hint="odahu-argo ti get lists them, odahu-argo ti create -f FILE makes one",
-        )
-    return found
-
-
-def registered(cluster: Cluster, wanted: Collection[str]) -> tuple[ToolchainIntegration, ...]:
-    """The cluster's toolchains. One that cannot be read is left out, unless it is wanted.
-
-    Raises:
-        UserError: with the mistakes of those that are wanted.
+        UserError: a required toolchain is invalid.
         Forbidden, Unreachable: ConfigMaps cannot be listed.
     """
     toolchains: list[ToolchainIntegration] = []
     problems: list[Problem] = []
-    for config_map in cluster.list(CONFIG_MAP, SELECTOR).items:
+    for config_map in cluster.list(CONFIG_MAP, _SELECTOR).items:
         try:
             toolchains.append(read_toolchain(config_map))
         except UserError as error:
-            problems += error.problems if toolchain_id(config_map) in wanted else ()
+            if toolchain_id(config_map) in required:
+                problems += error.problems
     if problems:
         raise UserError(problems)
     return tuple(toolchains)
 
 
-def check(cluster: Cluster, config_map: Object) -> None:
-    """See that the API would take the ConfigMap.
+def get_toolchain(cluster: Cluster, name: str) -> dict[str, Any]:
+    """Return a toolchain on the cluster, or else a built-in one, as in ODAHU's API.
 
     Raises:
-        UserError: it would not.
-        Unreachable: it does not answer.
+        NotFound: the toolchain does not exist.
+        UserError: the ConfigMap does not contain a valid toolchain.
+    """
+    try:
+        config_map = find_toolchain(cluster, name)
+    except NotFound:
+        if name not in BUILT_IN_TOOLCHAINS:
+            raise
+        return toolchain_to_api(BUILT_IN_TOOLCHAINS[name])
+    return toolchain_to_api(read_toolchain(config_map), config_map)
+
+
+def find_toolchain(cluster: Cluster, name: str) -> Object:
+    """Return the ConfigMap of a toolchain.
+
+    Raises:
+        NotFound: the toolchain does not exist on the cluster.
+    """
+    is_id = naming.ID_PATTERN.fullmatch(name)
+    config_map = kube_apply.find(cluster, CONFIG_MAP, naming.toolchain_config_map(name)) if is_id else None
+    if config_map is None:
+        built_in = f": {name!r} is built in" if name in BUILT_IN_TOOLCHAINS else ""
+        raise NotFound(
+            f"there is no toolchain {name!r} in namespace {cluster.namespace}{built_in}",
+            hint="list toolchains with odahu-argo ti get, create one with odahu-argo ti create -f FILE",
+        )
+    return config_map
+
+
+def require_known(cluster: Cluster, name: str) -> None:
+    """Check that a toolchain exists on the cluster or is built in, so that it can be changed.
+
+    Raises:
+        NotFound: the toolchain does not exist.
+    """
+    if name not in BUILT_IN_TOOLCHAINS:
+        find_toolchain(cluster, name)
+
+
+def validate(cluster: Cluster, config_map: Object) -> None:
+    """Check by a dry run that the API server accepts the ConfigMap.
+
+    Raises:
+        Rejected, Forbidden: the API server does not accept the ConfigMap.
+        Unreachable: the API server does not respond.
     """
     cluster.apply(CONFIG_MAP, config_map, dry_run=True)
 
 
 def apply(cluster: Cluster, config_map: Object) -> Outcome:
-    """Create a toolchain's ConfigMap or bring it up to date."""
+    """Create or update the ConfigMap of a toolchain."""
     return kube_apply.apply(cluster, CONFIG_MAP, config_map)
 
 
-def require_known(cluster: Cluster, wanted: str) -> None:
-    """See that a toolchain can be changed: that it is there, or built in.
-
-    Raises:
-        NotFound: it is not.
-    """
-    if wanted not in BUILT_IN_TOOLCHAINS:
-        find_toolchain(cluster, wanted)
-
-
 def create(cluster: Cluster, config_map: Object, dry_run: bool = False) -> None:
-    """Create a toolchain's ConfigMap; with `dry_run` only see whether the API would.
+    """Create the ConfigMap of a toolchain. With `dry_run`, the API server only validates the request.
 
     Raises:
-        AlreadyExists: there is one; it was not touched.
+        AlreadyExists: the toolchain exists; it is unchanged.
     """
     try:
         cluster.create(CONFIG_MAP, config_map, dry_run)
     except AlreadyExists as error:
         raise AlreadyExists(
-            f"there is a toolchain {toolchain_id(config_map)!r} in namespace {cluster.namespace}",
-            hint="odahu-argo ti edit -f FILE changes it, --ignore-if-exists leaves it as it is",
+            f"toolchain {toolchain_id(config_map)!r} already exists in namespace {cluster.namespace}",
+            hint="update it with odahu-argo ti edit -f FILE, or keep it with --ignore-if-exists",
         ) from error
 
 
-def delete(cluster: Cluster, wanted: str) -> None:
-    """Delete a toolchain's ConfigMap. Workflows that were made with it go on.
+def delete(cluster: Cluster, name: str) -> None:
+    """Delete the ConfigMap of a toolchain. Submitted workflows are not affected.
 
     Raises:
-        NotFound: the cluster has none.
+        NotFound: the toolchain does not exist on the cluster.
     """
-    found = find_toolchain(cluster, wanted)
-    cluster.delete(CONFIG_MAP, found["metadata"]["name"], found["metadata"]["uid"])
+    config_map = find_toolchain(cluster, name)
+    cluster.delete(CONFIG_MAP, config_map["metadata"]["name"], config_map["metadata"]["uid"])
+
+
+def _spec(toolchain: ToolchainIntegration) -> dict[str, Any]:
+    return toolchain.spec.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)

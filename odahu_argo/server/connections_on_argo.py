@@ -9,7 +9,7 @@ from odahu_argo.kube.cluster import Cluster
 from odahu_argo.manifest.models import Connection
 from odahu_argo.odahu_api import as_base64
 from odahu_argo.resources import connections
-from odahu_argo.resources.connection_secret import connection_form, connection_to_secret
+from odahu_argo.resources.connection_secret import connection_to_api, connection_to_secret
 from odahu_argo.server.schemas import as_manifest
 from odahu_argo.server.source import Form, Updated
 
@@ -22,11 +22,11 @@ class ConnectionsOnArgo:
 
     def all(self) -> list[Form]:
         """Every connection, by id."""
-        return [as_base64(connection_form(secret)) for secret in connections.list_connections(self.cluster)]
+        return [as_base64(connection_to_api(secret)) for secret in connections.list_connections(self.cluster)]
 
     def get(self, connection_id: str, decrypted: bool = False) -> Form:
         """One connection."""
-        return as_base64(connection_form(connections.find_connection(self.cluster, connection_id), decrypted))
+        return as_base64(connection_to_api(connections.find_connection(self.cluster, connection_id), decrypted))
 
     def create(self, body: object) -> Form:
         """Keep a new connection."""
@@ -39,7 +39,7 @@ class ConnectionsOnArgo:
         connection = _connection(body)
         secret = connection_to_secret(connection)
         connections.find_connection(self.cluster, connection.id)
-        connections.check(self.cluster, secret)
+        connections.validate(self.cluster, secret)
         outcome = connections.apply(self.cluster, secret)
         return Updated(self.get(connection.id), outcome != "unchanged")
 

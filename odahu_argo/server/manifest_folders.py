@@ -12,8 +12,8 @@ from odahu_argo.manifest.load import Manifests, gather
 from odahu_argo.manifest.models import Connection, ToolchainIntegration
 from odahu_argo.manifest.resolve import BUILT_IN_TOOLCHAINS
 from odahu_argo.odahu_api import as_base64
-from odahu_argo.resources.connection_secret import connection_fields, spec_form
-from odahu_argo.resources.toolchains import toolchain_form
+from odahu_argo.resources.connection_secret import connection_fields, connection_spec_to_api
+from odahu_argo.resources.toolchains import toolchain_to_api
 from odahu_argo.server.errors import NotAllowed
 from odahu_argo.server.source import Form, Updated
 
@@ -105,7 +105,7 @@ class ToolchainsInFolders:
 
 
 def _toolchain_form(toolchain: ToolchainIntegration) -> Form:
-    return toolchain_form(toolchain) | _times(toolchain)
+    return toolchain_to_api(toolchain) | _times(toolchain)
 
 
 def _times(written: Connection | ToolchainIntegration) -> dict[str, str]:
@@ -113,7 +113,7 @@ def _times(written: Connection | ToolchainIntegration) -> dict[str, str]:
 
 
 def _form(connection: Connection, decrypted: bool) -> Form:
-    spec = spec_form(connection_fields(connection), decrypted)
+    spec = connection_spec_to_api(connection_fields(connection), decrypted)
     return as_base64({"kind": "Connection", "id": connection.id, **_times(connection), "spec": spec, "status": {}})
 
 

@@ -11,7 +11,7 @@ from odahu_argo.backends.views_local import local_views
 from odahu_argo.errors import OdahuArgoError
 from odahu_argo.local.home import Home
 from odahu_argo.local.tracking import prepare_tracking
-from odahu_argo.profile import load
+from odahu_argo.profile import load_profile
 from odahu_argo.server.manifest_folders import ConnectionsInFolders, ManifestFolders, ToolchainsInFolders
 from odahu_argo.server.source import Source
 from odahu_argo.server.trainings_on_this_machine import TrainingsOnThisMachine
@@ -27,7 +27,7 @@ def this_machine(home: Home, folders: Sequence[Path], profile: Path | None) -> S
     """
     manifests = ManifestFolders(folders)
     manifests.whole()
-    settings = load(profile)
+    settings = load_profile(profile)
     threading.Thread(target=_prepare, args=(home,), daemon=True).start()
     trainings = TrainingsOnThisMachine(home, manifests, settings, profile)
     return Source(trainings, ConnectionsInFolders(manifests), ToolchainsInFolders(manifests), local_views(home))

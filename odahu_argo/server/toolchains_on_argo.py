@@ -37,7 +37,7 @@ class ToolchainsOnArgo:
         toolchain = _toolchain(body)
         config_map = toolchains.toolchain_to_config_map(toolchain)
         toolchains.require_known(self.cluster, toolchain.id)
-        toolchains.check(self.cluster, config_map)
+        toolchains.validate(self.cluster, config_map)
         outcome = toolchains.apply(self.cluster, config_map)
         return Updated(self.get(toolchain.id), outcome != "unchanged")
 

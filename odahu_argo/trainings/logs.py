@@ -11,7 +11,7 @@ from typing import Any
 
 from odahu_argo.errors import NotFound, OdahuArgoError, Rejected, Unreachable, UserError
 from odahu_argo.kube.cluster import POD, Cluster, Object
-from odahu_argo.resources.connection_secret import fields_of
+from odahu_argo.resources.connection_secret import secret_fields
 from odahu_argo.resources.connections import find_connection
 from odahu_argo.status.model import PodRun
 from odahu_argo.trainings.model import Training
@@ -61,7 +61,7 @@ def archived_lines(cluster: Cluster, connection: str, run: PodRun) -> Iterator[s
 
 def _connection(cluster: Cluster, connection: str) -> dict[str, str]:
     try:
-        return fields_of(find_connection(cluster, connection))
+        return secret_fields(find_connection(cluster, connection))
     except NotFound as error:
         hint = "argo.log_connection in the profile must name a connection of this namespace; odahu-argo conn get lists them"
         message = (

@@ -19,7 +19,7 @@ from odahu_argo.manifest.resolve import connection_names
 from odahu_argo.plan.build import plan_trainings
 from odahu_argo.plan.model import Plan
 from odahu_argo.profile import Profile
-from odahu_argo.resources.toolchains import registered
+from odahu_argo.resources.toolchains import registered_toolchains
 
 PATIENCE = 60.0
 """Seconds to find out what became of a lost answer, or to wait for an earlier workflow to be gone."""
@@ -147,6 +147,6 @@ def plan_on(cluster: Cluster, manifests: Manifests, settings: Profile, training_
     with suppress(Forbidden):
         wanted = {training.spec.toolchain for training in trainings}
         own = {each.manifest.id for each in manifests.toolchains}
-        manifests = replace(manifests, registered=registered(cluster, wanted - own))
+        manifests = replace(manifests, registered=registered_toolchains(cluster, wanted - own))
     names = tuple(name for training in trainings for name in connection_names(training, settings))
     return plan_trainings(manifests, settings.with_external(names), training_id)

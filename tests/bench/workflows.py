@@ -16,7 +16,7 @@ from typing import Any
 from odahu_argo import build_plans, compile_workflow, connect, load, resolve
 from odahu_argo.kube.client import KubeCluster
 from odahu_argo.kube.cluster import CONFIG_MAP, NAMESPACE, WORKFLOW
-from odahu_argo.profile import load as load_profile
+from odahu_argo.profile import load_profile
 from odahu_argo.trainings import history
 from tests.bench import manifests
 from tests.bench.peers import system

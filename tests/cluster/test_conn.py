@@ -1,4 +1,4 @@
-"""Connections by the command line on a real Kubernetes API."""
+"""`odahu-argo conn` on a real Kubernetes API."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DOCKER = {"type": "docker", "uri": "reg.example.org/team", "username": "me", "pa
 
 @pytest.fixture
 def conn(cluster: KubeCluster) -> Conn:
-    """`odahu-argo conn` in the test's namespace. What it says never holds a canary, unless it was asked to."""
+    """Run `odahu-argo conn` in the test's namespace. Without --decrypted, its output must not contain a secret."""
 
     def run(*arguments: object, **options: Any) -> Ran:
         ran = odahu_argo("conn", *arguments, "-n", cluster.namespace, **options)
@@ -49,7 +49,7 @@ def data(cluster: KubeCluster, name: str) -> dict[str, str]:
     return {key: b64decode(value).decode() for key, value in cluster.get(SECRET, name)["data"].items()}
 
 
-def there(cluster: KubeCluster) -> list[str]:
+def secret_names(cluster: KubeCluster) -> list[str]:
     return [secret["metadata"]["name"] for secret in cluster.list(SECRET).items]
 
 
@@ -57,9 +57,7 @@ def opaque(name: str, **fields: str) -> Object:
     return {"metadata": {"name": name}, "type": "Opaque", "stringData": fields}
 
 
-def test_what_is_applied_is_created_then_unchanged_then_updated(
-    conn: Conn, cluster: KubeCluster, tmp_path: Path
-) -> None:
+def test_apply_creates_and_updates(conn: Conn, cluster: KubeCluster, tmp_path: Path) -> None:
     file = manifests(tmp_path, wine_data=S3, code=GIT, images=DOCKER)
     ran = conn("apply", "-f", file)
     assert ran.code == 0, ran.err
@@ -72,7 +70,7 @@ def test_what_is_applied_is_created_then_unchanged_then_updated(
     assert "region" not in data(cluster, "connection-wine-data")
 
 
-def test_one_mistake_among_many_leaves_all_as_it_is(conn: Conn, cluster: KubeCluster, tmp_path: Path) -> None:
+def test_invalid_manifest_prevents_all_changes(conn: Conn, cluster: KubeCluster, tmp_path: Path) -> None:
     mistaken = {**S3, "secretEncoding": "base64"}
     ecr = {"type": "ecr", "uri": "1.dkr.ecr.eu-west-1.amazonaws.com/x", "keyID": "CANARYid", "keySecret": "CANARYkey"}
     ran = conn("apply", "-f", manifests(tmp_path, wine_data=S3, mistaken=mistaken, pulls=ecr, code={"type": "git"}))
@@ -80,25 +78,23 @@ def test_one_mistake_among_many_leaves_all_as_it_is(conn: Conn, cluster: KubeClu
     assert "uri: is missing" in ran.err
     assert "'mistaken': its field keyID is not the base64 of any text" in ran.err
     assert "passwords last 12 hours" in ran.err
-    assert there(cluster) == []
+    assert secret_names(cluster) == []
 
 
-def test_a_secret_that_the_api_would_refuse_keeps_the_others_unwritten(
-    conn: Conn, cluster: KubeCluster, tmp_path: Path
-) -> None:
+def test_rejected_secret_prevents_all_changes(conn: Conn, cluster: KubeCluster, tmp_path: Path) -> None:
     large = {**S3, "keySecret": "CANARY" + "x" * 2**20}
     for command in ("apply", "create"):
         ran = conn(command, "-f", manifests(tmp_path, code=GIT, large=large))
         assert ran.code == 2 and "cannot" in ran.err
-        assert there(cluster) == []
+        assert secret_names(cluster) == []
 
 
-def test_a_namespace_that_is_not_there_is_told(kubeconfig: str, tmp_path: Path) -> None:
+def test_missing_namespace_is_reported(kubeconfig: str, tmp_path: Path) -> None:
     ran = odahu_argo("conn", "apply", "-f", manifests(tmp_path, code=GIT), "-n", "not-there")
     assert ran.code == 2 and "there is no namespace not-there" in ran.err
 
 
-def test_creating_is_for_new_ones_and_editing_for_those_that_are_there(
+def test_create_requires_a_new_and_edit_an_existing_connection(
     conn: Conn, cluster: KubeCluster, tmp_path: Path
 ) -> None:
     file = manifests(tmp_path, wine_data=S3)
@@ -107,8 +103,8 @@ def test_creating_is_for_new_ones_and_editing_for_those_that_are_there(
     assert conn("create", "-f", file).out == "connection wine-data created\n"
     manifests(tmp_path, code=GIT, wine_data={**S3, "region": "us"})
     refused = conn("create", "-f", file)
-    assert refused.code == 2 and "there is a connection 'wine-data'" in refused.err and "conn edit" in refused.err
-    assert there(cluster) == ["connection-wine-data"]
+    assert refused.code == 2 and "connection 'wine-data' already exists" in refused.err and "conn edit" in refused.err
+    assert secret_names(cluster) == ["connection-wine-data"]
     ignored = conn("create", "-f", file, "--ignore-if-exists")
     assert (ignored.code, ignored.out) == (0, "connection code created\nconnection wine-data is there already\n")
     assert data(cluster, "connection-wine-data")["region"] == "eu"
@@ -116,7 +112,7 @@ def test_creating_is_for_new_ones_and_editing_for_those_that_are_there(
     assert data(cluster, "connection-wine-data")["region"] == "us"
 
 
-def test_what_is_shown_is_masked_and_decrypted_gives_it_back(conn: Conn, tmp_path: Path) -> None:
+def test_get_masks_secrets_and_decrypted_output_can_be_applied(conn: Conn, tmp_path: Path) -> None:
     assert conn("apply", "-f", manifests(tmp_path, wine_data=S3, code=GIT, images=DOCKER)).code == 0
     for form in ("table", "wide", "json", "yaml", "jsonpath=[*]"):
         shown = conn("get", "-o", form)
@@ -134,7 +130,7 @@ def test_what_is_shown_is_masked_and_decrypted_gives_it_back(conn: Conn, tmp_pat
     assert again.out == "connection code unchanged\nconnection images unchanged\nconnection wine-data unchanged\n"
 
 
-def test_secrets_that_kubectl_made_are_connections_too(conn: Conn, cluster: KubeCluster, tmp_path: Path) -> None:
+def test_secrets_created_by_kubectl_are_connections(conn: Conn, cluster: KubeCluster, tmp_path: Path) -> None:
     cluster.create(SECRET, opaque("connection-mine", type="s3", uri="s3://wine/", keyid="CANARY"))
     cluster.create(SECRET, opaque("other", type="s3"))
     shown = conn("get", "-o", "json")
@@ -147,7 +143,7 @@ def test_secrets_that_kubectl_made_are_connections_too(conn: Conn, cluster: Kube
     assert changed.code == 2 and "conn delete --id mine" in changed.err
 
 
-def test_deleting_says_which_workflow_still_needs_it(conn: Conn, cluster: KubeCluster, tmp_path: Path) -> None:
+def test_delete_lists_workflows_that_use_the_connection(conn: Conn, cluster: KubeCluster, tmp_path: Path) -> None:
     file = manifests(tmp_path, wine_data=S3, code=GIT)
     assert conn("apply", "-f", file).code == 0
     volume = {"name": "v", "secret": {"secretName": "connection-wine-data"}}
@@ -160,14 +156,14 @@ def test_deleting_says_which_workflow_still_needs_it(conn: Conn, cluster: KubeCl
     assert ran.err == "note: wine-1 goes on and names it: steps that mount it will not start\n"
     missing = conn("delete", "-f", file)
     assert missing.code == 2 and "there is no connection 'wine-data'" in missing.err
-    assert there(cluster) == ["connection-code"]
+    assert secret_names(cluster) == ["connection-code"]
     ignored = conn("delete", "-f", file, "--ignore-not-found")
     assert (ignored.code, ignored.out) == (0, "there is no connection wine-data\nconnection code deleted\n")
     with pytest.raises(NotFound):
         cluster.get(SECRET, "connection-code")
 
 
-def test_which_connection_is_to_be_said_once(conn: Conn) -> None:
+def test_connection_must_be_specified_exactly_once(conn: Conn) -> None:
     assert conn("delete").code == 2
     assert conn("delete", "--id", "a", "-f", "x.yaml").code == 2
     assert conn("get", "--id", "../x").code == 2

@@ -1,4 +1,4 @@
-"""What `setup mlflow` prints, installs and charts is taken by a real Kubernetes API, and keeps what users have written."""
+"""`odahu-argo setup mlflow` and its Helm chart on a real Kubernetes API."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ KINDS = (PERSISTENT_VOLUME_CLAIM, DEPLOYMENT, SERVICE, CONFIG_MAP)
 
 @pytest.fixture
 def ready(cluster: KubeCluster) -> KubeCluster:
-    """A namespace that admits restricted pods only, with the Secrets that the values name."""
+    """A namespace that admits restricted pods only, with the Secrets of the values files."""
     cluster.patch(
         NAMESPACE, cluster.namespace, {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}
     )
@@ -61,7 +61,7 @@ def setup(cluster: KubeCluster, *options: object) -> Any:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name.partition(".")[0])
-def test_what_is_printed_is_taken_and_its_pod_is_admitted(
+def test_printed_manifests_are_valid_and_the_pod_is_admitted(
     api: client.ApiClient, ready: KubeCluster, file: Path
 ) -> None:
     printed = setup(ready, "--values", file)
@@ -77,7 +77,7 @@ def test_what_is_printed_is_taken_and_its_pod_is_admitted(
     assert ready.create(Kind("Pod", "pods"), pod, dry_run=True)["metadata"]["name"] == "mlflow"
 
 
-def test_installing_again_changes_only_what_a_new_value_is_for(ready: KubeCluster, tmp_path: Path) -> None:
+def test_reinstalling_changes_only_affected_objects(ready: KubeCluster, tmp_path: Path) -> None:
     first = setup(ready, "--apply")
     assert first.code == 0, first.err
     assert first.out.splitlines() == [
@@ -89,7 +89,7 @@ def test_installing_again_changes_only_what_a_new_value_is_for(ready: KubeCluste
         "ConfigMap toolchain-mlflow-project created",
     ]
     uri = f"http://mlflow.{ready.namespace}.svc.cluster.local/mlflow"
-    assert f"set in the profile (docs/reference/profile.md): tracking: {{uri: '{uri}'}}" in first.err
+    assert f"add to the profile (docs/reference/profile.md): tracking: {{uri: '{uri}'}}" in first.err
     assert setup(ready, "--apply").out == first.out.replace("created", "unchanged")
     values = tmp_path / "values.yaml"
     values.write_text("workers: 4\ningress: {enabled: true, host: ml.example.org}\n")
@@ -99,10 +99,10 @@ def test_installing_again_changes_only_what_a_new_value_is_for(ready: KubeCluste
     assert ready.get(INGRESS, "mlflow")["spec"]["rules"][0]["http"]["paths"][0]["path"] == "/mlflow"
 
 
-def test_trainings_are_compiled_for_the_server_once_it_is_registered(ready: KubeCluster, tmp_path: Path) -> None:
+def test_trainings_use_the_server_of_the_registered_toolchain(ready: KubeCluster, tmp_path: Path) -> None:
     assert setup(ready, "--apply").code == 0
-    told = odahu_argo("ti", "get", "--id", "mlflow", "-n", ready.namespace, "-o", "json")
-    [toolchain] = json.loads(told.out)
+    ran = odahu_argo("ti", "get", "--id", "mlflow", "-n", ready.namespace, "-o", "json")
+    [toolchain] = json.loads(ran.out)
     uri = f"http://mlflow.{ready.namespace}.svc.cluster.local/mlflow"
     assert toolchain["spec"] == {"entrypoint": "mlflow", "additionalEnvironments": {"MLFLOW_TRACKING_URI": uri}}
     [plan] = plan_on(ready, load([write(tmp_path, training())]), Profile())
@@ -111,7 +111,7 @@ def test_trainings_are_compiled_for_the_server_once_it_is_registered(ready: Kube
         assert plan.step(step).spec.environment["MLFLOW_TRACKING_URI"] == uri  # type: ignore[union-attr]
 
 
-def test_a_toolchain_that_a_user_has_written_keeps_its_own(ready: KubeCluster, tmp_path: Path) -> None:
+def test_existing_toolchain_keeps_its_settings(ready: KubeCluster, tmp_path: Path) -> None:
     file = tmp_path / "toolchain.yaml"
     own = {
         "entrypoint": "mlflow",
@@ -128,50 +128,58 @@ def test_a_toolchain_that_a_user_has_written_keeps_its_own(ready: KubeCluster, t
 
 
 @pytest.mark.parametrize(
-    ("profile", "lines", "said"),
+    ("profile", "lines", "note"),
     [
         (
             "# ours\noutput_connection: zips\n",
             ["# ours", "output_connection: zips", "tracking:"],
-            "has now tracking: {uri: 'http://mlflow.",
+            "added to ConfigMap odahu-argo-profile: tracking: {uri: 'http://mlflow.",
         ),
         (
             "output_connection: zips",
             ["output_connection: zips", "tracking:"],
-            "has now tracking: {uri: 'http://mlflow.",
+            "added to ConfigMap odahu-argo-profile: tracking: {uri: 'http://mlflow.",
         ),
-        ("tracking: {url: 'https://ml.example.org'}\n", None, "was left as it is; set in the profile"),
-        ("{output_connection: zips}\n", None, "was left as it is; set in the profile"),
-        ("tracking: {uri: 'http://theirs'}\n", None, "names another server, http://theirs, and was left so"),
+        (
+            "tracking: {url: 'https://ml.example.org'}\n",
+            None,
+            "because its format does not allow it; add to the profile",
+        ),
+        (
+            "{output_connection: zips}\n",
+            None,
+            "because its format does not allow it; add to the profile",
+        ),
+        ("tracking: {uri: 'http://theirs'}\n", None, "specifies another server, http://theirs, and was not changed"),
     ],
 )
-def test_the_profile_on_the_cluster_names_the_server_where_it_names_none(
-    ready: KubeCluster, profile: str, lines: list[str] | None, said: str
+def test_server_is_added_to_a_profile_without_a_server(
+    ready: KubeCluster, profile: str, lines: list[str] | None, note: str
 ) -> None:
     metadata = {"name": "odahu-argo-profile"}
     ready.create(CONFIG_MAP, {"metadata": metadata, "data": {"profile.yaml": profile}})
     applied = setup(ready, "--apply")
     assert applied.code == 0, applied.err
-    assert said in applied.err
-    found = ready.get(CONFIG_MAP, "odahu-argo-profile")["data"]["profile.yaml"]
+    assert note in applied.err
+    text = ready.get(CONFIG_MAP, "odahu-argo-profile")["data"]["profile.yaml"]
     if lines is None:
-        assert found == profile
+        assert text == profile
     else:
-        assert found.splitlines()[:-1] == lines
+        assert text.splitlines()[:-1] == lines
         assert "note" not in setup(ready, "--apply").err
 
 
-def test_the_profile_on_the_cluster_is_told_where_users_see_the_server(ready: KubeCluster, tmp_path: Path) -> None:
+def test_external_url_is_added_to_the_profile(ready: KubeCluster, tmp_path: Path) -> None:
     values = tmp_path / "values.yaml"
     values.write_text("ingress: {enabled: true, host: ml.example.org, tlsSecret: certificate}\n")
     ready.create(CONFIG_MAP, {"metadata": {"name": "odahu-argo-profile"}, "data": {"profile.yaml": "parallelism: 4\n"}})
     assert setup(ready, "--apply", "--values", values).code == 0
     uri = f"http://mlflow.{ready.namespace}.svc.cluster.local/mlflow"
-    found = yaml.safe_load(ready.get(CONFIG_MAP, "odahu-argo-profile")["data"]["profile.yaml"])
-    assert found == {"parallelism": 4, "tracking": {"uri": uri, "url": "https://ml.example.org/mlflow"}}
+    stored = yaml.safe_load(ready.get(CONFIG_MAP, "odahu-argo-profile")["data"]["profile.yaml"])
+    assert stored == {"parallelism": 4, "tracking": {"uri": uri, "url": "https://ml.example.org/mlflow"}}
 
 
-def test_who_may_read_no_secret_and_no_profile_installs_it_and_is_told_what_to_set(
+def test_installation_without_permission_to_read_secrets_or_profile(
     api: client.ApiClient, ready: KubeCluster, kubeconfig: str, tmp_path: Path
 ) -> None:
     rights = {"": ["serviceaccounts", "persistentvolumeclaims", "services"], "apps": ["deployments"]}
@@ -185,10 +193,10 @@ def test_who_may_read_no_secret_and_no_profile_installs_it_and_is_told_what_to_s
     request = client.AuthenticationV1TokenRequest(spec=client.V1TokenRequestSpec(audiences=[]))
     core = client.CoreV1Api(api)
     token = core.create_namespaced_service_account_token("installer", ready.namespace, request).status.token
-    known = yaml.safe_load(Path(kubeconfig).read_text())
-    for each in known["users"]:
-        each["user"] = {"token": token}
-    (tmp_path / "kubeconfig").write_text(yaml.safe_dump(known))
+    config = yaml.safe_load(Path(kubeconfig).read_text())
+    for user in config["users"]:
+        user["user"] = {"token": token}
+    (tmp_path / "kubeconfig").write_text(yaml.safe_dump(config))
     values = tmp_path / "values.yaml"
     values.write_text("toolchains: {register: false}\n")
     environment = {**os.environ, "KUBECONFIG": str(tmp_path / "kubeconfig")}
@@ -196,12 +204,10 @@ def test_who_may_read_no_secret_and_no_profile_installs_it_and_is_told_what_to_s
     assert ran.code == 0, ran.err
     assert "Deployment mlflow created" in ran.out
     uri = f"http://mlflow.{ready.namespace}.svc.cluster.local/mlflow"
-    assert f"may not be changed by you; set in it: tracking: {{uri: '{uri}'}}" in ran.err
+    assert f"no permission to change the profile on the cluster; add to it: tracking: {{uri: '{uri}'}}" in ran.err
 
 
-def test_what_the_server_needs_and_is_not_there_is_told_before_anything_is_made(
-    cluster: KubeCluster, tmp_path: Path
-) -> None:
+def test_missing_or_unusable_secrets_prevent_the_installation(cluster: KubeCluster, tmp_path: Path) -> None:
     values = tmp_path / "values.yaml"
     values.write_text("database: {secret: db}\n")
     missing = setup(cluster, "--apply", "--values", values)
@@ -215,14 +221,14 @@ def test_what_the_server_needs_and_is_not_there_is_told_before_anything_is_made(
     cluster.create(SECRET, body)
     wrong = setup(cluster, "--apply", "--values", values)
     assert (wrong.code, wrong.out) == (2, "")
-    assert "connection 'models-output' is of type git" in wrong.err
+    assert "connection 'models-output' has type git" in wrong.err
     assert "the Secret db has no key uri; its keys: url" in wrong.err
     assert CANARY not in wrong.err
     for kind in KINDS[:3]:
         assert not cluster.list(kind).items
 
 
-def test_what_the_api_refuses_leaves_nothing_behind(ready: KubeCluster, tmp_path: Path) -> None:
+def test_rejected_object_prevents_the_installation_of_all(ready: KubeCluster, tmp_path: Path) -> None:
     values = tmp_path / "values.yaml"
     values.write_text("resources: {requests: {memory: 8Gi}}\n")
     refused = setup(ready, "--apply", "--values", values)
@@ -232,23 +238,23 @@ def test_what_the_api_refuses_leaves_nothing_behind(ready: KubeCluster, tmp_path
         assert not ready.list(kind).items
 
 
-def test_a_release_of_the_chart_is_installed_changed_and_removed_but_for_its_records(
+def test_chart_can_be_installed_upgraded_and_uninstalled_without_its_claim(
     helm: Helm, kubeconfig: str, ready: KubeCluster, tmp_path: Path
 ) -> None:
     chart = ROOT / "templates" / "chart"
-    place = ("--namespace", ready.namespace, "--kubeconfig", kubeconfig)
-    seen = helm.run("install", "mlflow", chart, *place, "--dry-run=server")
-    assert seen.returncode == 0, seen.stderr
-    installed = helm.run("install", "mlflow", chart, *place)
+    target = ("--namespace", ready.namespace, "--kubeconfig", kubeconfig)
+    dry_run = helm.run("install", "mlflow", chart, *target, "--dry-run=server")
+    assert dry_run.returncode == 0, dry_run.stderr
+    installed = helm.run("install", "mlflow", chart, *target)
     assert installed.returncode == 0, installed.stderr
     uri = f"http://mlflow.{ready.namespace}.svc.cluster.local/mlflow"
     assert f"for pods of this cluster: {uri}" in installed.stdout
-    told = odahu_argo("ti", "get", "--id", "mlflow-project", "-n", ready.namespace, "-o", "json")
-    assert json.loads(told.out)[0]["spec"]["additionalEnvironments"] == {"MLFLOW_TRACKING_URI": uri}
+    ran = odahu_argo("ti", "get", "--id", "mlflow-project", "-n", ready.namespace, "-o", "json")
+    assert json.loads(ran.out)[0]["spec"]["additionalEnvironments"] == {"MLFLOW_TRACKING_URI": uri}
     [file] = [file for file in FILES if file.name.startswith("postgresql")]
-    upgraded = helm.run("upgrade", "mlflow", chart, *place, "--values", file)
+    upgraded = helm.run("upgrade", "mlflow", chart, *target, "--values", file)
     assert upgraded.returncode == 0, upgraded.stderr
     assert ready.get(INGRESS, "mlflow")["spec"]["tls"][0]["secretName"] == "ml-certificate"
-    assert helm.run("uninstall", "mlflow", *place).returncode == 0
+    assert helm.run("uninstall", "mlflow", *target).returncode == 0
     assert not ready.list(DEPLOYMENT).items
     assert [each["metadata"]["name"] for each in ready.list(PERSISTENT_VOLUME_CLAIM).items] == ["mlflow"]

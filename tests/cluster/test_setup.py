@@ -1,4 +1,4 @@
-"""What `odahu-argo setup` prints or installs on a real Kubernetes API gives each account its rights and no more."""
+"""`odahu-argo setup` on a real Kubernetes API: installation and permissions."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ RESOURCES = [
 
 @pytest.fixture
 def profile(kubeconfig: str, tmp_path: Path) -> Iterator[Path]:
-    """A profile with a namespace that is not there yet."""
+    """A profile with a namespace that does not exist yet."""
     name = f"setup-{uuid.uuid4().hex[:12]}"
     file = tmp_path / "profile.yaml"
     file.write_text(f"# of a test\nnamespace: {name}\noutput_connection: zips\n", encoding="utf-8")
@@ -48,13 +48,13 @@ def profile(kubeconfig: str, tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def there(profile: Path) -> KubeCluster:
-    """The namespace that the profile names."""
+def target(profile: Path) -> KubeCluster:
+    """Client for the namespace of the profile."""
     return connect(yaml.safe_load(profile.read_text())["namespace"])
 
 
 def granted(api: client.ApiClient, namespace: str, account: str) -> set[tuple[str, str, str]]:
-    """What the account may do, of all verbs on some resources."""
+    """Permissions of the account on RESOURCES."""
     return {
         (verb, group, resource)
         for group, resource in RESOURCES
@@ -75,7 +75,7 @@ def may(api: client.ApiClient, namespace: str, account: str, verb: str, group: s
     return client.AuthorizationV1Api(api).create_subject_access_review(review).status.allowed
 
 
-def is_there(cluster: KubeCluster, kind: Kind, name: str) -> bool:
+def exists(cluster: KubeCluster, kind: Kind, name: str) -> bool:
     try:
         cluster.get(kind, name)
     except NotFound:
@@ -83,33 +83,33 @@ def is_there(cluster: KubeCluster, kind: Kind, name: str) -> bool:
     return True
 
 
-def test_what_is_printed_can_be_created_as_it_is(api: client.ApiClient, profile: Path, there: KubeCluster) -> None:
+def test_printed_manifests_can_be_created_with_kubectl(
+    api: client.ApiClient, profile: Path, target: KubeCluster
+) -> None:
     printed = odahu_argo("setup", "--profile", profile)
     assert printed.code == 0, printed.err
-    assert not is_there(there, NAMESPACE, there.namespace)
+    assert not exists(target, NAMESPACE, target.namespace)
     for manifest in yaml.safe_load_all(printed.out):
         utils.create_from_dict(api, manifest)
-    assert granted(api, there.namespace, "odahu-argo-training") == TRAINING
+    assert granted(api, target.namespace, "odahu-argo-training") == TRAINING
     again = odahu_argo("setup", "--profile", profile, "--apply")
     assert (again.code, {line.split()[-1] for line in again.out.splitlines()}) == (0, {"unchanged"})
 
 
-def test_each_account_may_do_its_work_and_nothing_else(
-    api: client.ApiClient, profile: Path, there: KubeCluster
+def test_accounts_have_only_the_permissions_they_need(
+    api: client.ApiClient, profile: Path, target: KubeCluster
 ) -> None:
     assert odahu_argo("setup", "--profile", profile, "--apply").code == 0
-    assert granted(api, there.namespace, "odahu-argo-training") == TRAINING
-    assert granted(api, there.namespace, naming.RECORDER) == RECORDER
+    assert granted(api, target.namespace, "odahu-argo-training") == TRAINING
+    assert granted(api, target.namespace, naming.RECORDER) == RECORDER
     assert not granted(api, "default", naming.RECORDER)
 
 
-def test_installing_twice_changes_nothing_and_a_new_setting_only_what_it_is_for(
-    profile: Path, there: KubeCluster
-) -> None:
+def test_reinstalling_changes_only_affected_objects(profile: Path, target: KubeCluster) -> None:
     first = odahu_argo("setup", "--profile", profile, "--apply")
     assert first.code == 0, first.err
     assert first.out.splitlines() == [
-        f"Namespace {there.namespace} created",
+        f"Namespace {target.namespace} created",
         "ServiceAccount odahu-argo-training created",
         "Role odahu-argo-training created",
         "RoleBinding odahu-argo-training created",
@@ -127,34 +127,34 @@ def test_installing_twice_changes_nothing_and_a_new_setting_only_what_it_is_for(
     assert changed == ["ConfigMap odahu-argo-profile configured", "Deployment odahu-argo-recorder configured"]
 
 
-def test_every_command_then_works_by_the_installed_profile(profile: Path, there: KubeCluster) -> None:
+def test_commands_use_the_installed_profile(profile: Path, target: KubeCluster) -> None:
     assert odahu_argo("setup", "--profile", profile, "--apply").code == 0
-    assert there.get(CONFIG_MAP, "odahu-argo-profile")["data"] == {"profile.yaml": profile.read_text()}
-    there.patch(CONFIG_MAP, "odahu-argo-profile", {"data": {"profile.yaml": "otput_connection: zips\n"}})
-    ran = odahu_argo("conn", "get", "-n", there.namespace)
+    assert target.get(CONFIG_MAP, "odahu-argo-profile")["data"] == {"profile.yaml": profile.read_text()}
+    target.patch(CONFIG_MAP, "odahu-argo-profile", {"data": {"profile.yaml": "otput_connection: zips\n"}})
+    ran = odahu_argo("conn", "get", "-n", target.namespace)
     assert ran.code == 2 and "did you mean output_connection?" in ran.err
 
 
-def test_the_recorder_is_let_in_where_the_restricted_standard_is_enforced(profile: Path, there: KubeCluster) -> None:
+def test_recorder_meets_the_restricted_pod_security_standard(profile: Path, target: KubeCluster) -> None:
     assert odahu_argo("setup", "--profile", profile, "--apply").code == 0
     enforced = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}
-    there.patch(NAMESPACE, there.namespace, enforced)
-    template = there.get(DEPLOYMENT, naming.RECORDER)["spec"]["template"]
+    target.patch(NAMESPACE, target.namespace, enforced)
+    template = target.get(DEPLOYMENT, naming.RECORDER)["spec"]["template"]
     pod = {"metadata": {"name": "recorder", "labels": template["metadata"]["labels"]}, "spec": template["spec"]}
-    assert there.create(Kind("Pod", "pods"), pod, dry_run=True)["metadata"]["name"] == "recorder"
+    assert target.create(Kind("Pod", "pods"), pod, dry_run=True)["metadata"]["name"] == "recorder"
 
 
-def test_what_the_api_refuses_leaves_the_rest_uninstalled(profile: Path, there: KubeCluster) -> None:
+def test_rejected_object_prevents_the_installation_of_all(profile: Path, target: KubeCluster) -> None:
     selector = "pools: {cpu: {tolerations: [{key: a, operator: Exists, value: b}]}}\n"
     profile.write_text(profile.read_text() + selector)
     ran = odahu_argo("setup", "--profile", profile, "--apply")
     assert ran.code == 2 and "cannot patch Deployment odahu-argo-recorder" in ran.err
-    assert ran.out == f"Namespace {there.namespace} created\n"
-    assert not is_there(there, SERVICE_ACCOUNT, "odahu-argo-training")
-    assert not is_there(there, ROLE, naming.RECORDER)
+    assert ran.out == f"Namespace {target.namespace} created\n"
+    assert not exists(target, SERVICE_ACCOUNT, "odahu-argo-training")
+    assert not exists(target, ROLE, naming.RECORDER)
 
 
-def test_a_namespace_that_nobody_makes_is_told(kubeconfig: str) -> None:
+def test_missing_namespace_is_reported(kubeconfig: str) -> None:
     ran = odahu_argo("setup", "-n", "not-there", "--apply")
     assert (ran.code, ran.out) == (2, "")
     assert "there is no namespace not-there" in ran.err

@@ -1,4 +1,4 @@
-"""Toolchains by the command line on a real Kubernetes API."""
+"""`odahu-argo ti` on a real Kubernetes API."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def planned(cluster: KubeCluster, folder: Path, name: str, *others: dict[str, An
     return next(step for step in plan.steps if step.name == "train")
 
 
-def test_a_toolchain_is_created_shown_changed_and_deleted(ti: Ti, cluster: KubeCluster, tmp_path: Path) -> None:
+def test_create_get_edit_and_delete(ti: Ti, cluster: KubeCluster, tmp_path: Path) -> None:
     file = manifest(tmp_path, toolchain())
     created = ti("create", "-f", file)
     assert (created.code, created.out) == (0, "toolchain wine-trainer created\n"), created.err
     again = ti("create", "-f", file)
-    assert again.code == 2 and "there is a toolchain 'wine-trainer'" in again.err and "ti edit" in again.err
+    assert again.code == 2 and "toolchain 'wine-trainer' already exists" in again.err and "ti edit" in again.err
     assert ti("create", "-f", file, "--ignore-if-exists").out == "toolchain wine-trainer is there already\n"
     [shown] = json.loads(ti("get", "--id", "wine-trainer", "-o", "json").out)
     assert shown["spec"] == toolchain()["spec"]
@@ -69,7 +69,7 @@ def test_a_toolchain_is_created_shown_changed_and_deleted(ti: Ti, cluster: KubeC
         cluster.get(CONFIG_MAP, "toolchain-wine-trainer")
 
 
-def test_an_id_that_is_given_replaces_that_of_a_single_manifest(ti: Ti, tmp_path: Path) -> None:
+def test_id_option_overrides_the_id_of_a_single_manifest(ti: Ti, tmp_path: Path) -> None:
     shown = ti("create", "-f", manifest(tmp_path, toolchain()), "--id", "other", "-o", "yaml")
     assert shown.code == 0, shown.err
     [form] = yaml.safe_load(shown.out)
@@ -79,7 +79,7 @@ def test_an_id_that_is_given_replaces_that_of_a_single_manifest(ti: Ti, tmp_path
     assert missing.code == 2 and "there is no toolchain 'wine-trainer'" in missing.err
 
 
-def test_what_is_built_in_is_listed_and_may_be_replaced(ti: Ti, tmp_path: Path) -> None:
+def test_built_in_toolchains_are_listed_and_can_be_overridden(ti: Ti, tmp_path: Path) -> None:
     assert ti("get", "-o", "jsonpath=[*].id").out == '["mlflow", "mlflow-project"]\n'
     refused = ti("delete", "--id", "mlflow")
     assert refused.code == 2 and "'mlflow' is built in" in refused.err
@@ -90,9 +90,7 @@ def test_what_is_built_in_is_listed_and_may_be_replaced(ti: Ti, tmp_path: Path) 
     assert ti("get", "--id", "mlflow", "-o", "jsonpath=[*].spec.entrypoint").out == "mlflow\n"
 
 
-def test_a_toolchain_of_the_manifests_wins_over_the_cluster_s_and_that_over_a_built_in_one(
-    ti: Ti, cluster: KubeCluster, tmp_path: Path
-) -> None:
+def test_precedence_of_manifests_cluster_and_built_in_toolchains(ti: Ti, cluster: KubeCluster, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="there is no toolchain 'wine-trainer'"):
         planned(cluster, tmp_path, "wine-trainer")
     assert ti("create", "-f", manifest(tmp_path, toolchain(), toolchain("mlflow"))).code == 0
@@ -103,9 +101,7 @@ def test_a_toolchain_of_the_manifests_wins_over_the_cluster_s_and_that_over_a_bu
     assert planned(cluster, tmp_path, "mlflow", own).image == "registry.example.org/own:1"
 
 
-def test_a_config_map_that_holds_no_toolchain_is_in_the_way_of_those_alone_that_name_it(
-    ti: Ti, cluster: KubeCluster, tmp_path: Path
-) -> None:
+def test_invalid_toolchain_affects_only_trainings_that_use_it(ti: Ti, cluster: KubeCluster, tmp_path: Path) -> None:
     assert ti("create", "-f", manifest(tmp_path, toolchain(), toolchain("other"))).code == 0
     broken = "kind: ToolchainIntegration\nid: other\nspec: {entrypiont: mlflow}\n"
     cluster.patch(CONFIG_MAP, "toolchain-other", {"data": {"toolchain.json": broken}})
@@ -118,6 +114,6 @@ def test_a_config_map_that_holds_no_toolchain_is_in_the_way_of_those_alone_that_
     assert planned(cluster, tmp_path, "other").image == Profile().training_image
 
 
-def test_manifests_without_a_toolchain_are_told(ti: Ti, tmp_path: Path) -> None:
+def test_manifests_without_a_toolchain_are_rejected(ti: Ti, tmp_path: Path) -> None:
     ran = ti("create", "-f", write(tmp_path, training()))
     assert ran.code == 2 and "there is no ToolchainIntegration among the manifests" in ran.err

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from odahu_argo.install.mlflow_manifests import mlflow_text
-from odahu_argo.install.mlflow_values import Values, load
+from odahu_argo.install.mlflow_manifests import server_manifests
+from odahu_argo.install.mlflow_values import MlflowValues, load_values
 from odahu_argo.profile import Profile
 from tests.commands import odahu_argo
 from tests.conftest import ROOT
@@ -47,10 +47,10 @@ def meaning(text: str) -> dict[tuple[str, str], Any]:
     return found
 
 
-def values_of(given: dict[str, Any], folder: Path) -> Values:
+def values_of(given: dict[str, Any], folder: Path) -> MlflowValues:
     file = folder / "values.yaml"
     file.write_text(yaml.safe_dump(given))
-    return load(file, Profile())
+    return load_values(file, Profile())
 
 
 def test_helm_finds_nothing_to_say_of_the_chart(helm: Helm) -> None:
@@ -63,13 +63,13 @@ def test_helm_finds_nothing_to_say_of_the_chart(helm: Helm) -> None:
     "given", [*(yaml.safe_load(file.read_text()) for file in FILES), *OTHERS], ids=lambda given: ",".join(given)[:40]
 )
 def test_the_chart_makes_what_setup_prints(helm: Helm, given: dict[str, Any], tmp_path: Path) -> None:
-    printed = mlflow_text(values_of(given, tmp_path), "ml")
+    printed = server_manifests(values_of(given, tmp_path), "ml")
     assert meaning(helm.template(CHART, given, tmp_path)) == meaning(printed)
 
 
 def test_the_defaults_are_the_same() -> None:
-    assert Values.model_validate(yaml.safe_load((CHART / "values.yaml").read_text())) == Values()
-    assert yaml.safe_load((CHART / "values.yaml").read_text()) == Values().model_dump(by_alias=True, mode="json")
+    assert MlflowValues.model_validate(yaml.safe_load((CHART / "values.yaml").read_text())) == MlflowValues()
+    assert yaml.safe_load((CHART / "values.yaml").read_text()) == MlflowValues().model_dump(by_alias=True, mode="json")
 
 
 def test_the_version_is_that_of_the_package() -> None:

@@ -101,7 +101,7 @@ def test_the_profile_is_named_by_option_or_environment(tmp_path: Path, monkeypat
         ("nodes: {}\n", ":1: nodes: there is no field 'nodes'"),
         ("pools:\n  gpu:\n    pending_timeout: soon\n", ":3: pools.gpu.pending_timeout: 'soon' is not a duration"),
         ("pools: {other_steps: somewhere}\n", ":1: pools.other_steps: must be 'on_cpu' or 'with_training'"),
-        ("a: 1\n---\nb: 2\n", ":3: a profile is one document"),
+        ("a: 1\n---\nb: 2\n", ":3: a profile is a single YAML document"),
     ],
 )
 def test_a_mistake_in_the_profile_is_told_with_its_line(tmp_path: Path, text: str, told: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 from odahu_argo import Profile, build_plans, compile_workflow, explain, load, resolve
 from odahu_argo.compile.emit import to_yaml
 from odahu_argo.errors import UserError
-from odahu_argo.profile import GpuPool, Pool, Pools, Toleration, Tracking, Workspace
+from odahu_argo.profile import GpuPool, Pool, Pools, Toleration, TrackingSettings, WorkspaceVolume
 from tests.manifests import CONNECTIONS, plan, training, write
 
 GPU = {"limits": {"gpu": "2"}}
@@ -139,7 +139,7 @@ def test_results_become_output_parameters_with_global_names(tmp_path: Path) -> N
 
 
 def test_the_workspace_is_as_the_profile_says(tmp_path: Path) -> None:
-    profile = Profile(workspace=Workspace(size="50Gi", storage_class="fast", access_mode="ReadWriteMany"))
+    profile = Profile(workspace=WorkspaceVolume(size="50Gi", storage_class="fast", access_mode="ReadWriteMany"))
     [claim] = compile_workflow(plan(tmp_path, profile))["spec"]["volumeClaimTemplates"]
     assert claim["spec"] == {
         "accessModes": ["ReadWriteMany"],
@@ -149,7 +149,7 @@ def test_the_workspace_is_as_the_profile_says(tmp_path: Path) -> None:
 
 
 def test_only_steps_that_speak_to_mlflow_get_its_address_and_credentials(tmp_path: Path) -> None:
-    profile = Profile(tracking=Tracking(uri="http://mlflow:5000", credentials_secret="mlflow"))
+    profile = Profile(tracking=TrackingSettings(uri="http://mlflow:5000", credentials_secret="mlflow"))
     with_tracking = [
         name
         for name, template in templates(compile_workflow(plan(tmp_path, profile))).items()
@@ -172,7 +172,7 @@ def test_without_a_tracking_server_mlflow_keeps_its_records_in_the_workspace(tmp
 
 def test_a_tracking_server_that_the_training_names_is_its_own_affair(tmp_path: Path) -> None:
     own = [{"name": "MLFLOW_TRACKING_URI", "value": "http://own:5000"}]
-    workflow = compile_workflow(plan(tmp_path, Profile(tracking=Tracking(uri="http://site:5000")), envs=own))
+    workflow = compile_workflow(plan(tmp_path, Profile(tracking=TrackingSettings(uri="http://site:5000")), envs=own))
     assert "MLFLOW_TRACKING_URI" not in variables(workflow, "train")
     assert json.loads(variables(workflow, "train")["ODAHU_ARGO_STEP"])["environment"] == {
         "MLFLOW_TRACKING_URI": "http://own:5000"

@@ -12,7 +12,7 @@ from odahu_argo.errors import NotFound
 from odahu_argo.kube.cluster import DEPLOYMENT_ALL_NAMESPACES, Kind, Listing, Object
 from odahu_argo.preflight.argo import check_argo
 from odahu_argo.preflight.checks import check
-from odahu_argo.profile import parse
+from odahu_argo.profile import parse_profile
 from tests.manifests import plan
 from tests.servers.scripted import Answer, answering
 from tests.unit.preflight.test_checks import Closed
@@ -105,7 +105,7 @@ def test_a_limit_on_waiting_needs_argo_4_1(tmp_path: Path) -> None:
     assert found(WithArgo("workflow-controller:v3.7.2"), on_gpu)["limit on waiting"][0] == "warning"
     assert "limit on waiting" not in found(refusing, on_cpu)
     assert "limit on waiting" not in found(WithArgo(fields=OF_4_1), on_gpu)
-    unlimited = parse("pools: {gpu: {pending_timeout: none}}", "profile.yaml")
+    unlimited = parse_profile("pools: {gpu: {pending_timeout: none}}", "profile.yaml")
     assert "limit on waiting" not in found(refusing, plan(tmp_path, unlimited, resources=GPU))
 
 

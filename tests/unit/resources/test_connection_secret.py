@@ -1,4 +1,4 @@
-"""A connection becomes a Secret that steps can read, and comes back as it was; its secrets are masked unless asked for."""
+"""Conversion of connections to Secrets and back, with and without masked values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from odahu_argo.errors import UserError
 from odahu_argo.kube.cluster import Object
 from odahu_argo.manifest.models import Connection
 from odahu_argo.manifest.secrets import SECRET_FIELDS
-from odahu_argo.resources.connection_secret import connection_form, connection_id, connection_to_secret, fields_of
+from odahu_argo.resources.connection_secret import connection_id, connection_to_api, connection_to_secret, secret_fields
 
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n-----END OPENSSH PRIVATE KEY-----\n"
 URIS = {
@@ -31,13 +31,13 @@ def connection(**spec: Any) -> Connection:
     return Connection.model_validate({"id": "wine-data", "spec": {"type": "s3", "uri": "s3://wine/data/", **spec}})
 
 
-def by_kubectl(name: str, **fields: str) -> Object:
+def kubectl_secret(name: str, **fields: str) -> Object:
     data = {field: b64encode(value.encode()).decode() for field, value in fields.items()}
     return {"metadata": {"name": name}, "type": "Opaque", "data": data}
 
 
 text = st.text(st.characters(exclude_categories=("Cs", "Cc"), include_characters="\n\t"), max_size=40)
-"""What a manifest can say. A line break at the end is not kept: steps never see it."""
+"""Field values. Trailing line breaks are not preserved; steps never see them."""
 plain = text.map(lambda value: value.rstrip("\r\n")).filter(lambda value: value != "*****")
 values = plain | plain.map(lambda value: b64encode(value.encode()).decode())
 specs = st.sampled_from(sorted(URIS)).flatmap(
@@ -53,28 +53,33 @@ specs = st.sampled_from(sorted(URIS)).flatmap(
 
 
 @given(specs)
-def test_what_comes_back_decrypted_is_a_manifest_of_the_same_secret(spec: dict[str, Any]) -> None:
+def test_decrypted_connection_round_trips(spec: dict[str, Any]) -> None:
     secret = connection_to_secret(connection(**spec, secretEncoding="plain"))
-    form = connection_form({**secret, "metadata": {**secret["metadata"], "creationTimestamp": "now"}}, decrypted=True)
+    form = connection_to_api({**secret, "metadata": {**secret["metadata"], "creationTimestamp": "now"}}, decrypted=True)
     shown = {name: value for name, value in form["spec"].items() if name != "secretEncoding"}
     assert shown == {name: value for name, value in spec.items() if value}
     assert connection_to_secret(Connection.model_validate(form)) == secret
 
 
 @given(specs)
-def test_masked_no_secret_value_is_there_and_every_secret_field_is_named(spec: dict[str, Any]) -> None:
-    given_secrets = {name: f"CANARY{spec[name]}" for name in SECRET_FIELDS if spec.get(name)}
-    form = connection_form(connection_to_secret(connection(**{**spec, **given_secrets}, secretEncoding="plain")))
+def test_masking_hides_values_and_keeps_field_names(spec: dict[str, Any]) -> None:
+    secrets = {name: f"CANARY{spec[name]}" for name in SECRET_FIELDS if spec.get(name)}
+    form = connection_to_api(connection_to_secret(connection(**{**spec, **secrets}, secretEncoding="plain")))
     assert "CANARY" not in json.dumps(form)
-    assert {name for name, value in form["spec"].items() if value == "*****"} == set(given_secrets)
+    assert {name for name, value in form["spec"].items() if value == "*****"} == set(secrets)
 
 
-def test_base64_of_the_manifest_is_plain_in_the_secret() -> None:
+def test_base64_fields_are_decoded_in_the_secret() -> None:
     secret = connection_to_secret(connection(keyID=b64encode(b"my-id").decode(), keySecret="not/base64!"))
-    assert fields_of(secret) == {"type": "s3", "uri": "s3://wine/data/", "keyID": "my-id", "keySecret": "not/base64!"}
+    assert secret_fields(secret) == {
+        "type": "s3",
+        "uri": "s3://wine/data/",
+        "keyID": "my-id",
+        "keySecret": "not/base64!",
+    }
 
 
-def test_a_step_reads_from_the_mounted_secret_what_the_manifest_says(tmp_path: Path) -> None:
+def test_mounted_secret_gives_a_step_the_fields_of_the_manifest(tmp_path: Path) -> None:
     secret = connection_to_secret(connection(type="git", uri=URIS["git"], keySecret=KEY, publicKey="host ssh-rsa A"))
     folder = tmp_path / "wine-data"
     folder.mkdir()
@@ -85,7 +90,7 @@ def test_a_step_reads_from_the_mounted_secret_what_the_manifest_says(tmp_path: P
     assert b64decode(secret["data"]["keySecret"]).decode() == KEY
 
 
-def test_names_and_labels_tell_what_the_secret_is() -> None:
+def test_secret_has_name_and_labels_of_the_connection() -> None:
     secret = connection_to_secret(connection())
     assert secret["metadata"] == {
         "name": "connection-wine-data",
@@ -98,67 +103,70 @@ def test_names_and_labels_tell_what_the_secret_is() -> None:
     assert secret["type"] == "Opaque"
 
 
-def test_a_docker_connection_pulls_images_and_comes_back() -> None:
+def test_docker_connection_becomes_a_pull_secret_and_round_trips() -> None:
     secret = connection_to_secret(connection(type="docker", uri="reg.example.org/team", username="me", password="pw?"))
     assert secret["type"] == "kubernetes.io/dockerconfigjson"
     [(registry, entry)] = json.loads(b64decode(secret["data"][".dockerconfigjson"]))["auths"].items()
     assert (registry, entry["username"], entry["password"]) == ("reg.example.org", "me", "pw?")
-    shown = connection_form(secret)["spec"]
+    shown = connection_to_api(secret)["spec"]
     assert shown == {"type": "docker", "uri": "reg.example.org/team", "username": "me", "password": "*****"}
-    assert connection_form(secret, decrypted=True)["spec"]["password"] == "pw?"
+    assert connection_to_api(secret, decrypted=True)["spec"]["password"] == "pw?"
 
 
-def test_a_pull_secret_that_kubectl_made_is_a_docker_connection() -> None:
+def test_pull_secret_created_by_kubectl_is_a_docker_connection() -> None:
     config = json.dumps({"auths": {"reg.example.org": {"username": "me", "password": "CANARY", "auth": "CANARY"}}})
     secret = {
-        **by_kubectl("connection-images", **{".dockerconfigjson": config}),
+        **kubectl_secret("connection-images", **{".dockerconfigjson": config}),
         "type": "kubernetes.io/dockerconfigjson",
     }
-    shown = connection_form(secret)
+    shown = connection_to_api(secret)
     expected = {"type": "docker", "uri": "reg.example.org", "username": "me", "password": "*****"}
     assert (shown["id"], shown["spec"]) == ("images", expected)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"auths": 1}', '{"auths": {}}', '{"auths": {"x": 1}}'])
-def test_a_broken_pull_secret_is_shown_as_far_as_it_goes(content: str) -> None:
-    secret = {**by_kubectl("connection-x", **{".dockerconfigjson": content}), "type": "kubernetes.io/dockerconfigjson"}
-    assert connection_form(secret)["spec"]["type"] == "docker"
+def test_malformed_pull_secret_is_a_docker_connection_without_fields(content: str) -> None:
+    secret = {
+        **kubectl_secret("connection-x", **{".dockerconfigjson": content}),
+        "type": "kubernetes.io/dockerconfigjson",
+    }
+    assert connection_to_api(secret)["spec"]["type"] == "docker"
 
 
-def test_credentials_in_an_address_are_masked() -> None:
-    secret = by_kubectl("connection-code", type="git", uri="https://me:CANARY@git.example.org/x.git?token=CANARY")
-    assert connection_form(secret)["spec"]["uri"] == "https://***@git.example.org/x.git?***"
-    assert "me:CANARY@" in connection_form(secret, decrypted=True)["spec"]["uri"]
+def test_credentials_in_a_uri_are_masked() -> None:
+    secret = kubectl_secret("connection-code", type="git", uri="https://me:CANARY@git.example.org/x.git?token=CANARY")
+    assert connection_to_api(secret)["spec"]["uri"] == "https://***@git.example.org/x.git?***"
+    assert "me:CANARY@" in connection_to_api(secret, decrypted=True)["spec"]["uri"]
 
 
 @pytest.mark.parametrize("spec", [{"keySecret": "*****"}, {"type": "git", "uri": "https://***@git.example.org/x.git"}])
-def test_what_is_masked_is_not_taken_for_a_value(spec: dict[str, str]) -> None:
+def test_masked_values_are_rejected(spec: dict[str, str]) -> None:
     with pytest.raises(UserError, match=r"masked values: (keySecret|uri)\n.*conn get --decrypted"):
         connection_to_secret(connection(**spec))
 
 
-def test_ecr_is_refused_with_the_remedy() -> None:
+def test_ecr_is_rejected_with_an_alternative() -> None:
     with pytest.raises(UserError, match=r"passwords last 12 hours(.|\n)*let the nodes' AWS role pull"):
         connection_to_secret(
             connection(type="ecr", uri="1.dkr.ecr.eu-west-1.amazonaws.com/x", keyID="a", keySecret="b")
         )
 
 
-def test_keys_that_no_connection_has_are_told_and_not_shown() -> None:
-    secret = by_kubectl("connection-wine", type="s3", uri="s3://wine/", keysecret="CANARY")
-    assert connection_form(secret)["status"]["unknownKeys"] == ["keysecret"]
-    assert "CANARY" not in json.dumps(connection_form(secret, decrypted=True))
+def test_unknown_keys_are_listed_without_values() -> None:
+    secret = kubectl_secret("connection-wine", type="s3", uri="s3://wine/", keysecret="CANARY")
+    assert connection_to_api(secret)["status"]["unknownKeys"] == ["keysecret"]
+    assert "CANARY" not in json.dumps(connection_to_api(secret, decrypted=True))
 
 
-def test_other_secrets_are_no_connections() -> None:
-    assert connection_id(by_kubectl("connection-wine")) == "wine"
-    assert connection_id(by_kubectl("wine")) is None
-    assert connection_id(by_kubectl("connection-")) is None
-    assert connection_id({**by_kubectl("connection-x"), "type": "helm.sh/release.v1"}) is None
+def test_other_secrets_are_not_connections() -> None:
+    assert connection_id(kubectl_secret("connection-wine")) == "wine"
+    assert connection_id(kubectl_secret("wine")) is None
+    assert connection_id(kubectl_secret("connection-")) is None
+    assert connection_id({**kubectl_secret("connection-x"), "type": "helm.sh/release.v1"}) is None
 
 
-def test_a_line_break_that_a_file_left_at_the_end_is_no_part_of_a_value() -> None:
-    assert fields_of(by_kubectl("connection-x", keyID="me\n", keySecret="a\nb\r\n")) == {
+def test_trailing_line_breaks_are_removed() -> None:
+    assert secret_fields(kubectl_secret("connection-x", keyID="me\n", keySecret="a\nb\r\n")) == {
         "keyID": "me",
         "keySecret": "a\nb",
     }
