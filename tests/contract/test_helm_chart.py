@@ -1,4 +1,4 @@
-"""templates/chart, rendered by Helm, against the manifests that `setup mlflow` prints for the same values."""
+"""The Helm chart in templates/chart, compared to the manifests of `setup mlflow` for the same values."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ OTHERS: list[dict[str, Any]] = [
 ]
 
 
-def meaning(text: str) -> dict[tuple[str, str], Any]:
-    """The objects, without the two things in which Helm's differ: who manages them, and that the claim outlives a release."""
-    objects = [each for each in yaml.safe_load_all(text) if each]
-    for each in objects:
-        del each["metadata"]["labels"]["app.kubernetes.io/managed-by"]
-        if each["kind"] == "PersistentVolumeClaim" and "annotations" in each["metadata"]:
-            assert each["metadata"].pop("annotations") == {"helm.sh/resource-policy": "keep"}
-        if each["kind"] == "ConfigMap":
-            each["data"] = {key: json.loads(value) for key, value in each["data"].items()}
-        if each["kind"] == "Deployment":
-            [container] = each["spec"]["template"]["spec"]["containers"]
+def normalized(text: str) -> dict[tuple[str, str], Any]:
+    """Return the objects without Helm's differences: the managed-by label, and the annotation that keeps the claim."""
+    objects = [body for body in yaml.safe_load_all(text) if body]
+    for body in objects:
+        del body["metadata"]["labels"]["app.kubernetes.io/managed-by"]
+        if body["kind"] == "PersistentVolumeClaim" and "annotations" in body["metadata"]:
+            assert body["metadata"].pop("annotations") == {"helm.sh/resource-policy": "keep"}
+        if body["kind"] == "ConfigMap":
+            body["data"] = {key: json.loads(value) for key, value in body["data"].items()}
+        if body["kind"] == "Deployment":
+            [container] = body["spec"]["template"]["spec"]["containers"]
             container["env"] = sorted(container["env"], key=lambda variable: variable["name"])
-    found = {(each["kind"], each["metadata"]["name"]): each for each in objects}
-    assert len(found) == len(objects)
-    return found
+    by_name = {(body["kind"], body["metadata"]["name"]): body for body in objects}
+    assert len(by_name) == len(objects)
+    return by_name
 
 
 def values_of(given: dict[str, Any], folder: Path) -> MlflowValues:
@@ -53,7 +53,7 @@ def values_of(given: dict[str, Any], folder: Path) -> MlflowValues:
     return load_values(file, Profile())
 
 
-def test_helm_finds_nothing_to_say_of_the_chart(helm: Helm) -> None:
+def test_chart_passes_helm_lint(helm: Helm) -> None:
     ended = helm.run("lint", "--strict", CHART, *[part for file in FILES for part in ("--values", file)])
     assert ended.returncode == 0, ended.stdout
     assert "[WARNING]" not in ended.stdout and "[ERROR]" not in ended.stdout
@@ -62,24 +62,24 @@ def test_helm_finds_nothing_to_say_of_the_chart(helm: Helm) -> None:
 @pytest.mark.parametrize(
     "given", [*(yaml.safe_load(file.read_text()) for file in FILES), *OTHERS], ids=lambda given: ",".join(given)[:40]
 )
-def test_the_chart_makes_what_setup_prints(helm: Helm, given: dict[str, Any], tmp_path: Path) -> None:
+def test_chart_renders_the_manifests_of_setup(helm: Helm, given: dict[str, Any], tmp_path: Path) -> None:
     printed = server_manifests(values_of(given, tmp_path), "ml")
-    assert meaning(helm.template(CHART, given, tmp_path)) == meaning(printed)
+    assert normalized(helm.template(CHART, given, tmp_path)) == normalized(printed)
 
 
-def test_the_defaults_are_the_same() -> None:
+def test_chart_and_models_have_the_same_defaults() -> None:
     assert MlflowValues.model_validate(yaml.safe_load((CHART / "values.yaml").read_text())) == MlflowValues()
     assert yaml.safe_load((CHART / "values.yaml").read_text()) == MlflowValues().model_dump(by_alias=True, mode="json")
 
 
-def test_the_version_is_that_of_the_package() -> None:
+def test_chart_version_equals_the_package_version() -> None:
     from odahu_argo import __version__
 
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
     assert (chart["version"], chart["appVersion"]) == (__version__, __version__)
 
 
-def test_a_chart_that_was_written_makes_what_its_profile_and_values_say(helm: Helm, tmp_path: Path) -> None:
+def test_written_chart_renders_the_manifests_of_setup(helm: Helm, tmp_path: Path) -> None:
     profile = tmp_path / "profile.yaml"
     profile.write_text(
         "namespace: ml\ntraining_image: registry.example.org/training:2\nuser_id: 1001\noutput_connection: zips\n"
@@ -90,43 +90,46 @@ def test_a_chart_that_was_written_makes_what_its_profile_and_values_say(helm: He
     options = ("--profile", profile, "--values", values)
     assert odahu_argo("setup", "mlflow", *options, "--chart", tmp_path / "chart").code == 0
     printed = odahu_argo("setup", "mlflow", *options)
-    found = meaning(printed.out)
-    assert meaning(helm.template(tmp_path / "chart", {}, tmp_path)) == found
-    pod = found["Deployment", "mlflow"]["spec"]["template"]["spec"]
+    manifests = normalized(printed.out)
+    assert normalized(helm.template(tmp_path / "chart", {}, tmp_path)) == manifests
+    pod = manifests["Deployment", "mlflow"]["spec"]["template"]["spec"]
     assert pod["nodeSelector"] == {"pool": "cpu", "zone": "a"}
     assert pod["imagePullSecrets"] == [{"name": "pull"}]
     assert pod["securityContext"]["runAsUser"] == 1001
     assert pod["volumes"][1]["secret"]["secretName"] == "connection-zips"
     again = odahu_argo("setup", "mlflow", *options, "--chart", tmp_path / "chart")
-    assert again.code == 2 and "is there already, and not empty" in again.err
+    assert again.code == 2 and "already exists and is not empty" in again.err
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("values", "message"),
     [
         ({"wokers": 3}, "wokers"),
         ({"ingress": {"hosts": ["a"]}}, "hosts"),
         ({"workers": "many"}, "workers"),
-        ({"ingress": {"enabled": True}}, "ingress.enabled needs ingress.host"),
-        ({"environment": {"MLFLOW_BACKEND_STORE_URI": "x"}}, "is set from the other values"),
+        ({"ingress": {"enabled": True}}, "ingress.enabled requires ingress.host"),
+        ({"environment": {"MLFLOW_BACKEND_STORE_URI": "x"}}, "is set by other values"),
     ],
 )
-def test_both_refuse_the_same_values(helm: Helm, wrong: dict[str, Any], said: str, tmp_path: Path) -> None:
+def test_chart_and_setup_reject_the_same_values(
+    helm: Helm, values: dict[str, Any], message: str, tmp_path: Path
+) -> None:
     file = tmp_path / "values.yaml"
-    file.write_text(yaml.safe_dump(wrong))
+    file.write_text(yaml.safe_dump(values))
     by_helm = helm.run("template", "mlflow", CHART, "--values", file)
-    assert by_helm.returncode != 0 and said in by_helm.stderr
-    by_us = odahu_argo("setup", "mlflow", "-n", "ml", "--values", file)
-    assert (by_us.code, by_us.out) == (2, "")
-    assert said in by_us.err
+    assert by_helm.returncode != 0 and message in by_helm.stderr
+    by_setup = odahu_argo("setup", "mlflow", "-n", "ml", "--values", file)
+    assert (by_setup.code, by_setup.out) == (2, "")
+    assert message in by_setup.err
 
 
-def test_the_toolchains_that_helm_registers_are_read_as_such(helm: Helm, tmp_path: Path) -> None:
+def test_toolchains_registered_by_helm_are_valid(helm: Helm, tmp_path: Path) -> None:
     from odahu_argo.resources.toolchains import read_toolchain
 
-    made = yaml.safe_load_all(helm.template(CHART, {"toolchains": {"image": "registry.example.org/t:1"}}, tmp_path))
-    found = {each.id: each.spec for each in map(read_toolchain, (o for o in made if o["kind"] == "ConfigMap"))}
-    assert set(found) == {"mlflow", "mlflow-project"}
-    for name, spec in found.items():
+    objects = yaml.safe_load_all(helm.template(CHART, {"toolchains": {"image": "registry.example.org/t:1"}}, tmp_path))
+    toolchains = [read_toolchain(body) for body in objects if body["kind"] == "ConfigMap"]
+    specs = {toolchain.id: toolchain.spec for toolchain in toolchains}
+    assert set(specs) == {"mlflow", "mlflow-project"}
+    for name, spec in specs.items():
         assert (spec.entrypoint, spec.default_image) == (name, "registry.example.org/t:1")
         assert spec.additional_environments == {"MLFLOW_TRACKING_URI": "http://mlflow.ml.svc.cluster.local/mlflow"}
