@@ -1,4 +1,4 @@
-"""How long to wait before trying again: longer each time, and never two clients at the same moment."""
+"""Exponential backoff with jitter."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 
 def pauses(first: float, largest: float) -> Iterator[float]:
-    """Seconds to wait before the second try, the third and so on, without end.
+    """Yield the delay in seconds before each retry, without end.
 
-    They double up to `largest`, and each is cut by up to half at random.
+    Delays double from `first` up to `largest`. Each is reduced by up to half at random, so that clients do not retry at the
+    same moment.
     """
     pause = first
     while True:

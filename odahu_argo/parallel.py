@@ -1,4 +1,4 @@
-"""Work on many things, shared by a process for each core where that pays."""
+"""Parallel map over many items, with one process per CPU core."""
 
 from __future__ import annotations
 
@@ -6,92 +6,51 @@ import os
 import signal
 import sys
 import threading
-import traceback
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TypeVar
 
-from odahu_argo.errors import OdahuArgoError, ServiceFault
-
-if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
-
+from odahu_argo.errors import ServiceFault
 
 T = TypeVar("T")
 R = TypeVar("R")
-Work = Callable[[Sequence[T]], list[R]]
 
-WORTH_SHARING = 200
-"""From so many things on, more processes are quicker than one."""
+MIN_ITEMS_PER_PROCESS = 100
+"""With fewer items, starting another process takes longer than it saves."""
 
 
-def in_shares(work: Work[T, R], things: Sequence[T]) -> list[R]:
-    """What the work makes of the things, in their order; it gives for a part of them the same as for all.
+def parallel_map(function: Callable[[T], R], items: Sequence[T]) -> list[R]:
+    """Return the results of `function` for all items, in order.
 
-    In another process standard input is empty.
+    Several processes share the work if there are enough items. The function, items and results must be picklable.
 
     Raises:
-        OdahuArgoError: the work does, for the first part that fails.
-        ServiceFault: a process that did a part was killed.
+        ServiceFault: a process was killed, for example because memory ran out.
     """
-    processes = min(_cores(), 2 * len(things) // WORTH_SHARING) if len(things) >= WORTH_SHARING else 1
-    return work(things) if processes == 1 else _shared(work, things, processes)
+    processes = min(_available_cores(), len(items) // MIN_ITEMS_PER_PROCESS)
+    if processes < 2:
+        return [function(item) for item in items]
 
-
-def _shared(work: Work[T, R], things: Sequence[T], processes: int) -> list[R]:
-    """A share for each process, which answers by a pipe of its own: if either side is killed, the other finds it closed."""
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import get_context
 
-    fork = get_context("fork")
-    bounds = [len(things) * number // processes for number in range(processes + 1)]
-    answers: list[Connection] = []
-    workers = []
-    for begin, end in pairwise(bounds):
-        answer, to_answer = fork.Pipe(duplex=False)
-        answers.append(answer)
-        workers.append(fork.Process(target=_work, args=(answers, to_answer, work, things[begin:end]), daemon=True))
-        workers[-1].start()
-        to_answer.close()
-    made = [each for answer in answers for each in _received(answer)]
-    for worker in workers:
-        worker.join()
-    return made
+    pool = ProcessPoolExecutor(
+        processes,
+        mp_context=get_context("fork"),
+        initializer=signal.signal,
+        initargs=(signal.SIGINT, signal.SIG_IGN),  # Ctrl-C interrupts the parent only
+    )
+    with pool:
+        try:
+            return list(pool.map(function, items, chunksize=-(-len(items) // processes)))
+        except BrokenProcessPool as error:
+            raise ServiceFault(
+                "a worker process was killed", hint="try again; if memory is short, process fewer trainings at once"
+            ) from error
 
 
-def _work(answers: Sequence[Connection], to_answer: Connection, work: Work[T, R], things: Sequence[T]) -> None:
-    """Ctrl-C is the first process's to answer. It alone keeps the other ends of the pipes open, so its death is noticed."""
-    from multiprocessing.reduction import ForkingPickler
-
-    for answer in answers:
-        answer.close()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        made = ForkingPickler.dumps(work(things))
-    except OdahuArgoError as error:
-        made = ForkingPickler.dumps(error)
-    except Exception:
-        made = ForkingPickler.dumps(RuntimeError(traceback.format_exc()))
-    with suppress(BrokenPipeError):
-        to_answer.send_bytes(made)
-
-
-def _received(answer: Connection) -> list[Any]:
-    try:
-        made: list[Any] | Exception = answer.recv()
-    except EOFError:
-        raise ServiceFault(
-            "a process that did a part of the work was killed",
-            hint="try again; where memory is short, take fewer trainings at once, by --id or by folder",
-        ) from None
-    if isinstance(made, Exception):
-        raise made
-    return made
-
-
-def _cores() -> int:
-    """Those that this process may use; one where it may not, or cannot safely, be forked."""
-    from multiprocessing import current_process
-
-    is_alone = threading.active_count() == 1 and not current_process().daemon
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" and is_alone else 1
+def _available_cores() -> int:
+    """Return the number of usable cores; 1 if forking is unavailable, or unsafe because of other threads."""
+    if sys.platform != "linux" or threading.active_count() > 1:
+        return 1
+    return len(os.sched_getaffinity(0))

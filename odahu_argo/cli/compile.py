@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from odahu_argo.cli import render
 from odahu_argo.cli.options import ExternalConnections, Files, Folders, ProfileFile, TrainingId, read, tell_schedules
+
+if TYPE_CHECKING:
+    from odahu_argo.plan.model import Plan
 
 
 class Format(StrEnum):
@@ -54,7 +58,7 @@ def compile_command(
     """
     from odahu_argo.compile import emit
     from odahu_argo.compile.workflow import compile_workflow
-    from odahu_argo.parallel import in_shares
+    from odahu_argo.parallel import parallel_map
     from odahu_argo.plan.build import plan_trainings
     from odahu_argo.plan.model import schedules_of
 
@@ -68,7 +72,7 @@ def compile_command(
         render.out(to_text(compile_workflow(plan, attempt) for plan in plans))
     else:
         names = [f"{plan.training_id}.{output}" for plan in plans]
-        texts = in_shares(lambda some: [to_text([compile_workflow(plan, attempt)]) for plan in some], plans)
+        texts = parallel_map(partial(_compile_to_text, attempt=attempt, to_text=to_text), plans)
         _write(dict(zip(names, texts, strict=True)), output_dir)
 
 
@@ -97,6 +101,12 @@ def plan_command(
         return
     picture = mermaid if output is Picture.MERMAID else explain
     render.out("\n".join(picture(plan) for plan in plans))
+
+
+def _compile_to_text(plan: Plan, attempt: int, to_text: Callable[[list[dict[str, Any]]], str]) -> str:
+    from odahu_argo.compile.workflow import compile_workflow
+
+    return to_text([compile_workflow(plan, attempt)])
 
 
 def _require_valid(workflows: list[dict[str, Any]]) -> None:

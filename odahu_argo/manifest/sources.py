@@ -10,7 +10,7 @@ from pathlib import Path
 from odahu_argo import document
 from odahu_argo.document import Document
 from odahu_argo.errors import Problem, UserError, Where
-from odahu_argo.parallel import in_shares
+from odahu_argo.parallel import parallel_map
 
 STANDARD_INPUT = Path("-")
 LONGEST_FILE_NAME = 255
@@ -64,11 +64,7 @@ def find(sources: Iterable[Path]) -> Iterator[Source | Problem]:
 
 def parse(files: Sequence[Path]) -> list[Parsed]:
     """What each file holds; what cannot be read is a problem of the file. Many are shared by processes."""
-    return _parse_all(files) if STANDARD_INPUT in files else in_shares(_parse_all, files)
-
-
-def _parse_all(files: Iterable[Path]) -> list[Parsed]:
-    return [_parse(file) for file in files]
+    return [_parse(file) for file in files] if STANDARD_INPUT in files else parallel_map(_parse, files)
 
 
 def _parse(file: Path) -> Parsed:

@@ -1,4 +1,4 @@
-"""Many manifests are read, and many workflows written, by several processes; nobody can tell from what is written."""
+"""Commands with so many manifests that several processes share the work."""
 
 from __future__ import annotations
 
@@ -11,53 +11,56 @@ import yaml
 
 from odahu_argo import Profile, build_plans, compile_workflow, load, resolve
 from odahu_argo.compile.emit import to_json, to_yaml
-from odahu_argo.parallel import WORTH_SHARING
+from odahu_argo.parallel import MIN_ITEMS_PER_PROCESS
 from tests.commands import odahu_argo
 from tests.conftest import ROOT
 from tests.manifests import CONNECTIONS, training, write
 
-KILLED = """
+KILLED_WORKER = """
 import os, signal, sys
-from odahu_argo import shares
+from odahu_argo import parallel
 from odahu_argo.errors import ServiceFault
 
-def killed(things):
+def kill(item):
     os.kill(os.getpid(), signal.SIGKILL)
 
-shares._cores = lambda: 2
+parallel._available_cores = lambda: 2
 try:
-    shares.in_shares(killed, range(shares.WORTH_SHARING))
+    parallel.parallel_map(kill, range(2 * parallel.MIN_ITEMS_PER_PROCESS))
 except ServiceFault as error:
     sys.exit(str(error))
 """
 
-MISTAKEN = """
-from odahu_argo import shares
+UNEXPECTED_EXCEPTION = """
+from odahu_argo import parallel
 
-shares._cores = lambda: 2
-shares.in_shares(lambda things: [1 // thing for thing in things], range(shares.WORTH_SHARING))
+def divide(item):
+    return 1 // item
+
+parallel._available_cores = lambda: 2
+parallel.parallel_map(divide, range(2 * parallel.MIN_ITEMS_PER_PROCESS))
 """
 
 
 def many(**fields: Any) -> list[dict[str, Any]]:
-    return [training(**fields) | {"id": f"wine-{number:03}"} for number in range(WORTH_SHARING + 7)]
+    return [training(**fields) | {"id": f"wine-{number:03}"} for number in range(2 * MIN_ITEMS_PER_PROCESS + 7)]
 
 
-def test_many_plans_give_the_texts_that_each_gives_alone(tmp_path: Path) -> None:
+def test_many_trainings_compile_to_the_same_text_as_each_alone(tmp_path: Path) -> None:
     file = write(tmp_path, *many())
     plans = build_plans(resolve(load([file]), Profile()), Profile())
     for form, to_text in (("yaml", to_yaml), ("json", to_json)):
         ran = odahu_argo("compile", "-f", file, "--attempt", 2, "-o", form, "--output-dir", tmp_path / form)
         assert ran.code == 0
         written = {path.name: path.read_text("utf-8") for path in (tmp_path / form).iterdir()}
-        assert written == {f"{each.training_id}.{form}": to_text([compile_workflow(each, 2)]) for each in plans}
+        assert written == {f"{plan.training_id}.{form}": to_text([compile_workflow(plan, 2)]) for plan in plans}
 
 
-def test_what_is_wrong_in_one_of_many_files_is_told(tmp_path: Path) -> None:
+def test_invalid_file_among_many_is_reported(tmp_path: Path) -> None:
     folder = tmp_path / "all"
     folder.mkdir()
-    for each in many():
-        (folder / f"{each['id']}.yaml").write_text(yaml.safe_dump(each))
+    for manifest in many():
+        (folder / f"{manifest['id']}.yaml").write_text(yaml.safe_dump(manifest))
     (folder / "connections.yaml").write_text(CONNECTIONS)
     (folder / "a-broken.yaml").write_text("kind: [")
     (folder / "z-not-text.yaml").write_bytes(b"\xff")
@@ -69,28 +72,30 @@ def test_what_is_wrong_in_one_of_many_files_is_told(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_standard_input_is_read_among_many_files(tmp_path: Path) -> None:
-    for each in many():
-        (tmp_path / f"{each['id']}.yaml").write_text(yaml.safe_dump(each))
+def test_standard_input_can_be_combined_with_many_files(tmp_path: Path) -> None:
+    for manifest in many():
+        (tmp_path / f"{manifest['id']}.yaml").write_text(yaml.safe_dump(manifest))
     ran = odahu_argo("compile", "-f", "-", "-d", tmp_path, "--output-dir", tmp_path / "out", stdin=CONNECTIONS)
     assert (ran.code, ran.out) == (0, ""), ran.err
     assert len(list((tmp_path / "out").iterdir())) == len(many())
 
 
-def test_problems_are_told_in_the_order_in_which_files_were_named(tmp_path: Path) -> None:
+def test_problems_are_reported_in_the_order_of_the_files(tmp_path: Path) -> None:
     (tmp_path / "broken.yaml").write_text("kind: [")
     ran = odahu_argo("plan", "-f", tmp_path / "broken.yaml", "-f", tmp_path / "nowhere.yaml")
     places = [line.split(": ")[1].partition(":")[0] for line in ran.err.splitlines() if line.startswith("error: ")]
     assert [Path(place).name for place in places] == ["broken.yaml", "nowhere.yaml"]
 
 
-def test_a_mistake_of_ours_in_another_process_is_told_with_its_place() -> None:
-    ran = subprocess.run([sys.executable, "-c", MISTAKEN], cwd=ROOT, capture_output=True, text=True, timeout=60)
+def test_unexpected_exception_in_a_worker_is_raised() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", UNEXPECTED_EXCEPTION], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
     assert ran.returncode == 1
     assert ran.stderr.rstrip().splitlines()[-1].startswith("ZeroDivisionError: ")
 
 
-def test_a_workflow_that_is_too_large_is_told_of_among_many_and_none_is_written(tmp_path: Path) -> None:
+def test_oversized_workflow_among_many_prevents_all_output(tmp_path: Path) -> None:
     data = [{"connName": "wine-data", "localPath": f"{number}/"} for number in range(1000)]
     large = training(data=data) | {"id": "too-large"}
     ran = odahu_argo("compile", "-f", write(tmp_path, *many(), large), "--output-dir", tmp_path / "out")
@@ -100,7 +105,7 @@ def test_a_workflow_that_is_too_large_is_told_of_among_many_and_none_is_written(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_process_that_is_killed_is_a_fault_and_nobody_waits_for_it() -> None:
-    ran = subprocess.run([sys.executable, "-c", KILLED], cwd=ROOT, capture_output=True, text=True, timeout=60)
+def test_killed_worker_is_a_fault() -> None:
+    ran = subprocess.run([sys.executable, "-c", KILLED_WORKER], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert ran.returncode == 1
-    assert ran.stderr.startswith("a process that did a part of the work was killed\n  hint: try again")
+    assert ran.stderr.startswith("a worker process was killed\n  hint: try again")
