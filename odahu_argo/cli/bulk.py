@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from odahu_argo.cli import render
-from odahu_argo.cli.options import KubeContext, Namespace, ProfileFile, read_manifests
+from odahu_argo.cli.options import read_manifests
 from odahu_argo.cli.resource import ResourceKind, for_each, sound_of
-from odahu_argo.cli.site import TokenFile, Url, server_options, site
+from odahu_argo.cli.target import Target, backend_options, group_options
 
 if TYPE_CHECKING:
     from odahu_argo.backends.base import Batch
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from odahu_argo.manifest.load import Manifests
 
 app = typer.Typer(help="Connections, toolchains and trainings of one file together.", no_args_is_help=True)
-app.callback()(server_options)
+app.callback()(group_options)
 
 TRAINING = "ModelTraining"
 OUTCOMES = ("created", "changed", "unchanged", "removed")
@@ -70,15 +70,11 @@ class Change:
 
 
 @app.command("apply")
+@backend_options
 def apply_command(
-    ctx: typer.Context,
+    target: Target,
     file: File,
     output: Output = BulkForm.TEXT,
-    profile: ProfileFile = None,
-    namespace: Namespace = None,
-    context: KubeContext = None,
-    url: Url = None,
-    token_file: TokenFile = None,
 ) -> None:
     """Create what the file holds, or bring it up to date: connections, then toolchains, then trainings, which run anew.
 
@@ -88,7 +84,7 @@ def apply_command(
     """
     manifests = _sound(file)
     sound = _sound_of_kinds(manifests)
-    reached = site(ctx)
+    reached = target.backend()
     batch = reached.trainings.batch(manifests, None) if manifests.trainings else None
     for_each(sound, lambda each: each[0].kept(reached).check(each[1]))
     if batch:
@@ -99,22 +95,18 @@ def apply_command(
 
 
 @app.command("delete")
+@backend_options
 def delete_command(
-    ctx: typer.Context,
+    target: Target,
     file: File,
     output: Output = BulkForm.TEXT,
-    profile: ProfileFile = None,
-    namespace: Namespace = None,
-    context: KubeContext = None,
-    url: Url = None,
-    token_file: TokenFile = None,
 ) -> None:
     """Delete what the file holds: trainings, then toolchains, then connections. What is not there is no error.
 
     Example: odahu-argo bulk delete resources.yaml
     """
     manifests = _sound(file)
-    reached = site(ctx)
+    reached = target.backend()
     tasks = [
         Task(TRAINING, each.manifest.id, partial(_remove, reached.trainings.delete, each.manifest.id))
         for each in manifests.trainings

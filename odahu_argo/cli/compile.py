@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from odahu_argo.cli import render
-from odahu_argo.cli.options import ExternalConnections, Files, Folders, ProfileFile, TrainingId, read, tell_schedules
+from odahu_argo.cli.options import ExternalConnections, Files, Folders, TrainingId, read, tell_schedules
+from odahu_argo.cli.target import ProfileFile
 
 if TYPE_CHECKING:
     from odahu_argo.plan.model import Plan

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 import typer
 
-from odahu_argo.cli.site import site
+from odahu_argo.cli.target import Target
 
 PATIENCE = 3.0
 """Seconds that a user waits for a completion at most."""
@@ -15,17 +15,17 @@ PATIENCE = 3.0
 
 def trainings(ctx: typer.Context, incomplete: str) -> list[str]:
     """Trainings of the cluster."""
-    return _begin_with(incomplete, lambda: site(ctx).trainings.ids())
+    return _begin_with(incomplete, lambda: Target(ctx).backend().trainings.ids())
 
 
 def connections(ctx: typer.Context, incomplete: str) -> list[str]:
     """Connections of the cluster."""
-    return _begin_with(incomplete, lambda: (each["id"] for each in site(ctx).connections.all()))
+    return _begin_with(incomplete, lambda: (each["id"] for each in Target(ctx).backend().connections.all()))
 
 
 def toolchains(ctx: typer.Context, incomplete: str) -> list[str]:
     """Toolchains of the cluster, and those built in."""
-    return _begin_with(incomplete, lambda: (each["id"] for each in site(ctx).toolchains.all()))
+    return _begin_with(incomplete, lambda: (each["id"] for each in Target(ctx).backend().toolchains.all()))
 
 
 def local_trainings(incomplete: str) -> list[str]:

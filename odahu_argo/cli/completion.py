@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from odahu_argo.cli.tree import COMPLETION_VARIABLE, PROGRAM
+from odahu_argo.cli.app import COMPLETION_VARIABLE, PROGRAM
 
 
 class Shell(StrEnum):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from odahu_argo.errors import Problem, UserError, Where
 
@@ -19,26 +18,22 @@ SECTION = "general"
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A setting: the parameter of commands that it stands for, and the environment variable that wins over it.
-
-    A secret stands for none, since help shows what parameters are by default.
-    """
+    """A setting, and the environment variable that takes precedence over it."""
 
     name: str
     purpose: str
-    parameter: str
     environment: str = ""
     is_path: bool = False
     is_secret: bool = False
 
 
 VARIABLES = (
-    Variable("NAMESPACE", "The namespace where trainings run", "namespace", "ODAHU_ARGO_NAMESPACE"),
-    Variable("CONTEXT", "The kubeconfig's context to use", "context", "ODAHU_ARGO_CONTEXT"),
-    Variable("PROFILE", "The site's settings, a YAML file", "profile", "ODAHU_ARGO_PROFILE", is_path=True),
-    Variable("API_URL", "URL of API server", "url", "ODAHU_ARGO_API_URL"),
-    Variable("API_TOKEN", "API authorization token", "", "ODAHU_ARGO_API_TOKEN", is_secret=True),
-    Variable("LOCAL_MODEL_OUTPUT_DIR", "Directory where model artifacts will be saved", "model_dir", is_path=True),
+    Variable("NAMESPACE", "The namespace where trainings run", "ODAHU_ARGO_NAMESPACE"),
+    Variable("CONTEXT", "The kubeconfig's context to use", "ODAHU_ARGO_CONTEXT"),
+    Variable("PROFILE", "The site's settings, a YAML file", "ODAHU_ARGO_PROFILE", is_path=True),
+    Variable("API_URL", "URL of API server", "ODAHU_ARGO_API_URL"),
+    Variable("API_TOKEN", "API authorization token", "ODAHU_ARGO_API_TOKEN", is_secret=True),
+    Variable("LOCAL_MODEL_OUTPUT_DIR", "Directory where model artifacts will be saved", is_path=True),
 )
 
 
@@ -73,6 +68,7 @@ def write(name: str, value: str) -> None:
         from odahu_argo.backends.remote_client import read_address
 
         read_address(value)
+    read()
     held = _parse(_text())
     if SECTION not in held:
         held.add_section(SECTION)
@@ -105,12 +101,13 @@ def find(name: str) -> Variable:
     return known[name.upper()]
 
 
-def defaults(command: Any, values: Mapping[str, str]) -> dict[str, Any]:
-    """The values as defaults of all parameters below the command that they stand for, in click's `default_map`."""
-    below = {name: defaults(inner, values) for name, inner in getattr(command, "commands", {}).items()}
-    parameters = {each.parameter: values[each.name] for each in VARIABLES if each.parameter and each.name in values}
-    own = {each.name: parameters[each.name] for each in command.params if each.name in parameters}
-    return {name: found for name, found in below.items() if found} | own
+def saved_value(name: str) -> str | None:
+    """Return the saved value of a setting, or None.
+
+    Raises:
+        UserError: The file cannot be read or contains an unknown setting.
+    """
+    return read().get(name)
 
 
 def _text() -> str:

@@ -8,24 +8,30 @@ import typer
 
 from odahu_argo.cli import completing, render, resource
 from odahu_argo.cli.forms import ChangesForm, Form, age, show
-from odahu_argo.cli.options import Files, Folders, KubeContext, Namespace, ProfileFile
+from odahu_argo.cli.options import Files, Folders
 from odahu_argo.cli.resource import IgnoreIfExists, IgnoreNotFound, ResourceKind
-from odahu_argo.cli.site import TokenFile, Url, server_options, site
+from odahu_argo.cli.target import Target, backend_options, group_options
 
 app = typer.Typer(
     name="conn",
     help="Connections on a cluster, where each is a Secret that pods mount, or at an API server.",
     no_args_is_help=True,
 )
-app.callback()(server_options)
+app.callback()(group_options)
 
 KnownId = Annotated[
-    str | None, typer.Option("--id", "--conn-id", autocompletion=completing.connections, help="Only this connection.")
+    str | None,
+    typer.Option(
+        "--id", "--conn-id", metavar="ID", autocompletion=completing.connections, help="Only this connection."
+    ),
 ]
 NewId = Annotated[
     str | None,
     typer.Option(
-        "--id", "--conn-id", help="The connection to take; of a single one, the id to give it instead of its own."
+        "--id",
+        "--conn-id",
+        metavar="ID",
+        help="The connection to take; of a single one, the id to give it instead of its own.",
     ),
 ]
 COLUMNS = ("ID", "TYPE", "URI", "AGE")
@@ -33,16 +39,12 @@ MORE_COLUMNS = ("REGION", "USERNAME", "SECRET FIELDS", "DESCRIPTION")
 
 
 @app.command("apply")
+@backend_options
 def apply_command(
-    ctx: typer.Context,
+    target: Target,
     file: Files = None,
     manifest_dir: Folders = None,
     output: ChangesForm = "changes",
-    profile: ProfileFile = None,
-    namespace: Namespace = None,
-    context: KubeContext = None,
-    url: Url = None,
-    token_file: TokenFile = None,
 ) -> None:
     """Create connections, or bring them up to date. All are checked before the first is written.
 
@@ -50,22 +52,18 @@ def apply_command(
     """
     kind = connection_kind()
     sound = resource.read_sound(kind, file, manifest_dir)
-    resource.apply(site(ctx), kind, sound, output)
+    resource.apply(target.backend(), kind, sound, output)
 
 
 @app.command("create")
+@backend_options
 def create_command(
-    ctx: typer.Context,
+    target: Target,
     file: Files = None,
     manifest_dir: Folders = None,
     new_id: NewId = None,
     ignore_if_exists: IgnoreIfExists = False,
     output: ChangesForm = "changes",
-    profile: ProfileFile = None,
-    namespace: Namespace = None,
-    context: KubeContext = None,
-    url: Url = None,
-    token_file: TokenFile = None,
 ) -> None:
     """Create connections that are not there yet.
 
@@ -73,21 +71,17 @@ def create_command(
     """
     kind = connection_kind()
     sound = resource.read_sound(kind, file, manifest_dir, new_id)
-    resource.create(site(ctx), kind, sound, ignore_if_exists, output)
+    resource.create(target.backend(), kind, sound, ignore_if_exists, output)
 
 
 @app.command("edit")
+@backend_options
 def edit_command(
-    ctx: typer.Context,
+    target: Target,
     file: Files = None,
     manifest_dir: Folders = None,
     new_id: NewId = None,
     output: ChangesForm = "changes",
-    profile: ProfileFile = None,
-    namespace: Namespace = None,
-    context: KubeContext = None,
-    url: Url = None,
-    token_file: TokenFile = None,
 ) -> None:
     """Bring connections up to date that are there.
 
@@ -95,26 +89,22 @@ def edit_command(
     """
     kind = connection_kind()
     sound = resource.read_sound(kind, file, manifest_dir, new_id)
-    resource.edit(site(ctx), kind, sound, output)
+    resource.edit(target.backend(), kind, sound, output)
 
 
 @app.command("get")
+@backend_options
 def get_command(
-    ctx: typer.Context,
+    target: Target,
     connection: KnownId = None,
     output: Form = None,
     decrypted: Annotated[bool, typer.Option("--decrypted", "-d", help="Show secret values, in plain text.")] = False,
-    profile: ProfileFile = None,
-    namespace: Namespace = None,
-    context: KubeContext = None,
-    url: Url = None,
-    token_file: TokenFile = None,
 ) -> None:
     """Show connections. Secret values are masked.
 
     Example: odahu-argo conn get --id wine-data -o yaml
     """
-    reached = site(ctx)
+    reached = target.backend()
     kept = reached.connections
     forms = kept.all(decrypted) if connection is None else [kept.get(connection, decrypted)]
     for form in forms:
@@ -132,22 +122,18 @@ def get_command(
 
 
 @app.command("delete")
+@backend_options
 def delete_command(
-    ctx: typer.Context,
+    target: Target,
     connection: KnownId = None,
     file: Files = None,
     ignore_not_found: IgnoreNotFound = False,
-    profile: ProfileFile = None,
-    namespace: Namespace = None,
-    context: KubeContext = None,
-    url: Url = None,
-    token_file: TokenFile = None,
 ) -> None:
     """Delete a connection from the cluster. What it leads to is not touched.
 
     Example: odahu-argo conn delete --id wine-data
     """
-    resource.delete(ctx, connection_kind(), connection, file, ignore_not_found)
+    resource.delete(target, connection_kind(), connection, file, ignore_not_found)
 
 
 def connection_kind() -> ResourceKind:

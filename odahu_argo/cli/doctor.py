@@ -9,17 +9,8 @@ from typing import Annotated
 import typer
 
 from odahu_argo.cli import render
-from odahu_argo.cli.options import (
-    ExternalConnections,
-    Files,
-    Folders,
-    KubeContext,
-    Namespace,
-    ProfileFile,
-    TrainingId,
-    cluster,
-)
-from odahu_argo.cli.site import NoUrl
+from odahu_argo.cli.options import ExternalConnections, Files, Folders, TrainingId
+from odahu_argo.cli.target import Target, operator_options
 
 EXIT_ERRORS = 2
 
@@ -31,18 +22,16 @@ class DoctorForm(StrEnum):
     JSON = "json"
 
 
+@operator_options
 def doctor_command(
+    target: Target,
     file: Files = None,
     manifest_dir: Folders = None,
     training_id: TrainingId = None,
-    profile: ProfileFile = None,
     external_connection: ExternalConnections = None,
-    namespace: Namespace = None,
-    context: KubeContext = None,
     output: Annotated[
         DoctorForm, typer.Option("--output", "-o", callback=render.in_form, help="The form of the findings.")
     ] = DoctorForm.TABLE,
-    elsewhere: NoUrl = None,
 ) -> None:
     """Look at the cluster, and at all that the given trainings need there. Changes nothing.
 
@@ -54,7 +43,7 @@ def doctor_command(
     from odahu_argo.cli.train_plans import batch_of
     from odahu_argo.preflight.checks import check
 
-    connected, settings = cluster(profile, namespace, context)
+    connected, settings = target.cluster()
     if file or manifest_dir:
         trainings = on_cluster(connected, settings).trainings
         batch = batch_of(trainings, file, manifest_dir, training_id, external_connection)

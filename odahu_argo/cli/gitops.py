@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from odahu_argo.cli import render
-from odahu_argo.cli.options import ExternalConnections, Files, Folders, KubeContext, Namespace, ProfileFile, read
+from odahu_argo.cli.options import ExternalConnections, Files, Folders, read
+from odahu_argo.cli.target import KubeContext, Namespace, ProfileFile
 
 DIFFERENT = 1
 Rendered = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder that git holds.")]

@@ -10,6 +10,7 @@ import typer
 
 from odahu_argo.cli import completing, render
 from odahu_argo.cli.local_run import run_command
+from odahu_argo.cli.target import saved_path
 from odahu_argo.local.prepare import require_packages
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ KnownId = Annotated[
     typer.Option(
         "--id",
         "--train-id",
+        metavar="ID",
         autocompletion=completing.local_trainings,
         help="The id of a training that was run here.",
     ),
@@ -121,7 +123,7 @@ def get_command(
 def logs_command(
     training_id: KnownId,
     step: Annotated[
-        str | None, typer.Option("--step", help="Only this step, without its name before each line.")
+        str | None, typer.Option("--step", metavar="STEP", help="Only this step, without its name before each line.")
     ] = None,
     follow: Annotated[
         bool, typer.Option("--follow/--not-follow", help="Wait for more until the training ends.")
@@ -144,7 +146,9 @@ def logs_command(
 def cleanup_command(
     training_id: Annotated[
         str | None,
-        typer.Option("--id", "--train-id", autocompletion=completing.local_trainings, help="Only this training."),
+        typer.Option(
+            "--id", "--train-id", metavar="ID", autocompletion=completing.local_trainings, help="Only this training."
+        ),
     ] = None,
     all_of_them: Annotated[bool, typer.Option("--all", help="Every training that is not running.")] = False,
     older_than: Annotated[
@@ -175,7 +179,12 @@ def cleanup_command(
 def cleanup_artifacts_command(
     model_dir: Annotated[
         Path | None,
-        typer.Option("--output-dir", help="The folder that trainings were given, whose models go as well."),
+        typer.Option(
+            "--output-dir",
+            metavar="DIR",
+            callback=saved_path("LOCAL_MODEL_OUTPUT_DIR"),
+            help="Output directory of trainings; their models are removed too.",
+        ),
     ] = None,
 ) -> None:
     """Remove all trained models from this machine: those of local trainings. What connections lead to is not touched.

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from odahu_argo.cli import render
-from odahu_argo.cli.options import ExternalConnections, Files, Folders, ProfileFile, TrainingId, read, tell_schedules
+from odahu_argo.cli.options import ExternalConnections, Files, Folders, TrainingId, read, tell_schedules
+from odahu_argo.cli.target import ProfileFile, saved_path
 
 if TYPE_CHECKING:
     from odahu_argo.local.events import StepEvent
@@ -41,7 +42,11 @@ def run_command(
     model_dir: Annotated[
         Path | None,
         typer.Option(
-            "--output-dir", "--output", help="A folder for the trained model; it wins over the output connection."
+            "--output-dir",
+            "--output",
+            metavar="DIR",
+            callback=saved_path("LOCAL_MODEL_OUTPUT_DIR"),
+            help="Directory for the trained model. Takes precedence over the output connection.",
         ),
     ] = None,
     resume: Annotated[

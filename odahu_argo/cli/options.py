@@ -12,59 +12,32 @@ from odahu_argo.cli import render
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from odahu_argo.kube.cluster import Cluster
     from odahu_argo.manifest.load import Manifests
     from odahu_argo.profile import Profile
 
 Files = Annotated[
     list[Path] | None,
-    typer.Option("--file", "-f", "--manifest-file", help="A manifest file, or - for standard input. Repeatable."),
+    typer.Option(
+        "--file", "-f", "--manifest-file", metavar="FILE", help="Manifest file, or - for standard input. Repeatable."
+    ),
 ]
 Folders = Annotated[
     list[Path] | None,
-    typer.Option("--manifest-dir", "-d", help="A folder; every .yaml, .yml and .json below it is read. Repeatable."),
+    typer.Option(
+        "--manifest-dir",
+        "-d",
+        metavar="DIR",
+        help="Directory whose .yaml, .yml and .json files are read recursively. Repeatable.",
+    ),
 ]
 TrainingId = Annotated[
     str | None,
-    typer.Option("--id", "--train-id", help="The training to take, where the manifests hold several."),
-]
-ProfileFile = Annotated[
-    Path | None,
-    typer.Option("--profile", envvar="ODAHU_ARGO_PROFILE", help="Profile, a YAML file (docs/reference/profile.md)."),
+    typer.Option("--id", "--train-id", metavar="ID", help="The training to take, where the manifests hold several."),
 ]
 ExternalConnections = Annotated[
     list[str] | None,
     typer.Option("--external-connection", metavar="NAME", help="A connection that lives on the cluster. Repeatable."),
 ]
-Namespace = Annotated[
-    str | None,
-    typer.Option(
-        "--namespace",
-        "-n",
-        envvar="ODAHU_ARGO_NAMESPACE",
-        help="Where trainings run; else the profile's namespace, else the kubeconfig's.",
-    ),
-]
-KubeContext = Annotated[
-    str | None,
-    typer.Option(
-        "--context", envvar="ODAHU_ARGO_CONTEXT", help="The kubeconfig's context to use, else its current one."
-    ),
-]
-
-
-def cluster(profile: Path | None, namespace: str | None, context: str | None) -> tuple[Cluster, Profile]:
-    """The cluster, and the profile with the cluster's namespace in it.
-
-    Without a profile file it is the one that `setup --apply` has left in the namespace, else the defaults.
-
-    Raises:
-        UserError: there is no such context, or the profile cannot be read or used.
-        Unreachable: the API does not answer.
-    """
-    from odahu_argo.resources.profile import connect_with_profile
-
-    return connect_with_profile(profile, namespace, context)
 
 
 def read(

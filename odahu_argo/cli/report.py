@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from odahu_argo.cli import render
-from odahu_argo.cli.options import KubeContext, Namespace, ProfileFile, cluster
-from odahu_argo.cli.site import NoUrl
+from odahu_argo.cli.target import Target, operator_options
 
 if TYPE_CHECKING:
     from odahu_argo.web.model import Views
@@ -18,14 +17,12 @@ PATIENCE = 30.0
 """Seconds for MLflow."""
 
 
+@operator_options
 def report_command(
-    training_id: Annotated[str, typer.Option("--id", "--train-id", help="The training.")],
+    target: Target,
+    training_id: Annotated[str, typer.Option("--id", "--train-id", metavar="ID", help="The training.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")],
     local: Annotated[bool, typer.Option("--local", help="Tell of a training of this machine.")] = False,
-    profile: ProfileFile = None,
-    namespace: Namespace = None,
-    context: KubeContext = None,
-    elsewhere: NoUrl = None,
 ) -> None:
     """Write what there is to see of a training into one HTML file, which needs nothing from elsewhere.
 
@@ -36,7 +33,7 @@ def report_command(
     from odahu_argo.errors import UserError
     from odahu_argo.web.render import report
 
-    if local and (namespace or context):
+    if local and (target.is_given("namespace") or target.is_given("context")):
         raise UserError(
             "--local takes no --namespace and --context", hint="trainings of this machine are in no cluster"
         )
@@ -50,7 +47,7 @@ def report_command(
     else:
         from odahu_argo.backends.views_kubernetes import argo_views
 
-        views = argo_views(*cluster(profile, namespace, context), PATIENCE)
+        views = argo_views(*target.cluster(), PATIENCE)
     view = views.training(training_id)
     _write(output, report(view, views.place))
     render.note(f"{output}: training {training_id} is {view.summary.state}")

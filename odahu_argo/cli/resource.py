@@ -12,7 +12,7 @@ import typer
 from odahu_argo.cli import render
 from odahu_argo.cli.forms import ChangesForm, show
 from odahu_argo.cli.options import by_id_or_file, read_manifests
-from odahu_argo.cli.site import site
+from odahu_argo.cli.target import Target
 
 if TYPE_CHECKING:
     from odahu_argo.backends.base import Kept, Site
@@ -139,13 +139,13 @@ def apply(reached: Site, kind: ResourceKind, sound: list[Any], output: ChangesFo
 
 
 def delete(
-    ctx: typer.Context, kind: ResourceKind, wanted: str | None, files: list[Path] | None, ignore_not_found: bool
+    target: Target, kind: ResourceKind, wanted: str | None, files: list[Path] | None, ignore_not_found: bool
 ) -> None:
     """Delete the one of that id, or those of the manifests; none where one is not there, unless that is no error."""
     from odahu_argo.errors import NotFound
 
     names = by_id_or_file(kind.word, wanted, files, lambda found: [each.manifest.id for each in kind.among(found)])
-    kept = kind.kept(site(ctx))
+    kept = kind.kept(target.backend())
     if not ignore_not_found:
         for name in names:
             kept.require_own(name)

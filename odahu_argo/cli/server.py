@@ -9,13 +9,15 @@ from typing import Annotated
 import typer
 
 from odahu_argo.cli import render
-from odahu_argo.cli.options import Folders, KubeContext, Namespace, ProfileFile, cluster
+from odahu_argo.cli.options import Folders
+from odahu_argo.cli.target import Target, operator_options
 
 _PACKAGES = ("fastapi", "fastapi_offline", "jwt", "prometheus_client", "uvicorn")
 
 
+@operator_options
 def server_command(
-    ctx: typer.Context,
+    target: Target,
     host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="The port; 0 takes a free one.")] = 5000,
     local: Annotated[bool, typer.Option("--local", help="Train on this machine instead of a cluster.")] = False,
@@ -39,9 +41,6 @@ def server_command(
     oidc_role_claim: Annotated[
         str, typer.Option("--oidc-role-claim", metavar="CLAIM", help="The claim that has the roles; a path by dots.")
     ] = "realm_access.roles",
-    profile: ProfileFile = None,
-    namespace: Namespace = None,
-    context: KubeContext = None,
 ) -> None:
     """Serve ODAHU's API for trainings, with Swagger UI, until stopped. docs/reference/api.md tells the routes.
 
@@ -57,7 +56,7 @@ def server_command(
             f"the server needs packages that are not installed: {', '.join(missing)}",
             hint="pip install 'odahu-argo[server]'",
         )
-    if local and any(_is_given(ctx, name) for name in ("namespace", "context")):
+    if local and any(target.is_given(name) for name in ("namespace", "context")):
         raise UserError(
             "--local takes no --namespace and --context", hint="trainings of this machine are in no cluster"
         )
@@ -76,15 +75,9 @@ def server_command(
         from odahu_argo.server.this_machine import this_machine
 
         require_packages()
-        source = this_machine(Home.from_environment(), manifest_dir or [], profile)
+        source = this_machine(Home.from_environment(), manifest_dir or [], target.option("profile"))
     else:
         from odahu_argo.server.argo import argo
 
-        source = argo(*cluster(profile, namespace, context))
+        source = argo(*target.cluster())
     serve(source, guard, host, port, render.note)
-
-
-def _is_given(ctx: typer.Context, name: str) -> bool:
-    """Whether the option stands on the command line; what is set for good for clusters does no harm here."""
-    source = ctx.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"

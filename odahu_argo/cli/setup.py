@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from odahu_argo.cli import render
-from odahu_argo.cli.options import KubeContext, ProfileFile
-from odahu_argo.cli.site import NoUrl
+from odahu_argo.cli.target import KubeContext, NoUrl, ProfileFile, saved_text
 
 if TYPE_CHECKING:
     from odahu_argo.install.namespace import InstalledObject
@@ -23,7 +22,9 @@ TheirNamespace = Annotated[
         "--namespace",
         "-n",
         envvar="ODAHU_ARGO_NAMESPACE",
-        help="Where trainings run, else the profile's namespace; one it does not name must exist.",
+        metavar="NAME",
+        callback=saved_text("NAMESPACE"),
+        help="Namespace of the trainings. Defaults to the namespace of the profile; any other must exist.",
     ),
 ]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from odahu_argo.cli import render
-from odahu_argo.cli.site import NoUrl
+from odahu_argo.cli.target import NoUrl
 
 if TYPE_CHECKING:
     from odahu_argo.status.model import Status, StepStatus

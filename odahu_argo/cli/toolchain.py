@@ -8,62 +8,58 @@ import typer
 
 from odahu_argo.cli import completing, render, resource
 from odahu_argo.cli.forms import ChangesForm, Form, age, show
-from odahu_argo.cli.options import Files, Folders, KubeContext, Namespace, ProfileFile
+from odahu_argo.cli.options import Files, Folders
 from odahu_argo.cli.resource import IgnoreIfExists, IgnoreNotFound, ResourceKind
-from odahu_argo.cli.site import TokenFile, Url, server_options, site
+from odahu_argo.cli.target import Target, backend_options, group_options
 
 app = typer.Typer(
     name="toolchain-integration",
     help="Toolchains on a cluster or at an API server, beside those that are built in. `ti` is short for it.",
     no_args_is_help=True,
 )
-app.callback()(server_options)
+app.callback()(group_options)
 
 KnownId = Annotated[
-    str | None, typer.Option("--id", "--ti-id", autocompletion=completing.toolchains, help="Only this toolchain.")
+    str | None,
+    typer.Option("--id", "--ti-id", metavar="ID", autocompletion=completing.toolchains, help="Only this toolchain."),
 ]
 NewId = Annotated[
     str | None,
     typer.Option(
-        "--id", "--ti-id", help="The toolchain to take; of a single one, the id to give it instead of its own."
+        "--id",
+        "--ti-id",
+        metavar="ID",
+        help="The toolchain to take; of a single one, the id to give it instead of its own.",
     ),
 ]
 COLUMNS = ("ID", "ENTRYPOINT", "IMAGE", "AGE")
 
 
 @app.command("get")
+@backend_options
 def get_command(
-    ctx: typer.Context,
+    target: Target,
     toolchain: KnownId = None,
     output: Form = None,
-    profile: ProfileFile = None,
-    namespace: Namespace = None,
-    context: KubeContext = None,
-    url: Url = None,
-    token_file: TokenFile = None,
 ) -> None:
     """Show the toolchains that trainings can name: the cluster's, and those built in, which have no age.
 
     Example: odahu-argo ti get --id mlflow -o yaml
     """
-    kept = site(ctx).toolchains
+    kept = target.backend().toolchains
     forms = kept.all() if toolchain is None else [kept.get(toolchain)]
     show(forms, output, lambda is_wide: _table(forms, is_wide))
 
 
 @app.command("create")
+@backend_options
 def create_command(
-    ctx: typer.Context,
+    target: Target,
     file: Files = None,
     manifest_dir: Folders = None,
     new_id: NewId = None,
     ignore_if_exists: IgnoreIfExists = False,
     output: ChangesForm = "changes",
-    profile: ProfileFile = None,
-    namespace: Namespace = None,
-    context: KubeContext = None,
-    url: Url = None,
-    token_file: TokenFile = None,
 ) -> None:
     """Create toolchains that are not there yet. One called like a built-in one takes its place.
 
@@ -71,21 +67,17 @@ def create_command(
     """
     kind = toolchain_kind()
     sound = resource.read_sound(kind, file, manifest_dir, new_id)
-    resource.create(site(ctx), kind, sound, ignore_if_exists, output)
+    resource.create(target.backend(), kind, sound, ignore_if_exists, output)
 
 
 @app.command("edit")
+@backend_options
 def edit_command(
-    ctx: typer.Context,
+    target: Target,
     file: Files = None,
     manifest_dir: Folders = None,
     new_id: NewId = None,
     output: ChangesForm = "changes",
-    profile: ProfileFile = None,
-    namespace: Namespace = None,
-    context: KubeContext = None,
-    url: Url = None,
-    token_file: TokenFile = None,
 ) -> None:
     """Bring toolchains up to date that are there. Trainings that run are not touched.
 
@@ -93,26 +85,22 @@ def edit_command(
     """
     kind = toolchain_kind()
     sound = resource.read_sound(kind, file, manifest_dir, new_id)
-    resource.edit(site(ctx), kind, sound, output)
+    resource.edit(target.backend(), kind, sound, output)
 
 
 @app.command("delete")
+@backend_options
 def delete_command(
-    ctx: typer.Context,
+    target: Target,
     toolchain: KnownId = None,
     file: Files = None,
     ignore_not_found: IgnoreNotFound = False,
-    profile: ProfileFile = None,
-    namespace: Namespace = None,
-    context: KubeContext = None,
-    url: Url = None,
-    token_file: TokenFile = None,
 ) -> None:
     """Delete a toolchain from the cluster. Trainings that run go on; a built-in one of that id counts again.
 
     Example: odahu-argo ti delete --id wine-trainer
     """
-    resource.delete(ctx, toolchain_kind(), toolchain, file, ignore_not_found)
+    resource.delete(target, toolchain_kind(), toolchain, file, ignore_not_found)
 
 
 def toolchain_kind() -> ResourceKind:

@@ -7,22 +7,14 @@ from typing import Annotated
 import typer
 
 from odahu_argo.cli import completing, render
-from odahu_argo.cli.options import (
-    ExternalConnections,
-    Files,
-    Folders,
-    KubeContext,
-    Namespace,
-    ProfileFile,
-    by_id_or_file,
-)
-from odahu_argo.cli.site import NoUrl, TokenFile, Url, cluster, server_options, site
+from odahu_argo.cli.options import ExternalConnections, Files, Folders, by_id_or_file
+from odahu_argo.cli.target import Target, backend_options, cluster_options, group_options
 from odahu_argo.cli.train_plans import batch_of, preflight
 from odahu_argo.cli.train_show import SomeId, get_command, history_command, logs_command, training_ids
 from odahu_argo.cli.train_wait import Timeout, Wait, report
 
 app = typer.Typer(name="train", help="Trainings on a cluster, or at an API server.", no_args_is_help=True)
-app.callback()(server_options)
+app.callback()(group_options)
 app.command("get")(get_command)
 app.command("history")(history_command)
 app.command("logs")(logs_command)
@@ -30,22 +22,25 @@ app.command("logs")(logs_command)
 NewId = Annotated[
     str | None,
     typer.Option(
-        "--id", "--train-id", help="The training to take; of a single one, the id to give it instead of its own."
+        "--id",
+        "--train-id",
+        metavar="ID",
+        help="The training to take; of a single one, the id to give it instead of its own.",
     ),
 ]
-KnownId = Annotated[str, typer.Option("--id", "--train-id", autocompletion=completing.trainings, help="The training.")]
+KnownId = Annotated[
+    str, typer.Option("--id", "--train-id", metavar="ID", autocompletion=completing.trainings, help="The training.")
+]
 
 
 @app.command("create")
+@backend_options
 def create_command(
-    ctx: typer.Context,
+    target: Target,
     file: Files = None,
     manifest_dir: Folders = None,
     training_id: NewId = None,
-    profile: ProfileFile = None,
     external_connection: ExternalConnections = None,
-    namespace: Namespace = None,
-    context: KubeContext = None,
     wait: Wait = True,
     timeout: Timeout = None,
     dry_run: Annotated[
@@ -54,8 +49,6 @@ def create_command(
     ignore_if_exists: Annotated[
         bool, typer.Option("--ignore-if-exists", help="A training that is there already is no error.")
     ] = False,
-    url: Url = None,
-    token_file: TokenFile = None,
 ) -> None:
     """Submit a training to Argo, and follow it until it has ended. Ctrl-C ends the following, not the training.
 
@@ -65,7 +58,7 @@ def create_command(
     """
     from odahu_argo.errors import AlreadyExists
 
-    reached = site(ctx)
+    reached = target.backend()
     batch = batch_of(reached.trainings, file, manifest_dir, training_id, external_connection)
     preflight(batch, batch.ids)
     if dry_run:
@@ -84,40 +77,33 @@ def create_command(
 
 
 @app.command("edit")
+@backend_options
 def edit_command(
-    ctx: typer.Context,
+    target: Target,
     file: Files = None,
     manifest_dir: Folders = None,
     training_id: NewId = None,
-    profile: ProfileFile = None,
     external_connection: ExternalConnections = None,
-    namespace: Namespace = None,
-    context: KubeContext = None,
     wait: Wait = True,
     timeout: Timeout = None,
-    url: Url = None,
-    token_file: TokenFile = None,
 ) -> None:
     """Run a training anew from its manifest. The run before is stopped, and stays in its history.
 
     Example: odahu-argo train edit -f training.yaml -f connections.yaml
     """
-    reached = site(ctx)
+    reached = target.backend()
     batch = batch_of(reached.trainings, file, manifest_dir, training_id, external_connection)
     preflight(batch, batch.ids)
     report(reached, [batch.edit(name) for name in batch.ids], wait, timeout)
 
 
 @app.command("retry")
+@cluster_options
 def retry_command(
-    ctx: typer.Context,
+    target: Target,
     training_id: KnownId,
-    profile: ProfileFile = None,
-    namespace: Namespace = None,
-    context: KubeContext = None,
     wait: Wait = True,
     timeout: Timeout = None,
-    url: NoUrl = None,
 ) -> None:
     """Go on with a failed training from the step that failed: nothing is checked out or downloaded again.
 
@@ -125,19 +111,16 @@ def retry_command(
     """
     from odahu_argo.backends.kubernetes import TrainingsOnCluster, on_cluster
 
-    connected, settings = cluster(ctx)
+    connected, settings = target.cluster()
     sent = TrainingsOnCluster(connected, settings).retry(training_id)
     report(on_cluster(connected, settings), [sent], wait, timeout)
 
 
 @app.command("stop")
+@cluster_options
 def stop_command(
-    ctx: typer.Context,
+    target: Target,
     training_id: KnownId,
-    profile: ProfileFile = None,
-    namespace: Namespace = None,
-    context: KubeContext = None,
-    url: NoUrl = None,
 ) -> None:
     """Stop a training that runs. It is failed then, and `train retry` can go on with it.
 
@@ -145,7 +128,7 @@ def stop_command(
     """
     from odahu_argo.trainings.actions import stop
 
-    connected, _ = cluster(ctx)
+    connected, _ = target.cluster()
     before = stop(connected, training_id)
     if before.status.has_ended:
         render.out(f"training {training_id} had {before.status.state} before")
@@ -154,19 +137,15 @@ def stop_command(
 
 
 @app.command("delete")
+@backend_options
 def delete_command(
-    ctx: typer.Context,
+    target: Target,
     training_id: SomeId = None,
     file: Files = None,
     ignore_not_found: Annotated[
         bool,
         typer.Option("--ignore-not-found/--not-ignore-not-found", help="A training that is not there is no error."),
     ] = False,
-    profile: ProfileFile = None,
-    namespace: Namespace = None,
-    context: KubeContext = None,
-    url: Url = None,
-    token_file: TokenFile = None,
 ) -> None:
     """Delete a training: its runs, their workspaces, and what is remembered of it. Trained models stay.
 
@@ -175,7 +154,7 @@ def delete_command(
     from odahu_argo.errors import NotFound
 
     names = by_id_or_file("training", training_id, file, training_ids)
-    trainings = site(ctx).trainings
+    trainings = target.backend().trainings
     for name in names:
         try:
             trainings.delete(name)

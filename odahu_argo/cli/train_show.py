@@ -8,8 +8,8 @@ import typer
 
 from odahu_argo.cli import completing, render
 from odahu_argo.cli.forms import Form, age, show
-from odahu_argo.cli.options import Files, KubeContext, Namespace, ProfileFile, by_id_or_file
-from odahu_argo.cli.site import NoUrl, TokenFile, Url, cluster, site
+from odahu_argo.cli.options import Files, by_id_or_file
+from odahu_argo.cli.target import Target, backend_options, cluster_options
 
 if TYPE_CHECKING:
     from odahu_argo.backends.base import Site
@@ -18,24 +18,21 @@ if TYPE_CHECKING:
     from odahu_argo.trainings.model import Attempt
 
 SomeId = Annotated[
-    str | None, typer.Option("--id", "--train-id", autocompletion=completing.trainings, help="Only this training.")
+    str | None,
+    typer.Option("--id", "--train-id", metavar="ID", autocompletion=completing.trainings, help="Only this training."),
 ]
 COLUMNS = ("ID", "STATE", "REASON", "MODEL", "VERSION", "AGE", "ARTIFACT")
 MORE_COLUMNS = ("ATTEMPT", "WORKFLOW", "STEP", "EXIT", "RUN ID", "COMMIT")
 
 
+@backend_options
 def get_command(
-    ctx: typer.Context,
+    target: Target,
     training_id: SomeId = None,
     output: Form = None,
     watch: Annotated[
         bool, typer.Option("--watch", "-w", help="Go on with a line for each change, until Ctrl-C.")
     ] = False,
-    profile: ProfileFile = None,
-    namespace: Namespace = None,
-    context: KubeContext = None,
-    url: Url = None,
-    token_file: TokenFile = None,
 ) -> None:
     """Show trainings: their state, why, and what they have left.
 
@@ -43,7 +40,7 @@ def get_command(
     """
     from odahu_argo.backends.standing import standing
 
-    reached = site(ctx)
+    reached = target.backend()
     if watch:
         _watch(reached, training_id, is_wide=output == "wide")
         return
@@ -61,16 +58,13 @@ def get_command(
     show(forms, output, table)
 
 
+@cluster_options
 def history_command(
-    ctx: typer.Context,
+    target: Target,
     training_id: Annotated[
-        str, typer.Option("--id", "--train-id", autocompletion=completing.trainings, help="The training.")
+        str, typer.Option("--id", "--train-id", metavar="ID", autocompletion=completing.trainings, help="The training.")
     ],
     output: Form = None,
-    profile: ProfileFile = None,
-    namespace: Namespace = None,
-    context: KubeContext = None,
-    url: NoUrl = None,
 ) -> None:
     """Show every run of a training, the newest first.
 
@@ -79,7 +73,7 @@ def history_command(
     from odahu_argo.odahu_api import history_form
     from odahu_argo.trainings.queries import find_training, now
 
-    connected, _ = cluster(ctx)
+    connected, _ = target.cluster()
     training = find_training(connected, training_id)
     time = now()
 
@@ -90,19 +84,15 @@ def history_command(
     show(history_form(training), output, table)
 
 
+@backend_options
 def logs_command(
-    ctx: typer.Context,
+    target: Target,
     training_id: SomeId = None,
     file: Files = None,
     step: Annotated[
-        str | None, typer.Option("--step", help="Only this step, without its name before each line.")
+        str | None, typer.Option("--step", metavar="STEP", help="Only this step, without its name before each line.")
     ] = None,
     follow: Annotated[bool, typer.Option("--follow/--not-follow", help="Go on until the training has ended.")] = True,
-    profile: ProfileFile = None,
-    namespace: Namespace = None,
-    context: KubeContext = None,
-    url: Url = None,
-    token_file: TokenFile = None,
 ) -> None:
     """Print what the steps of a training have printed, from pods that are gone as well where Argo archives logs.
 
@@ -113,7 +103,7 @@ def logs_command(
     names = by_id_or_file("training", training_id, file, training_ids)
     if len(names) != 1:
         raise UserError(f"logs are those of one training; the manifests hold {len(names)}", hint="name it by --id")
-    for line in site(ctx).trainings.log(names[0], step, follow):
+    for line in target.backend().trainings.log(names[0], step, follow):
         if isinstance(line, str):
             render.note(line)
         elif not render.out(line.text if step else f"{line.step} | {line.text}"):

@@ -7,10 +7,9 @@ import re
 from typing import Any
 
 import pytest
-import typer
 
+from odahu_argo.cli.app import build_command
 from odahu_argo.cli.config_file import VARIABLES
-from odahu_argo.cli.tree import tree
 from tests.commands import odahu_argo
 from tests.conftest import ROOT
 
@@ -35,7 +34,7 @@ def table_rows() -> dict[str, tuple[set[str], set[str]]]:
 
 
 def find_command(name: str) -> Any:
-    command: Any = typer.main.get_command(tree())
+    command: Any = build_command()
     for word in name.split():
         command = command.commands[word]
     return command

@@ -20,8 +20,8 @@ def refuse(*_args, **_kw): raise OSError("no network in this test")
 socket.socket.connect = refuse
 socket.getaddrinfo = refuse
 sys.argv[0] = "odahu-argo"
-from odahu_argo.cli.tree import tree
-tree(sys.argv[1:])(standalone_mode=False)
+from odahu_argo.cli.app import build_command
+build_command()(sys.argv[1:], standalone_mode=False)
 heavy = {"mlflow", "kubernetes", "hera", "boto3", "botocore", "google", "azure", "pandas", "numpy", "sklearn", "requests"}
 sys.exit(str(sorted(heavy & set(sys.modules)) or ""))
 """

@@ -159,8 +159,8 @@ def test_no_network_is_touched_and_nothing_heavy_is_imported() -> None:
         "import socket, sys\n"
         "def refuse(*_a, **_k): raise OSError('no network in this test')\n"
         "socket.socket.connect = refuse\n"
-        "from odahu_argo.cli.tree import tree\n"
-        "tree()(['status', '-f', sys.argv[1]], standalone_mode=False)\n"
+        "from odahu_argo.cli.app import build_command\n"
+        "build_command()(['status', '-f', sys.argv[1]], standalone_mode=False)\n"
         "heavy = {'mlflow', 'kubernetes', 'hera', 'boto3', 'pandas'}\n"
         "sys.exit(str(sorted(heavy & set(sys.modules)) or ''))\n"
     )

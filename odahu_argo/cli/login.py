@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from odahu_argo.cli import render
-from odahu_argo.cli.site import Token, TokenFile, server
+from odahu_argo.cli.target import Target, Token, TokenFile
 
 
 def login_command(
@@ -31,7 +31,7 @@ def login_command(
             "        odahu-argo config set CONTEXT NAME keeps one, config set NAMESPACE NAME the namespace"
         )
         raise UserError("log in to which API server? Upon Kubernetes your kubeconfig says who you are", hint)
-    reached, good = server(ctx, url)
+    reached, good = Target(ctx).server(url)
     reached.get("log in", "model", "training", query={"size": 1})
     write("API_URL", str(reached.address))
     write("API_TOKEN", good or "")

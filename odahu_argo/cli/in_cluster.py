@@ -1,4 +1,4 @@
-"""`odahu-argo mlflow-server`: MLflow's tracking server in the pod that `setup mlflow` installs."""
+"""Commands that run in pods which `setup` installs: `odahu-argo recorder` and `odahu-argo mlflow-server`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,24 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from odahu_argo.cli import render
+from odahu_argo.cli.target import Target, operator_options
+
+
+@operator_options
+def recorder_command(
+    target: Target,
+) -> None:
+    """Remember what becomes of every training, until stopped. `odahu-argo setup` installs it as a Deployment.
+
+    Example: odahu-argo recorder -n ml
+    """
+    from odahu_argo.trainings.recorder import run
+
+    connected, _ = target.cluster()
+    render.note(f"recording the trainings of namespace {connected.namespace}")
+    run(connected, render.note)
 
 
 def mlflow_server_command(
