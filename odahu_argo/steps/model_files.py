@@ -15,7 +15,6 @@ from odahu_argo.errors import OdahuArgoError, ServiceFault, UserError
 from odahu_argo.steps.surroundings import environment
 from odahu_argo.steps.tracking import RunModel, tracking_errors
 from odahu_argo.storage.disk import disk_errors, link_or_copy
-from odahu_argo.storage.s3_errors import s3_errors
 from odahu_argo.uri import without_credentials
 
 
@@ -64,13 +63,15 @@ def _take(folder: Path, target: Path, workspace: Workspace, only: Collection[str
 def _ask_mlflow(place: str, target: Path, workspace: Workspace, only: Collection[str], shown: str) -> None:
     import mlflow.artifacts
 
+    from odahu_argo.storage.s3 import boto3_errors
+
     quiet = {"MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
     landing = target.with_name(f"{target.name}-landing")
     shutil.rmtree(landing, ignore_errors=True)
     with (
         environment(quiet),
         _unknown_store_errors(shown),
-        s3_errors("fetch", shown),
+        boto3_errors("fetch", shown, "the artifact store"),
         tracking_errors(f"fetch {shown}"),
     ):
         there = mlflow.artifacts.list_artifacts(artifact_uri=place)

@@ -1,4 +1,4 @@
 """Object stores behind one protocol.
 
-`store` says what one can do, `opening` finds the one a connection names, `transfer` copies many objects at once.
+`factory` opens the store of a connection, `base` describes what a store does, `transfer` copies many objects at once.
 """

@@ -1,4 +1,4 @@
-"""Where a container of Azure Blob Storage is, and the key to it, from the many ways to write them."""
+"""Parses the account, container and key of a connection to Azure Blob Storage."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _KEY_FORMS = "an account key, a SAS token, a SAS URL or a connection string"
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
-    """A container: the URL of its account without a slash at the end, its name, and the path that the URI goes on with.
+class AzureAddress:
+    """A container, the URL of its account without a trailing slash, and the path in the URI.
 
-    Of `sas` and `account_key` one at most is set; none means the machine's own identity.
+    At most one of `sas` and `account_key` is set. Without either, use the identity of the machine.
     """
 
     account_url: str
@@ -35,7 +35,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class _Key:
-    """What `keySecret` holds; `account_url` and `account` where it names them, too."""
+    """The content of `keySecret`; `account_url` and `account` are empty unless it contains them."""
 
     sas: str = field(default="", repr=False)
     account_key: str = field(default="", repr=False)
@@ -43,14 +43,15 @@ class _Key:
     account: str = ""
 
 
-def read_address(fields: Mapping[str, str], shown: str) -> Address:
-    """The address by a connection's `uri`, `keySecret`, `keyID` (the account's name where no URI tells it), `endpoint`.
+def parse_address(fields: Mapping[str, str], shown: str) -> AzureAddress:
+    """Parse a connection's `uri`, `keySecret`, `keyID` (the account name, if no URI contains it) and `endpoint`.
 
-    The account is that of `endpoint`, else of a SAS URL, as with ODAHU, or connection string in `keySecret`, else of the
-    `uri`; where one of the first is given, the `uri` may be just CONTAINER/path, as ODAHU's documentation prints it.
+    The account comes from `endpoint`, else from a SAS URL (as in ODAHU) or connection string in `keySecret`, else from
+    `uri`. With one of the first, `uri` may be just CONTAINER/path, as ODAHU's documentation shows it. `shown` is the URI
+    for messages, without secrets.
 
     Raises:
-        UserError: a field has none of the known forms; `shown` is the URI without secrets.
+        UserError: a field has an unknown form.
     """
     uri = _split(fields["uri"].strip(), shown)
     if uri.scheme in ("https", "http"):
@@ -60,26 +61,26 @@ def read_address(fields: Mapping[str, str], shown: str) -> Address:
         path = uri.path
         own_url, rest = f"https://{_blob_host(uri.netloc.rpartition('@')[2])}", f"{unquote(uri.username)}{path}"
     elif uri.scheme or uri.netloc or not uri.path.strip("/"):
-        raise UserError(f"the URI {shown} names no container of Azure Blob Storage", hint=f"write it as {FORMS}")
+        raise UserError(f"the URI {shown} contains no container of Azure Blob Storage", hint=f"write it as {FORMS}")
     else:
         own_url, rest = "", uri.path.lstrip("/")
     container, _, path = rest.partition("/")
     if not container:
-        raise UserError(f"the URI {shown} names an account, but no container", hint=f"write it as {FORMS}")
+        raise UserError(f"the URI {shown} contains an account, but no container", hint=f"write it as {FORMS}")
 
     key = _key(fields.get("keySecret", "").strip(), _token(uri.query))
     account_url = _with_scheme(fields.get("endpoint", "").strip() or key.account_url or own_url).rstrip("/")
     if not account_url:
         raise UserError(
-            f"the URI {shown} names a container, but no account",
-            hint=f"give a SAS URL as keySecret, or write the URI as {FORMS}",
+            f"the URI {shown} contains a container, but no account",
+            hint=f"set keySecret to a SAS URL, or write the URI as {FORMS}",
         )
     account = fields.get("keyID", "").strip() or key.account or _account_name(urlsplit(account_url))
-    return Address(account_url, account, container, path, key.sas, key.account_key)
+    return AzureAddress(account_url, account, container, path, key.sas, key.account_key)
 
 
 def _with_scheme(url: str) -> str:
-    """As Azure's SDK reads an address without one."""
+    """Default to https."""
     return f"https://{url}" if url and "://" not in url else url
 
 
@@ -87,11 +88,11 @@ def _split(uri: str, shown: str) -> SplitResult:
     try:
         return urlsplit(uri)
     except ValueError:
-        raise UserError(f"the URI {shown} cannot be read", hint=f"write it as {FORMS}") from None
+        raise UserError(f"the URI {shown} is malformed", hint=f"write it as {FORMS}") from None
 
 
 def _account_of(uri: SplitResult) -> tuple[str, str]:
-    """The account's URL, and what follows it; on a bare machine, such as an emulator's, the path begins with the name."""
+    """Split into the account's URL and the rest. If the host is an IP address or a bare name, the account is in the path."""
     host, path = uri.netloc.rpartition("@")[2], unquote(uri.path).lstrip("/")
     if _is_machine(uri.hostname or ""):
         account, _, path = path.partition("/")
@@ -100,7 +101,7 @@ def _account_of(uri: SplitResult) -> tuple[str, str]:
 
 
 def _blob_host(host: str) -> str:
-    """The Data Lake address of an account serves the same objects as its blob address, which we speak to."""
+    """Replace the Data Lake host of an account by its blob host, which serves the same objects."""
     return host.replace(".dfs.", ".blob.", 1)
 
 
@@ -117,14 +118,14 @@ def _account_name(url: SplitResult) -> str:
 
 
 def _key(secret: str, own_token: str) -> _Key:
-    """The key in this secret, else the token of the URI itself."""
+    """Parse `keySecret`; without it, use the SAS token of the URI."""
     if not secret:
         return _Key(sas=own_token)
     if secret.lower().startswith(("https://", "http://")):
         url = _split(secret, "in keySecret")
         token = _token(url.query)
         if not token:
-            raise UserError("keySecret is a URL without a signature", hint="write a SAS URL, which has `sig=` in it")
+            raise UserError("keySecret is a URL without a signature", hint="write a SAS URL, which contains `sig=`")
         return _Key(sas=token, account_url=_account_of(url)[0])
     if "accountkey=" in secret.lower() or "sharedaccesssignature=" in secret.lower():
         return _connection_string(secret)
@@ -132,19 +133,22 @@ def _key(secret: str, own_token: str) -> _Key:
         return _Key(sas=token)
     if _is_account_key(secret):
         return _Key(account_key=secret)
-    raise UserError("keySecret has no form that Azure Blob Storage knows", hint=f"give {_KEY_FORMS}")
+    raise UserError("keySecret is not a key of Azure Blob Storage", hint=f"set it to {_KEY_FORMS}")
 
 
 def _connection_string(text: str) -> _Key:
-    """The key and account of a connection string (Azure's documentation: Configure Azure Storage connection strings)."""
+    """Parse a connection string (Azure documentation, "Configure Azure Storage connection strings")."""
     pairs = [setting.partition("=") for setting in text.rstrip("; ").split(";")]
-    told = {name.strip().lower(): value.strip() for name, _, value in pairs}
-    account, key, token = (told.get(name, "") for name in ("accountname", "accountkey", "sharedaccesssignature"))
-    protocol, domain = told.get("defaultendpointsprotocol", "https"), told.get("endpointsuffix", "core.windows.net")
-    url = told.get("blobendpoint") or (f"{protocol}://{account}.blob.{domain}" if account else "")
+    settings = {name.strip().lower(): value.strip() for name, _, value in pairs}
+    account, key, token = (settings.get(name, "") for name in ("accountname", "accountkey", "sharedaccesssignature"))
+    protocol, domain = (
+        settings.get("defaultendpointsprotocol", "https"),
+        settings.get("endpointsuffix", "core.windows.net"),
+    )
+    url = settings.get("blobendpoint") or (f"{protocol}://{account}.blob.{domain}" if account else "")
     if not (url and (token or (account and _is_account_key(key)))):
         raise UserError(
-            "keySecret looks like a connection string, but cannot be read", hint="copy it whole from Azure's portal"
+            "keySecret looks like a connection string, but is incomplete", hint="copy all of it from the Azure portal"
         )
     if token:
         return _Key(sas=token.lstrip("?"), account_url=url, account=account)

@@ -2,89 +2,81 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 OnBytes = Callable[[int], None]
-"""Told how many bytes have been moved since the last call, from any thread."""
+"""Callback with the number of bytes transferred since the last call; negative when a transfer starts over. Any thread."""
+
+_MD5 = re.compile(r"[0-9a-f]{32}")
 
 
 class TransferStopped(Exception):
     """A transfer ended because its `stopped` event was set."""
 
 
+class RangeIgnored(Exception):
+    """The server answered a range request with the whole object."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """One object: its key from the bucket's root, its size in bytes, and when it was changed, in seconds since 1970.
+    """An object: key from the bucket's root, size in bytes, modification time in seconds since the epoch, and ETag.
 
-    `crc32c` is that of its bytes, as Google tells it: big-endian, in base64. Empty where a store tells none.
+    `etag` has no quotes. It is empty if the store reports none.
     """
 
     key: str
     size: int
     modified: float
-    crc32c: str = ""
-
-
-class Arriving(Protocol):
-    """An object on its way to a file: the future of its end.
-
-    `is_checked` tells whether its checksum, where the store knows one, is compared on the way.
-    """
-
-    future: Future[None]
-    is_checked: bool
+    etag: str = ""
 
     @property
-    def moved(self) -> int:
-        """How many bytes were told of until now."""
+    def md5(self) -> str:
+        """The hexadecimal MD5 digest of the content if the ETag has the form of one, else empty.
 
-    def stop(self) -> None:
-        """Give up; the future ends soon."""
+        S3 and Google Cloud Storage use the MD5 digest as the ETag of an object that was uploaded in one request, unless
+        it is encrypted with a customer's key.
+        """
+        return self.etag if _MD5.fullmatch(self.etag) else ""
 
 
 class ObjectStore(Protocol):
-    """A bucket. Keys have no leading slash. Methods may be called from many threads at once.
+    """A bucket. Keys have no leading slash. Methods are thread-safe.
 
-    Every method raises `UserError` for what the user must mend (no such bucket or key, refused credentials) and
-    `ServiceFault` for what may work on the next try (no connection, a failing server, a full disk).
+    Every method raises `UserError` for a mistake in the connection or manifest (missing bucket or key, refused
+    credentials) and `ServiceFault` for a failure that may pass (no connection, server error, full disk).
     """
 
     def url(self, key: str) -> str:
-        """The object's address as a user would write it, for messages; holds no secret."""
+        """Return the address of an object for messages. It contains no secret."""
 
-    def list(self, prefix: str) -> Iterator[StoredObject]:
-        """All objects whose key begins with `prefix`, in the order of their keys; nothing when there are none."""
+    def list(self, folder: str) -> Iterator[StoredObject]:
+        """Iterate over all objects below `folder` in the order of their keys. An empty `folder` is the whole bucket."""
 
     def stat(self, key: str) -> StoredObject | None:
-        """The object of exactly this key."""
+        """Return the object with exactly this key; None if the object or the bucket does not exist."""
 
-    def download(self, key: str, target: Path, on_bytes: OnBytes) -> None:
-        """Write the object's bytes to the file `target`, whose folder exists."""
-
-    def start(self, source: StoredObject, target: Path, on_bytes: OnBytes) -> Arriving | None:
-        """Begin to do that without a thread of the caller's, who takes turns instead; None where only `download` can.
-
-        A future that ends with an error says nothing: `download` is to be called then. What `on_bytes` raises, in any
-        thread, stops the object.
-        """
-
-    def turn(self, seconds: float) -> bool:
-        """Move on what was started, and wait so long at most for more; False where nothing needs that."""
-
-    def upload(
-        self, chunks: Iterator[bytes], key: str, most: int, owner: str, stopped: threading.Event | None = None
-    ) -> int:
-        """Store these bytes under `key`, replacing what was there; readers see the old object or the new, never a part.
-
-        They are sent as they come, `most` at most, by one thread that takes them and a few that send; how many came is
-        returned. What `chunks` raises ends the upload. A further attempt begins anew. `owner` tells this upload from
-        others under the same key at the same time, and is the same in a further attempt.
+    def read(self, source: StoredObject, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """Iterate over the bytes of an object from `start` to before `end`, fetched by one request as they are stored.
 
         Raises:
-            TransferStopped: `stopped` was set; the object is unchanged.
+            RangeIgnored: the server does not support range requests.
+            ServiceFault: among others, the object no longer has the ETag of `source`.
+        """
+
+    def upload(
+        self, chunks: Iterator[bytes], key: str, max_size: int, owner: str, stopped: threading.Event | None = None
+    ) -> int:
+        """Store the chunks as one object, replacing an existing one, and return its size.
+
+        Readers see the old object or the complete new one. Memory use does not depend on the size. An exception of
+        `chunks` cancels the upload and propagates. `max_size` is an upper bound of the size in bytes. `owner` identifies
+        this upload among concurrent uploads to the same key; use the same value when repeating it.
+
+        Raises:
+            TransferStopped: `stopped` was set; an existing object is unchanged.
         """

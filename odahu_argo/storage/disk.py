@@ -1,4 +1,4 @@
-"""Writing files so that a reader finds them whole or not at all, and disk errors in plain words."""
+"""Atomic file writes, and disk errors as UserError and ServiceFault."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
-def whole_file(target: Path, owner: str) -> Iterator[Path]:
-    """A file beside `target`, in a folder that exists, to be filled, and then put in place; of a failure nothing is left.
+def atomic_file(target: Path, owner: str) -> Iterator[Path]:
+    """Yield the path of a temporary file next to `target` and rename it to `target` at the end; delete it on failure.
 
-    Two owners never write to one unfinished file. One owner finds its own again: a killed process leaves it, and the
-    next attempt writes over it.
+    Readers of `target` see the old file or the complete new one. Different owners use different temporary files. The same
+    owner uses the same one, and so overwrites what a killed process left. The folder must exist.
 
     Raises:
-        UserError: a folder stands where the file must be, or its name is too long.
+        UserError: `target` is a folder, or its name is too long.
         ServiceFault: the disk is full, read-only or failing.
     """
     partial = target.with_name(f".{_digest(owner)}-{_digest(target.name)}{PARTIAL}")
     with disk_errors(target):
         try:
             yield partial
-            os.replace(partial, target)  # noqa: PTH105  # Path.replace makes a second path of the target, of thousands
+            os.replace(partial, target)  # noqa: PTH105  # Path.replace creates another Path
         except BaseException:
             with suppress(OSError):
                 partial.unlink()
@@ -39,27 +39,27 @@ def whole_file(target: Path, owner: str) -> Iterator[Path]:
 
 
 def make_folder(folder: Path) -> None:
-    """See that the folder is there.
+    """Create the folder and its parents if they do not exist.
 
     Raises:
-        UserError: a file stands where it must be, or a name is too long.
+        UserError: a file of this name exists, or a name is too long.
         ServiceFault: the disk is full, read-only or failing.
     """
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
 
 
-def remove_unfinished(folder: Path, owner: str) -> None:
-    """Remove what a killed process of this owner has left in the folder."""
+def remove_partial_files(folder: Path, owner: str) -> None:
+    """Delete temporary files in the folder that a killed process of this owner left."""
     with disk_errors(folder):
         for partial in folder.glob(f".{_digest(owner)}-*{PARTIAL}"):
             partial.unlink(missing_ok=True)
 
 
 def link_or_copy(source: str, target: str) -> None:
-    """A second name for the file, which takes no space on the volume; a copy where the volume knows no such names.
+    """Create a hard link, or a copy if the file system has no hard links. An existing `target` is replaced.
 
-    What had the name before is replaced. Whoever would write to `target` later must unlink it first.
+    Unlink `target` before writing to it later.
     """
     Path(target).unlink(missing_ok=True)
     with suppress(OSError):
@@ -70,13 +70,13 @@ def link_or_copy(source: str, target: str) -> None:
 
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Turn an OSError on `path` into `UserError` or `ServiceFault`."""
+    """Map an OSError to `UserError` or `ServiceFault` with a message about `path`."""
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOTDIR, errno.EISDIR, errno.EEXIST):
             raise UserError(
-                f"{path} cannot be written: a file and a folder would have the same name",
+                f"{path} cannot be written: a file and a folder have the same name",
                 hint="choose another localPath, or rename one of the objects",
             ) from error
         if error.errno == errno.ENAMETOOLONG:

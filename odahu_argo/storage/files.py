@@ -1,97 +1,92 @@
-"""A folder of this machine as an object store, for trainings without a cluster."""
+"""A local folder as an object store, for trainings without a cluster.
+
+obstore's LocalStore is not used: it hides files with names like `a#1`, and does not report a missing folder.
+"""
 
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from odahu_argo.errors import UserError
-from odahu_argo.storage.base import OnBytes, StoredObject
-from odahu_argo.storage.chunks import ChunkReader
-from odahu_argo.storage.disk import PARTIAL, disk_errors, make_folder, whole_file
+from odahu_argo.storage.base import StoredObject, TransferStopped
+from odahu_argo.storage.disk import PARTIAL, atomic_file, disk_errors, make_folder
 
 _CHUNK = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class FileStore:
-    """The folder `root` plays the bucket, so paths count from it. Uploading creates it, reading wants it there."""
+    """The folder `root` as a bucket. Uploads create it, reads require it."""
 
     root: Path
 
     @classmethod
     def at(cls, folder: str) -> FileStore:
-        """The store in this absolute folder, which need not exist yet."""
+        """Return the store for an absolute folder, which need not exist."""
         return cls(Path(os.path.normpath(folder)))
 
     def url(self, key: str) -> str:
-        """The file as a `file://` address."""
+        """Return the `file://` address of a file."""
         return f"file://{self.root / key}"
 
-    def list(self, prefix: str) -> Iterator[StoredObject]:
-        """Files below the root in the order of their keys; unfinished uploads are left out."""
+    def list(self, folder: str) -> Iterator[StoredObject]:
+        """Iterate over the files below `folder` in the order of their keys, without unfinished uploads."""
         self._require_root()
-        folder = self._path(prefix.rpartition("/")[0])
-        found = (
+        paths = (
             Path(parent) / name
-            for parent, _, names in os.walk(folder)
+            for parent, _, names in os.walk(self._path(folder))
             for name in names
             if not (name.startswith(".") and name.endswith(PARTIAL))
         )
-        objects = (self._describe(path) for path in found if path.is_file())
-        yield from sorted((entry for entry in objects if entry.key.startswith(prefix)), key=lambda entry: entry.key)
+        yield from sorted((self._stored(path) for path in paths if path.is_file()), key=lambda entry: entry.key)
 
     def stat(self, key: str) -> StoredObject | None:
-        """The file of exactly this key."""
+        """Return the file with exactly this key."""
         self._require_root()
         path = self._path(key)
-        return self._describe(path) if path.is_file() else None
+        return self._stored(path) if path.is_file() else None
 
-    def download(self, key: str, target: Path, on_bytes: OnBytes) -> None:
-        """Copy the file's bytes."""
-        source = self._path(key)
-        if not source.is_file():
-            raise UserError(f"there is no file {self.url(key)}", hint="see the connection's uri and the remotePath")
-        _copy(source, target, on_bytes)
-
-    def start(self, source: StoredObject, target: Path, on_bytes: OnBytes) -> None:
-        """Copying is work for `download` alone."""
-
-    def turn(self, seconds: float) -> bool:
-        """Nothing is ever started."""
-        return False
+    def read(self, source: StoredObject, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """Iterate over the bytes of the file."""
+        path = self._path(source.key)
+        if not path.is_file():
+            raise UserError(
+                f"the file {self.url(source.key)} does not exist", hint="check the connection's uri and remotePath"
+            )
+        left = (source.size if end is None else end) - start
+        with disk_errors(path), path.open("rb") as reader:
+            reader.seek(start)
+            while left > 0 and (chunk := reader.read(min(left, _CHUNK))):
+                left -= len(chunk)
+                yield chunk
 
     def upload(
-        self, chunks: Iterator[bytes], key: str, most: int, owner: str, stopped: threading.Event | None = None
+        self, chunks: Iterator[bytes], key: str, max_size: int, owner: str, stopped: threading.Event | None = None
     ) -> int:
-        """Write what comes into a file of the store, whole or not at all."""
-        content, target = ChunkReader(chunks, stopped), self._path(key)
+        """Write the chunks to a file of the store, atomically."""
+        target, size = self._path(key), 0
         make_folder(target.parent)
-        with whole_file(target, owner) as partial, partial.open("wb") as writer:
-            shutil.copyfileobj(content, writer, _CHUNK)
-        return content.tell()
+        with atomic_file(target, owner) as partial, partial.open("wb") as writer:
+            for chunk in chunks:
+                if stopped and stopped.is_set():
+                    raise TransferStopped
+                size += writer.write(chunk)
+        return size
 
     def _path(self, key: str) -> Path:
         path = Path(os.path.normpath(self.root / key.lstrip("/")))
         if not path.is_relative_to(self.root) or "\0" in key:
-            raise UserError(f"the path {key!r} leaves the folder {self.root}", hint="write a path without `..`")
+            raise UserError(f"the path {key!r} is outside of the folder {self.root}", hint="write a path without `..`")
         return path
 
     def _require_root(self) -> None:
         if not self.root.is_dir():
-            raise UserError(f"there is no folder {self.root}", hint="create it, or mend the connection's uri")
+            raise UserError(f"the folder {self.root} does not exist", hint="create it, or correct the connection's uri")
 
-    def _describe(self, path: Path) -> StoredObject:
+    def _stored(self, path: Path) -> StoredObject:
         facts = path.stat()
         return StoredObject(path.relative_to(self.root).as_posix(), facts.st_size, facts.st_mtime)
-
-
-def _copy(source: Path, target: Path, on_bytes: OnBytes) -> None:
-    with disk_errors(source), source.open("rb") as reader, target.open("wb") as writer:
-        while chunk := reader.read(_CHUNK):
-            writer.write(chunk)
-            on_bytes(len(chunk))

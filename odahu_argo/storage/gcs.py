@@ -1,226 +1,115 @@
-"""Google Cloud Storage: read without google-cloud-storage where that can be, written, and asked a second time, by it."""
+"""Google Cloud Storage, by its XML API."""
 
 from __future__ import annotations
 
 import json
 import os
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Mapping
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
 
-from odahu_argo.errors import UserError
-from odahu_argo.storage.answers import parts_lost
-from odahu_argo.storage.asking import Unanswered
-from odahu_argo.storage.base import Arriving, OnBytes, StoredObject
-from odahu_argo.storage.chunks import ChunkReader
-from odahu_argo.storage.counting import CountedWriter
-from odahu_argo.storage.gcs_errors import gcs_errors
-from odahu_argo.storage.gcs_reading import GcsReading
-from odahu_argo.storage.sessions import keep_connections
+from obstore.store import GCSStore as GcsClient
 
-PATIENCE = 30.0
-"""Seconds without one byte after which a request is given up."""
-_TIMEOUTS = (10, 60)
-_CONNECTIONS = 32
-_UPLOAD_PART = 16 * 1024 * 1024
-"""Parts go one after the other, each with its wait for the answer."""
-_SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"
-_NO_TELEMETRY = "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"
-"""Else the SDK asks for the bucket's metadata beside each first request (3.12), for which an identity may have no right."""
-_ELSEWHERE = ("STORAGE_EMULATOR_HOST", "API_ENDPOINT_OVERRIDE", "GOOGLE_API_USE_CLIENT_CERTIFICATE")
-"""Variables by which the SDK asks another address than Google's usual one."""
+from odahu_argo.errors import OdahuArgoError, ServiceFault, UserError
+from odahu_argo.storage.cloud import CloudStore, Credentials, client_options
+from odahu_argo.storage.errors import RETRY_HINT, ErrorTable, Failure, unreachable
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, RetryConfig
+
+CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 _GOOGLE = "https://storage.googleapis.com"
-_KEY_HINT = "paste the whole JSON key file of the service account, as Google's console hands it out"
+_SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"
+_KEY_HINT = "paste the whole JSON key file of the service account, as downloaded from the Google Cloud console"
+_RIGHTS_HINT = "the identity needs storage.objects.list, get, create and delete, as roles/storage.objectUser has"
+_ERRORS = ErrorTable(
+    {
+        "NoSuchBucket": ("the bucket does not exist", "check the bucket in the connection's uri"),
+        "NoSuchKey": ("the object does not exist", "check remotePath and the connection's uri"),
+        "404": ("the object or bucket does not exist", "check remotePath and the connection's uri"),
+        "InvalidBucketName": ("the bucket name is invalid", "check the bucket in the connection's uri"),
+        "400": ("the request is invalid", "check the bucket in the connection's uri"),
+        "401": ("the credentials are not accepted", "check keySecret of the connection"),
+        "AuthenticationRequired": ("the credentials are not accepted", "check keySecret of the connection"),
+        "AccessDenied": ("access is denied", _RIGHTS_HINT),
+        "403": ("access is denied", _RIGHTS_HINT),
+    },
+    hint="check uri, keySecret and endpoint of the connection",
+    ca_variable=CA_VARIABLES[0],
+)
 
 
-@dataclass(frozen=True, slots=True)
-class GcsStore:
-    """One bucket, seen with one identity. What finds no clear answer is asked by the SDK again.
+class GcsStore(CloudStore):
+    """A bucket of Google Cloud Storage.
 
-    `sdk` makes the SDK's client when it is first needed, for that takes 0.3 s.
+    `keySecret` is the JSON key of a service account; without it the identity of the machine is used. `endpoint` is the
+    URL of another server with Google's XML API, which is accessed anonymously without a key. `region` and `role` are
+    ignored, as in ODAHU.
     """
 
-    bucket: str
-    reading: GcsReading = field(repr=False)
-    sdk: Callable[[], Any] = field(repr=False)
-    where: str
-
-    @classmethod
-    def connect(cls, bucket: str, fields: Mapping[str, str]) -> GcsStore:
-        """The bucket by a connection's fields.
-
-        `keySecret` is the JSON key of a service account; without it the machine's own identity is used. `endpoint` is
-        the URL of another server than Google's, which is spoken to anonymously where there is no key. `region` and
-        `role` are not needed, as with ODAHU.
-        """
+    def __init__(self, bucket: str, fields: Mapping[str, str]) -> None:
+        self._bucket = bucket
         endpoint = fields.get("endpoint", "").rstrip("/")
-        with gcs_errors("prepare the connection to", f"gs://{bucket}"):
-            credentials = _credentials(fields)
-            sdk = cache(lambda: _client(endpoint or None, credentials))
-            is_elsewhere = not endpoint and any(os.environ.get(name) for name in _ELSEWHERE)
-            address = sdk().api_endpoint if is_elsewhere else endpoint or _GOOGLE
-            reading = GcsReading.of(address.rstrip("/"), bucket, credentials)
-            return cls(bucket, reading, sdk, endpoint or "Google Cloud Storage")
-
-    def url(self, key: str) -> str:
-        """The object as a `gs://` address."""
-        return f"gs://{self.bucket}/{key}"
-
-    def list(self, prefix: str) -> Iterator[StoredObject]:
-        """All objects below the prefix, a page of 1000 at a time."""
-        with gcs_errors("list", self.url(prefix), self.where):
-            with suppress(Unanswered):
-                yield from self.reading.list(prefix)
-                return
-            wanted = "items(name,size,updated,crc32c),nextPageToken"
-            for blob in self.sdk().list_blobs(
-                self.bucket, prefix=prefix, page_size=1000, fields=wanted, timeout=_TIMEOUTS, retry=_retry()
-            ):
-                yield _stored(blob)
-
-    def stat(self, key: str) -> StoredObject | None:
-        """The object of exactly this key; None also when the bucket is missing, which `list` then tells."""
-        if not _can_be_asked_for(key):
-            return None
-        with gcs_errors("look at", self.url(key), self.where):
-            with suppress(Unanswered):
-                return self.reading.stat(key)
-            blob = self._bucket().get_blob(key, timeout=_TIMEOUTS, retry=_retry())
-            return _stored(blob) if blob else None
-
-    def download(self, key: str, target: Path, on_bytes: OnBytes) -> None:
-        """Fetch the object as it is stored, compressed or not; a broken transfer goes on where it stopped.
-
-        Its CRC32C is compared.
-        """
-        from google.api_core.exceptions import NotFound
-
-        with gcs_errors("download", self.url(key), self.where), target.open("wb") as writer:
-            counted = CountedWriter(writer, on_bytes)
-            retry = _retry(lambda: counted.moved_at)
-            try:
-                self._bucket().blob(key).download_to_file(counted, raw_download=True, timeout=_TIMEOUTS, retry=retry)
-            except NotFound:
-                if self._has_bucket() is False:
-                    raise
-                raise UserError(
-                    f"cannot download {self.url(key)}: there is no such object",
-                    hint="check remotePath and the connection's uri",
-                ) from None
-
-    def start(self, source: StoredObject, target: Path, on_bytes: OnBytes) -> Arriving | None:
-        """Begin to fetch the object as it is stored, without the SDK; where that fails, `download` tells why, or does it."""
-        return self.reading.start(source, target, on_bytes)
-
-    def turn(self, seconds: float) -> bool:
-        """Move on what was started, and wait so long at most for more; False where nothing needs that."""
-        return self.reading.server.multi.turn(seconds)
-
-    def upload(
-        self, chunks: Iterator[bytes], key: str, most: int, owner: str, stopped: threading.Event | None = None
-    ) -> int:
-        """Send what comes, a part at a time; Google shows the object when it has the last of them."""
-        from google.api_core.exceptions import NotFound
-
-        content = ChunkReader(chunks, stopped)
-        with gcs_errors("upload", self.url(key), self.where):
-            blob = self._bucket().blob(key, chunk_size=_UPLOAD_PART)
-            try:
-                blob.upload_from_file(content, timeout=_TIMEOUTS, retry=_retry(lambda: content.read_at))
-            except NotFound:
-                if self._has_bucket():
-                    raise parts_lost(f"cannot upload {self.url(key)}") from None
-                raise
-        return content.tell()
-
-    def _has_bucket(self) -> bool | None:
-        """Whether the bucket exists, which Google does not tell when it says 404; None where the identity may not list."""
-        from google.api_core.exceptions import Forbidden, NotFound
-
+        self._address = endpoint or os.environ.get("STORAGE_EMULATOR_HOST", "").rstrip("/") or _GOOGLE
+        root, server = f"gs://{bucket}", endpoint or "Google Cloud Storage"
         try:
-            next(iter(self.sdk().list_blobs(self.bucket, max_results=1, timeout=_TIMEOUTS, retry=_retry())), None)
-        except NotFound:
-            return False
-        except Forbidden:
-            return None
-        return True
+            fetch = _credentials(fields)
+        except Exception as error:
+            if mapped := _google_error(f"cannot prepare the connection to {root}", server, error):
+                raise mapped from error
+            raise
+        super().__init__(root, server, _ERRORS, Credentials(fetch) if fetch else None)
 
-    def _bucket(self) -> Any:
-        return self.sdk().bucket(self.bucket)
+    def connect(self, timeouts: ClientConfig, retries: RetryConfig) -> GcsClient:
+        """Return a new client."""
+        # Without this header, Google decompresses objects that are stored with Content-Encoding: gzip.
+        headers = {"Accept-Encoding": "gzip"}
+        options = client_options({**timeouts, "default_headers": headers}, self._address, CA_VARIABLES)
+        if self.credentials is None:
+            key = {"gcs_base_url": self._address, "disable_oauth": True, "client_email": "", "private_key": ""}
+            account = json.dumps({**key, "private_key_id": ""})
+            return GcsClient(self._bucket, service_account_key=account, client_options=options, retry_config=retries)
+        return GcsClient(
+            self._bucket,
+            base_url=self._address,
+            skip_signature=False,
+            client_options=options,
+            retry_config=retries,
+            credential_provider=self.credentials,
+        )
 
+    def recover(self, failure: Failure) -> bool:
+        """Fetch another token once if the server refuses the current one."""
+        return failure.status == 401 and self.credentials is not None
 
-def _retry(moved_at: Callable[[], float] | None = None) -> Any:
-    """Tries again for `PATIENCE` seconds: since the request began, or since `moved_at` where a transfer may be long."""
-    from google.api_core.retry import Retry
-
-    began = time.monotonic()
-
-    def worth_it(error: Exception) -> bool:
-        since = moved_at() if moved_at else began
-        return _may_pass(error) and time.monotonic() - since < PATIENCE
-
-    return Retry(predicate=worth_it, initial=0.5, maximum=8, multiplier=2, timeout=None)
-
-
-def _may_pass(error: Exception) -> bool:
-    from google.api_core.exceptions import GoogleAPICallError
-    from google.auth.exceptions import TransportError
-    from google.cloud.storage.exceptions import InvalidResponse
-    from requests import ConnectionError as NotConnected
-    from requests import Timeout
-    from requests.exceptions import ChunkedEncodingError
-    from urllib3.exceptions import HTTPError
-
-    match error:
-        case GoogleAPICallError():
-            return error.code in (408, 429, 500, 502, 503, 504)
-        case InvalidResponse():
-            return error.response.status_code in (408, 429, 500, 502, 503, 504)
-        case _:
-            passing = (ConnectionError, NotConnected, Timeout, ChunkedEncodingError, HTTPError, TransportError)
-            return isinstance(error, passing)
+    def credential_error(self, what: str, error: Exception) -> OdahuArgoError | None:
+        """Map an exception of google-auth."""
+        return _google_error(what, self.server, error)
 
 
-def _can_be_asked_for(key: str) -> bool:
-    """The two names that every HTTP library takes for a step in a path; no file could have them either."""
-    return key not in (".", "..")
-
-
-def _credentials(fields: Mapping[str, str]) -> Any:
-    """None for a server that is spoken to anonymously."""
+def _credentials(fields: Mapping[str, str]) -> Callable[[], dict[str, Any]] | None:
+    """Return a function that fetches a token; None to access the server anonymously."""
     if key := fields.get("keySecret"):
-        return _service_account(key)
-    if fields.get("endpoint"):
+        credentials = _service_account(key)
+    elif fields.get("endpoint"):
         return None
-    import google.auth
+    else:
+        import google.auth
 
-    return google.auth.default(scopes=[_SCOPE])[0]
+        credentials, _ = google.auth.default(scopes=[_SCOPE])
 
+    def fetch() -> dict[str, Any]:
+        from google.auth.transport.requests import Request
 
-def _client(endpoint: str | None, credentials: Any) -> Any:
-    from google.auth.credentials import AnonymousCredentials
-    from google.auth.transport.requests import AuthorizedSession
-    from google.cloud.storage import Client
+        credentials.refresh(Request())
+        expiry = credentials.expiry
+        return {"token": credentials.token, "expires_at": expiry.replace(tzinfo=UTC) if expiry else None}
 
-    credentials = credentials or AnonymousCredentials()
-    os.environ.setdefault(_NO_TELEMETRY, "true")
-    options = {"api_endpoint": endpoint} if endpoint else None
-    # A project is asked for only to make buckets, which we never do.
-    session = keep_connections(AuthorizedSession(credentials), _CONNECTIONS)
-    return Client(project="none", credentials=credentials, client_options=options, _http=session)
-
-
-def _stored(blob: Any) -> StoredObject:
-    return StoredObject(blob.name, blob.size, blob.updated.timestamp(), blob.crc32c or "")
+    return fetch
 
 
 def _service_account(key: str) -> Any:
-    from google.oauth2.service_account import Credentials
+    from google.oauth2.service_account import Credentials as ServiceAccount
 
     try:
         info = json.loads(key)
@@ -229,6 +118,33 @@ def _service_account(key: str) -> Any:
     if not isinstance(info, dict) or info.get("type", "service_account") != "service_account":
         raise UserError("keySecret is JSON, but not the key of a service account", hint=_KEY_HINT)
     try:
-        return Credentials.from_service_account_info(info, scopes=[_SCOPE])
+        return ServiceAccount.from_service_account_info(info, scopes=[_SCOPE])
     except (ValueError, TypeError, AttributeError):
-        raise UserError("keySecret is a service account's JSON key with fields missing or damaged", _KEY_HINT) from None
+        raise UserError(
+            "keySecret is the JSON key of a service account with missing or damaged fields", _KEY_HINT
+        ) from None
+
+
+def _google_error(what: str, server: str, error: Exception) -> OdahuArgoError | None:
+    from google.auth import exceptions as google
+    from requests.exceptions import SSLError
+
+    match error:
+        case google.DefaultCredentialsError():
+            return UserError(
+                f"{what}: there are no credentials",
+                hint="set keySecret of the connection, or use a service account with an identity",
+            )
+        case google.RefreshError(retryable=False):
+            return UserError(
+                f"{what}: Google does not accept the key or identity",
+                hint="check that keySecret of the connection is a service account's key, neither deleted nor disabled",
+            )
+        case google.TransportError() if isinstance(error.__cause__ or error.__context__, SSLError):
+            return _ERRORS.untrusted(what, "Google's token server")
+        case google.TransportError():
+            return unreachable(what, "Google's token server", type(error).__name__)
+        case google.GoogleAuthError():
+            return ServiceFault(f"{what}: {type(error).__name__}", hint=RETRY_HINT)
+        case _:
+            return None

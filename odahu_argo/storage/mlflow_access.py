@@ -1,6 +1,6 @@
-"""A connection as MLflow's own clients of object stores want it: an address, environment variables, and files with keys.
+"""Settings for MLflow's own object-store clients: an address, environment variables and key files.
 
-What each client reads: https://mlflow.org/docs/latest/self-hosting/architecture/artifact-store
+Variables that each client reads: https://mlflow.org/docs/latest/self-hosting/architecture/artifact-store
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from odahu_argo.errors import UserError
-from odahu_argo.storage.azure_address import Address
-from odahu_argo.storage.factory import azure_place, gcs_place, s3_place
-from odahu_argo.storage.s3_sdk import DEFAULT_REGION, access_key
+from odahu_argo.storage.azure_address import AzureAddress
+from odahu_argo.storage.connection import DEFAULT_REGION, access_key, azure_location, gcs_location, s3_location
 
 AZURE_HOSTS = ("blob.core.windows.net", "blob.core.chinacloudapi.cn", "blob.core.usgovcloudapi.net")
-"""MLflow takes no other in a `wasbs://` address, and none at all of it where it has a connection string."""
+"""Hosts that MLflow accepts in a `wasbs://` address. With a connection string it ignores the host."""
 
 
 @dataclass(frozen=True, slots=True)
 class MlflowAccess:
-    """`destination` is for `mlflow server --artifacts-destination` and holds no secret; `variables` and `files` do.
+    """Settings for a process that runs MLflow.
 
-    `files` are contents by path; the paths are those that `variables` name.
+    `destination` is the value of `mlflow server --artifacts-destination` and contains no secret. `variables` and `files`
+    (contents by path) contain secrets; `variables` refer to the files.
     """
 
     destination: str
@@ -35,22 +35,22 @@ class MlflowAccess:
 
 
 def mlflow_access(fields: Mapping[str, str], below: str, folder: Path) -> MlflowAccess:
-    """How MLflow reaches what a connection names, in the path `below` its URI; keys that must be files go into `folder`.
+    """Return the settings to store artifacts in the path `below` the connection's URI, with key files in `folder`.
 
     Raises:
-        UserError: the type is no object store, or its fields are of no use to MLflow.
+        UserError: the type is not an object store, or MLflow cannot use the fields.
     """
     kind = fields.get("type", "")
     if kind not in KINDS:
         raise UserError(
-            f"a connection of type {kind or '(none)'!r} cannot keep MLflow's artifacts",
-            hint=f"take one of type {', '.join(KINDS)}",
+            f"a connection of type {kind or '(none)'!r} cannot store MLflow's artifacts",
+            hint=f"use one of type {', '.join(KINDS)}",
         )
     return KINDS[kind](fields, below.strip("/"), folder)
 
 
 def _s3(fields: Mapping[str, str], below: str, folder: Path) -> MlflowAccess:
-    bucket, path = s3_place(fields)
+    bucket, path = s3_location(fields)
     (key_id, secret), endpoint = access_key(fields), fields.get("endpoint", "")
     region = fields.get("region") or DEFAULT_REGION
     variables = {"AWS_DEFAULT_REGION": region}
@@ -73,11 +73,11 @@ def _s3(fields: Mapping[str, str], below: str, folder: Path) -> MlflowAccess:
 
 
 def _assuming(role: str, key_id: str, secret: str, region: str) -> str:
-    """A configuration by which boto3 takes the role, and takes it anew before it expires."""
+    """Return an AWS configuration with which boto3 assumes the role and renews its credentials."""
     if not key_id:
         raise UserError(
-            f"MLflow's server can take the role {role} with a key only",
-            hint="give keyID and keySecret, or give the server's service account that role",
+            f"MLflow's server cannot assume the role {role} without a key",
+            hint="set keyID and keySecret, or bind the role to the server's service account",
         )
     config = ConfigParser(interpolation=None)
     config["default"] = {
@@ -87,14 +87,14 @@ def _assuming(role: str, key_id: str, secret: str, region: str) -> str:
         "source_profile": "key",
     }
     config["profile key"] = {"aws_access_key_id": key_id, "aws_secret_access_key": secret}
-    written = StringIO()
-    config.write(written)
-    return written.getvalue()
+    text = StringIO()
+    config.write(text)
+    return text.getvalue()
 
 
 def _gcs(fields: Mapping[str, str], below: str, folder: Path) -> MlflowAccess:
-    bucket, path = gcs_place(fields)
-    # Google's client asks no other address but an emulator's, which it speaks to anonymously.
+    bucket, path = gcs_location(fields)
+    # Google's client has no other setting for the address. It accesses an emulator anonymously.
     variables = {"STORAGE_EMULATOR_HOST": endpoint.rstrip("/")} if (endpoint := fields.get("endpoint")) else {}
     files: dict[Path, str] = {}
     if key := fields.get("keySecret"):
@@ -105,23 +105,23 @@ def _gcs(fields: Mapping[str, str], below: str, folder: Path) -> MlflowAccess:
 
 
 def _azure(fields: Mapping[str, str], below: str, folder: Path) -> MlflowAccess:
-    address = azure_place(fields)
+    address = azure_location(fields)
     string = _connection_string(address)
     host = (urlsplit(address.account_url).hostname or "").partition(".")[2]
     if not string and host not in AZURE_HOSTS:
         raise UserError(
-            f"MLflow reaches Azure's account {address.account_url} with a key only",
-            hint="give keySecret: an account key, a SAS token, a SAS URL or a connection string",
+            f"MLflow cannot access the account {address.account_url} without a key",
+            hint="set keySecret to an account key, a SAS token, a SAS URL or a connection string",
         )
     domain = host if host in AZURE_HOSTS else AZURE_HOSTS[0]
     account = address.account if "." not in address.account else ""
-    place = f"wasbs://{address.container}@{account or 'account'}.{domain}"
+    container_url = f"wasbs://{address.container}@{account or 'account'}.{domain}"
     variables = {"AZURE_STORAGE_CONNECTION_STRING": string} if string else {}
-    return MlflowAccess(posixpath.join(place, address.path.strip("/"), below).rstrip("/"), variables)
+    return MlflowAccess(posixpath.join(container_url, address.path.strip("/"), below).rstrip("/"), variables)
 
 
-def _connection_string(address: Address) -> str:
-    """All that MLflow's client needs in one text; empty where the machine's own identity is to be asked."""
+def _connection_string(address: AzureAddress) -> str:
+    """Return a connection string; empty to use the identity of the machine."""
     if address.sas:
         return f"BlobEndpoint={address.account_url};SharedAccessSignature={address.sas}"
     if address.account_key:

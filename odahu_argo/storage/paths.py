@@ -1,4 +1,4 @@
-"""Paths that a user wrote, kept inside the folder they count from."""
+"""Checks of user-supplied paths."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ _DOTS = re.compile(r"(?:^|/)\.\.?(?:/|\Z)")
 
 
 def inside(root: Path, path: str, field: str) -> Path:
-    """The path below `root`, absolute, symbolic links followed.
+    """Return the absolute path of `path` below `root`, with symbolic links resolved.
 
     Raises:
-        UserError: it would leave `root`; `field` is what the user calls this path.
+        UserError: the path is outside of `root`. The message calls it `field`.
     """
     if has_control_characters(path):
-        raise UserError(f"{field} {path!r} holds control characters", hint="write a plain path")
+        raise UserError(f"{field} {path!r} contains control characters", hint="remove them")
     resolved = (root / path).resolve()
     if path.startswith("/") or not resolved.is_relative_to(root.resolve()):
         raise UserError(
             f"{field} {path!r} leaves the repository",
-            hint="write a path inside the repository, without `..` and without a symbolic link that leads out",
+            hint="write a path inside the repository, without `..` and without a symbolic link to the outside",
         )
     return resolved
 
 
 def has_control_characters(text: str) -> bool:
-    """Whether a line break, a NUL or their like is among the characters."""
+    """Return whether the text contains control characters, such as a line break or NUL."""
     return bool(_CONTROL_CHARACTERS.search(text))
 
 
 def has_dots(path: str) -> bool:
-    """Whether a step is `.` or `..`, which HTTP libraries resolve: the path would lead to another object."""
+    """Return whether a segment is `.` or `..`, which HTTP libraries resolve to another path."""
     return bool(_DOTS.search(path))

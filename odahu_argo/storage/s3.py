@@ -1,163 +1,216 @@
-"""S3 and what speaks like it: read without boto3 where that can be, written, and asked a second time, by boto3."""
+"""Amazon S3 and servers with the same API."""
 
 from __future__ import annotations
 
 import re
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
-from typing import Any
-from urllib.parse import quote
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from odahu_argo.storage.asking import Unanswered
-from odahu_argo.storage.base import Arriving, OnBytes, StoredObject
-from odahu_argo.storage.chunks import ChunkReader
-from odahu_argo.storage.s3_errors import s3_errors
-from odahu_argo.storage.s3_key import Keys
-from odahu_argo.storage.s3_reading import Place, S3Reading
-from odahu_argo.storage.s3_sdk import Boto3, access_key, connect_boto3
+from obstore.store import S3Store as S3Client
 
-_PARTS_AT_ONCE = 4
-_PART = 8 * 1024 * 1024
-_MOST_PARTS = 10_000
-"""S3 takes no more for one object."""
+from odahu_argo.errors import OdahuArgoError, ServiceFault, UserError
+from odahu_argo.storage.cloud import CloudStore, Credentials, client_options
+from odahu_argo.storage.connection import DEFAULT_REGION, access_key
+from odahu_argo.storage.errors import RETRY_HINT, ErrorTable, Failure, unreachable
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, RetryConfig
+
+CA_VARIABLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+_CREDENTIALS_HINT = "check keyID, keySecret and role of the connection"
+_URI_HINT = "check remotePath and the connection's uri"
+_REGION_HINT = "check region and endpoint of the connection"
+_ERRORS = ErrorTable(
+    {
+        "NoSuchBucket": ("the bucket does not exist", "check the bucket in the connection's uri"),
+        "NoSuchKey": ("the object does not exist", _URI_HINT),
+        "404": ("the object does not exist", _URI_HINT),
+        "AccessDenied": ("access is denied", "the identity needs s3:ListBucket, s3:GetObject and s3:PutObject"),
+        "403": ("access is denied", f"{_CREDENTIALS_HINT}, and the identity's permissions for the bucket"),
+        "InvalidAccessKeyId": ("the access key is unknown", _CREDENTIALS_HINT),
+        "SignatureDoesNotMatch": ("the secret key does not belong to the access key", _CREDENTIALS_HINT),
+        "ExpiredToken": ("the credentials have expired", _CREDENTIALS_HINT),
+        "InvalidToken": ("the credentials are not accepted", _CREDENTIALS_HINT),
+        "AuthorizationHeaderMalformed": ("the region is wrong", "check region of the connection"),
+        "PermanentRedirect": ("the bucket is in another region", _REGION_HINT),
+        "301": ("the bucket is in another region", _REGION_HINT),
+        "400": ("the request is invalid", "check region, keyID and keySecret of the connection"),
+        "InvalidBucketName": ("the bucket name is invalid", "check the bucket in the connection's uri"),
+        "RequestTimeTooSkewed": ("the clock of this machine is wrong", "set the clock"),
+    },
+    hint=f"{_CREDENTIALS_HINT}, endpoint and region",
+    ca_variable=CA_VARIABLES[0],
+)
+_WRONG_REGION = (
+    "AuthorizationHeaderMalformed",
+    "IllegalLocationConstraintException",
+    "PermanentRedirect",
+    "301",
+    "400",
+)
 
 
-@dataclass(frozen=True, slots=True)
-class S3Store:
-    """One bucket, seen with one identity. What finds no clear answer is asked by boto3 again.
+class S3Store(CloudStore):
+    """A bucket of Amazon S3, or of another server given by `endpoint`, which is addressed by path.
 
-    `sdk` makes boto3's client when it is first needed, for that takes half a second.
+    `keyID` and `keySecret` are the identity, else the machine's own. `role` is the ARN of a role to assume with it.
+    boto3 finds the identity and region of the machine and the address of Amazon's servers, following the AWS settings.
     """
 
-    bucket: str
-    reader: S3Reading | None = field(repr=False)
-    sdk: Callable[[], Any] = field(repr=False)
-    where: str
+    def __init__(self, bucket: str, fields: Mapping[str, str]) -> None:
+        key_id, secret = access_key(fields)
+        self._bucket = bucket
+        self._endpoint = fields.get("endpoint", "").rstrip("/")
+        self._region = fields.get("region", "")
+        root, server = f"s3://{bucket}", self._endpoint or self._region or "Amazon S3"
+        self._keys = key_id, secret
+        self._session: Any = None
+        if key_id and self._region and self._endpoint and not fields.get("role"):
+            credentials = Credentials(lambda: _static(key_id, secret))
+        else:
+            with boto3_errors("prepare the connection to", root, server):
+                credentials = self._credentials(fields.get("role", ""))
+        super().__init__(root, server, _ERRORS, credentials)
 
-    @classmethod
-    def connect(cls, bucket: str, fields: Mapping[str, str]) -> S3Store:
-        """The bucket by a connection's fields.
+    def connect(self, timeouts: ClientConfig, retries: RetryConfig) -> S3Client:
+        """Return a new client for the current region."""
+        with boto3_errors("prepare the connection to", self.root, self.server):
+            address, is_path_style = self._address()
+        if not re.fullmatch(r"[a-z0-9-]+", self._region):
+            raise UserError(f"the region {self._region!r} is invalid", hint=_REGION_HINT)
+        return S3Client(
+            self._bucket,
+            endpoint=address,
+            # This setting and the ones below would otherwise come from the environment.
+            aws_endpoint_url_s3=address,
+            region=self._region,
+            virtual_hosted_style_request=not is_path_style,
+            skip_signature=False,
+            client_options=client_options(timeouts, address, CA_VARIABLES),
+            retry_config=retries,
+            credential_provider=self.credentials,
+        )
 
-        `keyID` and `keySecret` are the identity, else the machine's own; `role` is an ARN to assume with it.
-        `endpoint` is the URL of another server than Amazon's, which is then addressed by path.
-        """
-        where = fields.get("endpoint") or fields.get("region") or "Amazon S3"
-        with s3_errors("prepare the connection to", f"s3://{bucket}"):
-            if known := _place(bucket, fields):
-                place, keys = known
-                return cls(bucket, S3Reading.of(place, keys), cache(lambda: connect_boto3(fields).client), where)
-            boto3 = connect_boto3(fields)
-            return cls(bucket, _reader(bucket, boto3), lambda: boto3.client, where)
+    def recover(self, failure: Failure) -> bool:
+        """Follow the bucket to its region, which the server reports when the region of the connection is wrong."""
+        if not (failure.is_redirect or failure.code in _WRONG_REGION):
+            return False
+        reported = re.search(r"<Region>([\w-]+)</Region>", failure.message)
+        region = reported[1] if reported else self._bucket_region()
+        if not region or region == self._region:
+            return False
+        self._region = region
+        return True
 
-    def url(self, key: str) -> str:
-        """The object as an `s3://` address."""
-        return f"s3://{self.bucket}/{key}"
+    def credential_error(self, what: str, error: Exception) -> OdahuArgoError | None:
+        """Map an exception of boto3."""
+        return _boto3_error(what, self.server, error)
 
-    def list(self, prefix: str) -> Iterator[StoredObject]:
-        """All objects below the prefix, asked for a page of 1000 at a time."""
-        with s3_errors("list", self.url(prefix), self.where):
-            with suppress(Unanswered):
-                yield from self._quickly().list(prefix)
-                return
-            for page in self.sdk().get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
-                for entry in page.get("Contents", []):
-                    yield StoredObject(entry["Key"], entry["Size"], entry["LastModified"].timestamp())
+    def _credentials(self, role: str) -> Credentials:
+        from obstore.auth.boto3 import Boto3CredentialProvider
 
-    def stat(self, key: str) -> StoredObject | None:
-        """The object of exactly this key; None also when the bucket is missing, which `list` then tells."""
-        with s3_errors("look at", self.url(key), self.where):
-            with suppress(Unanswered):
-                return self._quickly().stat(key)
-            return self._stat_by_sdk(key)
+        session = self._boto3_session()
+        self._region = session.region_name or DEFAULT_REGION
+        if session.get_credentials() is None:
+            purpose = f" to assume the role {role}" if role else ""
+            raise UserError(
+                f"there are no credentials{purpose} for s3://{self._bucket}",
+                hint="set keyID and keySecret of the connection, or use a service account with an identity",
+            )
+        if not role:
+            # boto3 renews credentials at least 10 minutes before they expire.
+            return Credentials(Boto3CredentialProvider(session, ttl=timedelta(minutes=5)))
+        sts = session.client("sts", endpoint_url=self._endpoint or None, region_name=self._region)
 
-    def download(self, key: str, target: Path, on_bytes: OnBytes) -> None:
-        """Fetch the object by boto3, a small one by a single request, a large one in several parts at once."""
-        from botocore.exceptions import ClientError
+        def assume() -> dict[str, Any]:
+            own = sts.assume_role(RoleArn=role, RoleSessionName="odahu-argo")["Credentials"]
+            return _static(
+                own["AccessKeyId"], own["SecretAccessKey"], own["SessionToken"], own["Expiration"].astimezone(UTC)
+            )
 
-        with s3_errors("download", self.url(key), self.where), target.open("wb") as writer:
-            try:
-                self.sdk().download_fileobj(self.bucket, key, writer, Callback=on_bytes, Config=_transfer())
-            except ClientError as error:
-                if error.response.get("Error", {}).get("Code") == "404":
-                    self._ask_in_words(key)
-                raise
+        return Credentials(assume)
 
-    def start(self, source: StoredObject, target: Path, on_bytes: OnBytes) -> Arriving | None:
-        """Begin to fetch the object without boto3; where that fails, `download` tells why, or does it."""
-        return self.reader.start(source, target, on_bytes) if self.reader else None
+    def _address(self) -> tuple[str, bool]:
+        """Return the server's URL, and whether the bucket is part of the path and not of the host name."""
+        if self._endpoint:
+            return self._endpoint, True
+        url = urlsplit(self._boto3_client().meta.endpoint_url)
+        if "amazonaws.com" in url.netloc and re.fullmatch(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", self._bucket):
+            return f"{url.scheme}://{self._bucket}.{url.netloc}", False
+        return url.geturl().rstrip("/"), True
 
-    def turn(self, seconds: float) -> bool:
-        """Move on what was started, and wait so long at most for more; False where nothing needs that."""
-        return self.reader is not None and self.reader.server.multi.turn(seconds)
-
-    def upload(
-        self, chunks: Iterator[bytes], key: str, most: int, owner: str, stopped: threading.Event | None = None
-    ) -> int:
-        """Send what comes, much of it in several parts at once; parts of an upload that fails are taken back."""
-        from boto3.s3.transfer import create_transfer_manager
-
-        content = ChunkReader(chunks, stopped)
-        part = max(_PART, most // _MOST_PARTS + 1)
-        with (
-            s3_errors("upload", self.url(key), self.where),
-            create_transfer_manager(self.sdk(), _transfer(part)) as manager,
-        ):
-            sending = manager.upload(content, self.bucket, key)
-            content.is_unwanted = sending.done
-            sending.result()
-        return content.tell()
-
-    def _quickly(self) -> S3Reading:
-        if self.reader is None:
-            raise Unanswered
-        return self.reader
-
-    def _stat_by_sdk(self, key: str) -> StoredObject | None:
-        from botocore.exceptions import ClientError
+    def _bucket_region(self) -> str:
+        from botocore.exceptions import BotoCoreError, ClientError
 
         try:
-            facts = self.sdk().head_object(Bucket=self.bucket, Key=key)
+            answer = self._boto3_client().head_bucket(Bucket=self._bucket)
         except ClientError as error:
-            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-            if status == 404:
-                return None
-            if status == 403:
-                self._ask_in_words(key)
-            raise
-        return StoredObject(key, facts["ContentLength"], facts["LastModified"].timestamp())
+            answer = error.response
+        except BotoCoreError:
+            return ""
+        headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+        return str(headers.get("x-amz-bucket-region", ""))
 
-    def _ask_in_words(self, key: str) -> None:
-        """The answer to HEAD has no words. That to a list tells a missing bucket and a wrong key, which it raises."""
-        self.sdk().list_objects_v2(Bucket=self.bucket, Prefix=key, MaxKeys=1)
+    def _boto3_session(self) -> Any:
+        if self._session is None:
+            import boto3
 
+            key_id, secret = self._keys
+            self._session = boto3.Session(key_id or None, secret or None, region_name=self._region or None)
+        return self._session
 
-def _place(bucket: str, fields: Mapping[str, str]) -> tuple[Place, Keys] | None:
-    """Where and who, if the fields alone tell; else this machine's AWS settings have a say, which boto3 reads."""
-    key_id, secret = access_key(fields)
-    endpoint, region = fields.get("endpoint", "").rstrip("/"), fields.get("region")
-    if not (key_id and region and re.fullmatch(r"https?://[\w.-]+(:\d+)?(/[\w./-]*)?", endpoint)) or fields.get("role"):
-        return None
-    return Place(f"{endpoint}/{quote(bucket)}", region), Keys(key_id, secret)
+    def _boto3_client(self) -> Any:
+        from botocore.config import Config
 
-
-def _reader(bucket: str, boto3: Boto3) -> S3Reading | None:
-    return S3Reading.of(boto3.place(bucket), boto3.keys) if boto3.credentials else None
+        config = Config(connect_timeout=10, read_timeout=20, retries={"total_max_attempts": 2})
+        return self._boto3_session().client(
+            "s3", endpoint_url=self._endpoint or None, region_name=self._region, config=config
+        )
 
 
-def _transfer(part: int = _PART) -> Any:
-    from boto3.s3.transfer import TransferConfig
+@contextmanager
+def boto3_errors(action: str, url: str, server: str = "S3") -> Iterator[None]:
+    """Map exceptions of boto3, which MLflow's artifact store for S3 raises too, to UserError and ServiceFault."""
+    try:
+        yield
+    except OdahuArgoError:
+        raise
+    except Exception as error:
+        if mapped := _boto3_error(f"cannot {action} {url}", server, error):
+            raise mapped from error
+        raise
 
-    # 20 blocks of 256 KiB wait for the disk at most, so memory stays small with many downloads at once.
-    # awscrt, which boto3 takes by itself on some machines, would have to know the length of what is uploaded.
-    config = TransferConfig(
-        max_concurrency=_PARTS_AT_ONCE,
-        max_io_queue=20,
-        multipart_chunksize=part,
-        preferred_transfer_client="classic",
-    )
-    config.max_in_memory_upload_chunks = _PARTS_AT_ONCE
-    return config
+
+def _static(key_id: str, secret: str, token: str | None = None, expires_at: Any = None) -> dict[str, Any]:
+    return {"access_key_id": key_id, "secret_access_key": secret, "token": token, "expires_at": expires_at}
+
+
+def _boto3_error(what: str, server: str, error: Exception) -> OdahuArgoError | None:
+    from boto3.exceptions import Boto3Error
+    from botocore import exceptions as aws
+
+    match error:
+        case aws.ClientError(response=response):
+            code = str(response.get("Error", {}).get("Code", "unknown"))
+            status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+            return _ERRORS.refusal(what, status, code)
+        case aws.NoCredentialsError() | aws.PartialCredentialsError():
+            return UserError(
+                f"{what}: there are no credentials",
+                hint="set keyID and keySecret of the connection, or use a service account with an identity",
+            )
+        case aws.SSLError():
+            return _ERRORS.untrusted(what, server)
+        case aws.ParamValidationError() | aws.InvalidRegionError() | aws.ConfigNotFound() | ValueError():
+            return UserError(f"{what}: {error}", hint="check uri, region and endpoint of the connection")
+        case aws.ProfileNotFound() | aws.InvalidConfigError():
+            return UserError(f"{what}: {error}", hint="check the AWS settings of this machine")
+        case aws.HTTPClientError() | aws.ConnectionError():
+            return unreachable(what, server, type(error).__name__)
+        case aws.BotoCoreError() | Boto3Error():
+            return ServiceFault(f"{what}: {type(error).__name__}", hint=RETRY_HINT)
+        case _:
+            return None

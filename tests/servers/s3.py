@@ -126,9 +126,14 @@ def https_s3(folder: Path) -> Iterator[HttpsBucket]:
         yield HttpsBucket(f"https://localhost:{port}", "bucket", files["authority"], folder / "objects")
 
 
-def _rclone(folder: Path, port: int) -> list[str]:
+def rclone_serve_s3(folder: Path, port: int) -> list[str]:
+    """The command for a server without keys."""
     program = str(Path(sys.executable).with_name("rclone"))
-    return [program, "serve", "s3", str(folder), "--addr", f"127.0.0.1:{port}", "--auth-key", f"{KEY_ID},{KEY_SECRET}"]
+    return [program, "serve", "s3", str(folder), "--addr", f"127.0.0.1:{port}"]
+
+
+def _rclone(folder: Path, port: int) -> list[str]:
+    return [*rclone_serve_s3(folder, port), "--auth-key", f"{KEY_ID},{KEY_SECRET}"]
 
 
 @contextmanager

@@ -1,20 +1,18 @@
-"""The servers that the tests of the stores use."""
+"""Fixtures for the tests of object stores: buckets on real servers."""
 
 from __future__ import annotations
 
-import gc
-import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import Protocol
 
 import pytest
 
 from odahu_argo.storage.base import ObjectStore, OnBytes
 from tests.servers.azure import azure_endpoint, container, lasting_azure
 from tests.servers.disk import small_disk
-from tests.servers.gcs import gcs_bucket, gcs_endpoint, lasting_gcs
+from tests.servers.gcs import gcs_bucket, gcs_server, json_gcs_bucket, json_gcs_endpoint, lasting_gcs
 from tests.servers.identity import cloud
 from tests.servers.programs import Server
 from tests.servers.s3 import bucket, lasting_s3, s3_endpoint
@@ -26,12 +24,13 @@ __all__ = [
     "cloud",
     "container",
     "gcs_bucket",
-    "gcs_endpoint",
+    "gcs_server",
+    "json_gcs_bucket",
+    "json_gcs_endpoint",
     "s3_endpoint",
     "small_disk",
     "workplace",
 ]
-
 
 _CHUNK = 500_000
 
@@ -50,13 +49,13 @@ class Box(Protocol):
 
 @pytest.fixture(params=["bucket", "container", "gcs_bucket"], ids=["s3", "azure", "gcs"])
 def box(request: pytest.FixtureRequest) -> Box:
-    """A new, empty bucket, of each server in turn."""
+    """A new, empty bucket of each server."""
     return request.getfixturevalue(request.param)
 
 
 @pytest.fixture(params=["s3", "azure", "gcs"])
-def crowd(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Box]:
-    """A bucket that takes many objects quickly, of each protocol in turn; for S3 moto is slow at it."""
+def fast_box(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Box]:
+    """A bucket for many objects. For S3 it is on rclone, because moto is slow."""
     if request.param == "s3":
         with lasting_s3(tmp_path / "server") as (own, _):
             yield own
@@ -65,7 +64,7 @@ def crowd(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Box]:
 
 
 def send(store: ObjectStore, content: bytes, key: str, on_bytes: OnBytes = lambda count: None) -> None:
-    """Upload these bytes in chunks as a zip has them; `on_bytes` is told of each before it is sent."""
+    """Upload the bytes in chunks; `on_bytes` gets the size of each chunk before it is sent."""
 
     def chunks() -> Iterator[bytes]:
         for start in range(0, len(content), _CHUNK):
@@ -75,24 +74,15 @@ def send(store: ObjectStore, content: bytes, key: str, on_bytes: OnBytes = lambd
     assert store.upload(chunks(), key, len(content), owner="test") == len(content)
 
 
-def without_sdk(store: Any) -> Any:
-    """The store, whose cloud's library must not be asked for anything."""
-
-    def refuse() -> NoReturn:
-        raise AssertionError("the cloud's library was asked")
-
-    return replace(store, sdk=refuse)
-
-
 @dataclass
-class Mortal:
-    """A bucket on a server of its own, which may be killed."""
+class KillableBox:
+    """A bucket on a server of its own, which the test can kill."""
 
     box: Box
     server: Server
 
     def put_all(self, objects: Mapping[str, bytes]) -> None:
-        """Store the objects, and see that the server has written them to its disk."""
+        """Store the objects and restart the server, so that they are on disk."""
         self.box.put_all(objects)
         self.server.stop()
         self.server.start()
@@ -103,11 +93,13 @@ class Mortal:
 
 
 @pytest.fixture(params=[lasting_s3, lasting_azure, lasting_gcs], ids=["s3", "azure", "gcs"])
-def mortal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Mortal]:
-    """Each server in turn, new for this test. Libraries drop sockets whose server has died without closing them."""
-    request.applymarker(pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"))
+def killable(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[KillableBox]:
+    """Each server, started for this test."""
     with request.param(tmp_path / "server") as (box, server):
-        yield Mortal(box, server)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
+        yield KillableBox(box, server)
+
+
+@pytest.fixture
+def few_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("odahu_argo.storage.transfer.PAUSES", (0.1,))
+    monkeypatch.setattr("odahu_argo.storage.cloud.UPLOAD_RETRIES", {"max_retries": 1})

@@ -1,4 +1,4 @@
-"""Connections as MLflow's own clients take them: files go to real stores and come back by MLflow's code."""
+"""Settings for MLflow's own clients, which store and fetch files on real servers with them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from odahu_argo.errors import UserError
 from odahu_argo.storage.mlflow_access import MlflowAccess, mlflow_access
 from tests.servers.azure import ACCOUNT, KEY, Container
-from tests.servers.gcs import GcsBucket
+from tests.servers.gcs import JsonGcsBucket
 from tests.servers.s3 import KEY_SECRET, Bucket
 
 CLOUDS = ("AWS_", "AZURE_", "GOOGLE_", "STORAGE_", "MLFLOW_")
@@ -20,17 +20,16 @@ SAS = "sv=2024&sig=abc%3D"
 
 
 @pytest.fixture(autouse=True)
-def _nothing_of_clouds_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_cloud_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(CLOUDS):
             monkeypatch.delenv(name)
 
 
-def there_and_back(
+def round_trip(
     fields: Mapping[str, str], folder: Path, monkeypatch: pytest.MonkeyPatch, below: str = "mlflow"
 ) -> MlflowAccess:
-    """A file that MLflow's client stores with this access, and fetches again, as in a process of its own: boto3 and MLflow
-    keep sessions and clients of earlier requests."""
+    """Store and fetch a file with these settings and MLflow's client, without the cached sessions of boto3 and MLflow."""
     import boto3
     from mlflow.store.artifact import s3_artifact_repo
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
@@ -54,26 +53,24 @@ def there_and_back(
 
 
 def test_s3_with_a_key(bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    access = there_and_back(bucket.fields("models/"), tmp_path, monkeypatch)
+    access = round_trip(bucket.fields("models/"), tmp_path, monkeypatch)
     assert access.destination == f"s3://{bucket.name}/models/mlflow"
     assert bucket.get("models/mlflow/run/artifacts/model.bin") == b"weights"
 
 
-def test_s3_with_a_role_that_is_taken_with_the_key(
-    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_s3_with_a_role(bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     role = "arn:aws:iam::123456789012:role/mlflow"
-    access = there_and_back(bucket.fields(role=role), tmp_path, monkeypatch)
+    access = round_trip(bucket.fields(role=role), tmp_path, monkeypatch)
     assert bucket.get("mlflow/run/artifacts/model.bin") == b"weights"
     assert KEY_SECRET not in "".join(access.variables.values())
-    with pytest.raises(UserError, match=r"can take the role .* with a key only"):
+    with pytest.raises(UserError, match=r"cannot assume the role .* without a key"):
         mlflow_access(bucket.fields(role=role, keyID="", keySecret=""), "", tmp_path)
 
 
-def test_google(gcs_bucket: GcsBucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    access = there_and_back(gcs_bucket.fields("models"), tmp_path, monkeypatch)
-    assert access.destination == f"gs://{gcs_bucket.name}/models/mlflow"
-    assert gcs_bucket.get("models/mlflow/run/artifacts/model.bin") == b"weights"
+def test_google(json_gcs_bucket: JsonGcsBucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    access = round_trip(json_gcs_bucket.fields("models"), tmp_path, monkeypatch)
+    assert access.destination == f"gs://{json_gcs_bucket.name}/models/mlflow"
+    assert json_gcs_bucket.get("models/mlflow/run/artifacts/model.bin") == b"weights"
 
 
 def test_googles_key_is_a_file(tmp_path: Path) -> None:
@@ -86,7 +83,7 @@ def test_googles_key_is_a_file(tmp_path: Path) -> None:
 
 
 def test_azure_with_an_accounts_key(container: Container, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    access = there_and_back(container.fields("models"), tmp_path, monkeypatch)
+    access = round_trip(container.fields("models"), tmp_path, monkeypatch)
     assert access.destination == f"wasbs://{container.name}@{ACCOUNT}.blob.core.windows.net/models/mlflow"
     assert container.get("models/mlflow/run/artifacts/model.bin") == b"weights"
     assert KEY not in repr(access)
@@ -95,7 +92,7 @@ def test_azure_with_an_accounts_key(container: Container, tmp_path: Path, monkey
 def test_azure_with_a_connection_string(container: Container, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     string = f"AccountName={ACCOUNT};AccountKey={KEY};BlobEndpoint={container.endpoint};"
     fields = {"type": "azureblob", "uri": f"{container.name}/deep", "keySecret": string}
-    there_and_back(fields, tmp_path, monkeypatch, below="")
+    round_trip(fields, tmp_path, monkeypatch, below="")
     assert container.get("deep/run/artifacts/model.bin") == b"weights"
 
 
@@ -108,7 +105,7 @@ def test_azure_with_a_sas_url_as_odahu_documented_it(
 
     token = generate_account_sas(ACCOUNT, KEY, "sco", "rwdlac", datetime.now(UTC) + timedelta(hours=1), services="b")
     fields = {"type": "azureblob", "uri": f"{container.name}/models", "keySecret": f"{container.endpoint}?{token}"}
-    there_and_back(fields, tmp_path, monkeypatch)
+    round_trip(fields, tmp_path, monkeypatch)
     assert container.get("models/mlflow/run/artifacts/model.bin") == b"weights"
 
 
@@ -123,7 +120,7 @@ def test_azure_with_a_sas_url_as_odahu_documented_it(
          "wasbs://c@acc.blob.core.chinacloudapi.cn/mlflow"),
     ],
 )  # fmt: skip
-def test_an_address_in_mlflows_spelling(fields: dict[str, str], destination: str, tmp_path: Path) -> None:
+def test_destination(fields: dict[str, str], destination: str, tmp_path: Path) -> None:
     assert mlflow_access(fields, "mlflow", tmp_path).destination == destination
 
 
@@ -132,15 +129,18 @@ def test_an_address_in_mlflows_spelling(fields: dict[str, str], destination: str
     [
         (
             {"type": "git", "uri": "https://git.example.org/a"},
-            "a connection of type 'git' cannot keep MLflow's artifacts",
+            "a connection of type 'git' cannot store MLflow's artifacts",
         ),
-        ({"type": "file", "uri": "file:///a"}, "a connection of type 'file' cannot keep"),
-        ({}, r"a connection of type '\(none\)' cannot keep"),
+        ({"type": "file", "uri": "file:///a"}, "a connection of type 'file' cannot store"),
+        ({}, r"a connection of type '\(none\)' cannot store"),
         ({"type": "s3", "uri": "s3://b", "keyID": "AK"}, "has keyID but no keySecret"),
-        ({"type": "s3", "uri": "https://b"}, "names no S3 bucket"),
-        ({"type": "azureblob", "uri": "https://store.corp.example/c"}, "reaches Azure's account .* with a key only"),
+        ({"type": "s3", "uri": "https://b"}, "contains no S3 bucket"),
+        (
+            {"type": "azureblob", "uri": "https://store.corp.example/c"},
+            "MLflow cannot access the account .* without a key",
+        ),
     ],
 )
-def test_what_is_of_no_use_to_mlflow_is_told(fields: dict[str, str], said: str, tmp_path: Path) -> None:
+def test_unusable_connection(fields: dict[str, str], said: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=said):
         mlflow_access(fields, "mlflow", tmp_path)

@@ -1,4 +1,4 @@
-"""A wrong credential: each store says so at once, is asked nothing twice, and the step ends with 2."""
+"""Refused credentials: reported at once, without retries, with exit code 2."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ MARK = "c2VjcmV0"
 
 
 @dataclass(frozen=True)
-class Refusing:
-    """A connection with a wrong secret, the requests that it led to, and words of the refusal."""
+class Refusal:
+    """A connection with a wrong secret, the requests sent so far, and the expected message."""
 
     fields: dict[str, str]
-    asked: list[str] | list[tuple[str, str]]
+    requests: list[str] | list[tuple[str, str]]
     words: str
 
 
 @pytest.fixture(params=["s3", "azure", "gcs"])
-def refusing(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Refusing]:
-    """Each store in turn, with an object `a`; for GCS a fake gives out no token, for the emulator asks for no key."""
+def refusal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Refusal]:
+    """Each store, with an object `a`. For GCS a fake token server refuses the key, because the server checks no keys."""
     with ExitStack() as block:
         if request.param == "s3":
             box, _ = block.enter_context(lasting_s3(tmp_path / "server"))
@@ -50,13 +50,13 @@ def refusing(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Refusin
             wrong, words = {"keySecret": MARK * 10 + "AAAA=="}, "access is denied"
         else:
             box = request.getfixturevalue("gcs_bucket")
-            refusal = {"error": "invalid_grant", "error_description": "Invalid JWT Signature."}
-            tokens = block.enter_context(answering(Answer(400, refusal, {"Content-Type": "application/json"})))
+            answer = {"error": "invalid_grant", "error_description": "Invalid JWT Signature."}
+            tokens = block.enter_context(answering(Answer(400, answer, {"Content-Type": "application/json"})))
             wrong, words = {"keySecret": service_account(tokens.address)}, "Google does not accept the key"
         box.put_all({"a": b"a"})
         endpoint, asked = block.enter_context(counted(box.endpoint))
         fields = {**box.fields("a"), **wrong, "endpoint": endpoint}
-        yield Refusing(fields, tokens.asked if request.param == "gcs" else asked, words)
+        yield Refusal(fields, tokens.asked if request.param == "gcs" else asked, words)
 
 
 def service_account(token_uri: str) -> str:
@@ -66,24 +66,24 @@ def service_account(token_uri: str) -> str:
     return json.dumps({**account, "private_key_id": MARK, "private_key": pem})
 
 
-def test_a_refused_download_asks_nothing_twice_and_ends_with_two(workplace: Workplace, refusing: Refusing) -> None:
+def test_refused_download_sends_no_request_twice(workplace: Workplace, refusal: Refusal) -> None:
     workplace.repository.mkdir()
-    workplace.connect("data", refusing.fields)
+    workplace.connect("data", refusal.fields)
     ended = workplace.run_process(DownloadSpec("data", "in/"))
     assert ended.code == EXIT_USER_ERROR
-    assert re.search(rf"(?s){refusing.words}.*hint: check .*keySecret", ended.message), ended.message
-    # S3 tells why only to the second question, for the answer to HEAD has no words.
-    assert len(set(refusing.asked)) == len(refusing.asked) == (2 if refusing.fields["type"] == "s3" else 1)
+    assert re.search(rf"(?s){refusal.words}.*hint: check .*keySecret", ended.message), ended.message
+    # The answer to the first request, HEAD, has no error code, so S3 and Azure get a second one.
+    assert len(set(refusal.requests)) == len(refusal.requests) == (1 if refusal.fields["type"] == "gcs" else 2)
     assert MARK not in ended.log + ended.message
     assert "Traceback" not in ended.log
     assert list(workplace.repository.iterdir()) == []
 
 
 @pytest.mark.parametrize("size", [5, 20_000_000], ids=["small", "in-parts"])
-def test_an_upload_is_refused_with_one_request(refusing: Refusing, size: int) -> None:
-    store, _ = open_store(refusing.fields)
-    with pytest.raises(UserError, match=refusing.words) as raised:
+def test_refused_upload_sends_one_request(refusal: Refusal, size: int) -> None:
+    store, _ = open_store(refusal.fields)
+    with pytest.raises(UserError, match=refusal.words) as raised:
         send(store, os.urandom(size), "model.zip")
-    # Azure takes the parts of an upload side by side, so each of the first four may be refused.
-    assert 1 <= len(refusing.asked) <= (4 if size > 5 and refusing.fields["type"] == "azureblob" else 1)
+    # Azure accepts the parts of an upload in any order, so each of the first four may be refused.
+    assert 1 <= len(refusal.requests) <= (4 if size > 5 and refusal.fields["type"] == "azureblob" else 1)
     assert MARK not in str(raised.value)

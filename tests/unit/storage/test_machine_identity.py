@@ -1,4 +1,4 @@
-"""A connection without any key: the identity of the machine is used, as each cloud's own library finds it."""
+"""Connections without a key, which use the identity of the machine."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ def without_key(fields: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in fields.items() if name not in ("keyID", "keySecret")}
 
 
-def assert_came(workplace: Workplace, ended: Ended) -> None:
+def assert_downloaded(workplace: Workplace, ended: Ended) -> None:
     assert ended.code == EXIT_OK, ended.log
     assert (workplace.repository / "in/a.csv").read_bytes() == b"content"
 
 
-def test_s3_asks_the_metadata_service_of_the_instance(workplace: Workplace, bucket: Bucket) -> None:
+def test_s3_uses_the_instance_metadata(workplace: Workplace, bucket: Bucket) -> None:
     bucket.put_all({"a.csv": b"content"})
-    # moto serves the metadata of an instance too
+    # moto serves instance metadata too
     ended = download(workplace, without_key(bucket.fields()), AWS_EC2_METADATA_SERVICE_ENDPOINT=bucket.endpoint, **AWS)
-    assert_came(workplace, ended)
+    assert_downloaded(workplace, ended)
 
 
-def test_s3_takes_on_the_role_of_the_pods_service_account(workplace: Workplace, bucket: Bucket, tmp_path: Path) -> None:
+def test_s3_uses_the_role_of_the_service_account(workplace: Workplace, bucket: Bucket, tmp_path: Path) -> None:
     bucket.put_all({"a.csv": b"content"})
     (tmp_path / "token").write_text("a token of Kubernetes")
     pod = {
@@ -48,19 +48,19 @@ def test_s3_takes_on_the_role_of_the_pods_service_account(workplace: Workplace, 
         "AWS_WEB_IDENTITY_TOKEN_FILE": str(tmp_path / "token"),
         "AWS_ENDPOINT_URL_STS": bucket.endpoint,
     }
-    assert_came(workplace, download(workplace, without_key(bucket.fields()), **pod))
+    assert_downloaded(workplace, download(workplace, without_key(bucket.fields()), **pod))
 
 
-def test_gcs_asks_the_metadata_server(workplace: Workplace, gcs_bucket: GcsBucket, cloud: Cloud) -> None:
+def test_gcs_uses_the_metadata_server(workplace: Workplace, gcs_bucket: GcsBucket, cloud: Cloud) -> None:
     gcs_bucket.put_all({"a.csv": b"content"})
     fields = {"type": "gcs", "uri": gcs_bucket.url("")}
     ended = download(workplace, fields, STORAGE_EMULATOR_HOST=gcs_bucket.endpoint, **cloud.google())
-    assert_came(workplace, ended)
+    assert_downloaded(workplace, ended)
     assert any(path.endswith("/token") for path in cloud.asked)
 
 
-def test_azure_asks_for_the_managed_identity(workplace: Workplace, cloud: Cloud, tmp_path: Path) -> None:
-    """Azurite takes identities over https alone, as Azure's library sends them."""
+def test_azure_uses_the_managed_identity(workplace: Workplace, cloud: Cloud, tmp_path: Path) -> None:
+    """Azurite accepts identities over https only."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
     own = authority.issue_cert("127.0.0.1")
@@ -75,7 +75,7 @@ def test_azure_asks_for_the_managed_identity(workplace: Workplace, cloud: Cloud,
             client.create_container()
         container.put_all({"a.csv": b"content"})
         ended = download(workplace, without_key(container.fields()), **cloud.azure())
-    assert_came(workplace, ended)
+    assert_downloaded(workplace, ended)
     assert cloud.asked == ["/msi/token"]
     assert KEY not in ended.log
 
@@ -89,24 +89,24 @@ NOWHERE = f"127.0.0.1:{free_port()}"
         pytest.param(
             {"type": "s3", "uri": "s3://bucket"},
             {**AWS, "AWS_EC2_METADATA_SERVICE_ENDPOINT": f"http://{NOWHERE}"},
-            "there are no credentials\n  hint: give the connection keyID and keySecret, or run with",
+            "there are no credentials for s3://bucket\n  hint: set keyID and keySecret of the connection, or use",
             id="s3",
         ),
         pytest.param(
             {"type": "gcs", "uri": "gs://bucket"},
             {"GCE_METADATA_HOST": NOWHERE, "GCE_METADATA_IP": NOWHERE, "GCE_METADATA_DETECT_RETRIES": "1"},
-            "there are no credentials\n  hint: give the connection a keySecret, or run with",
+            "there are no credentials\n  hint: set keySecret of the connection, or use",
             id="gcs",
         ),
         pytest.param(
             {"type": "azureblob", "uri": f"https://{ACCOUNT}.blob.core.windows.net/container"},
             {"HTTP_PROXY": f"http://{NOWHERE}"},  # on the way to the metadata service of a machine in Azure
-            "this machine has no identity that Azure knows\n  hint: give the connection a keySecret, or run with",
+            "this machine has no identity in Azure\n  hint: set keySecret of the connection, or use",
             id="azure",
         ),
     ],
 )
-def test_a_machine_without_an_identity_is_the_users_to_mend(
+def test_machine_without_identity(
     workplace: Workplace, fields: dict[str, str], environment: dict[str, str], words: str
 ) -> None:
     ended = download(workplace, fields, **environment)
