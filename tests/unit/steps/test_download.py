@@ -73,14 +73,14 @@ def test_a_whole_bucket_can_be_copied(workplace: Workplace, bucket: Bucket) -> N
 
 
 def test_a_remote_folder_needs_a_local_folder(workplace: Workplace, data: Bucket) -> None:
-    with pytest.raises(UserError, match=r"points to a file, but .* is a folder") as raised:
+    with pytest.raises(UserError, match=r"is a file, but .* is a folder") as raised:
         download(workplace, data.fields(), "in", "data/beer")
     assert "'in/'" in str(raised.value)
 
 
 @pytest.mark.parametrize("remote", ["nothing.csv", "data/win", "data/beer/ale.csv/more", "nothing/"])
 def test_nothing_there_is_the_users_mistake(workplace: Workplace, data: Bucket, remote: str) -> None:
-    with pytest.raises(UserError, match=f"there is nothing at s3://{data.name}/{remote.strip('/')}"):
+    with pytest.raises(UserError, match=f"nothing exists at s3://{data.name}/{remote.strip('/')}"):
         download(workplace, data.fields(), "in/", remote)
 
 
@@ -109,13 +109,13 @@ def test_a_key_that_would_leave_the_folder_is_refused_before_anything_is_copied(
 ) -> None:
     data.client.put_object(Bucket=data.name, Key=key, Body=b"x")
     data.client.put_object(Bucket=data.name, Key="bad/fine.csv", Body=b"x")
-    with pytest.raises(UserError, match="cannot become a file name"):
+    with pytest.raises(UserError, match="cannot become a file path"):
         download(workplace, data.fields(), "in/", "bad/")
     assert not (workplace.repository / "in").exists()
 
 
 def test_an_object_and_a_folder_of_one_name_are_told(workplace: Workplace, data: Bucket) -> None:
-    with pytest.raises(UserError, match="a file and a folder would have the same name"):
+    with pytest.raises(UserError, match="a file and a folder have the same name"):
         download(workplace, data.fields(), "in/", "data/")
 
 
@@ -172,7 +172,7 @@ def test_data_can_come_from_a_folder_of_this_machine(workplace: Workplace, tmp_p
 
 def test_a_server_that_is_not_there_is_worth_another_try(workplace: Workplace, data: Bucket) -> None:
     fields = {**data.fields(), "endpoint": f"http://127.0.0.1:{free_port()}"}
-    with pytest.raises(ServiceFault, match="cannot be reached") as raised:
+    with pytest.raises(ServiceFault, match="ConnectionRefused") as raised:
         download(workplace, fields, "in/", "data")
     assert fields["keySecret"] not in str(raised.value)
 
@@ -180,13 +180,13 @@ def test_a_server_that_is_not_there_is_worth_another_try(workplace: Workplace, d
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"type": "gcs", "uri": "s3://bucket"}, "names no Google Cloud Storage bucket"),
-        ({"type": "git", "uri": "x"}, "no object store"),
-        ({"type": "s3", "uri": "bucket/path"}, "names no S3 bucket"),
+        ({"type": "gcs", "uri": "s3://bucket"}, "contains no Google Cloud Storage bucket"),
+        ({"type": "git", "uri": "x"}, "not an object store"),
+        ({"type": "s3", "uri": "bucket/path"}, "contains no S3 bucket"),
         ({"type": "s3", "uri": ""}, "has no URI"),
         ({"type": "s3", "uri": "s3://b", "keyID": "x"}, "keyID but no keySecret"),
         ({"type": "s3", "uri": "s3://Not A Bucket!"}, "Not A Bucket"),
-        ({"type": "file", "uri": "file:///nothing/at/all"}, "there is no folder"),
+        ({"type": "file", "uri": "file:///nothing/at/all"}, "the folder .* does not exist"),
     ],
 )
 def test_a_connection_that_cannot_be_used_is_told(workplace: Workplace, fields: dict[str, str], words: str) -> None:

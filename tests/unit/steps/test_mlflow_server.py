@@ -27,7 +27,7 @@ def test_a_connection_that_is_not_there_or_no_store_ends_it_with_2(tmp_path: Pat
     assert "connection 'models' is not here" in missing.err
     mount(tmp_path / "code", {"type": "git", "uri": "https://git.example.org/a"})
     wrong = odahu_argo("mlflow-server", "--connection", tmp_path / "code")
-    assert wrong.code == 2 and "a connection of type 'git' cannot keep MLflow's artifacts" in wrong.err
+    assert wrong.code == 2 and "a connection of type 'git' cannot store MLflow's artifacts" in wrong.err
 
 
 def test_an_image_without_mlflows_server_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

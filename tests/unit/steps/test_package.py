@@ -144,7 +144,7 @@ def test_a_zip_needs_no_room_in_the_workspace(workplace: Workplace, bucket: Buck
 
 def test_a_missing_bucket_is_the_users_mistake(after_training: Workplace, bucket: Bucket) -> None:
     after_training.connect("out", {**bucket.fields(), "uri": "s3://nowhere-at-all/x"})
-    with pytest.raises(UserError, match="there is no such bucket"):
+    with pytest.raises(UserError, match="the bucket does not exist"):
         after_training.run(PACKAGE)
 
 

@@ -41,7 +41,7 @@ def moved(_count: int) -> None:
 def download(workplace: Workplace, fields: dict[str, str], local: str, remote: str = "") -> dict[str, bytes]:
     """Every file of the repository after the download, by its path."""
     workplace.repository.mkdir(exist_ok=True)
-    if not (workplace.room.connections / "data").exists():
+    if not (workplace.workspace.connections / "data").exists():
         workplace.connect("data", fields)
     workplace.run(DownloadSpec("data", local, remote))
     return files(workplace)
