@@ -91,7 +91,7 @@ def test_rejected_secret_prevents_all_changes(conn: Conn, cluster: KubeCluster, 
 
 def test_missing_namespace_is_reported(kubeconfig: str, tmp_path: Path) -> None:
     ran = odahu_argo("conn", "apply", "-f", manifests(tmp_path, code=GIT), "-n", "not-there")
-    assert ran.code == 2 and "there is no namespace not-there" in ran.err
+    assert ran.code == 2 and "namespace not-there does not exist" in ran.err
 
 
 def test_create_requires_a_new_and_edit_an_existing_connection(

@@ -52,13 +52,13 @@ def test_what_is_created_is_read_back_and_deleted(cluster: KubeCluster) -> None:
     assert cluster.get(CONFIG_MAP, "a") == made
     assert made["data"] == {"key": "ä"}
     cluster.delete(CONFIG_MAP, "a", made["metadata"]["uid"])
-    with pytest.raises(NotFound, match=f"there is no ConfigMap a in namespace {cluster.namespace}"):
+    with pytest.raises(NotFound, match=f"ConfigMap a does not exist in namespace {cluster.namespace}"):
         cluster.get(CONFIG_MAP, "a")
 
 
 def test_a_second_creation_changes_nothing(cluster: KubeCluster) -> None:
     cluster.create(CONFIG_MAP, named("a", data={"key": "one"}))
-    with pytest.raises(AlreadyExists, match="there is one of this name already"):
+    with pytest.raises(AlreadyExists, match="it already exists"):
         cluster.create(CONFIG_MAP, named("a", data={"key": "two"}))
     assert cluster.get(CONFIG_MAP, "a")["data"] == {"key": "one"}
 
@@ -77,7 +77,7 @@ def test_a_field_that_is_not_known_is_refused(cluster: KubeCluster) -> None:
 
 
 def test_all_pages_are_listed_by_label(cluster: KubeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kube, "PAGE", 2)
+    monkeypatch.setattr(kube, "PAGE_SIZE", 2)
     for name in "abcde":
         cluster.create(CONFIG_MAP, named(name, {"odd": "yes"} if name in "ace" else {"even": ""}))
     assert names(cluster, {"odd": "yes"}) == ["a", "c", "e"]
@@ -127,9 +127,9 @@ def test_kinds_without_a_namespace_are_reached_as_well(cluster: KubeCluster) -> 
 
 
 def test_a_missing_namespace_and_a_missing_kind_are_told_apart(cluster: KubeCluster) -> None:
-    with pytest.raises(NotFound, match="there is no namespace not-there"):
+    with pytest.raises(NotFound, match="namespace not-there does not exist"):
         connect("not-there").create(CONFIG_MAP, named("a"))
-    with pytest.raises(NotFound, match=r"the cluster does not know Dream \(argoproj.io/v9\)"):
+    with pytest.raises(NotFound, match=r"the cluster does not support Dream \(argoproj.io/v9\)"):
         cluster.list(Kind("Dream", "dreams", "argoproj.io", "v9"))
 
 
@@ -183,7 +183,7 @@ def test_what_an_account_may_not_do_is_named(as_somebody: KubeCluster) -> None:
 
 def test_credentials_that_are_not_accepted_are_told(cluster: KubeCluster, tmp_path: Path, monkeypatch: Any) -> None:
     stranger = connect_with("canary", cluster.namespace, tmp_path, monkeypatch)
-    with pytest.raises(Forbidden, match="does not accept these credentials") as raised:
+    with pytest.raises(Forbidden, match="rejects the credentials") as raised:
         stranger.get(POD, "a")
     assert "canary" not in str(raised.value)
 

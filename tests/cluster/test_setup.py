@@ -157,6 +157,6 @@ def test_rejected_object_prevents_the_installation_of_all(profile: Path, target:
 def test_missing_namespace_is_reported(kubeconfig: str) -> None:
     ran = odahu_argo("setup", "-n", "not-there", "--apply")
     assert (ran.code, ran.out) == (2, "")
-    assert "there is no namespace not-there" in ran.err
+    assert "namespace not-there does not exist" in ran.err
     other = odahu_argo("setup", "-n", "not-there", "--apply", "--context", "no-such-context")
     assert other.code == 2 and "no-such-context" in other.err

@@ -21,7 +21,7 @@ from kubernetes import client, utils
 from odahu_argo import naming
 from odahu_argo.kube.client import KubeCluster, connect
 from odahu_argo.kube.cluster import Kind, Object
-from odahu_argo.kube.kubeconfig import find_access
+from odahu_argo.kube.config import load_config
 from odahu_argo.status.state import read_status
 from odahu_argo.trainings import actions, history
 from odahu_argo.trainings.model import Training
@@ -260,7 +260,7 @@ def test_who_read_a_training_before_it_was_deleted_does_not_remember_it(site: Si
             return super().replace(kind, body)
 
     ended = replace(before.newest, status=replace(before.newest.status, state="failed"))
-    history.remember(DeletedMeanwhile(find_access(), site.namespace), Training("wine", (ended,)))
+    history.remember(DeletedMeanwhile(load_config(), site.namespace), Training("wine", (ended,)))
     assert history.find(cluster, "wine") is None
 
 

@@ -143,7 +143,7 @@ def test_trouble_says_what_it_is_and_is_told_as_long_as_it_lasts(through: Throug
     for _ in range(2):
         item = next(watching)
         assert isinstance(item, Trouble)
-        assert f"no answer from {through.cluster.server}" in item.why
+        assert f"no response from {through.cluster.server}" in item.why
 
 
 def test_a_connection_that_breaks_is_replaced_in_silence(through: Through, watching: Watching, create: Create) -> None:
@@ -297,5 +297,5 @@ def test_a_denial_after_a_contact_is_trouble_at_first(
 
 
 def test_what_may_never_be_watched_is_said_at_once(cluster: KubeCluster) -> None:
-    with pytest.raises(NotFound, match="does not know Dream"):
+    with pytest.raises(NotFound, match="does not support Dream"):
         next(watch(cluster, Kind("Dream", "dreams", "argoproj.io", "v9"), dict))

@@ -47,14 +47,14 @@ def test_a_namespace_that_is_not_there_is_the_only_error(kubeconfig: str, tmp_pa
 def test_credentials_that_have_expired_are_told_as_that(cluster: KubeCluster, tmp_path: Path) -> None:
     ran = create(tmp_path, cluster.namespace, user={"token": "expired"})
     [error] = errors(ran)
-    assert ran.code == 2 and error.endswith("the cluster does not accept these credentials")
+    assert ran.code == 2 and error.endswith("the API server rejects the credentials")
     assert "hint: log in again" in ran.err and "expired" not in ran.err
 
 
 def test_a_cluster_that_does_not_answer_is_told_with_its_address(kubeconfig: str, tmp_path: Path) -> None:
     ran = create(tmp_path, "ml", cluster={"server": "https://127.0.0.1:1"})
     [error] = errors(ran)
-    assert ran.code == 3 and error.endswith("no answer from https://127.0.0.1:1: connection refused")
+    assert ran.code == 3 and error.endswith("no response from https://127.0.0.1:1: connection refused")
 
 
 def test_a_quota_that_is_used_up_is_told_with_its_name(

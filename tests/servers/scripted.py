@@ -22,6 +22,12 @@ class Answer:
     length: int | None = None
 
 
+def status(code: int, reason: str, message: str = "", **details: Any) -> Answer:
+    """A Kubernetes `Status` with this code."""
+    body = {"kind": "Status", "status": "Failure", "reason": reason, "message": message, "details": details}
+    return Answer(code, {**body, "code": code})
+
+
 @dataclass
 class Scripted:
     address: str

@@ -1,27 +1,25 @@
-"""Which cluster is meant, and as whom: what a user hears when the kubeconfig is at fault, and that no secret is in it."""
+"""Selection of files, context, cluster and user, and errors of broken kubeconfig files."""
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 import yaml
 
-from odahu_argo.errors import Forbidden, OdahuArgoError, Unreachable, UserError
+from odahu_argo.errors import OdahuArgoError, Unreachable, UserError
+from odahu_argo.kube import config as kube_config
 from odahu_argo.kube.client import connect
 from odahu_argo.kube.cluster import POD
 from tests.servers.programs import free_port
+from tests.servers.scripted import Answer, answering
+from tests.servers.tls import server_context
 
 TOKEN = "canary-of-a-token"
-
-
-@pytest.fixture(autouse=True)
-def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("KUBECONFIG", raising=False)
-    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+Write = Callable[..., Path]
 
 
 def config(server: str = "http://127.0.0.1:1", **changes: Any) -> dict[str, Any]:
@@ -30,155 +28,179 @@ def config(server: str = "http://127.0.0.1:1", **changes: Any) -> dict[str, Any]
         "kind": "Config",
         "current-context": "here",
         "clusters": [{"name": "one", "cluster": {"server": server}}],
-        "users": [{"name": "ada", "user": {"token": TOKEN}}],
+        "users": [{"name": "someone", "user": {"token": TOKEN}}],
         "contexts": [
-            {"name": "here", "context": {"cluster": "one", "user": "ada"}},
-            {"name": "there", "context": {"cluster": "one", "user": "ada", "namespace": "ml"}},
+            {"name": "here", "context": {"cluster": "one", "user": "someone"}},
+            {"name": "there", "context": {"cluster": "one", "user": "someone", "namespace": "ml"}},
         ],
         **changes,
     }
 
 
 @pytest.fixture
-def kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    def write(content: dict[str, Any] | str, *others: dict[str, Any]) -> Path:
+def kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
+    """Write kubeconfig files, each in its own directory, and set KUBECONFIG to all of them."""
+
+    def write(*contents: dict[str, Any] | str) -> Path:
         files = []
-        for number, each in enumerate([content, *others]):
-            file = tmp_path / f"kubeconfig-{number}"
-            file.write_text(each if isinstance(each, str) else yaml.safe_dump(each))
-            files.append(str(file))
-        monkeypatch.setenv("KUBECONFIG", ":".join(files))
-        return Path(files[0])
+        for number, content in enumerate(contents):
+            file = tmp_path / str(number) / "config"
+            file.parent.mkdir()
+            file.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
+            files.append(file)
+        monkeypatch.setenv("KUBECONFIG", ":".join(map(str, files)))
+        return files[0]
 
     return write
 
 
-def refusal(context: str | None = None) -> OdahuArgoError:
+def failure(context: str | None = None) -> OdahuArgoError:
     with pytest.raises(OdahuArgoError) as raised:
         connect(context=context).get(POD, "any")
     assert TOKEN not in str(raised.value)
     return raised.value
 
 
-def test_the_namespace_is_the_one_given_else_the_contexts_else_default(kubeconfig: Any) -> None:
+def test_namespace_defaults_to_the_context_and_then_to_default(kubeconfig: Write) -> None:
     kubeconfig(config())
     assert connect().namespace == "default"
     assert connect(context="there").namespace == "ml"
     assert connect("mine", context="there").namespace == "mine"
 
 
-def test_the_file_in_the_home_folder_is_read(tmp_path: Path) -> None:
+def test_reads_the_file_in_the_home_directory(tmp_path: Path) -> None:
     (tmp_path / "home/.kube").mkdir(parents=True)
     (tmp_path / "home/.kube/config").write_text(yaml.safe_dump(config("http://127.0.0.1:2")))
     assert connect().server == "http://127.0.0.1:2"
 
 
-def test_of_several_files_the_first_that_names_something_counts_as_for_kubectl(kubeconfig: Any) -> None:
+def test_the_first_file_wins(kubeconfig: Write) -> None:
     first = config("http://127.0.0.1:3", **{"current-context": "there"})
     kubeconfig(first, config("http://127.0.0.1:4"))
     assert (connect().server, connect().namespace) == ("http://127.0.0.1:3", "ml")
 
 
-def test_without_any_kubeconfig_it_says_where_one_is_looked_for() -> None:
-    error = refusal()
+def test_merges_files_and_resolves_paths_from_the_file_of_the_entry(kubeconfig: Write) -> None:
+    contexts = {"current-context": "here", "contexts": config()["contexts"]}
+    with answering(Answer(200, {"metadata": {}})) as server:
+        users = {"users": [{"name": "someone", "user": {"tokenFile": "token"}}]}
+        first = kubeconfig(contexts, {"clusters": config(server.address)["clusters"]}, users)
+        (first.parent.parent / "2/token").write_text("from-file\n")
+        connect().get(POD, "any")
+    assert server.authorizations == ["Bearer from-file"]
+
+
+def test_skips_missing_and_empty_files(kubeconfig: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = kubeconfig(config("http://127.0.0.1:2"))
+    (tmp_path / "empty").touch()
+    monkeypatch.setenv("KUBECONFIG", f"/missing:{tmp_path / 'empty'}:{file}")
+    assert connect().server == "http://127.0.0.1:2"
+
+
+def test_reports_that_no_kubeconfig_exists() -> None:
+    error = failure()
     assert isinstance(error, UserError)
-    assert "no cluster is known" in str(error)
+    assert "no cluster is configured" in str(error)
     assert "KUBECONFIG" in str(error)
 
 
-def test_a_kubeconfig_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KUBECONFIG", "/not/there")
-    assert "there is no kubeconfig /not/there" in str(refusal())
+def test_reports_a_missing_kubeconfig(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", "/missing")
+    assert "kubeconfig /missing does not exist" in str(failure())
 
 
-def test_an_unknown_context_is_told_with_those_there_are(kubeconfig: Any) -> None:
+def test_reports_an_unknown_context_with_the_available_ones(kubeconfig: Write) -> None:
     kubeconfig(config())
-    assert "there is no context prod" in str(refusal("prod"))
-    assert "has here, there" in str(refusal("prod"))
+    assert "context prod does not exist" in str(failure("prod"))
+    assert "has here, there" in str(failure("prod"))
 
 
-def test_no_chosen_context_is_told(kubeconfig: Any) -> None:
+def test_reports_that_no_context_is_selected(kubeconfig: Write) -> None:
     kubeconfig(config(**{"current-context": ""}))
-    assert "no context is chosen" in str(refusal())
+    assert "no context is selected" in str(failure())
+
+
+def user(**fields: Any) -> dict[str, Any]:
+    return config("https://127.0.0.1:1", users=[{"name": "someone", "user": fields}])
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
-        (f"users: [{{user: {TOKEN}", "this is no YAML"),
-        (f"- {TOKEN}", "is no kubeconfig"),
-        (config(clusters=[{"name": "one", "cluster": {}}]), "context here has no cluster with a server"),
-        (config(clusters=f"{TOKEN}"), "context here has no cluster with a server"),
-        (config(users=[{"name": "ada", "token": TOKEN}]), "context here of"),
-        (config(users=[{"name": "ada", "user": {"token": f"{TOKEN}\nX: y"}}]), "no token has"),
-        (
-            config(
-                "https://127.0.0.1:1", users=[{"name": "ada", "user": {"token": TOKEN, "client-key": "/not/there"}}]
-            ),
-            "its client-key cannot be read: /not/there (No such file or directory)",
-        ),
-        (
-            config("https://127.0.0.1:1", users=[{"name": "ada", "user": {"client-key-data": TOKEN[:-1]}}]),
-            "cannot be used",
-        ),
+        (f"users: [{{user: {TOKEN}", "0/config:1: invalid YAML"),
+        (f"- {TOKEN}", "is not a valid kubeconfig"),
+        (config(clusters=[{"name": "one", "cluster": {}}]), "it has no cluster with a server"),
+        (config(clusters=TOKEN), "is not a valid kubeconfig"),
+        (config(users=[{"name": "someone", "token": TOKEN}]), "user someone does not exist"),
+        (user(token=f"{TOKEN}\nX: y"), "the token of context here of"),
+        (user(**{"token": TOKEN, "client-certificate": "/missing"}), "File does not exist: /missing"),
+        (user(**{"client-certificate-data": TOKEN[:-1]}), "invalid credentials or certificates"),
+        (user(**{"client-certificate-data": "eA==", "client-key-data": "eA=="}), "certificate or key cannot be loaded"),
+        (user(**{"client-certificate-data": "eA=="}), "certificate or key cannot be loaded"),
+        (user(**{"auth-provider": {"name": "azure", "config": {"access-token": TOKEN}}}), "auth-provider"),
+        (user(**{"auth-provider": {"name": "oidc", "config": {"refresh-token": TOKEN}}}), "invalid credentials"),
+        (user(**{"as-groups": ["ml"]}), "require `as`"),
+        (user(**{"as": "ci\nbot"}), "the Impersonate-User header cannot contain"),
     ],
-    ids=["no-yaml", "list", "no-server", "clusters-as-text", "user-without-user", "token", "no-key", "bad-key"],
+    ids=[
+        "yaml",
+        "list",
+        "no-server",
+        "clusters-text",
+        "no-user",
+        "token-line-break",
+        "missing-file",
+        "base64",
+        "no-certificate",
+        "no-key",
+        "provider",
+        "incomplete-provider",
+        "groups-only",
+        "user-line-break",
+    ],
 )
-def test_a_wrong_kubeconfig_is_told_without_its_secrets(kubeconfig: Any, content: Any, said: str) -> None:
+def test_reports_a_broken_kubeconfig_without_its_secrets(kubeconfig: Write, content: Any, message: str) -> None:
     kubeconfig(content)
-    assert said in str(refusal())
+    assert message in str(failure())
 
 
-def plugin(tmp_path: Path, code: str) -> dict[str, Any]:
-    """A user whose credentials a program hands out."""
-    program = tmp_path / "login.py"
-    program.write_text(code)
-    call = {"apiVersion": "client.authentication.k8s.io/v1", "command": sys.executable, "args": [str(program)]}
-    return config(users=[{"name": "ada", "user": {"exec": {**call, "interactiveMode": "Never"}}}])
-
-
-def test_a_credential_plugin_that_fails_is_named_with_what_it_said(
-    kubeconfig: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    kubeconfig(plugin(tmp_path, "raise SystemExit('please log in')"))
-    error = refusal()
-    assert isinstance(error, Forbidden)
-    assert "please log in" in str(error)
-    assert sys.executable in str(error)
-    assert capfd.readouterr().err == ""
-
-
-def test_a_credential_plugin_that_is_not_installed_is_named(kubeconfig: Any, tmp_path: Path) -> None:
-    content = plugin(tmp_path, "")
-    content["users"][0]["user"]["exec"]["command"] = "no-such-login"
-    kubeconfig(content)
-    assert "credential plug-in no-such-login" in str(refusal())
-
-
-def test_a_credential_plugin_that_fails_later_is_named_too(kubeconfig: Any, tmp_path: Path) -> None:
-    expired = '{"token": "first", "expirationTimestamp": "2001-01-01T00:00:00Z"}'
-    answer = f'{{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": {expired}}}'
-    once = tmp_path / "once"
-    kubeconfig(
-        plugin(
-            tmp_path,
-            f"import pathlib\nonce = pathlib.Path({str(once)!r})\n"
-            f"if once.exists(): raise SystemExit('the session has ended')\nonce.touch()\nprint({answer!r})",
-        )
-    )
-    cluster = connect()
-    with pytest.raises(Forbidden, match="the session has ended"):
-        cluster.get(POD, "any")
-
-
-def test_a_server_that_is_not_there_is_named(kubeconfig: Any) -> None:
+def test_reports_a_refused_connection(kubeconfig: Write) -> None:
     server = f"https://127.0.0.1:{free_port()}"
     kubeconfig(config(server))
-    error = refusal()
+    error = failure()
     assert isinstance(error, Unreachable)
-    assert f"no answer from {server}: connection refused" in str(error)
+    assert f"no response from {server}: connection refused" in str(error)
 
 
-def test_a_name_that_nobody_knows_is_told(kubeconfig: Any) -> None:
+def test_reports_an_unknown_host(kubeconfig: Write) -> None:
     kubeconfig(config("https://kubernetes.invalid"))
-    assert "no answer from https://kubernetes.invalid: unknown host name" in str(refusal())
+    assert "no response from https://kubernetes.invalid: unknown host name" in str(failure())
+
+
+@pytest.fixture
+def service_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "namespace").write_text("ml\n")
+    (tmp_path / "token").write_text("first\n")
+    monkeypatch.setattr(kube_config, "SERVICE_ACCOUNT", tmp_path)
+    return tmp_path
+
+
+def test_uses_the_service_account_of_the_pod(service_account: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ca = trustme.CA()
+    ca.cert_pem.write_to_path(service_account / "ca.crt")
+    ok, rejected = Answer(200, {"metadata": {}}), Answer(401, {"kind": "Status", "code": 401})
+    with answering(ok, rejected, ok, tls=server_context(ca, "127.0.0.1")) as server:
+        monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+        monkeypatch.setenv("KUBERNETES_SERVICE_PORT", server.address.rpartition(":")[2])
+        cluster = connect()
+        cluster.get(POD, "any")
+        (service_account / "token").write_text("second")
+        cluster.get(POD, "any")
+    assert cluster.namespace == "ml"
+    assert [value.removeprefix("bearer ") for value in server.authorizations if value] == ["first", "first", "second"]
+
+
+def test_reports_an_incomplete_service_account(service_account: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
+    assert "the pod's service account cannot be used" in str(failure())
