@@ -1,4 +1,4 @@
-"""`odahu-argo compile` and `odahu-argo plan`: offline, and without mlflow, kubernetes, hera or a cloud's SDK."""
+"""`odahu-argo compile` and `odahu-argo plan`. Both work offline and import neither mlflow, kubernetes nor hera."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from odahu_argo.cli import render
-from odahu_argo.cli.options import ExternalConnections, Files, Folders, TrainingId, read, tell_schedules
+from odahu_argo.cli.options import ExternalConnections, Files, Folders, TrainingId, note_schedules, read
 from odahu_argo.cli.target import ProfileFile
 
 if TYPE_CHECKING:
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 class Format(StrEnum):
-    """The text that a workflow is written as."""
+    """Output format of `compile`."""
 
     YAML = "yaml"
     JSON = "json"
 
 
-class Picture(StrEnum):
-    """How `plan` shows itself."""
+class PlanFormat(StrEnum):
+    """Output format of `plan`."""
 
     TEXT = "text"
     MERMAID = "mermaid"
@@ -40,17 +40,17 @@ def compile_command(
     profile: ProfileFile = None,
     external_connection: ExternalConnections = None,
     output: Annotated[
-        Format, typer.Option("--output", "-o", callback=render.in_form, help="The form of what is written.")
+        Format, typer.Option("--output", "-o", callback=render.in_form, metavar="yaml|json", help="Output format.")
     ] = Format.YAML,
     output_dir: Annotated[
         Path | None,
-        typer.Option("--output-dir", help="A folder to write <training id>.<yaml|json> into, else standard output."),
+        typer.Option("--output-dir", metavar="DIR", help="Write a file per training into this directory."),
     ] = None,
     attempt: Annotated[
-        int, typer.Option(min=1, help="The number of this run of the training; it ends the workflow's name.")
+        int, typer.Option(min=1, metavar="N", help="Number of the run. It ends the name of the workflow.")
     ] = 1,
     validate: Annotated[
-        bool, typer.Option("--validate", help="Hold the result against hera-workflows' models of Argo.")
+        bool, typer.Option("--validate", help="Validate the result against hera's Argo models.")
     ] = False,
 ) -> None:
     """Write the Argo Workflow of each training. Needs no cluster and no credentials.
@@ -65,7 +65,7 @@ def compile_command(
 
     manifests, settings = read(file, manifest_dir, profile, external_connection)
     plans = plan_trainings(manifests, settings, training_id)
-    tell_schedules(schedules_of(plans), "what is compiled runs once")
+    note_schedules(schedules_of(plans), "the compiled workflow runs once")
     if validate:
         _require_valid([compile_workflow(plan, attempt) for plan in plans])
     to_text = emit.to_json if output is Format.JSON else emit.to_yaml
@@ -84,11 +84,11 @@ def plan_command(
     profile: ProfileFile = None,
     external_connection: ExternalConnections = None,
     output: Annotated[
-        Picture,
-        typer.Option("--output", "-o", callback=render.in_form, help="Words and a drawing, Mermaid, or data."),
-    ] = Picture.TEXT,
+        PlanFormat,
+        typer.Option("--output", "-o", callback=render.in_form, metavar="text|mermaid|json", help="Output format."),
+    ] = PlanFormat.TEXT,
 ) -> None:
-    """Say in plain words what would happen, and draw the DAG. Needs no cluster and no credentials.
+    """Explain what a training will do and draw its DAG. Needs no cluster and no credentials.
 
     Example: odahu-argo plan -f training.yaml -f connections.yaml
     """
@@ -97,11 +97,11 @@ def plan_command(
 
     manifests, settings = read(file, manifest_dir, profile, external_connection)
     plans = plan_trainings(manifests, settings, training_id)
-    if output is Picture.JSON:
+    if output is PlanFormat.JSON:
         render.as_json([as_data(plan) for plan in plans])
         return
-    picture = mermaid if output is Picture.MERMAID else explain
-    render.out("\n".join(picture(plan) for plan in plans))
+    format_plan = mermaid if output is PlanFormat.MERMAID else explain
+    render.out("\n".join(format_plan(plan) for plan in plans))
 
 
 def _compile_to_text(plan: Plan, attempt: int, to_text: Callable[[list[dict[str, Any]]], str]) -> str:

@@ -1,4 +1,4 @@
-"""`odahu-argo completion`: what a shell needs to complete commands, options and ids."""
+"""`odahu-argo completion`: shell completion scripts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from odahu_argo.cli.app import COMPLETION_VARIABLE, PROGRAM
 
 
 class Shell(StrEnum):
-    """The shells that are known."""
+    """Supported shells."""
 
     BASH = "bash"
     ZSH = "zsh"
@@ -26,20 +26,20 @@ def completion_command(
     ctx: typer.Context,
     shell: Annotated[
         Shell | None,
-        typer.Argument(metavar="SHELL", help=f"{', '.join(Shell)}; else the one that this is called from."),
+        typer.Argument(metavar="SHELL", help=f"{', '.join(Shell)}. Defaults to the calling shell."),
     ] = None,
 ) -> None:
-    """Print the code by which a shell completes commands, options and ids, of trainings, connections and toolchains.
+    """Print a completion script for commands, options and the IDs of trainings, connections and toolchains.
 
     In fish: odahu-argo completion fish | source
 
     Example: source <(odahu-argo completion bash)
     """
-    os.environ[COMPLETION_VARIABLE] = f"source_{shell or _own_shell()}"
+    os.environ[COMPLETION_VARIABLE] = f"source_{shell or _calling_shell()}"
     ctx.find_root().command.main(args=[], prog_name=PROGRAM)
 
 
-def _own_shell() -> Shell:
+def _calling_shell() -> Shell:
     import shellingham
 
     from odahu_argo.errors import UserError
@@ -49,5 +49,5 @@ def _own_shell() -> Shell:
     except shellingham.ShellDetectionFailure:
         name = Path(os.environ.get("SHELL", "")).name
     if name not in set(Shell):
-        raise UserError(f"which shell? This one ({name or 'unknown'}) is none of {', '.join(Shell)}", "name it")
+        raise UserError(f"unsupported shell {name or '(unknown)'}", f"pass one of {', '.join(Shell)}")
     return Shell(name)

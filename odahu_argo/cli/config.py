@@ -1,4 +1,4 @@
-"""`odahu-argo config all|get|set|path`: what is set for good."""
+"""`odahu-argo config all|get|set|path`: saved settings."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ from odahu_argo.cli import render
 if TYPE_CHECKING:
     from odahu_argo.cli.config_file import Variable
 
-app = typer.Typer(help="What is set for good: options win over it, and so does the environment.", no_args_is_help=True)
+app = typer.Typer(help="Persistent settings. Options and environment variables take precedence.", no_args_is_help=True)
 
 MASK = "****"
-"""As odahuflowctl had it."""
+"""As in odahuflowctl."""
 
-Key = Annotated[str, typer.Argument(metavar="KEY", help="The variable's name.")]
+Key = Annotated[str, typer.Argument(metavar="KEY", help="Name of the setting.")]
 
 ShowSecrets = Annotated[
-    bool, typer.Option("--show-secrets/--no-show-secrets", help="Show API_TOKEN as it is, else masked.")
+    bool, typer.Option("--show-secrets/--no-show-secrets", help="Show API_TOKEN instead of a mask.")
 ]
 WithSystem = Annotated[
-    bool, typer.Option("--with-system/--no-with-system", help="As odahuflowctl had it; no variable is the system's.")
+    bool, typer.Option("--with-system/--no-with-system", help="Accepted for odahuflowctl; has no effect.")
 ]
 
 
 @app.command("all")
 def all_command(show_secrets: ShowSecrets = False, with_system: WithSystem = False) -> None:
-    """Show every variable with its value, and where the value is from.
+    """Show every setting, its value and its source.
 
     Example: odahu-argo config all
     """
     from odahu_argo.cli.config_file import VARIABLES
 
-    for each in VARIABLES:
-        _show(each, show_secrets)
+    for variable in VARIABLES:
+        _show(variable, show_secrets)
 
 
 @app.command("get")
 def get_command(key: Key, show_secrets: ShowSecrets = False) -> None:
-    """Show one variable.
+    """Show one setting.
 
     Example: odahu-argo config get NAMESPACE
     """
@@ -55,10 +55,10 @@ def get_command(key: Key, show_secrets: ShowSecrets = False) -> None:
 def set_command(
     key: Key,
     value: Annotated[
-        str, typer.Argument(metavar="VALUE", help="The value; '' takes it out, - reads it from standard input.")
+        str, typer.Argument(metavar="VALUE", help="New value; '' removes the setting, - reads standard input.")
     ],
 ) -> None:
-    """Set a variable for good. A token is better read from standard input, where no list of processes shows it.
+    """Save a setting. Pass a token on standard input, since arguments are visible in the process list.
 
     Example: odahu-argo config set NAMESPACE ml
     """
@@ -71,7 +71,7 @@ def set_command(
 
 @app.command("path")
 def path_command() -> None:
-    """Say where the variables are kept.
+    """Print the path of the settings file.
 
     Example: odahu-argo config path
     """
@@ -81,10 +81,10 @@ def path_command() -> None:
 
 
 def _show(variable: Variable, show_secrets: bool = False) -> None:
-    """As odahuflowctl wrote it, and where the value is from."""
+    """Print a setting in odahuflowctl's format, with the source of the value."""
     from odahu_argo.cli.config_file import path, read
 
-    render.out(f"{variable.name} - {variable.purpose}\n  default: None")
+    render.out(f"{variable.name} - {variable.description}\n  default: None")
     from_environment = os.environ.get(variable.environment, "") if variable.environment else ""
     if value := from_environment or read().get(variable.name):
         shown = MASK if variable.is_secret and not show_secrets else value

@@ -1,4 +1,4 @@
-"""What a user has set for good: a file in the form of odahuflowctl's, which stands behind options and the environment."""
+"""The file of saved settings, in the format of odahuflowctl. Options and environment variables take precedence."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Variable:
     """A setting, and the environment variable that takes precedence over it."""
 
     name: str
-    purpose: str
+    description: str
     environment: str = ""
     is_path: bool = False
     is_secret: bool = False
@@ -38,67 +38,67 @@ VARIABLES = (
 
 
 def path() -> Path:
-    """The file that `ODAHU_ARGO_CONFIG` names, else `~/.odahu-argo/config`. It need not exist."""
+    """Return the path in `ODAHU_ARGO_CONFIG`, else `~/.odahu-argo/config`. The file may not exist."""
     return Path(os.environ.get(FILE_VARIABLE) or Path.home() / ".odahu-argo" / "config").expanduser()
 
 
 def read() -> dict[str, str]:
-    """What is set, by the variables' names.
+    """Return the saved settings by name.
 
     Raises:
-        UserError: the file cannot be read, or holds an unknown name.
+        UserError: The file cannot be read or contains an unknown setting.
     """
     text = _text()
     if not text:
         return {}
-    held = _parse(text)
-    found = {name.upper(): value for name, value in held[SECTION].items()} if SECTION in held else {}
-    for name in found:
+    parser = _parse(text)
+    settings = {name.upper(): value for name, value in parser[SECTION].items()} if SECTION in parser else {}
+    for name in settings:
         find(name)
-    return {name: value for name, value in found.items() if value}
+    return {name: value for name, value in settings.items() if value}
 
 
 def write(name: str, value: str) -> None:
-    """Set a variable; an empty value takes it out. Nobody else may read the file.
+    """Save a setting, or remove it if the value is empty. The file is readable by its owner only.
 
     Raises:
-        UserError: the file cannot be read or written, or the value is none that the variable can have.
+        UserError: The file cannot be read or written, or the value is invalid.
     """
     if value and name == "API_URL":
         from odahu_argo.backends.remote_client import read_address
 
         read_address(value)
     read()
-    held = _parse(_text())
-    if SECTION not in held:
-        held.add_section(SECTION)
+    parser = _parse(_text())
+    if SECTION not in parser:
+        parser.add_section(SECTION)
     if value:
-        held[SECTION][name] = str(Path(value).expanduser().absolute()) if find(name).is_path else value
+        parser[SECTION][name] = str(Path(value).expanduser().absolute()) if find(name).is_path else value
     else:
-        held.remove_option(SECTION, name)
+        parser.remove_option(SECTION, name)
     file = path()
     partial = file.with_name(f".{file.name}.partial")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         partial.unlink(missing_ok=True)
         with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:  # noqa: PTH123
-            held.write(stream)
+            parser.write(stream)
         partial.replace(file)
     except OSError as error:
         raise UserError(Problem(f"cannot be written: {error.strerror}", Where(str(file)))) from error
 
 
 def find(name: str) -> Variable:
-    """The variable of that name, in capitals or not.
+    """Return the setting of that name; case is ignored.
 
     Raises:
-        UserError: there is none.
+        UserError: It does not exist.
     """
-    known = {each.name: each for each in VARIABLES}
-    if name.upper() not in known:
-        hint = f"there are {', '.join(known)}; docs/guides/migrating.md tells what became of odahuflowctl's others"
+    variables = {variable.name: variable for variable in VARIABLES}
+    if name.upper() not in variables:
+        hint = f"known settings: {', '.join(variables)}; docs/guides/migrating.md lists those of odahuflowctl"
         raise UserError(f"Variable {name.upper()!r} is unknown", hint)
-    return known[name.upper()]
+    return variables[name.upper()]
 
 
 def saved_value(name: str) -> str | None:
@@ -111,12 +111,12 @@ def saved_value(name: str) -> str | None:
 
 
 def _text() -> str:
-    """What the file holds; nothing where there is none."""
+    """Return the content of the file, or an empty text if it does not exist."""
     file = path()
     try:
         return file.read_text(encoding="utf-8") if file.exists() else ""
     except UnicodeDecodeError as error:
-        raise _no_configuration(error) from error
+        raise _malformed(error) from error
     except OSError as error:
         raise UserError(Problem(f"cannot be read: {error.strerror}", Where(str(file)))) from error
 
@@ -124,13 +124,13 @@ def _text() -> str:
 def _parse(text: str) -> ConfigParser:
     from configparser import ConfigParser, Error
 
-    held = ConfigParser(interpolation=None)
+    parser = ConfigParser(interpolation=None)
     try:
-        held.read_string(text, str(path()))
+        parser.read_string(text, str(path()))
     except Error as error:
-        raise _no_configuration(error) from error
-    return held
+        raise _malformed(error) from error
+    return parser
 
 
-def _no_configuration(error: Exception) -> UserError:
-    return UserError(Problem(f"is no configuration: {error}", Where(str(path())), "mend or remove it"))
+def _malformed(error: Exception) -> UserError:
+    return UserError(Problem(f"malformed settings file: {error}", Where(str(path())), "fix or remove the file"))

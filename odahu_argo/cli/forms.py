@@ -1,4 +1,4 @@
-"""The forms in which a command shows what it has read: a table, JSON, YAML, or what a JSONPath picks."""
+"""Output formats of resources: table, JSON, YAML or a JSONPath."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ FORMS = ("table", "wide", "json", "yaml", "jsonpath=EXPRESSION")
 CHANGES_FORMS = ("changes", *FORMS)
 
 
-def _known(form: str | None) -> str | None:
+def _check_format(form: str | None) -> str | None:
     return render.in_form(form if form is None else _one_of(FORMS, form))
 
 
-def _known_of_changes(form: str) -> str:
+def _check_changes_format(form: str) -> str:
     return render.in_form(_one_of(CHANGES_FORMS, form))
 
 
 def _one_of(forms: Sequence[str], form: str) -> str:
     if form.partition("=")[0] not in [each.partition("=")[0] for each in forms]:
-        raise typer.BadParameter(f"{form!r} is none of {', '.join(forms)}")
+        raise typer.BadParameter(f"{form!r} is not one of {', '.join(forms)}")
     return form
 
 
@@ -38,8 +38,8 @@ Form = Annotated[
         "--format",
         "--output-format",
         metavar="|".join(FORMS),
-        callback=_known,
-        help="The form of what is shown. On a terminal a table, else YAML, as odahuflowctl did.",
+        callback=_check_format,
+        help="Output format. Defaults to a table on a terminal and YAML otherwise, as in odahuflowctl.",
     ),
 ]
 
@@ -51,19 +51,19 @@ ChangesForm = Annotated[
         "--format",
         "--output-format",
         metavar="|".join(CHANGES_FORMS),
-        callback=_known_of_changes,
-        help="A line for each change, or the resources as they are now.",
+        callback=_check_changes_format,
+        help="Print a line per change, or the resulting resources.",
     ),
 ]
 
 
 def show(items: Items, form: str | None, table: Callable[[bool], None]) -> None:
-    """Write the items in the form that was asked for; `table` is called with whether the wide one is wanted.
+    """Print the items in the format. `table` prints a table; its argument selects the wide one.
 
-    JSON and YAML are lists, also of one item, and a JSONPath is applied to that list, as odahuflowctl did.
+    JSON and YAML are always lists, and a JSONPath is applied to that list, as in odahuflowctl.
 
     Raises:
-        UserError: the JSONPath cannot be read.
+        UserError: The JSONPath is malformed.
     """
     name, _, expression = (form or ("table" if sys.stdout.isatty() else "yaml")).partition("=")
     if name == "json":
@@ -74,13 +74,13 @@ def show(items: Items, form: str | None, table: Callable[[bool], None]) -> None:
         dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
         render.out(yaml.dump(list(items), Dumper=dumper, sort_keys=False, allow_unicode=True))
     elif name == "jsonpath":
-        render.out(_picked(items, expression))
+        render.out(_evaluate(items, expression))
     else:
         table(name == "wide")
 
 
-def _picked(items: Items, expression: str) -> str:
-    """One value as it is, one that is not set as nothing, several as a JSON list, as odahuflowctl did."""
+def _evaluate(items: Items, expression: str) -> str:
+    """Return a single value as text, an unset one as an empty text, several as a JSON list, as in odahuflowctl."""
     from jsonpath_ng.exceptions import JSONPathError
     from jsonpath_ng.ext.parser import parse
 
@@ -89,8 +89,8 @@ def _picked(items: Items, expression: str) -> str:
     try:
         values = [match.value for match in parse(expression).find([_with_unset(each) for each in items])]
     except (JSONPathError, AttributeError, TypeError, ValueError) as error:
-        hint = "an expression such as [*].spec.model.name, without kubectl's braces; quote it for the shell"
-        raise UserError(f"the JSONPath {expression!r} cannot be read: {error}", hint) from error
+        hint = "use an expression such as '[*].spec.model.name', quoted, without kubectl's braces"
+        raise UserError(f"the JSONPath {expression!r} is malformed: {error}", hint) from error
     [value] = values if len(values) == 1 else [values]
     if value is None:
         return ""
@@ -98,7 +98,7 @@ def _picked(items: Items, expression: str) -> str:
 
 
 def _with_unset(item: dict[str, Any]) -> dict[str, Any]:
-    """With every field of the spec that its kind has, as the models of odahuflowctl had them."""
+    """Add the unset fields of the spec as null, as the models of odahuflowctl have them."""
     from odahu_argo.manifest.load import KINDS
 
     model: Any = KINDS.get(str(item.get("kind")))
@@ -110,7 +110,7 @@ def _with_unset(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def age(since: str, now: str) -> str:
-    """How long ago, as kubectl writes it: 45s, 12m, 5h, 9d. Empty where a time is not known."""
+    """Return the time between two timestamps as kubectl prints it: 45s, 12m, 5h, 9d. Empty if one is unknown."""
     from datetime import datetime
 
     try:

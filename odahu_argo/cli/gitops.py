@@ -1,4 +1,4 @@
-"""`odahu-argo render` and `odahu-argo diff`: trainings as files in git, and how these compare."""
+"""`odahu-argo render` and `odahu-argo diff`: trainings as files in Git."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from odahu_argo.cli.options import ExternalConnections, Files, Folders, read
 from odahu_argo.cli.target import KubeContext, Namespace, ProfileFile
 
 DIFFERENT = 1
-Rendered = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder that git holds.")]
+Rendered = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Directory in the Git work tree.")]
 
 
 def render_command(
@@ -22,15 +22,16 @@ def render_command(
     profile: ProfileFile = None,
     external_connection: ExternalConnections = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; end with 1 and a diff where the folder is not up to date.")
+        bool,
+        typer.Option("--check", help="Write nothing. Print a diff and exit with 1 if the directory is out of date."),
     ] = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Write also over files of ours that somebody has edited.")
+        bool, typer.Option("--overwrite", help="Also overwrite rendered files that were edited.")
     ] = False,
 ) -> None:
-    """Write what git should hold for trainings: a WorkflowTemplate and a Workflow each, schedules, kustomizations.
+    """Write trainings as files for Git: WorkflowTemplates, Workflows, CronWorkflows and kustomizations.
 
-    Files of trainings that are gone are removed; files that render did not write are never touched.
+    Files of removed trainings are deleted. Files that render did not write are never changed.
 
     Example: odahu-argo render -d manifests/ -o deploy/
     """
@@ -43,13 +44,13 @@ def render_command(
         if stale := difference(output, files):
             render.out(stale)
             render.note(
-                f"{output} is not up to date: odahu-argo render, with the same options but --check, makes it so"
+                f"{output} is out of date; run odahu-argo render with the same options without --check to update it"
             )
             raise typer.Exit(DIFFERENT)
         render.out(f"{output} is up to date")
         return
-    for told in write(output, files, overwrite):
-        render.note(told)
+    for change in write(output, files, overwrite):
+        render.note(change)
 
 
 def diff_command(
@@ -59,15 +60,15 @@ def diff_command(
     external_connection: ExternalConnections = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="DIR", help="The folder that git holds, to be compared too."),
+        typer.Option("--output", "-o", metavar="DIR", help="Also compare this rendered directory."),
     ] = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Leave the cluster out.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Do not compare the cluster.")] = False,
     namespace: Namespace = None,
     context: KubeContext = None,
 ) -> None:
-    """Say in words how the rendered folder and the cluster differ from what the manifests ask for. Changes nothing.
+    """Describe how the rendered directory and the cluster differ from the manifests. Changes nothing.
 
-    Ends with 1 where something differs. As render, it takes the profile from a file alone, not from the cluster.
+    Exits with 1 if something differs. Like render, it reads the profile from a file only, not from the cluster.
 
     Example: odahu-argo diff -d manifests/ -o deploy/ -n ml
     """
@@ -77,15 +78,15 @@ def diff_command(
     from odahu_argo.plan.build import plan_trainings
 
     if offline and output is None:
-        raise UserError("nothing to compare with", hint="give the rendered folder by -o DIR, or leave --offline out")
+        raise UserError("nothing to compare with", hint="pass -o DIR or omit --offline")
     manifests, settings = read(file, manifest_dir, profile, external_connection)
     wanted = from_plans(plan_trainings(manifests, settings))
     places = [] if output is None else [from_folder(output)]
     if not offline:
         places.append(from_cluster(connect(namespace or settings.namespace, context)))
-    told = [line for place in places for line in compare(wanted, place)]
-    for line in told:
+    differences = [line for place in places for line in compare(wanted, place)]
+    for line in differences:
         render.out(line)
-    if told:
+    if differences:
         raise typer.Exit(DIFFERENT)
     render.out(f"no difference: {', '.join(wanted)}")

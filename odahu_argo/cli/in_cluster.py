@@ -1,4 +1,4 @@
-"""Commands that run in pods which `setup` installs: `odahu-argo recorder` and `odahu-argo mlflow-server`."""
+"""Commands of the pods that `setup` installs: `odahu-argo recorder` and `odahu-argo mlflow-server`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from odahu_argo.cli.target import Target, operator_options
 def recorder_command(
     target: Target,
 ) -> None:
-    """Remember what becomes of every training, until stopped. `odahu-argo setup` installs it as a Deployment.
+    """Record the history of the trainings in a namespace. `odahu-argo setup` installs it as a Deployment.
 
     Example: odahu-argo recorder -n ml
     """
@@ -32,16 +32,16 @@ def mlflow_server_command(
     ] = None,
     connection: Annotated[
         Path | None,
-        typer.Option("--connection", help="The folder as which a connection's Secret is mounted; artifacts go there."),
+        typer.Option("--connection", metavar="DIR", help="Mounted Secret of the connection for artifacts."),
     ] = None,
-    below: Annotated[str, typer.Option("--below", help="The path below the connection's URI that holds them.")] = "",
+    below: Annotated[str, typer.Option("--below", metavar="PATH", help="Path of the artifacts below the URI.")] = "",
     upgrade: Annotated[
-        bool, typer.Option("--upgrade", help="Bring the tables of MLFLOW_BACKEND_STORE_URI up to date first.")
+        bool, typer.Option("--upgrade", help="Migrate the database in MLFLOW_BACKEND_STORE_URI first.")
     ] = False,
 ) -> None:
-    """Run MLflow's tracking server with the artifacts in what a connection names. It is what `setup mlflow` installs.
+    """Run MLflow's tracking server with artifacts in a connection. `odahu-argo setup mlflow` installs it.
 
-    The database's address is read from MLFLOW_BACKEND_STORE_URI. All after `--` goes to `mlflow server`.
+    MLFLOW_BACKEND_STORE_URI selects the database. Arguments after `--` are passed to `mlflow server`.
 
     Example: odahu-argo mlflow-server --connection /connections/models-output --below mlflow -- --port 5000
     """

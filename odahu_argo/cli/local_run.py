@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from odahu_argo.cli import render
-from odahu_argo.cli.options import ExternalConnections, Files, Folders, TrainingId, read, tell_schedules
+from odahu_argo.cli.options import ExternalConnections, Files, Folders, TrainingId, note_schedules, read
 from odahu_argo.cli.target import ProfileFile, saved_path
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _plan(
     if len(plans) > 1:
         ids = ", ".join(plan.training_id for plan in plans)
         raise UserError(f"the given files hold {len(plans)} trainings", hint=f"choose one by --id: {ids}")
-    tell_schedules(schedules_of(plans), "it is run once now")
+    note_schedules(schedules_of(plans), "it is run once now")
     return {written.manifest.id: written.manifest for written in manifests.connections}, plans[0]
 
 

@@ -1,4 +1,4 @@
-"""`odahu-argo login` and `logout`: an API server, and the token for it, set for good."""
+"""`odahu-argo login` and `logout`: the saved API server and its token."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def login_command(
     token: Token = None,
     token_file: TokenFile = None,
 ) -> None:
-    """See that an API server lets you in, and set it and the token for good. A cluster needs none of this, but a kubeconfig.
+    """Log in to an API server and save it as the default. A cluster needs a kubeconfig instead.
 
     Example: odahu-argo login --url https://odahu.example.org --token-file token
     """
@@ -27,19 +27,19 @@ def login_command(
 
     if not url:
         hint = (
-            "--url URL names an API server. For a cluster: kubectl config get-contexts lists those that you may use,\n"
-            "        odahu-argo config set CONTEXT NAME keeps one, config set NAMESPACE NAME the namespace"
+            "pass --url URL. Clusters need no login: kubectl config get-contexts lists your contexts,\n"
+            "        odahu-argo config set CONTEXT NAME and config set NAMESPACE NAME save a context and a namespace"
         )
-        raise UserError("log in to which API server? Upon Kubernetes your kubeconfig says who you are", hint)
-    reached, good = Target(ctx).server(url)
-    reached.get("log in", "model", "training", query={"size": 1})
-    write("API_URL", str(reached.address))
-    write("API_TOKEN", good or "")
+        raise UserError("no API server given", hint)
+    server, verified_token = Target(ctx).server(url)
+    server.get("log in", "model", "training", query={"size": 1})
+    write("API_URL", str(server.address))
+    write("API_TOKEN", verified_token or "")
     render.out("Success! Credentials have been saved.")
 
 
 def logout_command() -> None:
-    """Forget the API server and the token for it. Those for Kubernetes stay in your kubeconfig.
+    """Remove the saved API server and its token. The kubeconfig is not changed.
 
     Example: odahu-argo logout
     """

@@ -1,4 +1,4 @@
-"""Options that several commands share, and the plans that they lead to."""
+"""Options that select manifests, and reading the manifests that they select."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ Folders = Annotated[
 ]
 TrainingId = Annotated[
     str | None,
-    typer.Option("--id", "--train-id", metavar="ID", help="The training to take, where the manifests hold several."),
+    typer.Option("--id", "--train-id", metavar="ID", help="Select a training by ID."),
 ]
 ExternalConnections = Annotated[
     list[str] | None,
-    typer.Option("--external-connection", metavar="NAME", help="A connection that lives on the cluster. Repeatable."),
+    typer.Option("--external-connection", metavar="NAME", help="Connection that exists on the cluster. Repeatable."),
 ]
 
 
 def read(
     files: list[Path] | None, folders: list[Path] | None, profile: Path | None, external: list[str] | None
 ) -> tuple[Manifests, Profile]:
-    """The manifests and the profile that the options name. Documents of other kinds are passed over with a note.
+    """Return the selected manifests and the profile. Documents of other kinds are skipped with a note.
 
     Raises:
-        UserError: nothing is named, or the profile cannot be used. Problems of manifests stay with the manifests.
+        UserError: No manifest is selected, or the profile cannot be used. Problems of manifests stay with the manifests.
     """
     from odahu_argo.profile import load_profile
 
@@ -55,53 +55,50 @@ def read(
     return read_manifests(files, folders), settings
 
 
-def tell_schedules(schedules: Iterable[tuple[str, str]], instead: str) -> None:
-    """Note which trainings ask for a schedule, each by id and in words, where a command does not keep it."""
+def note_schedules(schedules: Iterable[tuple[str, str]], instead: str) -> None:
+    """Print a note for each training whose schedule the command ignores. `instead` is what it does."""
     for training_id, schedule in schedules:
-        hint = "odahu-argo render writes its CronWorkflow"
-        render.note(f"note: training {training_id} asks for the schedule {schedule}: {instead}; {hint}")
+        hint = "odahu-argo render writes a CronWorkflow"
+        render.note(f"note: training {training_id} has the schedule {schedule}: {instead}; {hint}")
 
 
 def require_manifests(files: list[Path] | None, folders: list[Path] | None) -> None:
-    """See that some manifest is named.
-
-    Raises:
-        UserError: none is.
-    """
+    """Raise UserError if no manifest is selected."""
     from odahu_argo.errors import UserError
 
     if not files and not folders:
-        raise UserError("no manifest is named", "name a file by -f FILE (- is standard input) or a folder by -d DIR")
+        raise UserError("no manifest selected", "pass -f FILE (- for standard input) or -d DIR")
 
 
 def by_id_or_file(
-    what: str, given: str | None, files: list[Path] | None, found: Callable[[Manifests], Iterable[str]]
+    kind: str, resource_id: str | None, files: list[Path] | None, ids_of: Callable[[Manifests], Iterable[str]]
 ) -> list[str]:
-    """The id that `--id` gives, or those that `found` takes out of the manifests of `-f`.
+    """Return the ID of `--id`, or the IDs that `ids_of` finds in the manifests of `-f`.
 
     Raises:
-        UserError: neither is given, or both are; the manifests have mistakes, or hold none.
+        UserError: Neither or both are given; the manifests have problems or contain no resource of the kind.
     """
     from odahu_argo.errors import UserError
 
-    if bool(given) == bool(files):
-        raise UserError(f"which {what}?", hint="name it either by --id or by a manifest, -f FILE")
-    if given:
-        return [given]
+    if bool(resource_id) == bool(files):
+        problem = f"both --id and -f select a {kind}" if files else f"no {kind} selected"
+        raise UserError(problem, hint="pass either --id ID or -f FILE")
+    if resource_id:
+        return [resource_id]
     manifests = read_manifests(files, None)
-    names = list(found(manifests))
+    ids = list(ids_of(manifests))
     if manifests.problems:
         raise UserError(manifests.problems)
-    if not names:
-        raise UserError(f"there is no {what} among the manifests", hint="name it by --id")
-    return names
+    if not ids:
+        raise UserError(f"the manifests contain no {kind}", hint="pass --id ID")
+    return ids
 
 
 def read_manifests(files: list[Path] | None, folders: list[Path] | None) -> Manifests:
-    """The manifests that the options name. Documents of other kinds are passed over with a note.
+    """Return the selected manifests. Documents of other kinds are skipped with a note.
 
     Raises:
-        UserError: nothing is named. Problems of manifests stay with the manifests.
+        UserError: No manifest is selected. Problems of manifests stay with the manifests.
     """
     from odahu_argo.manifest.load import gather
 
@@ -111,5 +108,5 @@ def read_manifests(files: list[Path] | None, folders: list[Path] | None) -> Mani
         render.warning(warning)
     for skipped in manifests.skipped:
         kind = skipped.value.get("kind") if isinstance(skipped.value, dict) else None
-        render.note(f"note: {skipped.where()}: {f'a {kind}' if kind else 'no manifest, it'} is passed over")
+        render.note(f"note: {skipped.where()}: {f'{kind} is' if kind else 'not a manifest,'} skipped")
     return manifests

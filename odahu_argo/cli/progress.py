@@ -1,4 +1,4 @@
-"""How a run looks while it goes: a live table on a terminal, plain lines in a pipe. Both go to standard error."""
+"""Progress of a local run on standard error: a live table on a terminal, plain lines otherwise."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from odahu_argo.local.events import (
 from odahu_argo.local.logs import strip_step_prefix
 from odahu_argo.local.store import StepState
 
-_PAINT_EVERY = 0.1
+_REFRESH_INTERVAL = 0.1
 """Seconds."""
-_LOOKS: dict[StepState, tuple[str, str]] = {
+_STYLES: dict[StepState, tuple[str, str]] = {
     "waiting": ("·", "dim"),
     "running": ("▸", "cyan"),
     "succeeded": ("✔", "green"),
@@ -43,22 +43,22 @@ _LOOKS: dict[StepState, tuple[str, str]] = {
 
 @contextmanager
 def show(steps: Sequence[str]) -> Iterator[StepListener]:
-    """A listener that shows the run of the steps of these names while the context lasts."""
+    """Yield a listener that displays the progress of the steps."""
     if not sys.stderr.isatty():
-        yield tell_plainly
+        yield print_event
         return
     rows = _Rows(steps)
-    painter = threading.Thread(target=rows.paint, name="progress")
-    painter.start()
+    thread = threading.Thread(target=rows.display, name="progress")
+    thread.start()
     try:
-        yield rows.tell
+        yield rows.handle
     finally:
-        rows.is_over.set()
-        painter.join()
+        rows.finished.set()
+        thread.join()
 
 
-def tell_plainly(event: StepEvent) -> None:
-    """One line for each event; the states of a progress bar are left out."""
+def print_event(event: StepEvent) -> None:
+    """Print an event as a line. Percentages are omitted."""
     match event:
         case StepReused(step):
             render.live(f"{step}  succeeded in the earlier run")
@@ -69,19 +69,19 @@ def tell_plainly(event: StepEvent) -> None:
         case StepOutput(step, text):
             render.live(f"{step} | {strip_step_prefix(step, text)}")
         case StepRetried(step, message, wait):
-            render.live(f"{step}  had a fault: {message}\n{step}  is tried again in {wait:g} s")
+            render.live(f"{step}  failed: {message}\n{step}  retrying in {wait:g} s")
         case StepFinished(step, state, seconds):
             render.live(f"{step}  {state}  {seconds:.1f} s")
 
 
 class _Rows:
-    """The table, and the lines that are still to be printed above it.
+    """The table of steps and the log lines above it.
 
-    Steps only leave word here; one thread paints, ten times a second, so that a training that prints much need not wait.
+    Events only change its state. One thread redraws it ten times a second, so that a verbose training is not slowed down.
     """
 
     def __init__(self, steps: Sequence[str]) -> None:
-        self.is_over = threading.Event()
+        self.finished = threading.Event()
         self._lines: deque[Text] = deque()
         self._states: dict[str, StepState] = {step: "waiting" for step in steps}
         self._percent: dict[str, int] = {}
@@ -89,10 +89,10 @@ class _Rows:
         self._seconds: dict[str, float] = {}
         self._width = max(len(step) for step in steps)
 
-    def paint(self) -> None:
+    def display(self) -> None:
         console = Console(stderr=True)
         with Live(get_renderable=self._table, console=console, auto_refresh=False) as live:
-            while not self.is_over.wait(_PAINT_EVERY):
+            while not self.finished.wait(_REFRESH_INTERVAL):
                 self._print_lines(console)
                 live.refresh()
             self._print_lines(console)
@@ -102,7 +102,7 @@ class _Rows:
         if lines := [self._lines.popleft() for _ in range(len(self._lines))]:
             console.print(Text("\n").join(lines), soft_wrap=True)
 
-    def tell(self, event: StepEvent) -> None:
+    def handle(self, event: StepEvent) -> None:
         match event:
             case StepReused(step):
                 self._states[step] = "succeeded"
@@ -113,23 +113,23 @@ class _Rows:
             case StepProgress(step, percent):
                 self._percent[step] = percent
             case StepOutput(step, text):
-                self._say(step, Text(strip_step_prefix(step, text)))
+                self._add_line(step, Text(strip_step_prefix(step, text)))
             case StepRetried(step, message, wait):
-                self._say(step, Text(f"fault: {message}; trying again in {wait:g} s", "yellow"))
+                self._add_line(step, Text(f"failed: {message}; retrying in {wait:g} s", "yellow"))
             case StepFinished(step, state, seconds, message):
                 self._states[step] = state
                 self._seconds[step] = seconds
                 if state == "failed":
-                    self._say(step, Text(message, "red"))
+                    self._add_line(step, Text(message, "red"))
 
     def _table(self) -> RenderableType:
         grid = Table.grid(padding=(0, 2))
         for justify in ("left", "left", "right", "right"):
             grid.add_column(justify=justify)
         for step, state in list(self._states.items()):
-            symbol, style = _LOOKS[state]
-            known = self._percent.get(step) if state == "running" else None
-            percent = "" if known is None else f"{known} %"
+            symbol, style = _STYLES[state]
+            percentage = self._percent.get(step) if state == "running" else None
+            percent = "" if percentage is None else f"{percentage} %"
             grid.add_row(Text(f"{symbol} {step}", style), Text(state, style), percent, self._elapsed(step))
         return grid
 
@@ -138,5 +138,5 @@ class _Rows:
             return f"{self._seconds[step]:.1f} s"
         return f"{monotonic() - self._started[step]:.0f} s" if step in self._started else ""
 
-    def _say(self, step: str, text: Text) -> None:
+    def _add_line(self, step: str, text: Text) -> None:
         self._lines.append(Text.assemble((f"{step.ljust(self._width)} | ", "dim"), text))

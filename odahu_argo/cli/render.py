@@ -1,6 +1,6 @@
-"""The only place that writes to the terminal: results to standard output, all else to standard error.
+"""The only module that writes to the terminal: results to standard output, everything else to standard error.
 
-Where a command was asked for JSON, its mistakes, warnings and notes are kept and told at its end as one JSON object.
+With JSON output, errors, warnings and notes are collected and printed as one JSON object when the command ends.
 """
 
 from __future__ import annotations
@@ -19,33 +19,37 @@ Form = TypeVar("Form")
 
 
 @dataclass(slots=True)
-class _Kept:
-    """What is told when the command ends."""
+class _Diagnostics:
+    """Messages that are printed when the command ends."""
 
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
-_kept: _Kept | None = None
+_collected: _Diagnostics | None = None
 
 
 def in_form(form: Form) -> Form:
-    """The callback of each `--output`: for json all that would go to standard error is kept, as data."""
-    global _kept
+    """Callback of each `--output`: with json, collect what would be printed to standard error."""
+    global _collected
     if form == "json":
-        _kept = _Kept()
+        _collected = _Diagnostics()
     return form
 
 
 def finish() -> None:
-    """Tell what was kept, if there is anything, as one JSON object on standard error."""
-    global _kept
-    kept, _kept = _kept, None
-    if kept is None or kept == _Kept():
+    """Print the collected messages, if any, as one JSON object to standard error."""
+    global _collected
+    diagnostics, _collected = _collected, None
+    if diagnostics is None or diagnostics == _Diagnostics():
         return
-    problems, warnings = ([_as_data(each) for each in found] for found in (kept.problems, kept.warnings))
-    live(json.dumps({"problems": problems, "warnings": warnings, "notes": kept.notes}, indent=2, ensure_ascii=False))
+    document = {
+        "problems": [_as_data(problem) for problem in diagnostics.problems],
+        "warnings": [_as_data(problem) for problem in diagnostics.warnings],
+        "notes": diagnostics.notes,
+    }
+    live(json.dumps(document, indent=2, ensure_ascii=False))
 
 
 def _as_data(problem: Problem) -> dict[str, Any]:
@@ -53,75 +57,75 @@ def _as_data(problem: Problem) -> dict[str, Any]:
 
 
 def out(text: str) -> bool:
-    """A result: what a script may read. False when its reader has gone away, as `head` does, which is no error.
+    """Print a result. Return False if the reader closed the pipe, as `head` does.
 
     Raises:
-        ServiceFault: standard output cannot be written.
+        ServiceFault: Writing to standard output failed.
     """
     try:
         return _write(sys.stdout, text)
     except OSError as error:
-        raise ServiceFault(f"standard output cannot be written: {error.strerror}") from error
+        raise ServiceFault(f"cannot write to standard output: {error.strerror}") from error
 
 
 def error(problem: OdahuArgoError) -> None:
-    """Every problem of an error, one below the other."""
+    """Print every problem of an error."""
     for each in problem.problems:
-        if _kept is None:
+        if _collected is None:
             live(f"error: {each}")
         else:
-            _kept.problems.append(each)
+            _collected.problems.append(each)
 
 
 def warning(problem: Problem) -> None:
-    """Something that was understood, or goes on, although it is not quite right."""
-    if _kept is None:
+    """Print a problem that does not stop the command."""
+    if _collected is None:
         live(f"warning: {problem}")
     else:
-        _kept.warnings.append(problem)
+        _collected.warnings.append(problem)
 
 
 def note(text: str) -> None:
-    """Something worth knowing that is no result."""
-    if _kept is None:
+    """Print additional information."""
+    if _collected is None:
         live(text)
     else:
-        _kept.notes.append(text.removeprefix("note: "))
+        _collected.notes.append(text.removeprefix("note: "))
 
 
 def live(text: str) -> None:
-    """What happens just now, said while anyone can hear it."""
+    """Print progress to standard error immediately, also with JSON output."""
     with suppress(OSError):
         _write(sys.stderr, text)
 
 
 def _write(stream: TextIO, text: str) -> bool:
-    """Write a line now; a stream that fails is closed off, so that nothing is left for it when the process ends."""
+    """Write and flush a line. A failing stream is redirected to nowhere, so that the interpreter's exit does not fail."""
     try:
         stream.write(text if text.endswith("\n") else text + "\n")
         stream.flush()
         return True
     except BrokenPipeError:
-        _close_off(stream)
+        _discard(stream)
         return False
     except OSError:
-        _close_off(stream)
+        _discard(stream)
         raise
 
 
-def _close_off(stream: TextIO) -> None:
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
+def _discard(stream: TextIO) -> None:
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)
 
 
 def as_json(value: Any) -> None:
-    """Plain data, indented by two spaces."""
+    """Print JSON, indented by two spaces."""
     out(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Left-aligned columns, two spaces apart, as kubectl prints them."""
+    """Print left-aligned columns, two spaces apart, as kubectl does."""
     widths = [max(len(line[index]) for line in [columns, *rows]) for index in range(len(columns))]
     for line in [columns, *rows]:
         out("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())

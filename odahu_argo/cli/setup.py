@@ -1,4 +1,4 @@
-"""`odahu-argo setup`: what a cluster needs before the first training, and an MLflow server for them."""
+"""`odahu-argo setup`: prepare a namespace for trainings, and install an MLflow server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from odahu_argo.profile import Profile
 
 app = typer.Typer(name="setup", invoke_without_command=True)
-TheirNamespace = Annotated[
+SetupNamespace = Annotated[
     str | None,
     typer.Option(
         "--namespace",
@@ -33,14 +33,14 @@ TheirNamespace = Annotated[
 def setup_command(
     ctx: typer.Context,
     profile: ProfileFile = None,
-    namespace: TheirNamespace = None,
-    apply: Annotated[bool, typer.Option("--apply", help="Install it all, where the API would take all of it.")] = False,
+    namespace: SetupNamespace = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Install the objects after a dry run of all of them.")] = False,
     context: KubeContext = None,
     elsewhere: NoUrl = None,
 ) -> None:
-    """Print what trainings need on a cluster, or install it by --apply: namespace, accounts and rights, profile, recorder.
+    """Print the objects that trainings need (namespace, accounts, roles, profile, recorder), or install them with --apply.
 
-    What is printed is for `kubectl apply -f -`, and needs no cluster to be there.
+    The output is for `kubectl apply -f -`. Printing needs no cluster.
 
     Example: odahu-argo setup --profile profile.yaml --apply
     """
@@ -51,7 +51,7 @@ def setup_command(
         given = [name for name in ctx.params if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"]
         if given:
             what = ctx.invoked_subcommand
-            raise UserError(f"--{given[0]} stands before {what!r}", f"write it after: odahu-argo setup {what} …")
+            raise UserError(f"--{given[0]} precedes {what!r}", f"put it after the command: odahu-argo setup {what} …")
         return
     text, settings, where = _settings(profile, namespace)
     if not apply:
@@ -60,26 +60,27 @@ def setup_command(
 
     from odahu_argo.kube.client import connect
 
-    _tell(install_namespace(connect(where, context), namespace_manifests(settings, where, text)))
+    _print_outcomes(install_namespace(connect(where, context), namespace_manifests(settings, where, text)))
 
 
 @app.command("mlflow")
 def setup_mlflow_command(
     values: Annotated[
         Path | None,
-        typer.Option("--values", help="What the server is to be, a YAML file (docs/reference/mlflow-values.md)."),
+        typer.Option("--values", metavar="FILE", help="Values, a YAML file (docs/reference/mlflow-values.md)."),
     ] = None,
     profile: ProfileFile = None,
-    namespace: TheirNamespace = None,
-    apply: Annotated[bool, typer.Option("--apply", help="Install it all, where the API would take all of it.")] = False,
+    namespace: SetupNamespace = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Install the objects after a dry run of all of them.")] = False,
     chart: Annotated[
-        Path | None, typer.Option("--chart", help="Write the Helm chart with these values as a new folder.")
+        Path | None,
+        typer.Option("--chart", metavar="DIR", help="Write a Helm chart with these values to a new directory."),
     ] = None,
     context: KubeContext = None,
 ) -> None:
-    """Print an MLflow tracking server and the toolchains registered with it, install it by --apply, or write its chart.
+    """Print the objects of an MLflow server, install them with --apply, or write a Helm chart with --chart.
 
-    What is printed is for `kubectl apply -f -`, and needs no cluster to be there.
+    The output is for `kubectl apply -f -`. Printing needs no cluster.
 
     Example: odahu-argo setup mlflow --values mlflow.yaml --profile profile.yaml --apply
     """
@@ -89,7 +90,7 @@ def setup_mlflow_command(
     from odahu_argo.install.mlflow_values import load_values
 
     if chart and apply:
-        raise UserError("--chart writes what Helm installs, --apply installs it", "give one of them")
+        raise UserError("--chart and --apply exclude each other", "pass one of them")
     if chart:
         from odahu_argo.profile import load_profile
 
@@ -105,16 +106,16 @@ def setup_mlflow_command(
     from odahu_argo.kube.client import connect
 
     cluster = connect(where, context)
-    _tell(install_mlflow(cluster, chosen))
+    _print_outcomes(install_mlflow(cluster, chosen))
     if note := add_to_profile(cluster, chosen):
         render.note(f"note: {note}")
 
 
 def _settings(profile: Path | None, namespace: str | None) -> tuple[str | None, Profile, str]:
-    """The profile as it is written and as it is meant, and the namespace. Its file is read once: it may be a pipe.
+    """Return the text of the profile, the profile and the namespace. The file is read once, since it may be a pipe.
 
     Raises:
-        UserError: the profile cannot be used, or none of them names a namespace.
+        UserError: The profile cannot be used, or no namespace is given.
     """
     from odahu_argo.errors import UserError
     from odahu_argo.profile import Profile, parse_profile, read_text
@@ -123,10 +124,10 @@ def _settings(profile: Path | None, namespace: str | None) -> tuple[str | None, 
     settings = Profile() if text is None else parse_profile(text, str(profile))
     where = namespace or settings.namespace
     if where is None:
-        raise UserError("which namespace?", hint="set namespace in the profile, or give --namespace")
+        raise UserError("no namespace given", hint="set namespace in the profile or pass --namespace")
     return text, settings, where
 
 
-def _tell(installed: Iterable[InstalledObject]) -> None:
-    for each in installed:
-        render.out(f"{each.kind} {each.name} {'configured' if each.outcome == 'changed' else each.outcome}")
+def _print_outcomes(installed: Iterable[InstalledObject]) -> None:
+    for item in installed:
+        render.out(f"{item.kind} {item.name} {'configured' if item.outcome == 'changed' else item.outcome}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from odahu_argo.cli import render
-from odahu_argo.cli.options import read_manifests, tell_schedules
+from odahu_argo.cli.options import note_schedules, read_manifests
 from odahu_argo.cli.resource import renamed
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def batch_of(
     if training_id and len(manifests.trainings) == 1:
         manifests = replace(manifests, trainings=renamed("training", manifests.trainings, training_id))
     batch = trainings.batch(manifests, training_id, external or ())
-    tell_schedules(batch.schedules, "it is run once now")
+    note_schedules(batch.schedules, "it is run once now")
     return batch
 
 

@@ -236,7 +236,7 @@ def test_check_says_what_would_change_and_changes_nothing(place: Path) -> None:
     ran = render(place, "--check")
     assert ran.code == 1
     assert "--- git/templates/wine.template.yaml" in ran.out
-    assert "is not up to date" in ran.err
+    assert "is out of date" in ran.err
     assert contents(place / "git") == before
 
 

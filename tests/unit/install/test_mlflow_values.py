@@ -117,7 +117,7 @@ nodeSelector: {pool: "true"}
 def test_options_before_mlflow_are_rejected(tmp_path: Path) -> None:
     ran = odahu_argo("setup", "--namespace", "ml", "mlflow")
     assert (ran.code, ran.out) == (2, "")
-    assert "--namespace stands before 'mlflow'" in ran.err
+    assert "--namespace precedes 'mlflow'" in ran.err
     both = odahu_argo("setup", "mlflow", "-n", "ml", "--apply", "--chart", tmp_path / "chart")
     assert both.code == 2 and not (tmp_path / "chart").exists()
 
