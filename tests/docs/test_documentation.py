@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pkgutil
 import re
 import shlex
 import subprocess
@@ -67,6 +68,24 @@ def test_paths_to_docs_in_code_exist() -> None:
     paths = {path for file in files for path in re.findall(r"docs/[a-z/-]+\.md", file.read_text(encoding="utf-8"))}
     assert len(paths) >= 5
     assert {path for path in paths if not (ROOT / path).is_file()} == set()
+
+
+def inline_code(pattern: str) -> set[str]:
+    """Matches of a pattern at the start of inline code in all pages."""
+    return {match for page in PAGES for match in re.findall(rf"`({pattern})", page.read_text(encoding="utf-8"))}
+
+
+def test_documented_files_exist() -> None:
+    files = inline_code(r"[\w.-]+/[\w./-]+\.(?:py|j2|js)")
+    assert len(files) >= 5
+    assert {file for file in files if not any((root / file).is_file() for root in (ROOT, ROOT / "odahu_argo"))} == set()
+
+
+def test_documented_python_names_exist() -> None:
+    names = inline_code(r"odahu_argo(?:\.\w+)+") - {"odahu_argo.toolchains"}  # the group of entry points
+    assert len(names) >= 5
+    for name in names:
+        pkgutil.resolve_name(name)
 
 
 def test_documented_profile_equals_the_default() -> None:
