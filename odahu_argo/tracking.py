@@ -243,7 +243,7 @@ class Database:
         if not self.file.exists():
             raise UserError("no training has used MLflow on this machine yet")
         try:
-            from odahu_argo.steps.tracking import quiet_mlflow
+            from odahu_argo.steps.mlflow.tracking import quiet_mlflow
 
             quiet_mlflow()
             from mlflow import MlflowClient

@@ -47,10 +47,16 @@ def mlflow_server_command(
     """
     import os
 
-    from odahu_argo.steps.mlflow_server import DATABASE_VARIABLE, artifacts_of, become, require_mlflow, upgrade_database
+    from odahu_argo.steps.mlflow.server import (
+        DATABASE_VARIABLE,
+        artifact_store_variables,
+        exec_mlflow_server,
+        require_mlflow,
+        upgrade_database,
+    )
 
     require_mlflow()
-    variables = {} if connection is None else artifacts_of(connection, below)
+    variables = {} if connection is None else artifact_store_variables(connection, below)
     if upgrade and (uri := os.environ.get(DATABASE_VARIABLE, "").strip()):
         variables[DATABASE_VARIABLE] = upgrade_database(uri)
-    become(options or [], variables)
+    exec_mlflow_server(options or [], variables)

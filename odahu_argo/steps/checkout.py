@@ -1,4 +1,4 @@
-"""The step `checkout`: the training's source from git into the repository folder."""
+"""The step `checkout`: clone the training's source from git into the repository directory."""
 
 from __future__ import annotations
 
@@ -9,25 +9,24 @@ from pathlib import Path
 from odahu_argo.contract import COMMIT_ID, CheckoutSpec, Workspace
 from odahu_argo.errors import UserError
 from odahu_argo.steps.connection import read_connection
-from odahu_argo.steps.git import Git, shallow_refused
-from odahu_argo.steps.git_access import git_access
-from odahu_argo.steps.git_reference import Target, check_reference, resolve, unknown
-from odahu_argo.steps.git_uri import parse_git_uri
-from odahu_argo.steps.log import log
+from odahu_argo.steps.git import Git, is_shallow_rejected
+from odahu_argo.steps.git_credentials import git_credentials, parse_git_uri
+from odahu_argo.steps.git_reference import FetchTarget, check_reference, resolve_reference, unknown_reference
+from odahu_argo.steps.runtime import log
 from odahu_argo.storage.disk import disk_errors
 from odahu_argo.uri import without_credentials
 
-_say = partial(log, "checkout")
+_log = partial(log, "checkout")
 
 
 def run(spec: CheckoutSpec, workspace: Workspace) -> None:
-    """Leave the reference checked out in the repository folder, with submodules and git-lfs files; record the commit id.
+    """Check out the reference into the repository directory, with submodules and Git LFS files; record the commit ID.
 
-    What an earlier attempt left is removed first.
+    Files of an earlier attempt are removed first.
 
     Raises:
-        UserError: address, reference or credentials are wrong, or git-lfs is needed and missing.
-        ServiceFault: the server, the network or the disk failed.
+        UserError: The URI, the reference or the credentials are wrong, or Git LFS is required and not installed.
+        ServiceFault: The server, the network or the disk failed.
     """
     fields = read_connection(workspace, spec.connection)
     uri = parse_git_uri(fields.get("uri", ""))
@@ -37,95 +36,96 @@ def run(spec: CheckoutSpec, workspace: Workspace) -> None:
         _remove(workspace.repository)
         workspace.repository.mkdir(parents=True)
 
-    with git_access(uri, fields) as access:
-        git = Git(workspace.repository, access)
-        _say(f"asking {without_credentials(uri.address)} for {reference or 'its default branch'}")
-        refs = _remote_refs(git, uri.address)
-        target = resolve(reference, refs)
-        git.run("init", "--quiet", doing="create the repository")
-        git.run("remote", "add", "origin", uri.address, doing="create the repository")
-        commit = _fetch(git, target) or _commit_in_history(git, target)
+    with git_credentials(uri, fields) as credentials:
+        git = Git(workspace.repository, credentials)
+        _log(f"looking up {reference or 'the default branch'} in {without_credentials(uri.address)}")
+        refs = _list_remote_refs(git, uri.address)
+        target = resolve_reference(reference, refs)
+        git.run("init", "--quiet", action="create the repository")
+        git.run("remote", "add", "origin", uri.address, action="create the repository")
+        commit = _fetch_target(git, target) or _find_in_history(git, target)
         if commit is None:
-            raise unknown(reference, refs)
-        git.run("checkout", "--quiet", "--detach", commit, doing="check out the files")
-        _submodules(git)
+            raise unknown_reference(reference, refs)
+        git.run("checkout", "--quiet", "--detach", commit, action="check out the files")
+        _fetch_submodules(git)
         _require_lfs(git)
-        _say(git.run("log", "-1", "--format=%H %cI %s", doing="read the commit").strip())
+        _log(git.run("log", "-1", "--format=%H %cI %s", action="read the commit").strip())
     workspace.write_result(COMMIT_ID, commit)
 
 
-def _remove(folder: Path) -> None:
-    if folder.is_symlink() or folder.is_file():
-        folder.unlink()
-    elif folder.exists():
-        shutil.rmtree(folder)
+def _remove(path: Path) -> None:
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    elif path.exists():
+        shutil.rmtree(path)
 
 
-def _remote_refs(git: Git, address: str) -> dict[str, str]:
-    done = git.attempt("ls-remote", "--", address)
-    if done.returncode != 0:
-        raise git.error(f"reach {address}", done)
-    if "Permanently added" in done.stderr:
-        _say("warning: the server's host key was not known and is trusted as it came; set publicKey of the connection")
-    pairs = (line.split("\t", 1) for line in done.stdout.splitlines() if "\t" in line)
+def _list_remote_refs(git: Git, address: str) -> dict[str, str]:
+    completed = git.try_run("ls-remote", "--", address)
+    if completed.returncode != 0:
+        raise git.error(f"reach {address}", completed)
+    if "Permanently added" in completed.stderr:
+        _log("warning: the server's host key is unknown and is not verified; set publicKey of the connection")
+    pairs = (line.split("\t", 1) for line in completed.stdout.splitlines() if "\t" in line)
     refs = {ref: commit for commit, ref in pairs}
     if not refs:
-        raise unknown("", refs)
+        raise unknown_reference("", refs)
     return refs
 
 
-def _fetch(git: Git, target: Target) -> str | None:
-    """Fetch the target alone, without history where the server can; None when only the whole history can tell."""
+def _fetch_target(git: Git, target: FetchTarget) -> str | None:
+    """Fetch the target, without its history if the server allows it; return None if only the whole history has it."""
     wanted = target.ref or (target.commit if target.is_full_commit else "")
     if not wanted:
         return None
-    _say(f"fetching {wanted}")
-    done = git.attempt("fetch", "--quiet", "--depth=1", "--no-tags", "--no-recurse-submodules", "origin", wanted)
-    if shallow_refused(done):
+    _log(f"fetching {wanted}")
+    fetch = ("fetch", "--quiet", "--no-tags", "--no-recurse-submodules")
+    completed = git.try_run(*fetch, "--depth=1", "origin", wanted)
+    if is_shallow_rejected(completed):
         if not target.ref:
             return None
-        done = git.attempt("fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "origin", wanted)
-    if done.returncode != 0:
-        raise git.error(f"fetch {wanted}", done)
+        completed = git.try_run(*fetch, "origin", wanted)
+    if completed.returncode != 0:
+        raise git.error(f"fetch {wanted}", completed)
     return _commit_id(git, "FETCH_HEAD")
 
 
-def _commit_in_history(git: Git, target: Target) -> str | None:
-    """Fetch everything and look for the commit; None when it is not there or the abbreviation fits several."""
-    _say(f"fetching the whole history, to find {target.commit}")
+def _find_in_history(git: Git, target: FetchTarget) -> str | None:
+    """Fetch all branches and pull requests and return the commit, or None if it is missing or ambiguous."""
+    _log(f"fetching the whole history to find {target.commit}")
     for refs in ("+refs/heads/*:refs/remotes/origin/*", "+refs/pull/*:refs/remotes/origin/pr/*"):
-        git.run("fetch", "--quiet", "--tags", "--no-recurse-submodules", "origin", refs, doing="fetch the history")
+        git.run("fetch", "--quiet", "--tags", "--no-recurse-submodules", "origin", refs, action="fetch the history")
         if commit := _commit_id(git, target.commit):
             return commit
     return None
 
 
-def _commit_id(git: Git, name: str) -> str | None:
-    done = git.attempt("rev-parse", "--quiet", "--verify", f"{name}^{{commit}}")
-    return done.stdout.strip() if done.returncode == 0 else None
+def _commit_id(git: Git, revision: str) -> str | None:
+    completed = git.try_run("rev-parse", "--quiet", "--verify", f"{revision}^{{commit}}")
+    return completed.stdout.strip() if completed.returncode == 0 else None
 
 
-def _submodules(git: Git) -> None:
-    if not (git.folder / ".gitmodules").is_file():
+def _fetch_submodules(git: Git) -> None:
+    if not (git.directory / ".gitmodules").is_file():
         return
-    _say("fetching submodules")
+    _log("fetching submodules")
     update = ("submodule", "update", "--init", "--recursive", "--quiet")
-    done = git.attempt(*update, "--depth=1")
-    if shallow_refused(done):
-        done = git.attempt(*update)
-    if done.returncode != 0:
-        raise git.error("fetch the submodules", done)
+    completed = git.try_run(*update, "--depth=1")
+    if is_shallow_rejected(completed):
+        completed = git.try_run(*update)
+    if completed.returncode != 0:
+        raise git.error("fetch the submodules", completed)
 
 
 def _require_lfs(git: Git) -> None:
-    """With git-lfs here its files came with the checkout; without it there are only pointers in their place."""
+    """Raise an error if the checkout has only the pointers of Git LFS files, because git-lfs is not installed."""
     if shutil.which("git-lfs") is not None:
         return
-    files = git.run("ls-files", "-z", doing="list the files")
-    attributes = git.run("check-attr", "-z", "--stdin", "filter", doing="read .gitattributes", stdin=files).split("\0")
-    in_lfs = [name for name, value in zip(attributes[0::3], attributes[2::3], strict=False) if value == "lfs"]
-    if in_lfs:
+    files = git.run("ls-files", "-z", action="list the files")
+    attributes = git.run("check-attr", "-z", "--stdin", "filter", action="read .gitattributes", stdin=files).split("\0")
+    lfs_files = [name for name, value in zip(attributes[0::3], attributes[2::3], strict=False) if value == "lfs"]
+    if lfs_files:
         raise UserError(
-            f"{len(in_lfs)} files are kept in git-lfs, such as {in_lfs[0]!r}, and there is no program git-lfs here",
-            hint="use an image that has git-lfs",
+            f"{len(lfs_files)} files are stored in Git LFS, such as {lfs_files[0]!r}, and git-lfs is not installed",
+            hint="use an image with git-lfs",
         )

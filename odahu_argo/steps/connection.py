@@ -1,4 +1,4 @@
-"""The connection that a step may use, as its Secret lays it out."""
+"""Connections mounted in a step: one directory for each, as a Kubernetes Secret volume."""
 
 from __future__ import annotations
 
@@ -9,36 +9,36 @@ from odahu_argo.errors import UserError
 
 
 def read_connection(workspace: Workspace, name: str) -> dict[str, str]:
-    """The fields of a connection that is mounted in the step.
+    """Return the fields of a connection that is mounted in the step.
 
     Raises:
-        UserError: its folder is missing or empty, or a field is no text.
+        UserError: The connection is not mounted, is empty, or has a field that is not text.
     """
-    return read_mounted(workspace.connections / name)
+    return read_mounted_connection(workspace.connections / name)
 
 
-def read_mounted(folder: Path) -> dict[str, str]:
-    """The fields of the connection whose Secret is mounted as that folder, called as the connection is.
+def read_mounted_connection(directory: Path) -> dict[str, str]:
+    """Return the fields of the connection mounted at `directory`, whose name is the connection's.
 
     Raises:
-        UserError: its folder is missing or empty, or a field is no text.
+        UserError: The connection is not mounted, is empty, or has a field that is not text.
     """
-    name = folder.name
+    name = directory.name
     try:
-        fields = mounted_fields(folder)
+        fields = mounted_fields(directory)
     except FileNotFoundError as error:
         raise UserError(
-            f"connection {name!r} is not here: there is no folder {error.args[0]}",
+            f"connection {name!r} is not mounted: directory {error.args[0]} does not exist",
             hint=f"the Secret of connection {name!r} must exist and be mounted in this step",
         ) from error
     except (UnicodeDecodeError, OSError) as error:
         raise UserError(
-            f"connection {name!r} cannot be read from {folder}: {type(error).__name__}",
-            hint=f"the Secret of connection {name!r} must hold plain text in UTF-8, readable by this step",
+            f"connection {name!r} cannot be read from {directory}: {type(error).__name__}",
+            hint=f"the Secret of connection {name!r} must contain UTF-8 text that this step can read",
         ) from error
     if not fields:
         raise UserError(
-            f"connection {name!r} has no fields: {folder} is empty",
-            hint=f"fill the Secret of connection {name!r}, one key for each field, such as `uri`",
+            f"connection {name!r} has no fields: directory {directory} is empty",
+            hint=f"add the fields to the Secret of connection {name!r}, one key each, such as `uri`",
         )
     return fields

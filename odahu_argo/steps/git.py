@@ -1,4 +1,4 @@
-"""Running git, and its complaints in plain words."""
+"""The git program: running it, and what its error messages mean for the user."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from odahu_argo.errors import OdahuArgoError, ServiceFault, UserError
-from odahu_argo.steps.git_access import GitAccess
+from odahu_argo.steps.git_credentials import GitCredentials
+from odahu_argo.steps.runtime import check_stopped
 from odahu_argo.uri import without_credentials
 
-_CREDENTIALS = "check username and password (or keySecret) of the connection, and its rights in the repository"
-_MISTAKES = (
+_USER_ERRORS = (
     (
         r"cannot run ssh|ssh: (command )?not found",
-        "there is no program ssh here",
-        "use an image that has OpenSSH's client",
+        "the program ssh is not installed",
+        "use an image with the OpenSSH client",
     ),
     (
         r"host key verification failed|remote host identification has changed",
-        "the server shows another host key",
-        "publicKey of the connection must be the git server's line of known_hosts",
+        "the server's host key does not match publicKey of the connection",
+        "set publicKey of the connection to the git server's known_hosts line",
     ),
     (
         r"load key .*: |error in libcrypto",
@@ -31,82 +31,85 @@ _MISTAKES = (
     (
         r"dubious ownership",
         "the repository belongs to another user of this machine",
-        "tell git that you trust it: git config --global --add safe.directory FOLDER",
+        "tell git to trust it: git config --global --add safe.directory DIRECTORY",
     ),
     (
         r"did not contain [0-9a-f]{40}|not our ref|unadvertised object",
-        "the commit is not on the server; it may have been rewritten, or never been pushed",
-        "push the commit, or name another reference",
+        "the server does not have the commit; it was rewritten or never pushed",
+        "push the commit, or use another reference",
     ),
     (
         r"authentication failed|could not read (username|password)|invalid (username|credentials)"
         r"|permission denied \(|permission denied, please|access denied|error: 40[13]\b",
-        "access is refused",
-        _CREDENTIALS,
+        "access denied",
+        "check username and password (or keySecret) of the connection, and the account's access to the repository",
     ),
     (
         r"certificate (problem|verif)|certificate verification failed|self.signed certificate",
         "the server's certificate is not trusted",
-        "name the authority's file in GIT_SSL_CAINFO",
+        "set GIT_SSL_CAINFO to the file of the certificate authority",
     ),
     (
         r"repository .*not found|not appear to be a git repository|does not exist|error: 404|'.*' not found"
         r"|no such file or directory",
-        "there is no such repository",
-        "check uri of the connection; some servers hide private repositories from those without access",
+        "the repository does not exist",
+        "check uri of the connection; some servers report a private repository as missing without access to it",
     ),
     (
         r"transport '.*' not allowed",
-        "it refers to an address of a transport that is not allowed",
+        "it uses a transport that is not allowed",
         "submodules may use https, http and ssh",
     ),
     (
         r"no user exists for uid",
-        "this machine's user has no name, which ssh needs",
+        "the current user has no name, which ssh requires",
         "use an image whose user is in /etc/passwd",
     ),
     (
         r"object does not exist on the server|lfs.*\[404\]",
-        "a git-lfs file is missing on the server",
+        "a Git LFS file is missing on the server",
         "push it with `git lfs push --all`",
     ),
 )
-_SHALLOW_REFUSED = re.compile(
+"""Pattern in git's output, the problem, and the hint; the first match counts."""
+_SHALLOW_REJECTED = re.compile(
     r"does not support shallow|shallow.*not supported|unadvertised object|not our ref", re.IGNORECASE
 )
-_LINES_SHOWN = 6
+_MAX_QUOTED_LINES = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Git:
-    """Git in one folder, with the credentials of one connection."""
+    """The git program in one directory, with the credentials of one connection."""
 
-    folder: Path
-    access: GitAccess
+    directory: Path
+    credentials: GitCredentials
 
-    def run(self, *arguments: str, doing: str, stdin: str | None = None) -> str:
-        """Git's standard output.
-
-        Raises:
-            UserError: git failed for what the user must mend: access, address, keys.
-            ServiceFault: git failed for another reason, first of all the network.
-        """
-        done = self.attempt(*arguments, stdin=stdin)
-        if done.returncode != 0:
-            raise self.error(doing, done)
-        return done.stdout
-
-    def attempt(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-        """The finished git, whether it failed or not.
+    def run(self, *arguments: str, action: str, stdin: str | None = None) -> str:
+        """Run git and return its standard output. `action` completes the error message "cannot …".
 
         Raises:
-            UserError: there is no git on this machine.
+            UserError: Git failed because of the connection or the repository: access, URI, keys.
+            ServiceFault: Git failed for another reason, such as the network.
+            StepStopped: SIGTERM was received.
         """
-        settings = [part for name, value in self.access.settings for part in ("-c", f"{name}={value}")]
+        completed = self.try_run(*arguments, stdin=stdin)
+        if completed.returncode != 0:
+            raise self.error(action, completed)
+        return completed.stdout
+
+    def try_run(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run git and return the completed process, with any exit status.
+
+        Raises:
+            UserError: Git is not installed.
+            StepStopped: SIGTERM was received.
+        """
+        options = [part for name, value in self.credentials.settings for part in ("-c", f"{name}={value}")]
         try:
-            return subprocess.run(
-                ["git", "-C", str(self.folder), *settings, *arguments],
-                env=dict(self.access.environment),
+            completed = subprocess.run(
+                ["git", "-C", str(self.directory), *options, *arguments],
+                env=dict(self.credentials.environment),
                 input=stdin,
                 stdin=subprocess.DEVNULL if stdin is None else None,
                 capture_output=True,
@@ -115,21 +118,22 @@ class Git:
                 check=False,
             )
         except FileNotFoundError as error:
-            raise UserError("there is no program `git` here", hint="use an image that has git") from error
+            raise UserError("the program git is not installed", hint="use an image with git") from error
+        check_stopped()
+        return completed
 
-    def error(self, doing: str, done: subprocess.CompletedProcess[str]) -> OdahuArgoError:
-        """What the failure means, with git's last words; secrets are left out."""
-        complaint = without_credentials(self.access.redact(done.stderr)).strip()
-        doing = without_credentials(doing)
-        words = "\n".join(line for line in complaint.splitlines() if line.strip())
-        last = "\n    ".join(words.splitlines()[-_LINES_SHOWN:])
-        said = f"\n    {last}" if last else f" exit status {done.returncode}"
-        for pattern, meaning, hint in _MISTAKES:
-            if re.search(pattern, complaint, re.IGNORECASE):
-                return UserError(f"cannot {doing}: {meaning}; git said:{said}", hint=hint)
-        return ServiceFault(f"cannot {doing}; git said:{said}", hint="check the address and the network")
+    def error(self, action: str, completed: subprocess.CompletedProcess[str]) -> OdahuArgoError:
+        """Return the error for a failed git, with the last lines of its output and without secrets."""
+        output = without_credentials(self.credentials.redact(completed.stderr)).strip()
+        lines = [line for line in output.splitlines() if line.strip()][-_MAX_QUOTED_LINES:]
+        quoted = "\n    " + "\n    ".join(lines) if lines else f" exit status {completed.returncode}"
+        message = f"cannot {without_credentials(action)}"
+        for pattern, problem, hint in _USER_ERRORS:
+            if re.search(pattern, output, re.IGNORECASE):
+                return UserError(f"{message}: {problem}; git reported:{quoted}", hint=hint)
+        return ServiceFault(f"{message}; git reported:{quoted}", hint="check the URI and the network")
 
 
-def shallow_refused(done: subprocess.CompletedProcess[str]) -> bool:
-    """Whether the server would not give this commit alone, so that everything must be fetched."""
-    return done.returncode != 0 and _SHALLOW_REFUSED.search(done.stderr) is not None
+def is_shallow_rejected(completed: subprocess.CompletedProcess[str]) -> bool:
+    """Return whether the server refused to send a single commit, so that the whole history must be fetched."""
+    return completed.returncode != 0 and _SHALLOW_REJECTED.search(completed.stderr) is not None

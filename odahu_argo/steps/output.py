@@ -1,4 +1,4 @@
-"""The folder in which a training leaves the files of its zip, from one step to the next."""
+"""The output directory: files that a training leaves for its zip, from the step `train` to the step `package`."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ PROJECT_FILE = "odahuflow.project.yaml"
 
 
 def empty_output(workspace: Workspace) -> None:
-    """Make `workspace.output` an empty folder, whatever an earlier attempt has left there.
+    """Make `workspace.output` an empty directory, whatever an earlier attempt left there.
 
     Raises:
-        ServiceFault: the disk failed.
+        ServiceFault: The disk failed.
     """
     with disk_errors(workspace.output):
         if workspace.output.is_symlink() or workspace.output.is_file():
@@ -28,31 +28,31 @@ def empty_output(workspace: Workspace) -> None:
 
 
 def fill(content: Path, spec: PackageSpec, workspace: Workspace) -> None:
-    """Put what the training has left in `workspace.output` into the zip; a `Toolchain` may use it as its own `fill`.
+    """Copy all files of `workspace.output` to the zip's content. A `Toolchain` may use this function as its own `fill`.
 
-    Symbolic links stay links: the training must not lead this step to files that only this step can read.
+    Symbolic links stay links: a training must not be able to add files to the zip that only this step can read.
 
     Raises:
-        UserError: the folder is gone, or no longer a folder.
-        ServiceFault: the disk failed.
+        UserError: The output directory is missing or was replaced.
+        ServiceFault: The disk failed.
     """
     if workspace.output.is_symlink() or not workspace.output.is_dir():
         raise UserError(
-            f"the training's output folder {workspace.output} is no longer there",
-            hint="the training program must write into the folder and leave it in its place",
+            f"the training's output directory {workspace.output} no longer exists",
+            hint="the training program must write to the directory without removing or replacing it",
         )
     try:
         shutil.copytree(workspace.output, content, symlinks=True, copy_function=link_or_copy, dirs_exist_ok=True)
     except shutil.Error as error:
-        source, _, why = error.args[0][0]
+        source, _, reason = error.args[0][0]
         raise ServiceFault(
-            f"{Path(source).relative_to(workspace.output)} of the training's output cannot be copied: {why}",
-            hint="give the workspace a larger volume, or free space on this machine",
+            f"{Path(source).relative_to(workspace.output)} in the training's output cannot be copied: {reason}",
+            hint="use a larger volume for the workspace, or free disk space",
         ) from error
 
 
 def write_project_file(content: Path, spec: PackageSpec, workspace: Workspace) -> None:
-    """Describe the content as ODAHU's toolchain `mlflow-project` did: the model's name and version, and the run's id."""
+    """Write `odahuflow.project.yaml` as ODAHU's toolchain `mlflow-project` did: model name, version and run ID."""
     project = {
         "name": spec.model_name,
         "version": spec.model_version,

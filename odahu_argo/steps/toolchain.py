@@ -1,9 +1,8 @@
-"""What a toolchain is to the steps, and where they find it: ours, and those that installed packages bring along.
+"""Toolchains: the protocol, and the registry of built-in toolchains and those of installed packages.
 
-A package offers one by an entry point of the group `odahu_argo.toolchains`, whose name is what a ToolchainIntegration calls
-`entrypoint`, and which leads to any object with the two functions of `Toolchain`: a module will do
-(docs/guides/custom-toolchain.md).
-Only steps look; a training is compiled without knowing what is installed where it will run.
+A package registers a toolchain as an entry point of the group `odahu_argo.toolchains`. The entry point's name is what a
+ToolchainIntegration calls `entrypoint`; it refers to any object with the functions of `Toolchain`, such as a module
+(docs/guides/custom-toolchain.md). Only steps search the registry: compiling a training does not depend on what is installed.
 """
 
 from __future__ import annotations
@@ -18,56 +17,50 @@ from odahu_argo.errors import UserError
 
 GROUP = "odahu_argo.toolchains"
 BUILT_IN = {
-    "mlflow": "odahu_argo.steps.toolchain_mlflow",
-    "mlflow-project": "odahu_argo.steps.toolchain_mlflow_project",
+    "mlflow": "odahu_argo.steps.mlflow.toolchains:mlflow_toolchain",
+    "mlflow-project": "odahu_argo.steps.mlflow.toolchains:mlflow_project_toolchain",
 }
 
 
 class Toolchain(Protocol):
-    """What trains a model and lays out its zip.
+    """How a model is trained and its zip is filled.
 
-    Each function runs in a process of its own, with the training's environment variables set, and may be called again after
-    a fault. It prints plain lines (`odahu_argo.steps.log`), raises `UserError` for what the user must mend, and
-    `ServiceFault` for what may work on another try.
+    Each function runs in its own process, with the training's environment variables set, and may run again after a
+    transient fault. It prints plain lines (`odahu_argo.steps.runtime.log`) and raises `UserError` for problems that the user
+    must fix, `ServiceFault` for transient ones. On SIGTERM its child processes are terminated, and the step exits with 143.
     """
 
     def train(self, spec: TrainSpec, workspace: Workspace) -> None:
-        """Train from the checkout in `workspace.repository`, the current directory; `spec.work_dir` is known to stay inside.
+        """Train from the checkout in `workspace.repository`, the working directory; `spec.work_dir` is inside it.
 
-        Files for the zip go to `workspace.output`, which is empty. A toolchain with its own run IDs calls
-        `workspace.write_result(RUN_ID, ...)` as early as possible; otherwise a random ID is generated.
+        Files for the zip go to `workspace.output`, an empty directory. A toolchain with its own run IDs calls
+        `workspace.write_result(RUN_ID, ...)` as soon as the ID exists; otherwise a random one is generated.
         """
 
     def fill(self, content: Path, spec: PackageSpec, workspace: Workspace) -> None:
-        """Write the content of the zip to the empty directory `content`.
+        """Write the zip's content to the empty directory `content`; `odahu_argo.steps.output.fill` copies `workspace.output`.
 
-        `odahu_argo.steps.output.fill` copies `workspace.output` to it.
-
-        Where no `odahuflow.project.yaml` is among it, one with the model's name, version and run id is added.
+        Without an `odahuflow.project.yaml` in it, one with the model's name, version and run ID is added.
         """
 
 
-def find(name: str) -> Toolchain:
-    """The toolchain of this name.
+def find_toolchain(name: str) -> Toolchain:
+    """Load the toolchain with this name.
 
     Raises:
-        UserError: there is none, or more than one; it cannot be loaded, or lacks a function.
+        UserError: No toolchain or more than one has this name; it cannot be loaded, or lacks a function.
     """
-    registered = _registered()
-    found = [entry for entry in registered if entry.name == name]
-    if not found:
-        raise UserError(f"no toolchain {name!r} is installed here", _known(name, [e.name for e in registered]))
-    if len(found) > 1:
-        givers = " and ".join(sorted(_giver(entry) for entry in found))
+    registered = [EntryPoint(built_in, value, GROUP) for built_in, value in BUILT_IN.items()]
+    registered += entry_points(group=GROUP)
+    matching = [entry for entry in registered if entry.name == name]
+    if not matching:
         raise UserError(
-            f"{givers} each bring a toolchain {name!r}", "leave one of them out, or give it a name of its own"
+            f"toolchain {name!r} is not installed", _unknown_name_hint(name, [entry.name for entry in registered])
         )
-    return _load(found[0])
-
-
-def _registered() -> list[EntryPoint]:
-    ours = [EntryPoint(name, module, GROUP) for name, module in BUILT_IN.items()]
-    return [*ours, *entry_points(group=GROUP)]
+    if len(matching) > 1:
+        packages = " and ".join(sorted(_package_of(entry) for entry in matching))
+        raise UserError(f"toolchain {name!r} is provided by {packages}", "uninstall or rename one of them")
+    return _load(matching[0])
 
 
 def _load(entry: EntryPoint) -> Toolchain:
@@ -75,24 +68,24 @@ def _load(entry: EntryPoint) -> Toolchain:
         loaded = entry.load()
     except Exception as error:
         raise UserError(
-            f"the toolchain {entry.name!r} of {_giver(entry)} cannot be loaded: {type(error).__name__}: {error}",
-            "install what it needs in the training's image, or correct its entry point",
+            f"toolchain {entry.name!r} of {_package_of(entry)} cannot be loaded: {type(error).__name__}: {error}",
+            "install its dependencies in the training's image, or fix its entry point",
         ) from error
     missing = [function for function in ("train", "fill") if not callable(getattr(loaded, function, None))]
     if missing:
         raise UserError(
-            f"the toolchain {entry.name!r} of {_giver(entry)} has no function {' and no '.join(missing)}",
-            f"{entry.value} must offer train(spec, workspace) and fill(content, spec, workspace)",
+            f"toolchain {entry.name!r} of {_package_of(entry)} has no function {' and no '.join(missing)}",
+            f"{entry.value} must provide train(spec, workspace) and fill(content, spec, workspace)",
         )
     toolchain: Toolchain = loaded
     return toolchain
 
 
-def _giver(entry: EntryPoint) -> str:
+def _package_of(entry: EntryPoint) -> str:
     return f"{entry.dist.name} {entry.dist.version}" if entry.dist else "odahu-argo"
 
 
-def _known(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    guess = f"did you mean {near[0]!r}? " if near else ""
-    return f"{guess}there are: {', '.join(sorted(known))}; the package that brings it must be in the training's image"
+def _unknown_name_hint(name: str, registered: list[str]) -> str:
+    similar = difflib.get_close_matches(name, registered, n=1)
+    suggestion = f"did you mean {similar[0]!r}? " if similar else ""
+    return f"{suggestion}installed: {', '.join(sorted(registered))}; the training's image must contain its package"

@@ -7,8 +7,8 @@ from statistics import linear_regression
 
 from odahu_argo.contract import TrainSpec, Workspace
 from odahu_argo.errors import UserError
-from odahu_argo.steps.log import log
 from odahu_argo.steps.output import fill
+from odahu_argo.steps.runtime import log
 
 __all__ = ["fill", "train"]
 

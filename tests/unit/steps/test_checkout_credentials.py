@@ -20,8 +20,7 @@ from odahu_argo.contract import EXIT_USER_ERROR, CheckoutSpec
 from odahu_argo.errors import ServiceFault, UserError
 from odahu_argo.local.connections import step_connections, write_connection
 from odahu_argo.profile import Profile
-from odahu_argo.steps.git_access import git_access
-from odahu_argo.steps.git_uri import parse_git_uri
+from odahu_argo.steps.git_credentials import git_access, parse_git_uri
 from tests.manifests import training, write
 from tests.servers.git import PASSWORD, TOKEN, USERNAME, HttpsRemote, Origin, SshRemote
 from tests.servers.workplace import Workplace

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from odahu_argo.errors import UserError
-from odahu_argo.steps.mlflow_server import artifacts_of, require_mlflow, upgrade_database
+from odahu_argo.steps.mlflow.server import artifacts_of, require_mlflow, upgrade_database
 from tests.commands import odahu_argo
 from tests.servers.mlflow_pod import mount
 from tests.servers.postgres import PASSWORD, Postgres, postgres
@@ -35,7 +35,7 @@ def test_an_image_without_mlflows_server_is_told(monkeypatch: pytest.MonkeyPatch
         raise PackageNotFoundError(name)
 
     require_mlflow()
-    monkeypatch.setattr("odahu_argo.steps.mlflow_server.version", absent)
+    monkeypatch.setattr("odahu_argo.steps.mlflow.server.version", absent)
     with pytest.raises(UserError, match="MLflow's server is not installed here"):
         require_mlflow()
 
@@ -85,7 +85,7 @@ _UPGRADE = """
 import sys
 import mlflow.store.db.utils
 from odahu_argo.errors import OdahuArgoError
-from odahu_argo.steps.mlflow_server import upgrade_database
+from odahu_argo.steps.mlflow.server import upgrade_database
 mlflow.store.db.utils.MAX_RETRY_COUNT = 1  # of ten tries, some minutes
 try:
     print("done:", upgrade_database(sys.argv[1]) == sys.argv[2])

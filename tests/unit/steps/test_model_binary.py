@@ -12,7 +12,7 @@ import pytest
 
 from odahu_argo.errors import UserError
 from odahu_argo.steps.archive import entries_below, most_bytes, zip_chunks
-from odahu_argo.steps.model_binary import Identity, complete
+from odahu_argo.steps.mlflow.model_binary import Identity, complete
 from tests.servers.programs import require_program
 
 IDENTITY = Identity("wine", "1.0", "mlflow", "a-run")

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from odahu_argo.errors import UserError
-from odahu_argo.steps.samples import check_samples
+from odahu_argo.steps.mlflow.model_binary import check_samples
 from tests.servers.mlflow_project import Tracking, entry_point
 from tests.servers.workplace import Workplace
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from odahu_argo.errors import ServiceFault, UserError
-from odahu_argo.steps.tracking import connect, experiment_id, models_of
+from odahu_argo.steps.mlflow.tracking import connect, experiment_id, models_of
 from tests.servers.mlflow_project import COMMIT, SPEC, Tracking, Trained, entry_point
 from tests.servers.programs import free_port
 from tests.servers.workplace import Workplace

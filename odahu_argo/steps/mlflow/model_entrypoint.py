@@ -1,7 +1,7 @@
-"""How a server of ODAHU's trained models calls this one: `init`, `predict_on_matrix` and `info`.
+"""Entry point of ODAHU's model servers: `init`, `predict_on_matrix` and `info`.
 
-This file lies beside the MLflow model, whose folder `MODEL_LOCATION` names (the current one by default), together with the
-samples `head_input.pkl` and `head_output.pkl` where the training has logged them.
+This file is in the directory of the MLflow model, which is `MODEL_LOCATION` or the working directory. The samples
+`head_input.pkl` and `head_output.pkl` are beside it if the training logged them.
 """
 
 import os
@@ -18,7 +18,7 @@ _FOLDER = Path(os.environ.get("MODEL_LOCATION", "."))
 
 
 def init() -> str:
-    """Load the model and tell the form of its input: `matrix`, a list of rows."""
+    """Load the model and return the format of its input: `matrix`, a list of rows."""
     _model()
     return "matrix"
 
@@ -26,25 +26,25 @@ def init() -> str:
 def predict_on_matrix(
     input_matrix: list[list[Any]], provided_columns_names: list[str] | None = None
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The prediction for each row, and the names of its columns as far as they are known.
+    """Return the prediction for each row, and the names of its columns if known.
 
-    Columns that are given by name are put in the order of the input sample; one that is left out is empty.
+    Named columns are reordered as in the input sample; missing columns are empty.
     """
     rows = pd.DataFrame(input_matrix, columns=provided_columns_names or None)
-    wanted = _sample("head_input.pkl")
-    if provided_columns_names and wanted is not None:
-        rows = rows.reindex(columns=wanted.columns)
+    sample = _sample("head_input.pkl")
+    if provided_columns_names and sample is not None:
+        rows = rows.reindex(columns=sample.columns)
     result = _model().predict(rows)
 
     names = getattr(result, "columns", None)
     if names is None:
-        sample = _sample("head_output.pkl")
-        names = [] if sample is None else sample.columns
+        output_sample = _sample("head_output.pkl")
+        names = [] if output_sample is None else output_sample.columns
     return np.asarray(result), tuple(names)
 
 
 def info() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The columns of input and output as `name`, `type` (of OpenAPI), `example` and `required`; empty without samples."""
+    """Return the columns of input and output as `name`, OpenAPI `type`, `example` and `required`; empty without samples."""
     return _columns(_sample("head_input.pkl")), _columns(_sample("head_output.pkl"))
 
 
@@ -65,15 +65,15 @@ def _sample(name: str) -> pd.DataFrame | None:
 def _columns(sample: pd.DataFrame | None) -> list[dict[str, Any]]:
     if sample is None:
         return []
-    described = []
+    columns = []
     for name, dtype in sample.dtypes.items():
-        kind, example = _open_api(dtype)
-        described.append({"name": name, "type": kind, "example": example, "required": True})
-    return described
+        openapi_type, example = _openapi_type(dtype)
+        columns.append({"name": name, "type": openapi_type, "example": example, "required": True})
+    return columns
 
 
-def _open_api(dtype: Any) -> tuple[str | None, Any]:
-    """ODAHU's mapping; truth values and complex numbers travel as text."""
+def _openapi_type(dtype: Any) -> tuple[str | None, Any]:
+    """Return the OpenAPI type and an example as ODAHU maps them; booleans and complex numbers are strings."""
     if types.is_bool_dtype(dtype) or types.is_complex_dtype(dtype):
         return "string", ""
     if types.is_integer_dtype(dtype):
