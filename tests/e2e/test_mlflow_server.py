@@ -176,7 +176,7 @@ def test_its_log_and_its_processes_show_no_secret(pod: MlflowPod) -> None:
     top = psutil.Process(pod.server.process.pid)
     lines = [" ".join(each.cmdline()) for each in [top, *top.children(recursive=True)]]
     shown = pod.log.read_text() + "\n".join(lines)
-    assert "artifacts go to s3://mlflow-artifacts/models/mlflow" in shown
+    assert "storing artifacts in s3://mlflow-artifacts/models/mlflow" in shown
     assert "warning" not in pod.log.read_text().split("Uvicorn running")[0]
     assert PASSWORD not in shown
     assert KEY_SECRET not in shown

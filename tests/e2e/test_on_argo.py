@@ -75,7 +75,7 @@ def test_a_training_that_fails_says_in_which_step_and_with_which_code(site: Site
     assert ran.code == 4
     status = site.status("failing")
     assert (status["state"], status["exitCode"], status["argo"]["step"]) == ("failed", 2, "train")
-    assert "exit status 7" in status["message"]
+    assert "exited with status 7" in status["message"]
     tries = [len(step["attempts"]) for step in status["argo"]["steps"] if step["name"] == "train"]
     assert tries == [1], "a mistake is not tried again"
     assert "failing-1-workspace" in site.claims()

@@ -103,8 +103,8 @@ def test_it_trains_on_this_machine(desk: Desk, tmp_path: Path) -> None:
 def test_where_the_package_is_not_installed_the_step_says_so(desk: Desk) -> None:
     ended = odahu_argo("local", "train", "run", "-f", desk.manifests, env=desk.not_installed)
     assert ended.code == 4
-    assert "no toolchain 'least-squares' is installed here" in ended.err
-    assert "there are: mlflow, mlflow-project" in ended.err
+    assert "toolchain 'least-squares' is not installed" in ended.err
+    assert "installed: mlflow, mlflow-project" in ended.err
 
 
 def test_what_is_compiled_does_not_depend_on_what_is_installed(desk: Desk) -> None:

@@ -94,7 +94,7 @@ def test_a_server_that_stays_dead_is_a_fault_and_the_next_attempt_trains_anew(
     assert step.returncode == 3, log
     message = workspace.workspace.message.read_text()
     assert f"http://127.0.0.1:{server.port}" in message
-    assert "check that the MLflow server runs" in message
+    assert "check that the MLflow server is running" in message
     server.start()
     again = start(workspace, server.port)
     log, _ = again.communicate(timeout=200)

@@ -117,7 +117,7 @@ def test_a_training_runs_in_one_and_is_packaged_in_the_other(images: Images, tmp
     for path in (workspace.root, *workspace.root.rglob("*")):
         os.chown(path, USER, USER)
     trained = _step(images, TRAINING, workspace, "train", SPEC)
-    assert f"done: run {workspace.read_result('run-id')} has logged model 'model'" in trained
+    assert f"done: run {workspace.read_result('run-id')} logged model 'model'" in trained
     _step(images, RUNNER, workspace, "package", PACKAGE)
     [archive] = store.iterdir()
     with zipfile.ZipFile(archive) as opened:

@@ -108,7 +108,7 @@ def test_an_unknown_commit_is_the_users_mistake(workplace: Workplace, origin: Or
 
 @pytest.mark.parametrize("reference", ["--upload-pack=touch x", "main\nx", "a..b", "main~1", "v1^{tree}", "main:x"])
 def test_what_is_no_reference_never_reaches_git(workplace: Workplace, origin: Origin, reference: str) -> None:
-    with pytest.raises(UserError, match="no git reference"):
+    with pytest.raises(UserError, match="is not a git reference"):
         checked_out(workplace, origin, reference)
 
 
@@ -133,14 +133,14 @@ def test_an_address_that_could_run_programs_is_refused(workplace: Workplace, uri
 
 def test_a_repository_that_is_not_there_is_the_users_mistake(workplace: Workplace, tmp_path: Path) -> None:
     workplace.connect("code", {"uri": f"file://{tmp_path}/nothing"})
-    with pytest.raises(UserError, match="no such repository"):
+    with pytest.raises(UserError, match="the repository does not exist"):
         workplace.run(SPEC)
 
 
 def test_an_empty_repository_is_the_users_mistake(workplace: Workplace, tmp_path: Path) -> None:
     git(tmp_path, "init", "--quiet", "--bare", "empty.git")
     workplace.connect("code", {"uri": f"file://{tmp_path}/empty.git"})
-    with pytest.raises(UserError, match="perhaps it is empty"):
+    with pytest.raises(UserError, match="it may be empty"):
         workplace.run(SPEC)
 
 
@@ -182,7 +182,7 @@ def test_a_submodule_whose_commit_was_never_pushed_is_the_users_mistake(
     commit(outer / "inner", "only here")
     commit(outer, "outer")
     workplace.connect("code", {"uri": outer.as_uri()})
-    with pytest.raises(UserError, match="never been pushed"):
+    with pytest.raises(UserError, match="never pushed"):
         workplace.run(SPEC)
 
 
@@ -214,7 +214,7 @@ def test_files_in_git_lfs_are_told_where_git_lfs_is_missing(
     for name in ("git", "sh"):
         (programs / name).symlink_to(str(shutil.which(name)))
     monkeypatch.setenv("PATH", str(programs))
-    with pytest.raises(UserError, match="no program git-lfs"):
+    with pytest.raises(UserError, match="git-lfs is not installed"):
         workplace.run(SPEC)
 
 

@@ -20,7 +20,7 @@ from odahu_argo.contract import EXIT_USER_ERROR, CheckoutSpec
 from odahu_argo.errors import ServiceFault, UserError
 from odahu_argo.local.connections import step_connections, write_connection
 from odahu_argo.profile import Profile
-from odahu_argo.steps.git_credentials import git_access, parse_git_uri
+from odahu_argo.steps.git_credentials import git_credentials, parse_git_uri
 from tests.manifests import training, write
 from tests.servers.git import PASSWORD, TOKEN, USERNAME, HttpsRemote, Origin, SshRemote
 from tests.servers.workplace import Workplace
@@ -117,7 +117,7 @@ def test_a_wrong_or_missing_password_is_the_users_mistake_and_is_not_shown(
     workplace: Workplace, trusting: HttpsRemote, fields: dict[str, str]
 ) -> None:
     workplace.connect("code", {"uri": trusting.uri, **fields})
-    with pytest.raises(UserError, match="access is refused") as raised:
+    with pytest.raises(UserError, match="access denied") as raised:
         workplace.run(SPEC)
     assert "wr0ng-secret" not in str(raised.value)
 
@@ -127,7 +127,7 @@ def test_a_wrong_password_is_tried_once_and_ends_the_step_with_two(workplace: Wo
     trusting.asked.clear()
     ended = workplace.run_process(SPEC)
     assert ended.code == EXIT_USER_ERROR
-    assert "access is refused" in ended.message
+    assert "access denied" in ended.message
     assert "wr0ng-secret" not in ended.log + ended.message
     # Git asks without credentials first, and is told that they are needed.
     assert [request.rpartition(" ")[2] for request in trusting.asked] == ["without", "with"]
@@ -142,7 +142,7 @@ def test_a_wrong_key_is_tried_once_and_ends_the_step_with_two(
     before = ssh_remote.refusals
     ended = workplace.run_process(SPEC)
     assert ended.code == EXIT_USER_ERROR
-    assert "access is refused" in ended.message
+    assert "access denied" in ended.message
     assert ssh_remote.refusals == before + 1
 
 
@@ -151,7 +151,7 @@ def test_a_repository_that_the_server_does_not_have_is_the_users_mistake(
 ) -> None:
     uri = trusting.uri.replace("/origin/", "/nothing/")
     workplace.connect("code", {"uri": uri, "username": USERNAME, "password": PASSWORD})
-    with pytest.raises(UserError, match="no such repository"):
+    with pytest.raises(UserError, match="the repository does not exist"):
         workplace.run(SPEC)
 
 
@@ -171,12 +171,12 @@ def test_a_certificate_that_is_not_trusted_is_the_users_to_mend(
 
 def test_no_process_sees_the_password_in_its_arguments_and_files_are_private_and_removed() -> None:
     uri = parse_git_uri("https://host/repository")
-    with git_access(uri, {"username": "u", "password": "s3cret"}) as access:
-        helper = next(value for _, value in access.settings if value.startswith("store --file="))
+    with git_credentials(uri, {"username": "u", "password": "s3cret"}) as credentials:
+        helper = next(value for _, value in credentials.settings if value.startswith("store --file="))
         path = Path(helper.removeprefix("store --file="))
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-        assert "s3cret" not in repr(access.settings) + repr(access.environment) + repr(access)
+        assert "s3cret" not in repr(credentials.settings) + repr(credentials.environment) + repr(credentials)
     assert not path.parent.exists()
 
 
@@ -216,7 +216,7 @@ def test_an_unknown_host_is_taken_with_a_warning(
 ) -> None:
     workplace.connect("code", {"uri": ssh_remote.uri, "keySecret": ssh_remote.private_key.replace("\n", "\r\n")})
     workplace.run(SPEC)
-    assert "warning: the server's host key was not known" in capfd.readouterr().out
+    assert "warning: the server's host key is unknown" in capfd.readouterr().out
 
 
 def new_key(folder: Path) -> Path:
@@ -229,7 +229,7 @@ def test_a_server_with_another_host_key_is_refused(workplace: Workplace, ssh_rem
     other = new_key(tmp_path).with_suffix(".pub").read_text()
     fields = {"uri": ssh_remote.uri, "keySecret": ssh_remote.private_key, "publicKey": other}
     workplace.connect("code", fields)
-    with pytest.raises(UserError, match="another host key"):
+    with pytest.raises(UserError, match="host key does not match"):
         workplace.run(SPEC)
 
 
@@ -240,7 +240,7 @@ def test_a_key_that_the_server_does_not_know_is_refused_and_not_shown(
     key = new_key(tmp_path).read_text()
     fields = {"uri": ssh_remote.uri, "keySecret": key, "publicKey": ssh_remote.host_key}
     workplace.connect("code", fields)
-    with pytest.raises(UserError, match="access is refused") as raised:
+    with pytest.raises(UserError, match="access denied") as raised:
         workplace.run(SPEC)
     assert key.splitlines()[1] not in str(raised.value)
 
@@ -256,7 +256,7 @@ def test_a_key_that_is_none_is_told_and_not_shown(workplace: Workplace, ssh_remo
 
 def test_a_user_key_given_as_host_key_is_told(workplace: Workplace, ssh_remote: SshRemote) -> None:
     workplace.connect("code", {"uri": ssh_remote.uri, "publicKey": "-----BEGIN OPENSSH PRIVATE KEY-----"})
-    with pytest.raises(UserError, match="no host key"):
+    with pytest.raises(UserError, match="is not a host key"):
         workplace.run(SPEC)
 
 

@@ -24,15 +24,15 @@ def linked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_link_is_followed_to_where_activate_lies(linked: Path) -> None:
-    assert conda.program() == str(linked)
+    assert conda.conda_program() == str(linked)
 
 
 def test_what_the_image_says_counts_first(linked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONDA_EXE", "/opt/other/bin/conda")
-    assert conda.program() == "/opt/other/bin/conda"
+    assert conda.conda_program() == "/opt/other/bin/conda"
 
 
 def test_none_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.delenv("CONDA_EXE", raising=False)
-    assert conda.program() is None
+    assert conda.conda_program() is None

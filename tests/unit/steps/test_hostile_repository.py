@@ -129,7 +129,7 @@ def test_settings_of_git_that_are_links_are_not_followed(
     try:
         workplace.run(SPEC)
     except OdahuArgoError as error:
-        assert "git said" in str(error)
+        assert "git reported" in str(error)
     assert outside.read_text().startswith("[submodule")
 
 

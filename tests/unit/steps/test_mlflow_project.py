@@ -110,8 +110,8 @@ def test_static_files_that_are_not_there_are_a_warning_as_in_odahu(
 ) -> None:
     scripts.run(spec("nothing", {"STATIC_ARTIFACTS_DIR": "sttic"}))
     said = capsys.readouterr().out
-    assert "train: warning: STATIC_ARTIFACTS_DIR names 'sttic', which is no folder in project\n" in said
-    assert "train: warning: the program has written nothing to the folder that ODAHUFLOW_OUTPUT_DIR names\n" in said
+    assert "train: warning: STATIC_ARTIFACTS_DIR: no directory 'sttic' in project\n" in said
+    assert "train: warning: the program wrote no files to ODAHUFLOW_OUTPUT_DIR\n" in said
 
 
 def test_what_an_earlier_attempt_wrote_is_gone(scripts: Workplace, tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_a_further_attempt_at_packaging_finds_all_files_again(scripts: Workplace
     [
         ("steal", "a.txt of the model is neither a file nor a symbolic link to a file of the model"),
         ("steal-folder", "folder of the model is neither a file nor"),
-        ("steal-all", "output folder .* is no longer there"),
+        ("steal-all", "output directory .* no longer exists"),
         ("pipe", "pipe of the model is neither a file"),
     ],
 )

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from odahu_argo.errors import UserError
-from odahu_argo.steps.mlflow.server import artifacts_of, require_mlflow, upgrade_database
+from odahu_argo.steps.mlflow.server import artifact_store_variables, require_mlflow, upgrade_database
 from tests.commands import odahu_argo
 from tests.servers.mlflow_pod import mount
 from tests.servers.postgres import PASSWORD, Postgres, postgres
@@ -24,7 +24,7 @@ __all__ = ["postgres"]
 def test_a_connection_that_is_not_there_or_no_store_ends_it_with_2(tmp_path: Path) -> None:
     missing = odahu_argo("mlflow-server", "--connection", tmp_path / "models", "--", "--port", "5000")
     assert (missing.code, missing.out) == (2, "")
-    assert "connection 'models' is not here" in missing.err
+    assert "connection 'models' is not mounted" in missing.err
     mount(tmp_path / "code", {"type": "git", "uri": "https://git.example.org/a"})
     wrong = odahu_argo("mlflow-server", "--connection", tmp_path / "code")
     assert wrong.code == 2 and "a connection of type 'git' cannot store MLflow's artifacts" in wrong.err
@@ -36,7 +36,7 @@ def test_an_image_without_mlflows_server_is_told(monkeypatch: pytest.MonkeyPatch
 
     require_mlflow()
     monkeypatch.setattr("odahu_argo.steps.mlflow.server.version", absent)
-    with pytest.raises(UserError, match="MLflow's server is not installed here"):
+    with pytest.raises(UserError, match="MLflow's server is not installed"):
         require_mlflow()
 
 
@@ -45,20 +45,20 @@ def test_a_bucket_that_does_not_answer_is_told_and_no_more(
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     mount(tmp_path / "models", bucket.fields("zips"))
-    variables = artifacts_of(tmp_path / "models", "mlflow")
+    variables = artifact_store_variables(tmp_path / "models", "mlflow")
     assert variables["MLFLOW_ARTIFACTS_DESTINATION"] == f"s3://{bucket.name}/zips/mlflow"
     said = capsys.readouterr().out
-    assert said == f"mlflow: artifacts go to s3://{bucket.name}/zips/mlflow\n"
+    assert said == f"mlflow: storing artifacts in s3://{bucket.name}/zips/mlflow\n"
     mount(tmp_path / "gone", bucket.elsewhere())
-    artifacts_of(tmp_path / "gone", "mlflow")
+    artifact_store_variables(tmp_path / "gone", "mlflow")
     said = capsys.readouterr().out
-    assert "mlflow: warning: artifacts cannot be kept there yet: cannot list s3://not-there" in said
+    assert "mlflow: warning: the artifact store is not available yet: cannot list s3://not-there" in said
     assert KEY_SECRET not in said
 
 
 def test_a_key_that_must_be_a_file_is_for_nobody_else(bucket: Bucket, tmp_path: Path) -> None:
     mount(tmp_path / "models", bucket.fields(role="arn:aws:iam::123456789012:role/mlflow"))
-    file = Path(artifacts_of(tmp_path / "models", "")["AWS_CONFIG_FILE"])
+    file = Path(artifact_store_variables(tmp_path / "models", "")["AWS_CONFIG_FILE"])
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
 
@@ -117,7 +117,7 @@ def test_a_database_that_refuses_or_is_away_is_a_fault_told_without_the_password
         code, said = upgraded(uri)
         assert code == 3
         [line] = [line for line in said.splitlines() if line.startswith("the database ")]
-        assert "127.0.0.1" in line and "does not answer as it should" in line
+        assert "127.0.0.1" in line and " failed: " in line
         assert reason in said
         assert wrong not in said
 
@@ -126,5 +126,5 @@ def test_a_database_that_refuses_or_is_away_is_a_fault_told_without_the_password
 def test_what_is_no_databases_address_is_the_users_mistake(uri: str) -> None:
     code, said = upgraded(uri)
     assert code == 2, said
-    assert "write MLFLOW_BACKEND_STORE_URI as postgresql://" in said
+    assert "set MLFLOW_BACKEND_STORE_URI to postgresql://" in said
     assert "canary" not in said

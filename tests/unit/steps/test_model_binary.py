@@ -11,18 +11,18 @@ from pathlib import Path
 import pytest
 
 from odahu_argo.errors import UserError
-from odahu_argo.steps.archive import entries_below, most_bytes, zip_chunks
-from odahu_argo.steps.mlflow.model_binary import Identity, complete
+from odahu_argo.steps.archive import list_entries, max_zip_size, zip_chunks
+from odahu_argo.steps.mlflow.model_binary import BinaryMetadata, build_binary
 from tests.servers.programs import require_program
 
-IDENTITY = Identity("wine", "1.0", "mlflow", "a-run")
+METADATA = BinaryMetadata("wine", "1.0", "mlflow", "a-run")
 MLMODEL = "mlflow_version: 2.0.1\nflavors: {python_function: {env: conda.yaml}}\n"
 
 
 def write_zip(folder: Path, target: Path) -> None:
-    entries = entries_below(folder)
+    entries = list_entries(folder)
     made = b"".join(zip_chunks(entries, lambda count: None))
-    assert len(made) <= most_bytes(entries)
+    assert len(made) <= max_zip_size(entries)
     target.write_bytes(made)
 
 
@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_model_of_an_older_mlflow_is_taken(folder: Path) -> None:
-    complete(folder, IDENTITY)
+    build_binary(folder, METADATA)
     assert "version: 2.0.1" in (folder / "odahuflow.project.yaml").read_text()
 
 
@@ -54,7 +54,7 @@ def test_a_model_of_an_older_mlflow_is_taken(folder: Path) -> None:
 def test_a_model_that_cannot_be_served_is_refused(folder: Path, mlmodel: str, words: str) -> None:
     (folder / "odahuflow_model" / "MLmodel").write_text(mlmodel)
     with pytest.raises(UserError, match=words):
-        complete(folder, IDENTITY)
+        build_binary(folder, METADATA)
 
 
 def test_times_modes_and_the_order_of_creation_do_not_change_the_zip(tmp_path: Path) -> None:

@@ -149,7 +149,7 @@ def test_a_missing_bucket_is_the_users_mistake(after_training: Workplace, bucket
 
 
 def test_without_a_training_there_is_nothing_to_package(workplace: Workplace, tracking: Tracking) -> None:
-    with pytest.raises(UserError, match="the step train must run first"):
+    with pytest.raises(UserError, match="run the step train first"):
         workplace.run(PACKAGE)
 
 
@@ -243,7 +243,7 @@ def test_a_record_that_names_the_secrets_of_this_step_as_the_model_is_refused(
     own = (after_training.workspace.connections.as_uri(), after_training.workspace.read_result("run-id"))
     with closing(sqlite3.connect(trained.tracking.uri.removeprefix("sqlite:///"))) as records, records:
         records.execute("update runs set artifact_uri = ? where run_uuid = ?", own)
-    with pytest.raises(UserError, match="holds connections, and cannot be a model"):
+    with pytest.raises(UserError, match="contains connections, and cannot be a model"):
         after_training.run(replace(PACKAGE, connection="model"))
     assert bucket.keys() == []
 

@@ -24,7 +24,7 @@ def test_tables_and_columns_are_samples_and_either_may_be_missing(tmp_path: Path
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(b"no pickle", "cannot be read"), (b"", "cannot be read"), (pickle.dumps({"a": 1}), "holds a dict, no table")],
+    [(b"no pickle", "cannot be read"), (b"", "cannot be read"), (pickle.dumps({"a": 1}), "contains a dict, not a table")],
 )
 @pytest.mark.parametrize("sample", ["head_input.pkl", "head_output.pkl"])
 def test_a_sample_must_be_a_readable_table(tmp_path: Path, sample: str, content: bytes, words: str) -> None:
@@ -34,5 +34,5 @@ def test_a_sample_must_be_a_readable_table(tmp_path: Path, sample: str, content:
 
 
 def test_a_training_that_logs_a_sample_which_is_no_table_fails(project: Workplace, tracking: Tracking) -> None:
-    with pytest.raises(UserError, match=r"head_input\.pkl holds a dict, no table"):
+    with pytest.raises(UserError, match=r"head_input\.pkl contains a dict, not a table"):
         project.run(entry_point("sample-no-table"))

@@ -33,10 +33,10 @@ def test_a_users_mistake_exits_with_2_and_its_reason_and_hint_are_the_message(
     workplace.connect("code", {"uri": origin.folder.as_uri()})
     ended = workplace.run_process(CheckoutSpec("code", "nowhere"))
     assert ended.code == 2
-    assert ended.message.startswith("the repository has no branch, tag or commit 'nowhere'\n  hint: nearest")
+    assert ended.message.startswith("the repository has no branch, tag or commit 'nowhere'\n  hint: similar")
     assert ended.log.splitlines()[-2:] == [
         "checkout: failed: the repository has no branch, tag or commit 'nowhere'",
-        "checkout:   hint: nearest branches and tags: develop, feature/wine-2, main, v1, v1-light",
+        "checkout:   hint: similar branches and tags: develop, feature/wine-2, main, v1, v1-light",
     ]
 
 
@@ -55,7 +55,7 @@ def test_a_message_that_cannot_be_written_does_not_hide_the_error(workplace: Wor
     workplace.workspace.message.mkdir()
     ended = workplace.run_process(CheckoutSpec("code"))
     assert ended.code == 2
-    assert "connection 'code' is not here" in ended.log
+    assert "connection 'code' is not mounted" in ended.log
 
 
 def test_a_long_reason_is_cut_to_what_kubernetes_keeps(workplace: Workplace) -> None:

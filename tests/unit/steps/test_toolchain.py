@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from odahu_argo.errors import UserError
-from odahu_argo.steps.toolchain import find
+from odahu_argo.steps.toolchain import find_toolchain
 
 MODULE = "def train(spec, workspace): ...\ndef fill(content, spec, workspace): ...\n"
 
@@ -30,7 +30,7 @@ def install(site: Path, package: str, entry_point: str, module: str = MODULE) ->
 
 def test_a_module_with_both_functions_is_a_toolchain(site: Path) -> None:
     install(site, "squares_a", "squares = squares_a")
-    assert find("squares").train.__module__ == "squares_a"
+    assert find_toolchain("squares").train.__module__ == "squares_a"
 
 
 def test_an_object_with_both_methods_is_a_toolchain(site: Path) -> None:
@@ -42,11 +42,11 @@ def test_an_object_with_both_methods_is_a_toolchain(site: Path) -> None:
 def test_a_name_that_is_nearly_right_is_told_with_the_right_one(site: Path) -> None:
     install(site, "squares_c", "least-squares = squares_c")
     with pytest.raises(UserError) as raised:
-        find("least-square")
+        find_toolchain("least-square")
     [problem] = raised.value.problems
-    assert problem.message == "no toolchain 'least-square' is installed here"
+    assert problem.message == "toolchain 'least-square' is not installed"
     assert problem.hint is not None
-    assert problem.hint.startswith("did you mean 'least-squares'? there are: least-squares, mlflow, mlflow-project; ")
+    assert problem.hint.startswith("did you mean 'least-squares'? installed: least-squares, mlflow, mlflow-project; ")
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,8 @@ def test_two_packages_with_one_name_are_both_told(site: Path, name: str, givers:
     install(site, "squares_d", "squares = squares_d")
     install(site, "squares_e", "squares = squares_e")
     install(site, "squares_f", "mlflow = squares_f")
-    with pytest.raises(UserError, match=f"{givers} each bring a toolchain '{name}'"):
-        find(name)
+    with pytest.raises(UserError, match=f"toolchain '{name}' is provided by {givers}"):
+        find_toolchain(name)
 
 
 @pytest.mark.parametrize(
@@ -75,11 +75,11 @@ def test_one_that_cannot_be_loaded_is_told_with_its_package(
     package = entry_point.removeprefix("squares = ").partition(":")[0]
     install(site, package, entry_point, module)
     with pytest.raises(UserError) as raised:
-        find("squares")
-    assert f"the toolchain 'squares' of {package} 1.0 cannot be loaded: {told}" in str(raised.value)
+        find_toolchain("squares")
+    assert f"toolchain 'squares' of {package} 1.0 cannot be loaded: {told}" in str(raised.value)
 
 
 def test_a_missing_function_is_told(site: Path) -> None:
     install(site, "squares_j", "squares = squares_j", "def train(spec, workspace): ...\nfill = None\n")
     with pytest.raises(UserError, match=r"of squares_j 1\.0 has no function fill"):
-        find("squares")
+        find_toolchain("squares")

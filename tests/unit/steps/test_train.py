@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from odahu_argo.errors import ServiceFault, UserError
-from odahu_argo.steps.mlflow.tracking import connect, experiment_id, models_of
+from odahu_argo.steps.mlflow.tracking import connect, find_or_create_experiment, logged_models
 from tests.servers.mlflow_project import COMMIT, SPEC, Tracking, Trained, entry_point
 from tests.servers.programs import free_port
 from tests.servers.workplace import Workplace
@@ -58,7 +58,7 @@ def test_the_log_ends_with_the_metrics_and_the_run(trained: Trained) -> None:
     assert ending == [
         "train: metrics: mean=6",
         "train: samples: head_input.pkl, head_output.pkl",
-        f"train: done: run {run_id} has logged model 'model'",
+        f"train: done: run {run_id} logged model 'model'",
     ]
 
 
@@ -73,18 +73,18 @@ def test_nothing_is_left_in_the_process_that_ran_the_step(project: Workplace, tr
     ("spec", "words", "hint"),
     [
         (entry_point("mian"), "no entry point 'mian'", "did you mean 'main'? entry points of this project: main, "),
-        (entry_point("main"), "needs a value for 'data'", "parameters of this project: data, alpha, note"),
+        (entry_point("main"), "requires a value for 'data'", "parameters of this project: data, alpha, note"),
         (entry_point("main", data="x", alhpa="1"), "has no parameter 'alhpa'", "did you mean 'alpha'?"),
-        (entry_point("main", data="no/such.csv"), "no such file", "seen from the repository's root"),
-        (entry_point("other.py"), "there is no script 'other.py'", "entry points of this project"),
-        (replace(SPEC, work_dir="nowhere"), "names no folder", "check workDir"),
-        (replace(SPEC, work_dir="./"), "no MLproject file", "workDir must name"),
+        (entry_point("main", data="no/such.csv"), "no such file", "relative to the repository's root"),
+        (entry_point("other.py"), "script 'other.py' does not exist", "entry points of this project"),
+        (replace(SPEC, work_dir="nowhere"), "workDir is not a directory", "check workDir"),
+        (replace(SPEC, work_dir="./"), "no MLproject file", "set workDir to"),
         (replace(SPEC, work_dir="../"), "workDir '../' leaves the repository", "inside the repository"),
-        (replace(SPEC, environment_manager="docker"), "environment manager 'docker'", "local, virtualenv, conda"),
+        (replace(SPEC, environment_manager="docker"), "unknown environment manager 'docker'", "local, virtualenv, conda"),
         (
             replace(SPEC, trainer="mlfow"),
-            "no toolchain 'mlfow' is installed",
-            "did you mean 'mlflow'? there are: mlflow, ",
+            "toolchain 'mlfow' is not installed",
+            "did you mean 'mlflow'? installed: mlflow, ",
         ),
     ],
 )
@@ -109,7 +109,7 @@ def status_of_run(project: Workplace, tracking: Tracking) -> str:
 
 
 def test_a_program_that_fails_is_told_with_its_exit_status(project: Workplace, tracking: Tracking) -> None:
-    with pytest.raises(UserError, match="ended with exit status 7"):
+    with pytest.raises(UserError, match="exited with status 7"):
         project.run(entry_point("fail"))
     assert status_of_run(project, tracking) == "FAILED"
 
@@ -131,17 +131,17 @@ def test_exactly_one_model_is_wanted(project: Workplace, tracking: Tracking, nam
 def test_of_a_model_logged_again_under_its_name_the_last_one_counts(project: Workplace, tracking: Tracking) -> None:
     project.run(entry_point("model-again"))
     run = tracking.client.get_run(project.workspace.read_result("run-id"))
-    (model,) = models_of(tracking.client, run)
+    (model,) = logged_models(tracking.client, run)
     first, last = sorted(
         (tracking.client.get_logged_model(output.model_id) for output in run.outputs.model_outputs),
         key=lambda logged: logged.creation_timestamp,
     )
-    assert model.places[-1] == last.artifact_location != first.artifact_location
+    assert model.locations[-1] == last.artifact_location != first.artifact_location
 
 
 def test_a_script_may_be_the_entry_point(project: Workplace, tracking: Tracking) -> None:
     (project.repository / "project/tool.sh").write_text('echo "$@" > got; exit 3\n')
-    with pytest.raises(UserError, match="exit status 3"):
+    with pytest.raises(UserError, match="status 3"):
         project.run(entry_point("tool.sh", any="value"))
     assert (project.repository / "project/got").read_text() == "--any value\n"
 
@@ -212,7 +212,7 @@ def test_the_conda_environment_of_the_image_is_updated_and_used__with_a_fake_con
 ) -> None:
     conda_file = project.repository / "project/conda.yaml"
     conda_file.write_text("dependencies: []\n")
-    with pytest.raises(UserError, match="exit status 7"):
+    with pytest.raises(UserError, match="status 7"):
         project.run(entry_point("fail"))
     calls = (fake_conda / "calls").read_text().splitlines()
     assert calls[0] == f"env update --name cache --file {conda_file}"
@@ -235,7 +235,7 @@ def test_without_conda_the_name_of_its_environment_is_a_mistake(
     monkeypatch.delenv("CONDA_EXE", raising=False)
     monkeypatch.setenv("ODAHU_CONDA_ENV_NAME", "cache")
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
-    with pytest.raises(UserError, match="no program conda"):
+    with pytest.raises(UserError, match="conda is not installed"):
         project.run(entry_point("fail"))
 
 
@@ -245,7 +245,7 @@ def test_two_trainings_may_open_the_same_new_experiment_at_the_same_time(
     name = "race-" + workplace.workspace.root.parent.name
     client = connect()
     with ThreadPoolExecutor(max_workers=8) as pool:
-        found = set(pool.map(lambda _: experiment_id(client, name, None), range(8)))
+        found = set(pool.map(lambda _: find_or_create_experiment(client, name, None), range(8)))
     assert len(found) == 1
 
 
@@ -254,4 +254,4 @@ def test_a_run_of_mlflow_2_names_its_models_in_a_tag(tracking: Tracking) -> None
     history = [{"artifact_path": "model"}, {"artifact_path": "model"}, {"artifact_path": "other"}]
     run = client.create_run("0", tags={"mlflow.log-model.history": json.dumps(history)})
     client.set_terminated(run.info.run_id)
-    assert [model.name for model in models_of(client, run)] == ["model", "other"]
+    assert [model.name for model in logged_models(client, run)] == ["model", "other"]
