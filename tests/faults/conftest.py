@@ -1,8 +1,8 @@
 """The rooms and servers that are taken away."""
 
 from tests.servers.disk import small_disk
-from tests.servers.mlflow_project import project
+from tests.servers.mlflow_project import project, tracking, tracking_store
 from tests.servers.s3 import bucket, s3_endpoint
 from tests.servers.workplace import workplace
 
-__all__ = ["bucket", "project", "s3_endpoint", "small_disk", "workplace"]
+__all__ = ["bucket", "project", "s3_endpoint", "small_disk", "tracking", "tracking_store", "workplace"]

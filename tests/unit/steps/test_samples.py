@@ -24,7 +24,11 @@ def test_tables_and_columns_are_samples_and_either_may_be_missing(tmp_path: Path
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(b"no pickle", "cannot be read"), (b"", "cannot be read"), (pickle.dumps({"a": 1}), "contains a dict, not a table")],
+    [
+        (b"no pickle", "cannot be read"),
+        (b"", "cannot be read"),
+        (pickle.dumps({"a": 1}), "contains a dict, not a table"),
+    ],
 )
 @pytest.mark.parametrize("sample", ["head_input.pkl", "head_output.pkl"])
 def test_a_sample_must_be_a_readable_table(tmp_path: Path, sample: str, content: bytes, words: str) -> None:

@@ -36,7 +36,7 @@ def test_a_module_with_both_functions_is_a_toolchain(site: Path) -> None:
 def test_an_object_with_both_methods_is_a_toolchain(site: Path) -> None:
     methods = MODULE.replace("def ", "    @staticmethod\n    def ")
     install(site, "squares_b", "squares = squares_b:chain", f"class Chain:\n{methods}chain = Chain()\n")
-    assert callable(find("squares").fill)
+    assert callable(find_toolchain("squares").fill)
 
 
 def test_a_name_that_is_nearly_right_is_told_with_the_right_one(site: Path) -> None:

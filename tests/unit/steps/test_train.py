@@ -80,7 +80,11 @@ def test_nothing_is_left_in_the_process_that_ran_the_step(project: Workplace, tr
         (replace(SPEC, work_dir="nowhere"), "workDir is not a directory", "check workDir"),
         (replace(SPEC, work_dir="./"), "no MLproject file", "set workDir to"),
         (replace(SPEC, work_dir="../"), "workDir '../' leaves the repository", "inside the repository"),
-        (replace(SPEC, environment_manager="docker"), "unknown environment manager 'docker'", "local, virtualenv, conda"),
+        (
+            replace(SPEC, environment_manager="docker"),
+            "unknown environment manager 'docker'",
+            "local, virtualenv, conda",
+        ),
         (
             replace(SPEC, trainer="mlfow"),
             "toolchain 'mlfow' is not installed",

@@ -1,0 +1,128 @@
+"""SIGTERM during a step: it exits with code 143 within the grace period, and its child processes end with it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import psutil
+import pytest
+
+from odahu_argo.contract import CheckoutSpec, StepSpec
+from tests.faults.sigterm import stop_downloads
+from tests.servers.handlers import serving_by
+from tests.servers.mlflow_project import SPEC as TRAIN
+from tests.servers.mlflow_project import Tracking, entry_point
+from tests.servers.workplace import Workplace
+
+COUNT = 40
+"""`python -m tests.faults.sigterm --count 500` stops more."""
+SHORT_GRACE = """\
+import sys
+from odahu_argo.steps import runtime
+from odahu_argo.steps.__main__ import main
+runtime.CHILD_GRACE, runtime.STOP_GRACE = 1, 4
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.timeout(900)
+def test_downloads_under_load_exit_with_143(tmp_path: Path) -> None:
+    results = stop_downloads(COUNT, tmp_path)
+    assert results.exit_codes == {143: COUNT}, results
+    assert sum(download.partial_files for download in results.stopped) == 0, results
+
+
+@pytest.fixture
+def requested(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Set when `SilentServer` has received a request."""
+    event = threading.Event()
+    monkeypatch.setattr(SilentServer, "requested", event)
+    return event
+
+
+class SilentServer(BaseHTTPRequestHandler):
+    """An HTTP server that accepts requests and never responds."""
+
+    requested: threading.Event
+
+    def do_GET(self) -> None:
+        self.requested.set()
+        time.sleep(600)
+
+    do_POST = do_GET
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        pass
+
+
+def start_step(
+    step: Workplace, spec: StepSpec, variables: Mapping[str, str], program: str = ""
+) -> subprocess.Popen[str]:
+    """Start the step as the leader of its own process group, as Argo's executor does."""
+    command = [sys.executable, "-c", program, spec.kind] if program else step.command(spec)
+    return subprocess.Popen(
+        command,
+        env={**step.environment(spec), **variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        process_group=0,
+    )
+
+
+@pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["process", "process-group"])
+def test_checkout_stops_git_that_waits_for_a_server(
+    workplace: Workplace, requested: threading.Event, send: Callable[[int, int], None]
+) -> None:
+    spec = CheckoutSpec("code")
+    with serving_by(SilentServer) as address:
+        workplace.connect("code", {"uri": f"{address}/repository.git"})
+        process = start_step(workplace, spec, {})
+        assert requested.wait(60)
+        children = psutil.Process(process.pid).children(recursive=True)
+        send(process.pid, signal.SIGTERM)
+        log, _ = process.communicate(timeout=60)
+    assert process.returncode == 143, log
+    assert log.splitlines()[-1] == "checkout: stopped by SIGTERM"
+    assert not workplace.workspace.message.exists()
+    assert children and not any(child.is_running() for child in children)
+
+
+def test_a_request_without_a_response_does_not_delay_the_exit_beyond_the_grace_period(
+    project: Workplace, requested: threading.Event
+) -> None:
+    with serving_by(SilentServer) as address:
+        process = start_step(project, TRAIN, {"MLFLOW_TRACKING_URI": address}, SHORT_GRACE)
+        assert requested.wait(120)
+        process.send_signal(signal.SIGTERM)
+        log, _ = process.communicate(timeout=60)
+    assert process.returncode == 143, log
+
+
+def test_a_training_program_that_ignores_sigterm_is_killed(
+    project: Workplace, tracking: Tracking, tmp_path: Path
+) -> None:
+    (project.repository / "project/MLproject").write_text(
+        "name: x\nentry_points: {stubborn: {command: \"trap '' TERM; echo $$ > {pid}; while true; do sleep 1; done\","
+        " parameters: {pid: string}}}\n"
+    )
+    file = tmp_path / "pid"
+    process = start_step(project, entry_point("stubborn", pid=str(file)), {}, SHORT_GRACE)
+    until = time.monotonic() + 120
+    while not (file.exists() and file.read_text().strip()):
+        assert process.poll() is None and time.monotonic() < until
+        time.sleep(0.05)
+    program = psutil.Process(int(file.read_text()))
+    process.send_signal(signal.SIGTERM)
+    log, _ = process.communicate(timeout=60)
+    assert process.returncode == 143, log
+    assert not program.is_running() or program.status() == psutil.STATUS_ZOMBIE
+    assert tracking.client.get_run(project.workspace.read_result("run-id")).info.status == "KILLED"
