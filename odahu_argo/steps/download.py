@@ -8,7 +8,7 @@ from functools import partial
 from odahu_argo.contract import DownloadSpec, Workspace, spec_to_json
 from odahu_argo.errors import UserError
 from odahu_argo.steps.connection import read_connection
-from odahu_argo.steps.runtime import TransferProgress, check_stopped, format_size, log, report_progress, stopped
+from odahu_argo.steps.runtime import TransferProgress, format_size, log, report_progress, stopped
 from odahu_argo.storage.factory import open_store
 from odahu_argo.storage.transfer import download_all, plan_copies
 
@@ -16,7 +16,7 @@ _log = partial(log, "download")
 
 
 def run(spec: DownloadSpec, workspace: Workspace) -> None:
-    """Copy the object, or all objects below the remote path, to `local_path`. A further attempt copies only what is missing.
+    """Copy the object, or all objects below the remote path, to `local_path`. A further attempt copies only missing files.
 
     Raises:
         UserError: No object matches, access is denied, or a path is outside the repository.
@@ -31,8 +31,7 @@ def run(spec: DownloadSpec, workspace: Workspace) -> None:
         raise UserError(f"directory {workspace.repository} does not exist", hint="run the step checkout first")
 
     _log(f"copying {store.url(remote_path.lstrip('/'))} to {spec.local_path or './'}")
-    copies = plan_copies(store, remote_path, spec.local_path, workspace.repository)
-    check_stopped()
+    copies = plan_copies(store, remote_path, spec.local_path, workspace.repository, stopped)
     size = sum(copy.source.size for copy in copies)
     _log(f"{_count_files(len(copies))}, {format_size(size)}")
 

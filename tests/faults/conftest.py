@@ -1,4 +1,4 @@
-"""The rooms and servers that are taken away."""
+"""Fixtures for the fault tests: servers and workspaces."""
 
 from tests.servers.disk import small_disk
 from tests.servers.mlflow_project import project, tracking, tracking_store

@@ -1,4 +1,4 @@
-"""A disk with no space for the zip, where it is made and where it goes."""
+"""A full disk as the target of the zip."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tests.servers.workplace import Workplace
 STEP = replace(PACKAGE, trainer="mlflow-project", toolchain="mlflow-project")
 
 
-def trained(workspace: Workplace, size: int) -> bytes:
-    """What a training has left: one file that cannot be made smaller."""
+def write_output(step: Workplace, size: int) -> bytes:
+    """Write the output of a training: one file of random bytes, which cannot be compressed."""
     content = os.urandom(size)
-    workspace.workspace.output.mkdir(parents=True)
-    (workspace.workspace.output / "weights.bin").write_bytes(content)
-    workspace.workspace.write_result(RUN_ID, "r1")
+    step.workspace.output.mkdir(parents=True)
+    (step.workspace.output / "weights.bin").write_bytes(content)
+    step.workspace.write_result(RUN_ID, "r1")
     return content
 
 
@@ -30,8 +30,8 @@ def require_zip(folder: Path, content: bytes) -> None:
         assert archive.read("weights.bin") == content
 
 
-def test_no_room_where_the_zip_goes(workplace: Workplace, small_disk: Path) -> None:
-    content = trained(workplace, SIZE // 2)
+def test_full_disk_of_output_connection(workplace: Workplace, small_disk: Path) -> None:
+    content = write_output(workplace, SIZE // 2)
     ballast = small_disk / "ballast"
     ballast.write_bytes(bytes(SIZE - SIZE // 4))
     workplace.connect("out", {"type": "file", "uri": small_disk.as_uri()})

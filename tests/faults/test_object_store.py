@@ -1,4 +1,4 @@
-"""The object store away while a trained model is packed: nothing is lost, and nothing is trained twice."""
+"""An unavailable object store during the step package: `--resume` uploads the model without training it again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.servers.s3 import lasting_s3
 __all__ = ["desk"]
 
 
-def test_a_model_whose_store_is_away_is_uploaded_by_resume(desk: Desk, tmp_path: Path) -> None:
+def test_resume_uploads_after_store_outage(desk: Desk, tmp_path: Path) -> None:
     desk.bucket.put_all({"data/data.csv": b"acid,sugar,quality\n1.5,2,5\n2.5,3,6\n0.5,1,7\n"})
     manifests = desk.manifests(outputConnection="models")
     profile = tmp_path / "profile.yaml"

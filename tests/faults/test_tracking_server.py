@@ -1,4 +1,4 @@
-"""A training while its MLflow server is slow, dies, and comes back: the step as a process, the server as another."""
+"""A training while its MLflow server is slow, stops, and starts again."""
 
 from __future__ import annotations
 
@@ -39,64 +39,62 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def workspace(project: Workplace) -> Workplace:
-    """A project that logs one metric, waits for the word to go on, and logs another."""
+def step(project: Workplace) -> Workplace:
+    """A project that logs a metric, waits for the file `go-on`, and logs another."""
     folder = project.repository / "project"
     (folder / "train.py").write_text(TRAIN)
     (folder / "MLproject").write_text("name: x\nentry_points: {slow: {command: python train.py}}\n")
     return project
 
 
-def start(workspace: Workplace, port: int, spec: TrainSpec = STEP, **variables: str) -> subprocess.Popen[str]:
-    environment = workspace.environment(spec) | {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{port}", **variables}
+def start(step: Workplace, port: int, spec: TrainSpec = STEP, **variables: str) -> subprocess.Popen[str]:
+    environment = step.environment(spec) | {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{port}", **variables}
     return subprocess.Popen(
-        workspace.command(spec), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        step.command(spec), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
 
 
-def until_begun(workspace: Workplace, step: subprocess.Popen[str]) -> Path:
-    """The file that lets the program go on, once its first metric is on the server."""
+def wait_for_first_metric(step: Workplace, process: subprocess.Popen[str]) -> Path:
+    """Wait until the program has logged its first metric, and return the file that it waits for."""
     until = time.monotonic() + 120
-    while not (workspace.repository / "project" / "begun").exists():
-        assert step.poll() is None and time.monotonic() < until, step.stdout
+    while not (step.repository / "project" / "begun").exists():
+        assert process.poll() is None and time.monotonic() < until, process.stdout
         time.sleep(0.05)
-    return workspace.repository / "project" / "go-on"
+    return step.repository / "project" / "go-on"
 
 
-def test_a_server_that_restarts_during_the_training_costs_nothing(workspace: Workplace, server: Server) -> None:
-    step = start(workspace, server.port)
-    go_on = until_begun(workspace, step)
+def test_training_survives_server_restart(step: Workplace, server: Server) -> None:
+    process = start(step, server.port)
+    go_on = wait_for_first_metric(step, process)
     server.kill()
     go_on.touch()
     server.start()
-    log, _ = step.communicate(timeout=200)
-    assert step.returncode == 0, log
+    log, _ = process.communicate(timeout=200)
+    assert process.returncode == 0, log
     assert "metrics: after=2 before=1" in log
 
 
-def test_a_slow_server_is_waited_for(workspace: Workplace, server: Server) -> None:
-    (workspace.repository / "project" / "go-on").touch()
+def test_training_waits_for_slow_server(step: Workplace, server: Server) -> None:
+    (step.repository / "project" / "go-on").touch()
     with held_up(server.port, 0.5) as port:
-        step = start(workspace, port)
-        log, _ = step.communicate(timeout=200)
-    assert step.returncode == 0, log
+        process = start(step, port)
+        log, _ = process.communicate(timeout=200)
+    assert process.returncode == 0, log
     assert "metrics: after=2 before=1" in log
 
 
-def test_a_server_that_stays_dead_is_a_fault_and_the_next_attempt_trains_anew(
-    workspace: Workplace, server: Server
-) -> None:
-    step = start(workspace, server.port, MLFLOW_HTTP_REQUEST_MAX_RETRIES="1")
-    go_on = until_begun(workspace, step)
+def test_dead_server_is_service_fault_and_next_attempt_succeeds(step: Workplace, server: Server) -> None:
+    process = start(step, server.port, MLFLOW_HTTP_REQUEST_MAX_RETRIES="1")
+    go_on = wait_for_first_metric(step, process)
     server.kill()
     go_on.touch()
-    log, _ = step.communicate(timeout=200)
-    assert step.returncode == 3, log
-    message = workspace.workspace.message.read_text()
+    log, _ = process.communicate(timeout=200)
+    assert process.returncode == 3, log
+    message = step.workspace.message.read_text()
     assert f"http://127.0.0.1:{server.port}" in message
     assert "check that the MLflow server is running" in message
     server.start()
-    again = start(workspace, server.port)
+    again = start(step, server.port)
     log, _ = again.communicate(timeout=200)
     assert again.returncode == 0, log
     assert "metrics: after=2 before=1" in log

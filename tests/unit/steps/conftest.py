@@ -1,4 +1,4 @@
-"""Servers and rooms that the tests of the steps use."""
+"""Fixtures for the tests of the steps: servers and workspaces."""
 
 from tests.servers.disk import small_disk
 from tests.servers.git import https_remote, origin, ssh_remote

@@ -1,4 +1,4 @@
-"""What a user gets in the repository folder for a reference, and what is said when it cannot be had."""
+"""The step `checkout`: references, submodules and Git LFS."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SPEC = CheckoutSpec(connection="code")
 
 
 def checked_out(workplace: Workplace, origin: Origin, reference: str = "", of_connection: str = "") -> str:
-    """The commit that is in the folder, seen by git and by the result file alike."""
+    """Run the step and return the commit that git and the result file report."""
     if not (workplace.workspace.connections / "code").exists():
         workplace.connect("code", {"uri": origin.folder.as_uri(), "reference": of_connection})
     workplace.run(CheckoutSpec("code", reference))
@@ -29,85 +29,79 @@ def checked_out(workplace: Workplace, origin: Origin, reference: str = "", of_co
 @pytest.mark.parametrize(
     "reference", ["develop", "origin/develop", "refs/heads/develop", "refs/remotes/origin/develop"]
 )
-def test_a_branch_is_checked_out(workplace: Workplace, origin: Origin, reference: str) -> None:
+def test_checks_out_branch(workplace: Workplace, origin: Origin, reference: str) -> None:
     assert checked_out(workplace, origin, reference) == origin.develop
     assert (workplace.repository / "file.txt").read_text() == "develop"
 
 
 @pytest.mark.parametrize("reference", ["v1", "v1-light", "refs/tags/v1", "tags/v1"])
-def test_a_tag_is_checked_out(workplace: Workplace, origin: Origin, reference: str) -> None:
+def test_checks_out_tag(workplace: Workplace, origin: Origin, reference: str) -> None:
     assert checked_out(workplace, origin, reference) == origin.first
 
 
 @pytest.mark.parametrize("reference", ["refs/pull/7/head", "origin/pr/7"])
-def test_a_pull_request_is_checked_out(workplace: Workplace, origin: Origin, reference: str) -> None:
+def test_checks_out_pull_request(workplace: Workplace, origin: Origin, reference: str) -> None:
     assert checked_out(workplace, origin, reference) == origin.pull
 
 
 @pytest.mark.parametrize("length", [7, 12, 40])
 @pytest.mark.parametrize("which", ["first", "develop", "forgotten", "pull"])
-def test_a_commit_is_checked_out_by_its_id_or_the_beginning_of_it(
-    workplace: Workplace, origin: Origin, which: str, length: int
-) -> None:
+def test_checks_out_full_and_abbreviated_commit(workplace: Workplace, origin: Origin, which: str, length: int) -> None:
     wanted = getattr(origin, which)
     assert checked_out(workplace, origin, wanted[:length]) == wanted
 
 
-def test_the_reference_of_the_training_goes_before_the_one_of_the_connection(
-    workplace: Workplace, origin: Origin
-) -> None:
+def test_reference_of_training_takes_precedence_over_connection(workplace: Workplace, origin: Origin) -> None:
     assert checked_out(workplace, origin, "v1", of_connection="develop") == origin.first
 
 
-def test_without_a_reference_of_the_training_the_one_of_the_connection_counts(
-    workplace: Workplace, origin: Origin
-) -> None:
+def test_uses_reference_of_connection_by_default(workplace: Workplace, origin: Origin) -> None:
     assert checked_out(workplace, origin, of_connection="develop") == origin.develop
 
 
-def test_without_any_reference_the_default_branch_is_checked_out(workplace: Workplace, origin: Origin) -> None:
+def test_uses_default_branch_without_reference(workplace: Workplace, origin: Origin) -> None:
     assert checked_out(workplace, origin) == origin.main
 
 
-def test_the_history_is_left_out_where_the_server_can_do_so(workplace: Workplace, origin: Origin) -> None:
+def test_fetches_without_history(workplace: Workplace, origin: Origin) -> None:
     checked_out(workplace, origin, "develop")
     assert git(workplace.repository, "rev-list", "--count", "HEAD") == "1"
 
 
-def test_a_plain_path_is_an_address_too(workplace: Workplace, origin: Origin) -> None:
+def test_accepts_path_as_uri(workplace: Workplace, origin: Origin) -> None:
     workplace.connect("code", {"uri": str(origin.folder)})
     workplace.run(SPEC)
     assert workplace.workspace.read_result("commit-id") == origin.main
 
 
-def test_what_an_earlier_attempt_left_is_removed(workplace: Workplace, origin: Origin) -> None:
+def test_removes_files_of_earlier_attempt(workplace: Workplace, origin: Origin) -> None:
     (workplace.repository / ".git").mkdir(parents=True)
     (workplace.repository / "half.txt").write_text("half")
     checked_out(workplace, origin)
     assert not (workplace.repository / "half.txt").exists()
 
 
-def test_a_failed_checkout_leaves_no_commit_id_of_an_earlier_one(workplace: Workplace, origin: Origin) -> None:
+def test_failed_checkout_removes_earlier_commit_id(workplace: Workplace, origin: Origin) -> None:
     checked_out(workplace, origin)
     with pytest.raises(UserError):
         workplace.run(CheckoutSpec("code", "nowhere"))
     assert workplace.workspace.read_result("commit-id") is None
 
 
-def test_an_unknown_reference_is_told_with_the_nearest_names(workplace: Workplace, origin: Origin) -> None:
+def test_unknown_reference_lists_similar_names(workplace: Workplace, origin: Origin) -> None:
     with pytest.raises(UserError, match="no branch, tag or commit 'devlop'") as raised:
         checked_out(workplace, origin, "devlop")
     assert "develop" in str(raised.value)
 
 
 @pytest.mark.parametrize("reference", ["0123456789abcdef0123456789abcdef01234567", "0123456"])
-def test_an_unknown_commit_is_the_users_mistake(workplace: Workplace, origin: Origin, reference: str) -> None:
+def test_unknown_commit_is_user_error(workplace: Workplace, origin: Origin, reference: str) -> None:
     with pytest.raises(UserError, match="no branch, tag or commit"):
         checked_out(workplace, origin, reference)
 
 
 @pytest.mark.parametrize("reference", ["--upload-pack=touch x", "main\nx", "a..b", "main~1", "v1^{tree}", "main:x"])
-def test_what_is_no_reference_never_reaches_git(workplace: Workplace, origin: Origin, reference: str) -> None:
+def test_rejects_invalid_reference(workplace: Workplace, origin: Origin, reference: str) -> None:
     with pytest.raises(UserError, match="is not a git reference"):
         checked_out(workplace, origin, reference)
 
@@ -125,19 +119,19 @@ def test_what_is_no_reference_never_reaches_git(workplace: Workplace, origin: Or
         "x:-y",
     ],
 )
-def test_an_address_that_could_run_programs_is_refused(workplace: Workplace, uri: str) -> None:
+def test_rejects_unsafe_or_malformed_uri(workplace: Workplace, uri: str) -> None:
     workplace.connect("code", {"uri": uri})
     with pytest.raises(UserError):
         workplace.run(SPEC)
 
 
-def test_a_repository_that_is_not_there_is_the_users_mistake(workplace: Workplace, tmp_path: Path) -> None:
+def test_missing_local_repository_is_user_error(workplace: Workplace, tmp_path: Path) -> None:
     workplace.connect("code", {"uri": f"file://{tmp_path}/nothing"})
     with pytest.raises(UserError, match="the repository does not exist"):
         workplace.run(SPEC)
 
 
-def test_an_empty_repository_is_the_users_mistake(workplace: Workplace, tmp_path: Path) -> None:
+def test_empty_repository_is_user_error(workplace: Workplace, tmp_path: Path) -> None:
     git(tmp_path, "init", "--quiet", "--bare", "empty.git")
     workplace.connect("code", {"uri": f"file://{tmp_path}/empty.git"})
     with pytest.raises(UserError, match="it may be empty"):
@@ -145,13 +139,13 @@ def test_an_empty_repository_is_the_users_mistake(workplace: Workplace, tmp_path
 
 
 @pytest.mark.parametrize("uri", ["https://localhost:{port}/x", "ssh://git@127.0.0.1:{port}/x"])
-def test_a_server_that_cannot_be_reached_is_worth_another_try(workplace: Workplace, uri: str) -> None:
+def test_unreachable_server_is_service_fault(workplace: Workplace, uri: str) -> None:
     workplace.connect("code", {"uri": uri.format(port=free_port())})
     with pytest.raises(ServiceFault, match="cannot reach"):
         workplace.run(SPEC)
 
 
-def test_the_users_own_hooks_are_not_run(workplace: Workplace, origin: Origin, tmp_path: Path) -> None:
+def test_does_not_run_configured_hooks(workplace: Workplace, origin: Origin, tmp_path: Path) -> None:
     hook = tmp_path / "hooks" / "post-checkout"
     hook.parent.mkdir()
     hook.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
@@ -161,7 +155,7 @@ def test_the_users_own_hooks_are_not_run(workplace: Workplace, origin: Origin, t
     assert not (tmp_path / "ran").exists()
 
 
-def test_submodules_come_along(workplace: Workplace, origin: Origin, tmp_path: Path) -> None:
+def test_fetches_submodules(workplace: Workplace, origin: Origin, tmp_path: Path) -> None:
     outer = tmp_path / "outer"
     outer.mkdir()
     git(outer, "init", "--quiet")
@@ -172,9 +166,7 @@ def test_submodules_come_along(workplace: Workplace, origin: Origin, tmp_path: P
     assert (workplace.repository / "parts/inner/file.txt").read_text() == "main"
 
 
-def test_a_submodule_whose_commit_was_never_pushed_is_the_users_mistake(
-    workplace: Workplace, origin: Origin, tmp_path: Path
-) -> None:
+def test_submodule_with_unpushed_commit_is_user_error(workplace: Workplace, origin: Origin, tmp_path: Path) -> None:
     outer = tmp_path / "outer"
     outer.mkdir()
     git(outer, "init", "--quiet")
@@ -199,13 +191,13 @@ def repository_in_lfs(folder: Path) -> Path:
     return bare
 
 
-def test_files_in_git_lfs_come_with_their_content(workplace: Workplace, tmp_path: Path) -> None:
+def test_fetches_lfs_files(workplace: Workplace, tmp_path: Path) -> None:
     workplace.connect("code", {"uri": repository_in_lfs(tmp_path).as_uri()})
     workplace.run(SPEC)
     assert (workplace.repository / "large.bin").read_text() == "large content"
 
 
-def test_files_in_git_lfs_are_told_where_git_lfs_is_missing(
+def test_lfs_files_without_git_lfs_are_user_error(
     workplace: Workplace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workplace.connect("code", {"uri": repository_in_lfs(tmp_path).as_uri()})
@@ -218,7 +210,7 @@ def test_files_in_git_lfs_are_told_where_git_lfs_is_missing(
         workplace.run(SPEC)
 
 
-def test_the_log_names_the_commit_its_date_and_subject(
+def test_logs_commit_with_date_and_subject(
     workplace: Workplace, origin: Origin, capsys: pytest.CaptureFixture[str]
 ) -> None:
     checked_out(workplace, origin, "develop")

@@ -1,4 +1,4 @@
-"""Which conda is taken. That a real conda then trains was seen by hand: none can be had from a package index."""
+"""Which conda program is used. Training with a real conda is tested by hand, because no package index provides it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from odahu_argo.steps import conda
 
 @pytest.fixture
 def linked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A conda that PATH reaches by a link alone, as /usr/local/bin/conda is in many images."""
+    """A conda that is on PATH as a symbolic link, like /usr/local/bin/conda in many images."""
     real = tmp_path / "opt" / "conda" / "bin" / "conda"
     real.parent.mkdir(parents=True)
     real.write_text("#!/bin/sh\n")
@@ -23,16 +23,16 @@ def linked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return real
 
 
-def test_a_link_is_followed_to_where_activate_lies(linked: Path) -> None:
+def test_resolves_symbolic_link(linked: Path) -> None:
     assert conda.conda_program() == str(linked)
 
 
-def test_what_the_image_says_counts_first(linked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_conda_exe_takes_precedence(linked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONDA_EXE", "/opt/other/bin/conda")
     assert conda.conda_program() == "/opt/other/bin/conda"
 
 
-def test_none_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_returns_none_without_conda(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.delenv("CONDA_EXE", raising=False)
     assert conda.conda_program() is None

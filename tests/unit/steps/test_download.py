@@ -1,4 +1,4 @@
-"""Where the objects of a bucket come to lie in the repository: ODAHU's rules of remotePath and localPath."""
+"""The step `download`: ODAHU's rules for remotePath and localPath."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def data(bucket: Bucket) -> Bucket:
 
 
 def download(workplace: Workplace, fields: dict[str, str], local: str, remote: str = "") -> dict[str, bytes]:
-    """Every file of the repository after the download, by its path."""
+    """Run the step and return all files of the repository by path."""
     workplace.repository.mkdir(exist_ok=True)
     if not (workplace.workspace.connections / "data").exists():
         workplace.connect("data", fields)
@@ -61,36 +61,36 @@ def download(workplace: Workplace, fields: dict[str, str], local: str, remote: s
         ("", "data/wine2", "./a/../in/", {"in/other.csv": b"other"}),
     ],
 )
-def test_objects_come_to_lie_where_odahu_put_them(
+def test_maps_remote_paths_to_local_paths_as_odahu(
     workplace: Workplace, data: Bucket, path: str, remote: str, local: str, files: dict[str, bytes]
 ) -> None:
     assert download(workplace, data.fields(path), local, remote) == files
 
 
-def test_a_whole_bucket_can_be_copied(workplace: Workplace, bucket: Bucket) -> None:
+def test_downloads_whole_bucket(workplace: Workplace, bucket: Bucket) -> None:
     bucket.put_all({"a.csv": b"a", "b/c.csv": b"c"})
     assert download(workplace, bucket.fields(), "./") == {"a.csv": b"a", "b/c.csv": b"c"}
 
 
-def test_a_remote_folder_needs_a_local_folder(workplace: Workplace, data: Bucket) -> None:
+def test_remote_prefix_requires_local_directory(workplace: Workplace, data: Bucket) -> None:
     with pytest.raises(UserError, match=r"is a file, but .* is a folder") as raised:
         download(workplace, data.fields(), "in", "data/beer")
     assert "'in/'" in str(raised.value)
 
 
 @pytest.mark.parametrize("remote", ["nothing.csv", "data/win", "data/beer/ale.csv/more", "nothing/"])
-def test_nothing_there_is_the_users_mistake(workplace: Workplace, data: Bucket, remote: str) -> None:
+def test_missing_object_is_user_error(workplace: Workplace, data: Bucket, remote: str) -> None:
     with pytest.raises(UserError, match=f"nothing exists at s3://{data.name}/{remote.strip('/')}"):
         download(workplace, data.fields(), "in/", remote)
 
 
 @pytest.mark.parametrize("local", ["../outside/", "/etc/", "in/../../x", "in\n/"])
-def test_a_local_path_must_stay_in_the_repository(workplace: Workplace, data: Bucket, local: str) -> None:
+def test_rejects_local_path_outside_repository(workplace: Workplace, data: Bucket, local: str) -> None:
     with pytest.raises(UserError, match="localPath"):
         download(workplace, data.fields(), local, "data/beer")
 
 
-def test_a_link_in_the_repository_does_not_lead_the_data_out(
+def test_rejects_symbolic_link_to_outside(
     workplace: Workplace, data: Bucket, tmp_path: Path
 ) -> None:
     outside = tmp_path / "outside"
@@ -104,7 +104,7 @@ def test_a_link_in_the_repository_does_not_lead_the_data_out(
 
 
 @pytest.mark.parametrize("key", ["bad/../../evil.csv", "bad//evil.csv", "bad/ev\til.csv", "bad/./evil.csv"])
-def test_a_key_that_would_leave_the_folder_is_refused_before_anything_is_copied(
+def test_rejects_unsafe_key_before_copying(
     workplace: Workplace, data: Bucket, key: str
 ) -> None:
     data.client.put_object(Bucket=data.name, Key=key, Body=b"x")
@@ -114,25 +114,25 @@ def test_a_key_that_would_leave_the_folder_is_refused_before_anything_is_copied(
     assert not (workplace.repository / "in").exists()
 
 
-def test_an_object_and_a_folder_of_one_name_are_told(workplace: Workplace, data: Bucket) -> None:
+def test_object_and_prefix_of_same_name_are_user_error(workplace: Workplace, data: Bucket) -> None:
     with pytest.raises(UserError, match="a file and a folder have the same name"):
         download(workplace, data.fields(), "in/", "data/")
 
 
-def test_many_objects_come_complete(workplace: Workplace, bucket: Bucket) -> None:
+def test_downloads_many_objects(workplace: Workplace, bucket: Bucket) -> None:
     objects = {f"many/{number % 7}/{number}.bin": os.urandom(number * 10) for number in range(150)}
     bucket.put_all(objects)
     found = download(workplace, bucket.fields("many"), "many/")
     assert found == objects
 
 
-def test_an_object_of_several_parts_comes_complete(workplace: Workplace, bucket: Bucket) -> None:
+def test_downloads_large_object(workplace: Workplace, bucket: Bucket) -> None:
     content = os.urandom(20_000_000)
     bucket.put_all({"large.bin": content})
     assert download(workplace, bucket.fields("large.bin"), "in/") == {"in/large.bin": content}
 
 
-def test_a_second_attempt_fetches_only_what_is_missing(workplace: Workplace, data: Bucket) -> None:
+def test_second_attempt_skips_complete_files(workplace: Workplace, data: Bucket) -> None:
     download(workplace, data.fields("data/wine/"), "in/")
     finished = workplace.repository / "in/red.csv"
     inode = finished.stat().st_ino
@@ -142,13 +142,13 @@ def test_a_second_attempt_fetches_only_what_is_missing(workplace: Workplace, dat
     assert finished.stat().st_ino == inode
 
 
-def test_a_file_of_the_repository_is_replaced_even_if_it_has_the_same_size(workplace: Workplace, data: Bucket) -> None:
+def test_replaces_file_of_same_size(workplace: Workplace, data: Bucket) -> None:
     workplace.repository.mkdir()
     (workplace.repository / "top.csv").write_bytes(b"old")
     assert download(workplace, data.fields(), "./", "top.csv") == {"top.csv": b"top"}
 
 
-def test_the_progress_file_and_the_log_tell_how_much_came(
+def test_reports_progress_and_size(
     workplace: Workplace,
     data: Bucket,
     tmp_path: Path,
@@ -163,14 +163,14 @@ def test_the_progress_file_and_the_log_tell_how_much_came(
     assert "download: done: 2 files, 8 bytes, " in log
 
 
-def test_data_can_come_from_a_folder_of_this_machine(workplace: Workplace, tmp_path: Path) -> None:
+def test_downloads_from_local_directory(workplace: Workplace, tmp_path: Path) -> None:
     (tmp_path / "store/data").mkdir(parents=True)
     (tmp_path / "store/data/x.csv").write_bytes(b"x")
     fields = {"type": "file", "uri": (tmp_path / "store").as_uri()}
     assert download(workplace, fields, "in/", "data") == {"in/x.csv": b"x"}
 
 
-def test_a_server_that_is_not_there_is_worth_another_try(workplace: Workplace, data: Bucket) -> None:
+def test_unreachable_store_is_service_fault(workplace: Workplace, data: Bucket) -> None:
     fields = {**data.fields(), "endpoint": f"http://127.0.0.1:{free_port()}"}
     with pytest.raises(ServiceFault, match="ConnectionRefused") as raised:
         download(workplace, fields, "in/", "data")
@@ -189,6 +189,6 @@ def test_a_server_that_is_not_there_is_worth_another_try(workplace: Workplace, d
         ({"type": "file", "uri": "file:///nothing/at/all"}, "the folder .* does not exist"),
     ],
 )
-def test_a_connection_that_cannot_be_used_is_told(workplace: Workplace, fields: dict[str, str], words: str) -> None:
+def test_unusable_connection_is_user_error(workplace: Workplace, fields: dict[str, str], words: str) -> None:
     with pytest.raises(UserError, match=words):
         download(workplace, fields, "in/", "data")

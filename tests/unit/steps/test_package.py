@@ -1,4 +1,4 @@
-"""The zip that comes out of a training, as the one who opens it finds it."""
+"""The step `package`: content, name and reproducibility of the zip."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from tests.servers.workplace import Workplace
 
 @pytest.fixture
 def after_training(workplace: Workplace, trained: Trained, tracking: Tracking) -> Workplace:
-    """A workspace in which the step train has just ended."""
+    """A workspace in which the step train has ended."""
     workplace.workspace.write_result("run-id", trained.run.info.run_id)
     return workplace
 
 
 @pytest.fixture(scope="session")
 def artifact(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The zip of the training, made by a process as in a pod."""
+    """The zip of the training, created by a process as in a pod."""
     folder = tmp_path_factory.mktemp("artifact")
     workplace = Workplace(replace(trained.workplace.workspace, connections=folder / "connections"))
     workplace.connect("out", {"type": "file", "uri": (folder / "store").as_uri()})
@@ -56,7 +56,7 @@ def unpacked(artifact: Path, tmp_path: Path) -> Path:
     return tmp_path / "unpacked"
 
 
-def test_the_binary_describes_itself_as_odahu_did(unpacked: Path, trained: Trained) -> None:
+def test_project_file_matches_odahu(unpacked: Path, trained: Trained) -> None:
     import mlflow
 
     assert yaml.safe_load((unpacked / "odahuflow.project.yaml").read_text()) == {
@@ -68,7 +68,7 @@ def test_the_binary_describes_itself_as_odahu_did(unpacked: Path, trained: Train
     }
 
 
-def test_the_model_lies_there_with_its_samples_and_entry_point(unpacked: Path) -> None:
+def test_zip_contains_model_samples_and_entry_point(unpacked: Path) -> None:
     names = {path.name for path in (unpacked / "odahuflow_model").iterdir()}
     assert {"MLmodel", "conda.yaml", "entrypoint.py", "head_input.pkl", "head_output.pkl"} <= names
 
@@ -83,7 +83,7 @@ print(json.dumps([form, matrix.tolist(), columns, entrypoint.info(), alone]))
 """
 
 
-def test_the_model_can_be_called_without_odahu_argo(unpacked: Path) -> None:
+def test_entry_point_runs_without_odahu_argo(unpacked: Path) -> None:
     called = subprocess.run(
         [sys.executable, "-c", CALL], cwd=unpacked / "odahuflow_model", capture_output=True, text=True, check=True
     )
@@ -96,12 +96,12 @@ def test_the_model_can_be_called_without_odahu_argo(unpacked: Path) -> None:
     assert outputs == [{"name": "quality", "type": "integer", "example": 0, "required": True}]
 
 
-def test_the_name_comes_from_the_template_with_a_random_uuid(artifact: Path, trained: Trained) -> None:
+def test_artifact_name_is_rendered_from_template(artifact: Path, trained: Trained) -> None:
     assert re.fullmatch(r"wine-1\.0-[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\.zip", artifact.name)
     assert trained.workplace.workspace.read_result("artifact-name") == artifact.name
 
 
-def test_the_zip_goes_below_the_path_of_the_output_connection(
+def test_uploads_below_path_of_connection(
     after_training: Workplace, bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ARGO_PROGRESS_FILE", str(tmp_path / "progress"))
@@ -111,16 +111,14 @@ def test_the_zip_goes_below_the_path_of_the_output_connection(
     assert (tmp_path / "progress").read_text() == "100/100"
 
 
-def test_the_same_model_gives_the_same_bytes(after_training: Workplace, bucket: Bucket, artifact: Path) -> None:
+def test_zip_is_reproducible(after_training: Workplace, bucket: Bucket, artifact: Path) -> None:
     after_training.connect("out", bucket.fields())
     after_training.run(PACKAGE)
     (key,) = bucket.keys()
     assert bucket.get(key) == artifact.read_bytes()
 
 
-def test_a_further_attempt_uploads_under_the_name_that_the_first_has_drawn(
-    after_training: Workplace, bucket: Bucket
-) -> None:
+def test_further_attempt_uses_recorded_name(after_training: Workplace, bucket: Bucket) -> None:
     after_training.connect("out", {**bucket.fields(), "endpoint": f"http://127.0.0.1:{free_port()}"})
     with pytest.raises(ServiceFault, match="cannot upload"):
         after_training.run(PACKAGE)
@@ -130,7 +128,7 @@ def test_a_further_attempt_uploads_under_the_name_that_the_first_has_drawn(
     assert bucket.keys() == [name]
 
 
-def test_a_zip_needs_no_room_in_the_workspace(workplace: Workplace, bucket: Bucket, small_disk: Path) -> None:
+def test_zip_uses_no_disk_space(workplace: Workplace, bucket: Bucket, small_disk: Path) -> None:
     on_disk = Workplace(replace(workplace.workspace, root=small_disk))
     on_disk.connect("out", bucket.fields())
     on_disk.workspace.write_result("run-id", "1" * 32)
@@ -142,19 +140,19 @@ def test_a_zip_needs_no_room_in_the_workspace(workplace: Workplace, bucket: Buck
         assert archive.read("weights") == content
 
 
-def test_a_missing_bucket_is_the_users_mistake(after_training: Workplace, bucket: Bucket) -> None:
+def test_missing_bucket_is_user_error(after_training: Workplace, bucket: Bucket) -> None:
     after_training.connect("out", {**bucket.fields(), "uri": "s3://nowhere-at-all/x"})
     with pytest.raises(UserError, match="the bucket does not exist"):
         after_training.run(PACKAGE)
 
 
-def test_without_a_training_there_is_nothing_to_package(workplace: Workplace, tracking: Tracking) -> None:
+def test_package_without_training_is_user_error(workplace: Workplace, tracking: Tracking) -> None:
     with pytest.raises(UserError, match="run the step train first"):
         workplace.run(PACKAGE)
 
 
 def _without_server(trained: Trained, tmp_path: Path) -> tuple[Workplace, dict[str, str]]:
-    """The workspace after the training, with the results in a copy, and a tracking server that is away."""
+    """A copy of the workspace after the training, and the address of a tracking server that is not running."""
     workspace = replace(trained.workplace.workspace, root=tmp_path / "workspace", connections=tmp_path / "connections")
     shutil.copytree(trained.workplace.workspace.root, workspace.root)
     workplace = Workplace(workspace)
@@ -163,9 +161,7 @@ def _without_server(trained: Trained, tmp_path: Path) -> tuple[Workplace, dict[s
     return workplace, {**trained.tracking.variables, **away}
 
 
-def test_a_model_on_this_machine_is_packaged_without_the_tracking_server(
-    trained: Trained, artifact: Path, tmp_path: Path
-) -> None:
+def test_packages_local_model_without_tracking_server(trained: Trained, artifact: Path, tmp_path: Path) -> None:
     workplace, variables = _without_server(trained, tmp_path)
     ended = workplace.run_process(PACKAGE, **variables)
     assert ended.code == EXIT_OK, ended.log
@@ -173,8 +169,8 @@ def test_a_model_on_this_machine_is_packaged_without_the_tracking_server(
     assert made.read_bytes() == artifact.read_bytes()
 
 
-def test_no_other_folder_of_the_machine_is_packaged(trained: Trained, tmp_path: Path) -> None:
-    """What a training program may have written into the workspace leads nowhere but to the artifacts."""
+def test_packages_only_local_artifacts(trained: Trained, tmp_path: Path) -> None:
+    """A training program may change the recorded locations; only those below the artifact root are read."""
     workplace, variables = _without_server(trained, tmp_path)
     [left] = workplace.workspace.root.glob("trained-model.json")
     root = variables["ODAHU_ARGO_MLFLOW_ARTIFACTS"]
@@ -184,7 +180,7 @@ def test_no_other_folder_of_the_machine_is_packaged(trained: Trained, tmp_path: 
     assert not (tmp_path / "store").exists()
 
 
-def test_a_run_without_a_model_is_told(after_training: Workplace, trained: Trained, tmp_path: Path) -> None:
+def test_run_without_model_is_user_error(after_training: Workplace, trained: Trained, tmp_path: Path) -> None:
     empty = trained.tracking.client.create_run(trained.run.info.experiment_id).info.run_id
     after_training.workspace.write_result("run-id", empty)
     after_training.connect("out", {"type": "file", "uri": tmp_path.as_uri()})
@@ -192,7 +188,7 @@ def test_a_run_without_a_model_is_told(after_training: Workplace, trained: Train
         after_training.run(PACKAGE)
 
 
-def test_a_run_that_the_server_does_not_know_is_told(after_training: Workplace, tmp_path: Path) -> None:
+def test_unknown_run_is_user_error(after_training: Workplace, tmp_path: Path) -> None:
     after_training.workspace.write_result("run-id", "0" * 32)
     after_training.connect("out", {"type": "file", "uri": tmp_path.as_uri()})
     with pytest.raises(UserError, match="cannot find run 000"):
@@ -201,7 +197,7 @@ def test_a_run_that_the_server_does_not_know_is_told(after_training: Workplace, 
 
 @pytest.fixture
 def stored(after_training: Workplace, trained: Trained) -> Path:
-    """The folder of a model in a tracking store on this machine, whose run the workspace has just trained."""
+    """The directory of a model in a local tracking store, for the run recorded in the workspace."""
     client = trained.tracking.client
     run = client.create_run(trained.run.info.experiment_id)
     client.set_tag(run.info.run_id, "mlflow.log-model.history", json.dumps([{"artifact_path": "model"}]))
@@ -213,9 +209,7 @@ def stored(after_training: Workplace, trained: Trained) -> Path:
     return folder
 
 
-def test_a_model_on_this_machine_stays_as_it_was_logged(
-    after_training: Workplace, stored: Path, bucket: Bucket
-) -> None:
+def test_packaging_does_not_change_local_model(after_training: Workplace, stored: Path, bucket: Bucket) -> None:
     (stored / "entrypoint.py").write_text("own = True\n")
     before = {path.name: path.read_bytes() for path in stored.iterdir()}
     after_training.connect("out", bucket.fields())
@@ -226,9 +220,7 @@ def test_a_model_on_this_machine_stays_as_it_was_logged(
         assert b"def init()" in archive.read("odahuflow_model/entrypoint.py")
 
 
-def test_a_link_that_the_training_has_laid_into_its_model_shows_no_secret_of_this_step(
-    after_training: Workplace, stored: Path, bucket: Bucket
-) -> None:
+def test_link_in_model_cannot_read_secrets(after_training: Workplace, stored: Path, bucket: Bucket) -> None:
     after_training.connect("out", bucket.fields())
     (stored / "weights").symlink_to(after_training.workspace.connections / "out" / "keySecret")
     with pytest.raises(UserError, match="odahuflow_model/weights of the model is neither a file nor a symbolic link"):
@@ -236,7 +228,7 @@ def test_a_link_that_the_training_has_laid_into_its_model_shows_no_secret_of_thi
     assert bucket.keys() == []
 
 
-def test_a_record_that_names_the_secrets_of_this_step_as_the_model_is_refused(
+def test_rejects_connections_as_model(
     after_training: Workplace, stored: Path, trained: Trained, bucket: Bucket
 ) -> None:
     after_training.connect("model", bucket.fields())
@@ -248,7 +240,7 @@ def test_a_record_that_names_the_secrets_of_this_step_as_the_model_is_refused(
     assert bucket.keys() == []
 
 
-def test_zips_are_compressed_and_hold_plain_files(artifact: Path) -> None:
+def test_zip_entries_are_compressed_and_sorted(artifact: Path) -> None:
     with zipfile.ZipFile(io.BytesIO(artifact.read_bytes())) as archive:
         entries = archive.infolist()
     assert [entry.filename for entry in entries] == sorted(entry.filename for entry in entries)

@@ -1,4 +1,4 @@
-"""A toolchain of another package is found by its name; one that cannot be used is told with what there is."""
+"""Toolchains of installed packages: lookup by name, and errors of those that cannot be used."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ MODULE = "def train(spec, workspace): ...\ndef fill(content, spec, workspace): .
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of packages that Python sees."""
+    """A directory on Python's path for packages."""
     monkeypatch.syspath_prepend(tmp_path)
     return tmp_path
 
 
 def install(site: Path, package: str, entry_point: str, module: str = MODULE) -> None:
-    """What pip leaves of a package with one toolchain, whose module is called like the package."""
+    """Write the files of an installed package with one toolchain, in a module with the package's name."""
     metadata = site / f"{package}-1.0.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
@@ -28,18 +28,18 @@ def install(site: Path, package: str, entry_point: str, module: str = MODULE) ->
     (site / f"{package}.py").write_text(module)
 
 
-def test_a_module_with_both_functions_is_a_toolchain(site: Path) -> None:
+def test_module_as_toolchain(site: Path) -> None:
     install(site, "squares_a", "squares = squares_a")
     assert find_toolchain("squares").train.__module__ == "squares_a"
 
 
-def test_an_object_with_both_methods_is_a_toolchain(site: Path) -> None:
+def test_object_as_toolchain(site: Path) -> None:
     methods = MODULE.replace("def ", "    @staticmethod\n    def ")
     install(site, "squares_b", "squares = squares_b:chain", f"class Chain:\n{methods}chain = Chain()\n")
     assert callable(find_toolchain("squares").fill)
 
 
-def test_a_name_that_is_nearly_right_is_told_with_the_right_one(site: Path) -> None:
+def test_misspelled_name_suggests_toolchain(site: Path) -> None:
     install(site, "squares_c", "least-squares = squares_c")
     with pytest.raises(UserError) as raised:
         find_toolchain("least-square")
@@ -53,7 +53,7 @@ def test_a_name_that_is_nearly_right_is_told_with_the_right_one(site: Path) -> N
     ("name", "givers"),
     [("squares", r"squares_d 1\.0 and squares_e 1\.0"), ("mlflow", r"odahu-argo and squares_f 1\.0")],
 )
-def test_two_packages_with_one_name_are_both_told(site: Path, name: str, givers: str) -> None:
+def test_ambiguous_name_lists_packages(site: Path, name: str, givers: str) -> None:
     install(site, "squares_d", "squares = squares_d")
     install(site, "squares_e", "squares = squares_e")
     install(site, "squares_f", "mlflow = squares_f")
@@ -62,24 +62,22 @@ def test_two_packages_with_one_name_are_both_told(site: Path, name: str, givers:
 
 
 @pytest.mark.parametrize(
-    ("entry_point", "module", "told"),
+    ("entry_point", "module", "message"),
     [
         ("squares = squares_g", "import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
         ("squares = squares_h:chain", MODULE, "AttributeError: module 'squares_h' has no attribute 'chain'"),
         ("squares = squares_i", "1/0", "ZeroDivisionError: division by zero"),
     ],
 )
-def test_one_that_cannot_be_loaded_is_told_with_its_package(
-    site: Path, entry_point: str, module: str, told: str
-) -> None:
+def test_load_failure_names_package(site: Path, entry_point: str, module: str, message: str) -> None:
     package = entry_point.removeprefix("squares = ").partition(":")[0]
     install(site, package, entry_point, module)
     with pytest.raises(UserError) as raised:
         find_toolchain("squares")
-    assert f"toolchain 'squares' of {package} 1.0 cannot be loaded: {told}" in str(raised.value)
+    assert f"toolchain 'squares' of {package} 1.0 cannot be loaded: {message}" in str(raised.value)
 
 
-def test_a_missing_function_is_told(site: Path) -> None:
+def test_missing_function_is_user_error(site: Path) -> None:
     install(site, "squares_j", "squares = squares_j", "def train(spec, workspace): ...\nfill = None\n")
     with pytest.raises(UserError, match=r"of squares_j 1\.0 has no function fill"):
         find_toolchain("squares")

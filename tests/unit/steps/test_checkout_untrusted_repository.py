@@ -1,4 +1,4 @@
-"""Repositories that mean harm, made with real git: nothing of theirs is run, and nothing outside the checkout is touched."""
+"""Malicious repositories, created with real git: they run no programs and change no files outside the checkout."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def repository(tmp_path: Path) -> Path:
 
 
 def with_submodule(repository: Path, url: str, path: str = "inner") -> None:
-    """A submodule as nobody can add it by `git submodule add`, which looks at the address."""
+    """Commit a submodule that `git submodule add` would reject because of its URL."""
     head = git(repository, "rev-parse", "HEAD")
     for name, value in (("path", path), ("url", url)):
         git(repository, "config", "--file", ".gitmodules", f"submodule.inner.{name}", value)
@@ -57,23 +57,19 @@ def refused(workplace: Workplace, repository: Path) -> OdahuArgoError:
         "file:///etc\n-u./x",
     ],
 )
-def test_the_address_of_a_submodule_runs_nothing(
-    workplace: Workplace, repository: Path, tmp_path: Path, url: str
-) -> None:
+def test_submodule_url_runs_no_program(workplace: Workplace, repository: Path, tmp_path: Path, url: str) -> None:
     marker = tmp_path / "marker"
     (repository / "payload").write_text(f"#!/bin/sh\ntouch {marker}\n")
     (repository / "payload").chmod(0o755)
     git(repository, "add", "payload")
     with_submodule(repository, url.format(marker=marker))
-    said = str(refused(workplace, repository))
-    assert "submodule" in said
-    assert "hint: " in said
+    output = str(refused(workplace, repository))
+    assert "submodule" in output
+    assert "hint: " in output
     assert not marker.exists()
 
 
-def test_a_submodule_of_a_repository_from_the_net_may_not_be_a_folder_of_this_machine(
-    workplace: Workplace, repository: Path, origin: Origin
-) -> None:
+def test_remote_repository_cannot_use_local_submodule(workplace: Workplace, repository: Path, origin: Origin) -> None:
     with_submodule(repository, origin.folder.as_uri())
     with plain_http(repository.parent) as address:
         fields = {"uri": f"{address}/outer/.git", "username": USERNAME, "password": PASSWORD}
@@ -85,7 +81,9 @@ def test_a_submodule_of_a_repository_from_the_net_may_not_be_a_folder_of_this_ma
 
 
 @pytest.mark.parametrize("path", ["../escaped", ".git/hooks", "/tmp/escaped-from-a-test", "-u"])
-def test_a_submodule_stays_in_its_place(workplace: Workplace, repository: Path, origin: Origin, path: str) -> None:
+def test_submodule_path_stays_inside_checkout(
+    workplace: Workplace, repository: Path, origin: Origin, path: str
+) -> None:
     with_submodule(repository, origin.folder.as_uri(), path)
     try:
         workplace.connect("code", {"uri": repository.as_uri()})
@@ -98,7 +96,7 @@ def test_a_submodule_stays_in_its_place(workplace: Workplace, repository: Path, 
 
 
 def raw_tree(repository: Path, name: str, content: str, mode: str = "100644") -> None:
-    """A commit whose tree holds a name that git itself would never write."""
+    """Commit a tree with a name that git itself would not write."""
 
     def write(kind: str, data: bytes) -> str:
         command = ["git", "-C", str(repository), "hash-object", "-w", "--literally", "-t", kind, "--stdin"]
@@ -111,7 +109,7 @@ def raw_tree(repository: Path, name: str, content: str, mode: str = "100644") ->
 
 
 @pytest.mark.parametrize("name", ["../escaped", ".git/hooks/post-checkout", ".git", "a/../../escaped", "/escaped"])
-def test_a_tree_with_names_that_lead_out_is_not_checked_out(workplace: Workplace, repository: Path, name: str) -> None:
+def test_rejects_tree_with_unsafe_names(workplace: Workplace, repository: Path, name: str) -> None:
     raw_tree(repository, name, "harm")
     assert "cannot check out the files" in str(refused(workplace, repository))
     assert not (workplace.workspace.root / "escaped").exists()
@@ -119,7 +117,7 @@ def test_a_tree_with_names_that_lead_out_is_not_checked_out(workplace: Workplace
 
 
 @pytest.mark.parametrize("name", [".gitmodules", ".gitattributes"])
-def test_settings_of_git_that_are_links_are_not_followed(
+def test_does_not_follow_links_in_git_settings(
     workplace: Workplace, repository: Path, tmp_path: Path, name: str
 ) -> None:
     outside = tmp_path / "outside"
@@ -133,7 +131,7 @@ def test_settings_of_git_that_are_links_are_not_followed(
     assert outside.read_text().startswith("[submodule")
 
 
-def test_a_folder_of_the_training_that_is_a_link_leads_nowhere_else(
+def test_rejects_work_dir_and_local_path_that_are_links_to_outside(
     workplace: Workplace, repository: Path, tmp_path: Path
 ) -> None:
     outside = tmp_path / "outside"

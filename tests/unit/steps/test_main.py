@@ -1,4 +1,4 @@
-"""A step as a pod runs it: exit code, termination message, log, and its end on a signal."""
+"""A step as a process: exit code, termination message, log, and SIGTERM."""
 
 from __future__ import annotations
 
@@ -21,15 +21,13 @@ from tests.servers.s3 import Bucket
 from tests.servers.workplace import Workplace
 
 
-def test_a_step_that_went_well_exits_with_0_and_leaves_no_message(workplace: Workplace, origin: Origin) -> None:
+def test_success_exits_with_0_without_message(workplace: Workplace, origin: Origin) -> None:
     workplace.connect("code", {"uri": origin.folder.as_uri()})
     ended = workplace.run_process(CheckoutSpec("code"))
     assert (ended.code, ended.message) == (0, "")
 
 
-def test_a_users_mistake_exits_with_2_and_its_reason_and_hint_are_the_message(
-    workplace: Workplace, origin: Origin
-) -> None:
+def test_user_error_exits_with_2_and_writes_message(workplace: Workplace, origin: Origin) -> None:
     workplace.connect("code", {"uri": origin.folder.as_uri()})
     ended = workplace.run_process(CheckoutSpec("code", "nowhere"))
     assert ended.code == 2
@@ -40,44 +38,44 @@ def test_a_users_mistake_exits_with_2_and_its_reason_and_hint_are_the_message(
     ]
 
 
-def test_a_fault_exits_with_3(workplace: Workplace) -> None:
+def test_service_fault_exits_with_3(workplace: Workplace) -> None:
     workplace.connect("code", {"uri": f"https://127.0.0.1:{free_port()}/x"})
     assert workplace.run_process(CheckoutSpec("code")).code == 3
 
 
-def test_a_missing_connection_is_told_by_name(workplace: Workplace) -> None:
+def test_missing_connection_is_named(workplace: Workplace) -> None:
     ended = workplace.run_process(DownloadSpec("wine-data", "in/"))
     assert ended.code == 2
     assert "the Secret of connection 'wine-data' must exist" in ended.message
 
 
-def test_a_message_that_cannot_be_written_does_not_hide_the_error(workplace: Workplace) -> None:
+def test_unwritable_message_does_not_hide_error(workplace: Workplace) -> None:
     workplace.workspace.message.mkdir()
     ended = workplace.run_process(CheckoutSpec("code"))
     assert ended.code == 2
     assert "connection 'code' is not mounted" in ended.log
 
 
-def test_a_long_reason_is_cut_to_what_kubernetes_keeps(workplace: Workplace) -> None:
+def test_long_message_is_truncated(workplace: Workplace) -> None:
     ended = workplace.run_process(DownloadSpec("x" * 1500, "in/"))
     assert len(ended.message.encode()) == 2000
 
 
-def test_a_missing_or_foreign_specification_is_told(workplace: Workplace) -> None:
+def test_invalid_specification_is_user_error(workplace: Workplace) -> None:
     for text in ("", "{", '{"unknown": 1}', "{}"):
         ended = workplace.run_process(CheckoutSpec("code"), ODAHU_ARGO_STEP=text)
         assert ended.code == 2, text
         assert "ODAHU_ARGO_STEP" in ended.message
 
 
-def test_an_unknown_step_is_told() -> None:
+def test_unknown_step_prints_usage() -> None:
     command = [sys.executable, "-m", "odahu_argo.steps", "bake"]
     ended = subprocess.run(command, capture_output=True, text=True, env={"ODAHU_ARGO_MESSAGE": "/nowhere/x"})
     assert ended.returncode == 2
     assert "checkout|download|train|package" in ended.stdout
 
 
-def test_a_checkout_imports_neither_mlflow_nor_boto(workplace: Workplace, origin: Origin) -> None:
+def test_checkout_imports_no_heavy_packages(workplace: Workplace, origin: Origin) -> None:
     workplace.connect("code", {"uri": origin.folder.as_uri()})
     ended = workplace.run_process(CheckoutSpec("code"), PYTHONPROFILEIMPORTTIME="1")
     imported = [line.rpartition("|")[2].strip() for line in ended.log.splitlines() if line.startswith("import time:")]
@@ -85,7 +83,7 @@ def test_a_checkout_imports_neither_mlflow_nor_boto(workplace: Workplace, origin
     assert not {"mlflow", "boto3", "pandas", "yaml", "pydantic"} & set(imported)
 
 
-def test_sigterm_ends_the_training_program_and_the_step_and_marks_the_run(
+def test_sigterm_stops_training_program_and_marks_run_as_killed(
     project: Workplace, tracking: Tracking, tmp_path: Path
 ) -> None:
     spec = entry_point("sleep", pid=str(tmp_path / "pid"))
@@ -110,8 +108,8 @@ def test_sigterm_ends_the_training_program_and_the_step_and_marks_the_run(
     assert tracking.client.get_run(project.workspace.read_result("run-id")).info.status == "KILLED"
 
 
-class _Slow(BaseHTTPRequestHandler):
-    """An S3 object of 5 MB that takes minutes to come."""
+class SlowS3(BaseHTTPRequestHandler):
+    """An S3 server with one object of 5 MB that takes minutes to download."""
 
     def do_HEAD(self) -> None:
         self.send_response(200)
@@ -138,10 +136,10 @@ def wait_for_part(workplace: Workplace) -> None:
         time.sleep(0.05)
 
 
-def test_sigterm_ends_a_download_at_once_and_leaves_no_part_of_a_file(workplace: Workplace) -> None:
+def test_sigterm_stops_download_and_removes_partial_file(workplace: Workplace) -> None:
     workplace.repository.mkdir()
     spec = DownloadSpec("data", "in/")
-    with serving_by(_Slow) as endpoint:
+    with serving_by(SlowS3) as endpoint:
         keys = {"keyID": "k", "keySecret": "s", "endpoint": endpoint}
         workplace.connect("data", {"type": "s3", "uri": "s3://bucket/large.bin", **keys})
         step = subprocess.Popen(workplace.command(spec), env=workplace.environment(spec), stdout=subprocess.DEVNULL)
@@ -151,10 +149,10 @@ def test_sigterm_ends_a_download_at_once_and_leaves_no_part_of_a_file(workplace:
     assert list((workplace.repository / "in").iterdir()) == []
 
 
-def test_what_a_killed_download_left_is_removed_by_the_next_attempt(workplace: Workplace, bucket: Bucket) -> None:
+def test_next_attempt_removes_partial_file_of_killed_download(workplace: Workplace, bucket: Bucket) -> None:
     workplace.repository.mkdir()
     spec = DownloadSpec("data", "in/")
-    with serving_by(_Slow) as endpoint:
+    with serving_by(SlowS3) as endpoint:
         workplace.connect("data", bucket.fields("large.bin", endpoint=endpoint))
         step = subprocess.Popen(workplace.command(spec), env=workplace.environment(spec), stdout=subprocess.DEVNULL)
         wait_for_part(workplace)

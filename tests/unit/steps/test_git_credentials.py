@@ -1,4 +1,4 @@
-"""Passwords and keys: used where they are needed, seen nowhere else."""
+"""Git credentials: accepted by real servers, and absent from process lists, files and messages."""
 
 from __future__ import annotations
 
@@ -34,21 +34,19 @@ def trusting(https_remote: HttpsRemote, monkeypatch: pytest.MonkeyPatch) -> Http
     return https_remote
 
 
-def test_https_with_a_password_that_is_full_of_special_characters(
-    workplace: Workplace, origin: Origin, trusting: HttpsRemote
-) -> None:
+def test_https_with_special_characters_in_password(workplace: Workplace, origin: Origin, trusting: HttpsRemote) -> None:
     workplace.connect("code", {"uri": trusting.uri, "username": USERNAME, "password": PASSWORD})
     workplace.run(SPEC)
     assert workplace.workspace.read_result("commit-id") == origin.main
 
 
-def test_https_with_a_token_alone(workplace: Workplace, origin: Origin, trusting: HttpsRemote) -> None:
+def test_https_with_token_and_no_username(workplace: Workplace, origin: Origin, trusting: HttpsRemote) -> None:
     workplace.connect("code", {"uri": trusting.uri, "password": TOKEN})
     workplace.run(SPEC)
     assert workplace.workspace.read_result("commit-id") == origin.main
 
 
-def test_a_clone_over_https_shows_no_password_in_the_process_list_and_leaves_none(
+def test_https_password_is_not_in_process_list_or_files(
     workplace: Workplace, trusting: HttpsRemote, private_tmp: Path
 ) -> None:
     workplace.connect("code", {"uri": trusting.uri, "username": USERNAME, "password": PASSWORD})
@@ -61,7 +59,7 @@ def test_a_clone_over_https_shows_no_password_in_the_process_list_and_leaves_non
     assert not list(private_tmp.iterdir())
 
 
-def test_a_clone_over_ssh_shows_no_key_in_the_process_list_and_leaves_none(
+def test_ssh_key_is_not_in_process_list_or_files(
     workplace: Workplace, ssh_remote: SshRemote, private_tmp: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "bin").mkdir()
@@ -86,22 +84,20 @@ def files_with(text: str, folder: Path) -> list[Path]:
 
 @pytest.fixture
 def private_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where temporary files go during this test."""
+    """The directory for temporary files during this test."""
     folder = tmp_path / "tmp"
     folder.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(folder))
     return folder
 
 
-def test_a_commit_within_the_history_is_found_over_https(
-    workplace: Workplace, origin: Origin, trusting: HttpsRemote
-) -> None:
+def test_finds_abbreviated_commit_over_https(workplace: Workplace, origin: Origin, trusting: HttpsRemote) -> None:
     workplace.connect("code", {"uri": trusting.uri, "username": USERNAME, "password": PASSWORD})
     workplace.run(CheckoutSpec("code", origin.forgotten[:9]))
     assert workplace.workspace.read_result("commit-id") == origin.forgotten
 
 
-def test_a_password_within_the_uri_works_and_stays_out_of_the_log_and_the_checkout(
+def test_password_in_uri_is_not_logged_or_stored(
     workplace: Workplace, trusting: HttpsRemote, capfd: pytest.CaptureFixture[str]
 ) -> None:
     user = f"{quote(USERNAME, safe='')}:{quote(PASSWORD, safe='')}"
@@ -113,7 +109,7 @@ def test_a_password_within_the_uri_works_and_stays_out_of_the_log_and_the_checko
 
 
 @pytest.mark.parametrize("fields", [{"username": USERNAME, "password": "wr0ng-secret"}, {}])
-def test_a_wrong_or_missing_password_is_the_users_mistake_and_is_not_shown(
+def test_wrong_or_missing_password_is_user_error(
     workplace: Workplace, trusting: HttpsRemote, fields: dict[str, str]
 ) -> None:
     workplace.connect("code", {"uri": trusting.uri, **fields})
@@ -122,20 +118,18 @@ def test_a_wrong_or_missing_password_is_the_users_mistake_and_is_not_shown(
     assert "wr0ng-secret" not in str(raised.value)
 
 
-def test_a_wrong_password_is_tried_once_and_ends_the_step_with_two(workplace: Workplace, trusting: HttpsRemote) -> None:
+def test_wrong_password_is_sent_once(workplace: Workplace, trusting: HttpsRemote) -> None:
     workplace.connect("code", {"uri": trusting.uri, "username": USERNAME, "password": "wr0ng-secret"})
     trusting.asked.clear()
     ended = workplace.run_process(SPEC)
     assert ended.code == EXIT_USER_ERROR
     assert "access denied" in ended.message
     assert "wr0ng-secret" not in ended.log + ended.message
-    # Git asks without credentials first, and is told that they are needed.
+    # Git sends the first request without credentials; the server responds with 401.
     assert [request.rpartition(" ")[2] for request in trusting.asked] == ["without", "with"]
 
 
-def test_a_wrong_key_is_tried_once_and_ends_the_step_with_two(
-    workplace: Workplace, ssh_remote: SshRemote, tmp_path: Path
-) -> None:
+def test_wrong_key_is_sent_once(workplace: Workplace, ssh_remote: SshRemote, tmp_path: Path) -> None:
     key = new_key(tmp_path).read_text()
     fields = {"uri": ssh_remote.uri, "keySecret": key, "publicKey": ssh_remote.host_key}
     workplace.connect("code", fields)
@@ -146,30 +140,26 @@ def test_a_wrong_key_is_tried_once_and_ends_the_step_with_two(
     assert ssh_remote.refusals == before + 1
 
 
-def test_a_repository_that_the_server_does_not_have_is_the_users_mistake(
-    workplace: Workplace, trusting: HttpsRemote
-) -> None:
+def test_missing_remote_repository_is_user_error(workplace: Workplace, trusting: HttpsRemote) -> None:
     uri = trusting.uri.replace("/origin/", "/nothing/")
     workplace.connect("code", {"uri": uri, "username": USERNAME, "password": PASSWORD})
     with pytest.raises(UserError, match="the repository does not exist"):
         workplace.run(SPEC)
 
 
-def test_a_failing_server_is_worth_another_try(workplace: Workplace, trusting: HttpsRemote) -> None:
+def test_server_error_is_service_fault(workplace: Workplace, trusting: HttpsRemote) -> None:
     workplace.connect("code", {"uri": trusting.uri.replace("/origin/", "/down/")})
     with pytest.raises(ServiceFault, match="503"):
         workplace.run(SPEC)
 
 
-def test_a_certificate_that_is_not_trusted_is_the_users_to_mend(
-    workplace: Workplace, https_remote: HttpsRemote
-) -> None:
+def test_untrusted_certificate_is_user_error(workplace: Workplace, https_remote: HttpsRemote) -> None:
     workplace.connect("code", {"uri": https_remote.uri, "username": USERNAME, "password": PASSWORD})
     with pytest.raises(UserError, match="certificate is not trusted"):
         workplace.run(SPEC)
 
 
-def test_no_process_sees_the_password_in_its_arguments_and_files_are_private_and_removed() -> None:
+def test_credential_files_are_private_and_removed() -> None:
     uri = parse_git_uri("https://host/repository")
     with git_credentials(uri, {"username": "u", "password": "s3cret"}) as credentials:
         helper = next(value for _, value in credentials.settings if value.startswith("store --file="))
@@ -180,7 +170,7 @@ def test_no_process_sees_the_password_in_its_arguments_and_files_are_private_and
     assert not path.parent.exists()
 
 
-def test_ssh_with_a_key_and_the_servers_host_key(workplace: Workplace, origin: Origin, ssh_remote: SshRemote) -> None:
+def test_ssh_with_key_and_host_key(workplace: Workplace, origin: Origin, ssh_remote: SshRemote) -> None:
     fields = {"uri": ssh_remote.uri, "keySecret": ssh_remote.private_key, "publicKey": ssh_remote.host_key}
     workplace.connect("code", fields)
     workplace.run(SPEC)
@@ -188,7 +178,7 @@ def test_ssh_with_a_key_and_the_servers_host_key(workplace: Workplace, origin: O
 
 
 @pytest.mark.parametrize("encode", [str, lambda key: base64.b64encode(key.encode()).decode()], ids=["plain", "base64"])
-def test_the_key_of_a_manifest_may_be_plain_or_base64(
+def test_ssh_key_of_manifest_is_plain_or_base64(
     workplace: Workplace, origin: Origin, ssh_remote: SshRemote, tmp_path: Path, encode: Callable[[str], str]
 ) -> None:
     spec = {"type": "git", "uri": ssh_remote.uri, "publicKey": ssh_remote.host_key}
@@ -201,9 +191,7 @@ def test_the_key_of_a_manifest_may_be_plain_or_base64(
     assert workspace.read_result("commit-id") == origin.main
 
 
-def test_the_host_key_may_be_a_whole_line_of_known_hosts(
-    workplace: Workplace, origin: Origin, ssh_remote: SshRemote
-) -> None:
+def test_host_key_as_known_hosts_line(workplace: Workplace, origin: Origin, ssh_remote: SshRemote) -> None:
     place = ssh_remote.uri.partition("@")[2].partition("/")[0]
     line = "[{}]:{} {}".format(*place.split(":"), ssh_remote.host_key)
     workplace.connect("code", {"uri": ssh_remote.uri, "keySecret": ssh_remote.private_key, "publicKey": line})
@@ -211,7 +199,7 @@ def test_the_host_key_may_be_a_whole_line_of_known_hosts(
     assert workplace.workspace.read_result("commit-id") == origin.main
 
 
-def test_an_unknown_host_is_taken_with_a_warning(
+def test_unknown_host_key_is_accepted_with_warning(
     workplace: Workplace, ssh_remote: SshRemote, capfd: pytest.CaptureFixture[str]
 ) -> None:
     workplace.connect("code", {"uri": ssh_remote.uri, "keySecret": ssh_remote.private_key.replace("\n", "\r\n")})
@@ -225,7 +213,7 @@ def new_key(folder: Path) -> Path:
     return key
 
 
-def test_a_server_with_another_host_key_is_refused(workplace: Workplace, ssh_remote: SshRemote, tmp_path: Path) -> None:
+def test_wrong_host_key_is_user_error(workplace: Workplace, ssh_remote: SshRemote, tmp_path: Path) -> None:
     other = new_key(tmp_path).with_suffix(".pub").read_text()
     fields = {"uri": ssh_remote.uri, "keySecret": ssh_remote.private_key, "publicKey": other}
     workplace.connect("code", fields)
@@ -234,9 +222,7 @@ def test_a_server_with_another_host_key_is_refused(workplace: Workplace, ssh_rem
 
 
 @pytest.mark.skipif(os.environ.get("SSH_AUTH_SOCK") is not None, reason="an agent could have the key")
-def test_a_key_that_the_server_does_not_know_is_refused_and_not_shown(
-    workplace: Workplace, ssh_remote: SshRemote, tmp_path: Path
-) -> None:
+def test_rejected_ssh_key_is_user_error(workplace: Workplace, ssh_remote: SshRemote, tmp_path: Path) -> None:
     key = new_key(tmp_path).read_text()
     fields = {"uri": ssh_remote.uri, "keySecret": key, "publicKey": ssh_remote.host_key}
     workplace.connect("code", fields)
@@ -245,7 +231,7 @@ def test_a_key_that_the_server_does_not_know_is_refused_and_not_shown(
     assert key.splitlines()[1] not in str(raised.value)
 
 
-def test_a_key_that_is_none_is_told_and_not_shown(workplace: Workplace, ssh_remote: SshRemote) -> None:
+def test_malformed_ssh_key_is_user_error(workplace: Workplace, ssh_remote: SshRemote) -> None:
     key = "-----BEGIN OPENSSH PRIVATE KEY-----\nbm90IGEga2V5\n-----END OPENSSH PRIVATE KEY-----"
     fields = {"uri": ssh_remote.uri, "keySecret": key, "publicKey": ssh_remote.host_key}
     workplace.connect("code", fields)
@@ -254,12 +240,12 @@ def test_a_key_that_is_none_is_told_and_not_shown(workplace: Workplace, ssh_remo
     assert "bm90IGEga2V5" not in str(raised.value)
 
 
-def test_a_user_key_given_as_host_key_is_told(workplace: Workplace, ssh_remote: SshRemote) -> None:
+def test_private_key_as_host_key_is_user_error(workplace: Workplace, ssh_remote: SshRemote) -> None:
     workplace.connect("code", {"uri": ssh_remote.uri, "publicKey": "-----BEGIN OPENSSH PRIVATE KEY-----"})
     with pytest.raises(UserError, match="is not a host key"):
         workplace.run(SPEC)
 
 
-def test_the_short_form_of_an_ssh_address_is_understood() -> None:
+def test_parses_scp_like_uri() -> None:
     uri = parse_git_uri("git@github.com:odahu/odahu-examples.git")
     assert (uri.transport, uri.host, uri.username) == ("ssh", "github.com", "git")

@@ -1,4 +1,4 @@
-"""The beginning of MLflow's server in its pod: what is wrong is told in words, without secrets, before MLflow runs."""
+"""Start of the MLflow server in its pod: artifact store, database migration, and errors without secrets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.servers.s3 import KEY_SECRET, Bucket
 __all__ = ["postgres"]
 
 
-def test_a_connection_that_is_not_there_or_no_store_ends_it_with_2(tmp_path: Path) -> None:
+def test_missing_or_unsuitable_connection_exits_with_2(tmp_path: Path) -> None:
     missing = odahu_argo("mlflow-server", "--connection", tmp_path / "models", "--", "--port", "5000")
     assert (missing.code, missing.out) == (2, "")
     assert "connection 'models' is not mounted" in missing.err
@@ -30,7 +30,7 @@ def test_a_connection_that_is_not_there_or_no_store_ends_it_with_2(tmp_path: Pat
     assert wrong.code == 2 and "a connection of type 'git' cannot store MLflow's artifacts" in wrong.err
 
 
-def test_an_image_without_mlflows_server_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_mlflow_server_is_user_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def absent(name: str) -> str:
         raise PackageNotFoundError(name)
 
@@ -40,30 +40,30 @@ def test_an_image_without_mlflows_server_is_told(monkeypatch: pytest.MonkeyPatch
         require_mlflow()
 
 
-def test_a_bucket_that_does_not_answer_is_told_and_no_more(
+def test_unreachable_artifact_store_is_warning(
     bucket: Bucket, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     mount(tmp_path / "models", bucket.fields("zips"))
     variables = artifact_store_variables(tmp_path / "models", "mlflow")
     assert variables["MLFLOW_ARTIFACTS_DESTINATION"] == f"s3://{bucket.name}/zips/mlflow"
-    said = capsys.readouterr().out
-    assert said == f"mlflow: storing artifacts in s3://{bucket.name}/zips/mlflow\n"
+    output = capsys.readouterr().out
+    assert output == f"mlflow: storing artifacts in s3://{bucket.name}/zips/mlflow\n"
     mount(tmp_path / "gone", bucket.elsewhere())
     artifact_store_variables(tmp_path / "gone", "mlflow")
-    said = capsys.readouterr().out
-    assert "mlflow: warning: the artifact store is not available yet: cannot list s3://not-there" in said
-    assert KEY_SECRET not in said
+    output = capsys.readouterr().out
+    assert "mlflow: warning: the artifact store is not available yet: cannot list s3://not-there" in output
+    assert KEY_SECRET not in output
 
 
-def test_a_key_that_must_be_a_file_is_for_nobody_else(bucket: Bucket, tmp_path: Path) -> None:
+def test_key_files_are_private(bucket: Bucket, tmp_path: Path) -> None:
     mount(tmp_path / "models", bucket.fields(role="arn:aws:iam::123456789012:role/mlflow"))
     file = Path(artifact_store_variables(tmp_path / "models", "")["AWS_CONFIG_FILE"])
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
 
 
-def test_tables_of_the_first_mlflow_are_brought_up_to_date_with_what_is_in_them(tmp_path: Path) -> None:
+def test_migrates_tables_of_first_mlflow(tmp_path: Path) -> None:
     from mlflow import MlflowClient
     from mlflow.store.db.base_sql_model import Base  # noqa: F401  # the present tables
     from mlflow.store.tracking.dbmodels.initial_models import Base as InitialBase
@@ -96,35 +96,35 @@ except OdahuArgoError as error:
 
 
 def upgraded(uri: str, spelt: str = "") -> tuple[int, str]:
-    """How it ends in a process of its own, which need not close its connections, and all that it prints."""
+    """Migrate in a separate process, which closes all connections, and return its exit code and output."""
     ended = subprocess.run([sys.executable, "-c", _UPGRADE, uri, spelt or uri], capture_output=True, text=True)
     return ended.returncode, ended.stdout + ended.stderr
 
 
-def test_an_empty_postgresql_gets_its_tables(postgres: Postgres) -> None:
+def test_creates_tables_in_empty_postgresql(postgres: Postgres) -> None:
     for uri in (postgres.uri.replace("postgresql://", "postgres://"), postgres.uri):
-        code, said = upgraded(uri, postgres.uri)
-        assert code == 0 and "done: True" in said
-        assert PASSWORD not in said
+        code, output = upgraded(uri, postgres.uri)
+        assert code == 0 and "done: True" in output
+        assert PASSWORD not in output
 
 
-def test_a_database_that_refuses_or_is_away_is_a_fault_told_without_the_password(postgres: Postgres) -> None:
+def test_database_failure_is_service_fault_without_password(postgres: Postgres) -> None:
     wrong = PASSWORD[::-1]
     for uri, reason in (
         (postgres.uri.replace(PASSWORD, wrong), "password authentication failed"),
         (f"postgresql://mlflow:{wrong}@127.0.0.1:{free_port()}/postgres", "Connection refused"),
     ):
-        code, said = upgraded(uri)
+        code, output = upgraded(uri)
         assert code == 3
-        [line] = [line for line in said.splitlines() if line.startswith("the database ")]
+        [line] = [line for line in output.splitlines() if line.startswith("the database ")]
         assert "127.0.0.1" in line and " failed: " in line
-        assert reason in said
-        assert wrong not in said
+        assert reason in output
+        assert wrong not in output
 
 
 @pytest.mark.parametrize("uri", ["nonsense", "postgresql+nothing://u:secret-canary@h/d", "https://u:secret-canary@h"])
-def test_what_is_no_databases_address_is_the_users_mistake(uri: str) -> None:
-    code, said = upgraded(uri)
-    assert code == 2, said
-    assert "set MLFLOW_BACKEND_STORE_URI to postgresql://" in said
-    assert "canary" not in said
+def test_invalid_database_uri_is_user_error(uri: str) -> None:
+    code, output = upgraded(uri)
+    assert code == 2, output
+    assert "set MLFLOW_BACKEND_STORE_URI to postgresql://" in output
+    assert "canary" not in output

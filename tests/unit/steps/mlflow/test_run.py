@@ -1,4 +1,4 @@
-"""A training's MLflow run: what it shows when it went well, and what is said when it cannot."""
+"""The MLflow run of a training, and the errors of invalid or failed trainings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.servers.programs import free_port
 from tests.servers.workplace import Workplace
 
 
-def test_the_run_is_finished_and_tagged(trained: Trained) -> None:
+def test_run_is_finished_and_tagged(trained: Trained) -> None:
     run = trained.run
     tags = {"training_id", "model_name", "model_version", "commit", "mlflow.source.git.commit", "mlflow.runName"}
     assert run.info.status == "FINISHED"
@@ -32,27 +32,27 @@ def test_the_run_is_finished_and_tagged(trained: Trained) -> None:
     }
 
 
-def test_the_experiment_is_named_like_the_model_and_keeps_artifacts_where_the_contract_says(trained: Trained) -> None:
+def test_experiment_has_name_of_model_and_artifact_location(trained: Trained) -> None:
     experiment = trained.tracking.client.get_experiment(trained.run.info.experiment_id)
     assert experiment.name == "wine"
     assert experiment.artifact_location == trained.tracking.artifacts.as_uri()
 
 
-def test_hyperparameters_and_defaults_are_parameters_of_the_run(trained: Trained) -> None:
+def test_run_has_hyperparameters_and_defaults(trained: Trained) -> None:
     expected = {"data": "project/data.csv", "alpha": "0.5", "note": "two words; $(touch x)"}
     assert trained.run.data.params == expected
 
 
-def test_the_programs_output_is_in_the_log_with_the_trainings_environment(trained: Trained) -> None:
+def test_log_contains_output_of_program(trained: Trained) -> None:
     assert "greeting: hello\n" in trained.log
     assert "note: two words; $(touch x)\n" in trained.log
 
 
-def test_python_in_the_project_is_the_python_of_the_step(trained: Trained) -> None:
+def test_project_uses_python_of_step(trained: Trained) -> None:
     assert f"python: {sys.executable}\n" in trained.log
 
 
-def test_the_log_ends_with_the_metrics_and_the_run(trained: Trained) -> None:
+def test_log_ends_with_metrics_and_run(trained: Trained) -> None:
     run_id = trained.run.info.run_id
     ending = [line for line in trained.log.splitlines() if line.startswith("train: ")][-3:]
     assert ending == [
@@ -62,7 +62,7 @@ def test_the_log_ends_with_the_metrics_and_the_run(trained: Trained) -> None:
     ]
 
 
-def test_nothing_is_left_in_the_process_that_ran_the_step(project: Workplace, tracking: Tracking) -> None:
+def test_restores_environment_and_working_directory(project: Workplace, tracking: Tracking) -> None:
     before = dict(os.environ), Path.cwd()
     with pytest.raises(UserError):
         project.run(replace(entry_point("fail"), environment={"GREETING": "hello"}))
@@ -92,7 +92,7 @@ def test_nothing_is_left_in_the_process_that_ran_the_step(project: Workplace, tr
         ),
     ],
 )
-def test_a_training_that_cannot_run_is_told_with_what_there_is(
+def test_invalid_training_is_user_error_with_hint(
     project: Workplace, tracking: Tracking, spec: object, words: str, hint: str
 ) -> None:
     with pytest.raises(UserError) as raised:
@@ -102,7 +102,7 @@ def test_a_training_that_cannot_run_is_told_with_what_there_is(
 
 
 @pytest.mark.parametrize("text", ["entry_points: [", "just text", "entry_points: {main: 3}", "docker_env: {image: x}"])
-def test_an_mlproject_that_cannot_be_used_is_told(project: Workplace, tracking: Tracking, text: str) -> None:
+def test_invalid_mlproject_is_user_error(project: Workplace, tracking: Tracking, text: str) -> None:
     (project.repository / "project/MLproject").write_text(text)
     with pytest.raises(UserError, match="the MLproject in"):
         project.run(SPEC)
@@ -112,13 +112,13 @@ def status_of_run(project: Workplace, tracking: Tracking) -> str:
     return tracking.client.get_run(project.workspace.read_result("run-id")).info.status
 
 
-def test_a_program_that_fails_is_told_with_its_exit_status(project: Workplace, tracking: Tracking) -> None:
+def test_failed_program_is_user_error_with_exit_status(project: Workplace, tracking: Tracking) -> None:
     with pytest.raises(UserError, match="exited with status 7"):
         project.run(entry_point("fail"))
     assert status_of_run(project, tracking) == "FAILED"
 
 
-def test_a_program_that_is_killed_points_to_memory(project: Workplace, tracking: Tracking) -> None:
+def test_killed_program_suggests_more_memory(project: Workplace, tracking: Tracking) -> None:
     with pytest.raises(UserError, match=r"resources\.limits\.memory"):
         project.run(entry_point("killed"))
 
@@ -127,12 +127,12 @@ def test_a_program_that_is_killed_points_to_memory(project: Workplace, tracking:
     ("name", "words"),
     [("model-never", "logged 0 models;"), ("model-twice", "logged 2 models: model, second;")],
 )
-def test_exactly_one_model_is_wanted(project: Workplace, tracking: Tracking, name: str, words: str) -> None:
+def test_requires_exactly_one_model(project: Workplace, tracking: Tracking, name: str, words: str) -> None:
     with pytest.raises(UserError, match=words):
         project.run(entry_point(name))
 
 
-def test_of_a_model_logged_again_under_its_name_the_last_one_counts(project: Workplace, tracking: Tracking) -> None:
+def test_uses_latest_model_of_same_name(project: Workplace, tracking: Tracking) -> None:
     project.run(entry_point("model-again"))
     run = tracking.client.get_run(project.workspace.read_result("run-id"))
     (model,) = logged_models(tracking.client, run)
@@ -143,14 +143,14 @@ def test_of_a_model_logged_again_under_its_name_the_last_one_counts(project: Wor
     assert model.locations[-1] == last.artifact_location != first.artifact_location
 
 
-def test_a_script_may_be_the_entry_point(project: Workplace, tracking: Tracking) -> None:
+def test_script_as_entry_point(project: Workplace, tracking: Tracking) -> None:
     (project.repository / "project/tool.sh").write_text('echo "$@" > got; exit 3\n')
     with pytest.raises(UserError, match="status 3"):
         project.run(entry_point("tool.sh", any="value"))
     assert (project.repository / "project/got").read_text() == "--any value\n"
 
 
-def test_a_further_attempt_ends_the_run_that_an_earlier_one_left_behind(project: Workplace, tracking: Tracking) -> None:
+def test_further_attempt_ends_run_of_earlier_one(project: Workplace, tracking: Tracking) -> None:
     client = tracking.client
     lost = client.create_run(client.create_experiment("lost-" + project.workspace.root.parent.name)).info.run_id
     project.workspace.write_result("run-id", lost)
@@ -159,7 +159,7 @@ def test_a_further_attempt_ends_the_run_that_an_earlier_one_left_behind(project:
     assert client.get_run(lost).info.status == "FAILED"
 
 
-def test_a_deleted_experiment_is_told(project: Workplace, tracking: Tracking) -> None:
+def test_deleted_experiment_is_user_error(project: Workplace, tracking: Tracking) -> None:
     name = "deleted-" + project.workspace.root.parent.name
     tracking.client.delete_experiment(tracking.client.create_experiment(name))
     with pytest.raises(UserError, match="was deleted") as raised:
@@ -167,16 +167,14 @@ def test_a_deleted_experiment_is_told(project: Workplace, tracking: Tracking) ->
     assert "mlflow experiments restore" in str(raised.value)
 
 
-def test_a_tracking_server_that_cannot_be_reached_is_worth_another_try(
-    project: Workplace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unreachable_tracking_server_is_service_fault(project: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://ada:s3cret@127.0.0.1:{free_port()}")
     with pytest.raises(ServiceFault, match="cannot reach the tracking server") as raised:
         project.run(SPEC)
     assert "s3cret" not in str(raised.value)
 
 
-def test_without_a_tracking_server_nothing_is_trained(project: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_tracking_uri_is_user_error(project: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with pytest.raises(UserError, match="MLFLOW_TRACKING_URI is not set"):
         project.run(SPEC)
@@ -184,7 +182,7 @@ def test_without_a_tracking_server_nothing_is_trained(project: Workplace, monkey
 
 FAKE_CONDA = """\
 #!/bin/sh
-# A fake: it writes down how it was called, and "activates" by putting one folder first on PATH.
+# A fake: it records its arguments, and "activates" an environment by adding one directory to PATH.
 echo "$@" >> {folder}/calls
 case "$1" in
   env) exit ${{FAKE_CONDA_UPDATE:-0}} ;;
@@ -195,7 +193,7 @@ esac
 
 @pytest.fixture
 def fake_conda(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A fake conda first on PATH, with an environment whose `python` writes its own name down."""
+    """A fake conda first on PATH, with an environment whose `python` records the environment's name."""
     folder = tmp_path / "conda"
     (folder / "env").mkdir(parents=True)
     programs = {
@@ -211,9 +209,7 @@ def fake_conda(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_the_conda_environment_of_the_image_is_updated_and_used__with_a_fake_conda(
-    project: Workplace, tracking: Tracking, fake_conda: Path
-) -> None:
+def test_updates_and_uses_conda_environment(project: Workplace, tracking: Tracking, fake_conda: Path) -> None:
     conda_file = project.repository / "project/conda.yaml"
     conda_file.write_text("dependencies: []\n")
     with pytest.raises(UserError, match="status 7"):
@@ -223,7 +219,7 @@ def test_the_conda_environment_of_the_image_is_updated_and_used__with_a_fake_con
     assert (fake_conda / "python").read_text() == "cache\ncache\n"
 
 
-def test_a_conda_environment_that_cannot_be_updated_is_worth_another_try__with_a_fake_conda(
+def test_failed_conda_update_is_service_fault(
     project: Workplace, tracking: Tracking, fake_conda: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (project.repository / "project/conda.yaml").write_text("dependencies: []\n")
@@ -233,7 +229,7 @@ def test_a_conda_environment_that_cannot_be_updated_is_worth_another_try__with_a
     assert status_of_run(project, tracking) == "FAILED"
 
 
-def test_without_conda_the_name_of_its_environment_is_a_mistake(
+def test_conda_environment_without_conda_is_user_error(
     project: Workplace, tracking: Tracking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("CONDA_EXE", raising=False)
@@ -243,9 +239,7 @@ def test_without_conda_the_name_of_its_environment_is_a_mistake(
         project.run(entry_point("fail"))
 
 
-def test_two_trainings_may_open_the_same_new_experiment_at_the_same_time(
-    workplace: Workplace, tracking: Tracking
-) -> None:
+def test_concurrent_creation_of_experiment(workplace: Workplace, tracking: Tracking) -> None:
     name = "race-" + workplace.workspace.root.parent.name
     client = connect()
     with ThreadPoolExecutor(max_workers=8) as pool:
@@ -253,7 +247,7 @@ def test_two_trainings_may_open_the_same_new_experiment_at_the_same_time(
     assert len(found) == 1
 
 
-def test_a_run_of_mlflow_2_names_its_models_in_a_tag(tracking: Tracking) -> None:
+def test_reads_models_of_mlflow_2_from_tag(tracking: Tracking) -> None:
     client = tracking.client
     history = [{"artifact_path": "model"}, {"artifact_path": "model"}, {"artifact_path": "other"}]
     run = client.create_run("0", tags={"mlflow.log-model.history": json.dumps(history)})

@@ -1,4 +1,4 @@
-"""The toolchain `mlflow-project`: no model is asked for, and the zip holds what the program wrote and the static files."""
+"""The toolchain `mlflow-project`: the zip contains the output of the program and the static files."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def spec(entry_point: str, environment: Mapping[str, str] | None = None, **hyper
 
 @pytest.fixture
 def scripts(workplace: Workplace, tracking: Tracking) -> Workplace:
-    """A workspace whose checkout holds a project without a model, and a folder of static files."""
+    """A workspace whose checkout contains a project without a model, and a directory of static files."""
     static = workplace.repository / "project" / "static"
     (static / "deep").mkdir(parents=True)
     (static / "a.txt").write_text("old\n")
@@ -55,7 +55,7 @@ def scripts(workplace: Workplace, tracking: Tracking) -> Workplace:
 
 
 def packed(workplace: Workplace, tmp_path: Path) -> dict[str, str]:
-    """The text of each file in the zip, as the step package makes it."""
+    """Run the step package and return the text of each file in the zip."""
     workplace.connect("out", {"type": "file", "uri": (tmp_path / "store").as_uri()})
     package: PackageSpec = replace(PACKAGE, toolchain="scripts", trainer="mlflow-project")
     workplace.run(package)
@@ -64,7 +64,7 @@ def packed(workplace: Workplace, tmp_path: Path) -> dict[str, str]:
         return {name: archive.read(name).decode() for name in archive.namelist()}
 
 
-def test_the_zip_holds_what_the_program_wrote_and_odahus_description(scripts: Workplace, tmp_path: Path) -> None:
+def test_zip_contains_output_and_description(scripts: Workplace, tmp_path: Path) -> None:
     scripts.run(spec("write", text="hello"))
     files = packed(scripts, tmp_path)
     project = yaml.safe_load(files.pop("odahuflow.project.yaml"))
@@ -72,32 +72,32 @@ def test_the_zip_holds_what_the_program_wrote_and_odahus_description(scripts: Wo
     assert project == {"name": "wine", "version": "1.0", "output": {"run_id": scripts.workspace.read_result("run-id")}}
 
 
-def test_the_run_is_recorded_as_with_the_toolchain_mlflow(scripts: Workplace, tracking: Tracking) -> None:
+def test_records_mlflow_run(scripts: Workplace, tracking: Tracking) -> None:
     scripts.run(spec("nothing"))
     run = tracking.client.get_run(scripts.workspace.read_result("run-id"))
     assert (run.info.status, run.data.tags["training_id"]) == ("FINISHED", "wine-training")
 
 
-def test_static_files_come_first_and_can_be_replaced(scripts: Workplace, tmp_path: Path) -> None:
+def test_program_can_replace_static_files(scripts: Workplace, tmp_path: Path) -> None:
     scripts.run(spec("replace", {"STATIC_ARTIFACTS_DIR": "static"}))
     files = packed(scripts, tmp_path)
     assert (files["a.txt"], files["deep/b.txt"], len(files)) == ("new\n", "b\n", 3)
 
 
-def test_a_link_among_static_files_becomes_the_file(scripts: Workplace, tmp_path: Path) -> None:
+def test_static_link_becomes_file(scripts: Workplace, tmp_path: Path) -> None:
     (scripts.repository / "project" / "static" / "link").symlink_to("../MLproject")
     scripts.run(spec("nothing", {"STATIC_ARTIFACTS_DIR": "static"}))
     assert packed(scripts, tmp_path)["link"] == MLPROJECT
 
 
-def test_a_link_to_nowhere_among_static_files_is_told(scripts: Workplace) -> None:
+def test_broken_static_link_is_user_error(scripts: Workplace) -> None:
     (scripts.repository / "project" / "static" / "link").symlink_to("nowhere")
     with pytest.raises(UserError, match="link in STATIC_ARTIFACTS_DIR 'static' cannot be copied"):
         scripts.run(spec("nothing", {"STATIC_ARTIFACTS_DIR": "static"}))
 
 
 @pytest.mark.parametrize("path", ["../../elsewhere", "/etc"])
-def test_static_files_come_from_the_repository(scripts: Workplace, path: str) -> None:
+def test_rejects_static_directory_outside_repository(scripts: Workplace, path: str) -> None:
     if path == "/etc":
         (scripts.repository / "project" / "etc").symlink_to("/etc")
         path = "etc"
@@ -105,22 +105,20 @@ def test_static_files_come_from_the_repository(scripts: Workplace, path: str) ->
         scripts.run(spec("nothing", {"STATIC_ARTIFACTS_DIR": path}))
 
 
-def test_static_files_that_are_not_there_are_a_warning_as_in_odahu(
-    scripts: Workplace, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_missing_static_directory_is_warning(scripts: Workplace, capsys: pytest.CaptureFixture[str]) -> None:
     scripts.run(spec("nothing", {"STATIC_ARTIFACTS_DIR": "sttic"}))
-    said = capsys.readouterr().out
-    assert "train: warning: STATIC_ARTIFACTS_DIR: no directory 'sttic' in project\n" in said
-    assert "train: warning: the program wrote no files to ODAHUFLOW_OUTPUT_DIR\n" in said
+    output = capsys.readouterr().out
+    assert "train: warning: STATIC_ARTIFACTS_DIR: no directory 'sttic' in project\n" in output
+    assert "train: warning: the program wrote no files to ODAHUFLOW_OUTPUT_DIR\n" in output
 
 
-def test_what_an_earlier_attempt_wrote_is_gone(scripts: Workplace, tmp_path: Path) -> None:
+def test_removes_output_of_earlier_attempt(scripts: Workplace, tmp_path: Path) -> None:
     scripts.run(spec("write", text="first"))
     scripts.run(spec("nothing"))
     assert list(packed(scripts, tmp_path)) == ["odahuflow.project.yaml"]
 
 
-def test_a_further_attempt_at_packaging_finds_all_files_again(scripts: Workplace, tmp_path: Path) -> None:
+def test_packaging_can_be_repeated(scripts: Workplace, tmp_path: Path) -> None:
     scripts.run(spec("write", text="hello"))
     first = packed(scripts, tmp_path)
     scripts.run(replace(PACKAGE, trainer="mlflow-project"))
@@ -130,7 +128,7 @@ def test_a_further_attempt_at_packaging_finds_all_files_again(scripts: Workplace
 
 
 @pytest.mark.parametrize(
-    ("entry_point", "told"),
+    ("entry_point", "message"),
     [
         ("steal", "a.txt of the model is neither a file nor a symbolic link to a file of the model"),
         ("steal-folder", "folder of the model is neither a file nor"),
@@ -138,15 +136,13 @@ def test_a_further_attempt_at_packaging_finds_all_files_again(scripts: Workplace
         ("pipe", "pipe of the model is neither a file"),
     ],
 )
-def test_packaging_follows_no_link_that_the_program_left(
-    scripts: Workplace, tmp_path: Path, entry_point: str, told: str
-) -> None:
+def test_packaging_rejects_links_of_program(scripts: Workplace, tmp_path: Path, entry_point: str, message: str) -> None:
     scripts.run(spec(entry_point))
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         packed(scripts, tmp_path)
 
 
-def test_the_description_is_not_written_through_a_link(scripts: Workplace, tmp_path: Path) -> None:
+def test_description_is_not_written_through_link(scripts: Workplace, tmp_path: Path) -> None:
     outside = scripts.workspace.root / "outside"
     outside.write_text("untouched")
     scripts.run(spec("describe"))
@@ -154,8 +150,8 @@ def test_the_description_is_not_written_through_a_link(scripts: Workplace, tmp_p
     assert outside.read_text() == "untouched"
 
 
-def test_the_output_folder_is_the_zips_whatever_the_training_says(scripts: Workplace, tmp_path: Path) -> None:
-    """ODAHU's runner set the variable last; `OUTPUT_DIR`, which it did not, may be the training's own."""
+def test_environment_cannot_override_output_directory(scripts: Workplace, tmp_path: Path) -> None:
+    """ODAHU's runner sets ODAHUFLOW_OUTPUT_DIR last, but not OUTPUT_DIR."""
     own = {"ODAHUFLOW_OUTPUT_DIR": "elsewhere", "OUTPUT_DIR": str(tmp_path)}
     scripts.run(spec("write", own, text="hello"))
     scripts.run(spec("replace", own))
