@@ -90,9 +90,7 @@ def test_rejects_local_path_outside_repository(workplace: Workplace, data: Bucke
         download(workplace, data.fields(), local, "data/beer")
 
 
-def test_rejects_symbolic_link_to_outside(
-    workplace: Workplace, data: Bucket, tmp_path: Path
-) -> None:
+def test_rejects_symbolic_link_to_outside(workplace: Workplace, data: Bucket, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     workplace.repository.mkdir()
@@ -104,9 +102,7 @@ def test_rejects_symbolic_link_to_outside(
 
 
 @pytest.mark.parametrize("key", ["bad/../../evil.csv", "bad//evil.csv", "bad/ev\til.csv", "bad/./evil.csv"])
-def test_rejects_unsafe_key_before_copying(
-    workplace: Workplace, data: Bucket, key: str
-) -> None:
+def test_rejects_unsafe_key_before_copying(workplace: Workplace, data: Bucket, key: str) -> None:
     data.client.put_object(Bucket=data.name, Key=key, Body=b"x")
     data.client.put_object(Bucket=data.name, Key="bad/fine.csv", Body=b"x")
     with pytest.raises(UserError, match="cannot become a file path"):
