@@ -86,10 +86,10 @@ def test_checkout_stops_git_that_waits_for_a_server(
     with serving_by(SilentServer) as address:
         workplace.connect("code", {"uri": f"{address}/repository.git"})
         process = start_step(workplace, spec, {})
-        assert requested.wait(60)
+        assert requested.wait(240)
         children = psutil.Process(process.pid).children(recursive=True)
         send(process.pid, signal.SIGTERM)
-        log, _ = process.communicate(timeout=60)
+        log, _ = process.communicate(timeout=120)
     assert process.returncode == 143, log
     assert log.splitlines()[-1] == "checkout: stopped by SIGTERM"
     assert not workplace.workspace.message.exists()
@@ -101,9 +101,9 @@ def test_a_request_without_a_response_does_not_delay_the_exit_beyond_the_grace_p
 ) -> None:
     with serving_by(SilentServer) as address:
         process = start_step(project, TRAIN, {"MLFLOW_TRACKING_URI": address}, SHORT_GRACE)
-        assert requested.wait(120)
+        assert requested.wait(240)
         process.send_signal(signal.SIGTERM)
-        log, _ = process.communicate(timeout=60)
+        log, _ = process.communicate(timeout=120)
     assert process.returncode == 143, log
 
 
@@ -116,13 +116,13 @@ def test_a_training_program_that_ignores_sigterm_is_killed(
     )
     file = tmp_path / "pid"
     process = start_step(project, entry_point("stubborn", pid=str(file)), {}, SHORT_GRACE)
-    until = time.monotonic() + 120
+    until = time.monotonic() + 240
     while not (file.exists() and file.read_text().strip()):
         assert process.poll() is None and time.monotonic() < until
         time.sleep(0.05)
     program = psutil.Process(int(file.read_text()))
     process.send_signal(signal.SIGTERM)
-    log, _ = process.communicate(timeout=60)
+    log, _ = process.communicate(timeout=120)
     assert process.returncode == 143, log
     assert not program.is_running() or program.status() == psutil.STATUS_ZOMBIE
     assert tracking.client.get_run(project.workspace.read_result("run-id")).info.status == "KILLED"

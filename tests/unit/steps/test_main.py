@@ -94,7 +94,7 @@ def test_sigterm_stops_training_program_and_marks_run_as_killed(
         stderr=subprocess.STDOUT,
         text=True,
     )
-    until = time.monotonic() + 60
+    until = time.monotonic() + 240
     while not (tmp_path / "pid").is_file() or not (tmp_path / "pid").read_text().strip():
         assert time.monotonic() < until and step.poll() is None
         time.sleep(0.1)
@@ -130,7 +130,7 @@ class SlowS3(BaseHTTPRequestHandler):
 
 
 def wait_for_part(workplace: Workplace) -> None:
-    until = time.monotonic() + 30
+    until = time.monotonic() + 120
     while not list(workplace.repository.glob("in/.*.partial")):
         assert time.monotonic() < until
         time.sleep(0.05)
