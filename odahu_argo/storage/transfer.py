@@ -21,7 +21,7 @@ from odahu_argo.storage.paths import has_control_characters, has_dots, inside
 
 T = TypeVar("T")
 
-OBJECTS_AT_ONCE = 24
+OBJECTS_AT_ONCE = 32
 RANGES_AT_ONCE = 8
 RANGE = 32 * 1024 * 1024
 """Larger objects are fetched in ranges of this many bytes."""

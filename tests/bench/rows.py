@@ -18,7 +18,7 @@ ROWS: Mapping[str, Callable[[Bench], Row]] = {
     "get": rows_start.get,
     **{
         f"{store}-{load}": partial(rows_objects.of, store, load == "large")
-        for store in ("s3", "azure", "gcs")
+        for store in ("s3", "azure")
         for load in ("small", "large")
     },
     "package": rows_package.package,

@@ -1,4 +1,4 @@
-"""Where the room for a transfer comes from."""
+"""Fixtures for large transfers."""
 
 from tests.servers.workplace import workplace
 

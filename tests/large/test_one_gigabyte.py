@@ -1,4 +1,4 @@
-"""One object of 1 GiB, up and down again, by each protocol: whole, and in little memory. Run by `make test-large`."""
+"""Upload and download of a 1 GiB object with each protocol. Run by `make test-large`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BLOCK, BLOCKS = 8 * 1024 * 1024, 128
 
 
 @pytest.mark.parametrize("lasting", [lasting_s3, lasting_azure, lasting_gcs], ids=["s3", "azure", "gcs"])
-def test_one_gigabyte_goes_and_comes_whole_in_little_memory(
+def test_round_trip_of_one_gigabyte(
     workplace: Workplace, tmp_path: Path, lasting, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = tmp_path / "source.bin"
@@ -34,12 +34,12 @@ def test_one_gigabyte_goes_and_comes_whole_in_little_memory(
         workplace.connect("data", box.fields("large.bin"))
         down = measured_download(workplace, DownloadSpec("data", "in/"))
     with capsys.disabled():
-        print(f"\n{box.fields()['type']}: upload {told(up)}; download {told(down)}")
+        print(f"\n{box.fields()['type']}: upload {summary(up)}; download {summary(down)}")
     assert digest(workplace.repository / "in/large.bin") == digest(source)
     assert max(up.peak, down.peak) < MOST_MEMORY
 
 
-def told(measured: Measured) -> str:
+def summary(measured: Measured) -> str:
     return f"{measured.seconds:.1f} s, {measured.peak / 1024 / 1024:.0f} MiB at most"
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from odahu_argo.contract import DownloadSpec
 from tests.servers.workplace import Workplace
 
-MOST_MEMORY = 300 * 1024 * 1024
+MOST_MEMORY = 150 * 1024 * 1024
 """Bytes that a transfer may take at most, whatever the size of the data."""
 _DOWNLOAD = "from odahu_argo.steps.__main__ import main; code = main(['download'])"
 _UPLOAD = """\
