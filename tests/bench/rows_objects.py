@@ -19,7 +19,7 @@ from tests.bench.measure import Contender, put_aside
 from tests.bench.peers import AZURE_SDK, BOTO3, OUR_BIN, RCLONE, S5CMD, SCRIPTS, Peer
 from tests.servers.azure import ACCOUNT, KEY, lasting_azure
 from tests.servers.s3 import KEY_ID, KEY_SECRET, lasting_s3, versitygw_s3
-from tests.servers.workplace import Workplace
+from tests.servers.step_runner import StepRunner
 
 Makers = dict[str, Callable[[], Contender]]
 SMALL, LARGE = 10_000, 2**30
@@ -92,18 +92,20 @@ _BARS: Mapping[tuple[str, bool], tuple[Bar, str]] = {
 
 def ours(folder: Path, fields: Mapping[str, str], load: Load) -> Contender:
     """The step `download` as a pod runs it, with its workspace in `folder`."""
-    workplace = Workplace(Workspace(folder / "workspace", folder / "connections", folder / "message"))
-    workplace.workspace.root.mkdir(parents=True)
-    workplace.connect("data", fields)
+    step_runner = StepRunner(Workspace(folder / "workspace", folder / "connections", folder / "message"))
+    step_runner.workspace.root.mkdir(parents=True)
+    step_runner.connect("data", fields)
     spec = DownloadSpec("data", "in/")
-    target = workplace.repository / "in"
+    target = step_runner.repository / "in"
 
     def before() -> None:
-        load.clear(workplace.repository)
-        workplace.repository.mkdir()
+        load.clear(step_runner.repository)
+        step_runner.repository.mkdir()
 
-    environment = {name: value for name, value in workplace.environment(spec).items() if name.startswith("ODAHU_ARGO")}
-    command = workplace.command(spec)
+    environment = {
+        name: value for name, value in step_runner.environment(spec).items() if name.startswith("ODAHU_ARGO")
+    }
+    command = step_runner.command(spec)
     return Contender(OURS, command, __version__, environment, before=before, after=partial(load.require, target))
 
 

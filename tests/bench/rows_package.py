@@ -17,7 +17,7 @@ from tests.bench.measure import Contender
 from tests.bench.peers import BOTO3, SCRIPTS, output_of, system
 from tests.bench.rows_objects import S3_KEYS, s5cmd_program
 from tests.servers.s3 import Bucket, lasting_s3
-from tests.servers.workplace import Workplace
+from tests.servers.step_runner import StepRunner
 
 FLOOR = "upload alone"
 _FILES = 16
@@ -26,17 +26,17 @@ _FILES = 16
 def package(bench: Bench) -> Row:
     """Package normally distributed 32-bit floats, as in neural networks; deflate saves a tenth."""
     folder = bench.folder / "step"
-    workplace = Workplace(Workspace(folder / "workspace", folder / "connections", folder / "message"))
-    workplace.workspace.output.mkdir(parents=True)
-    workplace.workspace.write_result(RUN_ID, "1" * 32)
-    names = _write_weights(workplace.workspace.output, bench.size(2**26, 2**16))
+    step_runner = StepRunner(Workspace(folder / "workspace", folder / "connections", folder / "message"))
+    step_runner.workspace.output.mkdir(parents=True)
+    step_runner.workspace.write_result(RUN_ID, "1" * 32)
+    names = _write_weights(step_runner.workspace.output, bench.size(2**26, 2**16))
     with lasting_s3(bench.folder / "server") as (bucket, _):
-        workplace.connect("out", bucket.fields())
+        step_runner.connect("out", bucket.fields())
         makers: dict[str, Callable[[], Contender]] = {
-            OURS: partial(_ours, workplace, bucket, names),
-            "zip, s5cmd": partial(_zip, bench, workplace.workspace.output, bucket),
-            "zipfile, boto3": partial(_zipfile, bench, workplace.workspace.output, bucket),
-            FLOOR: partial(_upload, workplace.workspace.output, bucket),
+            OURS: partial(_ours, step_runner, bucket, names),
+            "zip, s5cmd": partial(_zip, bench, step_runner.workspace.output, bucket),
+            "zipfile, boto3": partial(_zipfile, bench, step_runner.workspace.output, bucket),
+            FLOOR: partial(_upload, step_runner.workspace.output, bucket),
         }
         samples, versions, absent = bench.race(makers, 3, warm=False)
     return Row(
@@ -61,16 +61,18 @@ def _write_weights(folder: Path, size: int) -> list[str]:
     return [f"layer-{number:02}.bin" for number in range(_FILES)]
 
 
-def _ours(workplace: Workplace, bucket: Bucket, names: list[str]) -> Contender:
+def _ours(step_runner: StepRunner, bucket: Bucket, names: list[str]) -> Contender:
     """The step `package` as a pod runs it, for a training that wrote its own output."""
     spec = PackageSpec("large", "large", "1.0", "own", "{{ .Name }}.zip", "out", trainer="mlflow-project")
-    environment = {name: value for name, value in workplace.environment(spec).items() if name.startswith("ODAHU_ARGO")}
+    environment = {
+        name: value for name, value in step_runner.environment(spec).items() if name.startswith("ODAHU_ARGO")
+    }
 
     def after() -> None:
-        key = str(workplace.workspace.read_result(ARTIFACT_NAME))
+        key = str(step_runner.workspace.read_result(ARTIFACT_NAME))
         _require(bucket, key, names)
 
-    return Contender(OURS, workplace.command(spec), __version__, environment, after=after)
+    return Contender(OURS, step_runner.command(spec), __version__, environment, after=after)
 
 
 def _zip(bench: Bench, folder: Path, bucket: Bucket) -> Contender:

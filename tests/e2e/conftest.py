@@ -2,6 +2,6 @@
 
 from tests.servers.argo import argo, site
 from tests.servers.s3 import bucket, s3_endpoint
-from tests.servers.workplace import workplace
+from tests.servers.step_runner import step_runner
 
-__all__ = ["argo", "bucket", "s3_endpoint", "site", "workplace"]
+__all__ = ["argo", "bucket", "s3_endpoint", "site", "step_runner"]

@@ -21,7 +21,7 @@ from tests.commands import odahu_argo
 from tests.servers.git import git
 from tests.servers.mlflow_project import write_project
 from tests.servers.s3 import KEY_ID, KEY_SECRET, Bucket
-from tests.servers.workplace import Workplace
+from tests.servers.step_runner import StepRunner
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Desk:
 
 
 @pytest.fixture
-def desk(workplace: Workplace, bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+def desk(step_runner: StepRunner, bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     repository = tmp_path / "repository"
     write_project(repository)
     (repository / "project" / "data.csv").unlink()

@@ -3,6 +3,6 @@
 from tests.servers.disk import small_disk
 from tests.servers.mlflow_project import project, tracking, tracking_store
 from tests.servers.s3 import bucket, s3_endpoint
-from tests.servers.workplace import workplace
+from tests.servers.step_runner import step_runner
 
-__all__ = ["bucket", "project", "s3_endpoint", "small_disk", "tracking", "tracking_store", "workplace"]
+__all__ = ["bucket", "project", "s3_endpoint", "small_disk", "step_runner", "tracking", "tracking_store"]

@@ -24,11 +24,11 @@ from shutil import rmtree
 
 from odahu_argo.contract import DownloadSpec, Workspace
 from tests.servers.s3 import Bucket, lasting_s3
-from tests.servers.workplace import Workplace
+from tests.servers.step_runner import StepRunner
 
 OBJECTS = 3000
 OBJECT_SIZE = 10_000
-PARALLEL = 4
+PARALLEL = 6
 HANG = 30.0
 """Seconds after SIGTERM, the default grace period of Kubernetes; a download that runs longer would be killed."""
 SPEC = DownloadSpec("data", "in/")
@@ -129,7 +129,7 @@ def _stop_download(bucket: Bucket, folder: Path, delay: float) -> StoppedDownloa
 def _started(bucket: Bucket, folder: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
     """A running download in a new workspace, which is removed afterwards."""
     root = Path(tempfile.mkdtemp(dir=folder))
-    step = Workplace(Workspace(root / "workspace", root / "connections", root / "message"))
+    step = StepRunner(Workspace(root / "workspace", root / "connections", root / "message"))
     step.repository.mkdir(parents=True)
     step.connect("data", bucket.fields("data/"))
     process = subprocess.Popen(

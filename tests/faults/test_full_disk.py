@@ -10,12 +10,12 @@ from pathlib import Path
 from odahu_argo.contract import RUN_ID
 from tests.servers.disk import SIZE
 from tests.servers.mlflow_project import PACKAGE
-from tests.servers.workplace import Workplace
+from tests.servers.step_runner import StepRunner
 
 STEP = replace(PACKAGE, trainer="mlflow-project", toolchain="mlflow-project")
 
 
-def write_output(step: Workplace, size: int) -> bytes:
+def write_output(step: StepRunner, size: int) -> bytes:
     """Write the output of a training: one file of random bytes, which cannot be compressed."""
     content = os.urandom(size)
     step.workspace.output.mkdir(parents=True)
@@ -30,15 +30,15 @@ def require_zip(folder: Path, content: bytes) -> None:
         assert archive.read("weights.bin") == content
 
 
-def test_full_disk_of_output_connection(workplace: Workplace, small_disk: Path) -> None:
-    content = write_output(workplace, SIZE // 2)
+def test_full_disk_of_output_connection(step_runner: StepRunner, small_disk: Path) -> None:
+    content = write_output(step_runner, SIZE // 2)
     ballast = small_disk / "ballast"
     ballast.write_bytes(bytes(SIZE - SIZE // 4))
-    workplace.connect("out", {"type": "file", "uri": small_disk.as_uri()})
-    full = workplace.run_process(STEP)
+    step_runner.connect("out", {"type": "file", "uri": small_disk.as_uri()})
+    full = step_runner.run_process(STEP)
     assert full.code == 3, full.log
     assert "the disk is full: " in full.message
     assert list(small_disk.iterdir()) == [ballast]
     ballast.unlink()
-    assert workplace.run_process(STEP).code == 0
+    assert step_runner.run_process(STEP).code == 0
     require_zip(small_disk, content)

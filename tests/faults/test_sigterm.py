@@ -20,7 +20,7 @@ from tests.faults.sigterm import stop_downloads
 from tests.servers.handlers import serving_by
 from tests.servers.mlflow_project import SPEC as TRAIN
 from tests.servers.mlflow_project import Tracking, entry_point
-from tests.servers.workplace import Workplace
+from tests.servers.step_runner import StepRunner
 
 COUNT = 40
 """`python -m tests.faults.sigterm --count 500` stops more."""
@@ -64,7 +64,7 @@ class SilentServer(BaseHTTPRequestHandler):
 
 
 def start_step(
-    step: Workplace, spec: StepSpec, variables: Mapping[str, str], program: str = ""
+    step: StepRunner, spec: StepSpec, variables: Mapping[str, str], program: str = ""
 ) -> subprocess.Popen[str]:
     """Start the step as the leader of its own process group, as Argo's executor does."""
     command = [sys.executable, "-c", program, spec.kind] if program else step.command(spec)
@@ -80,24 +80,24 @@ def start_step(
 
 @pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["process", "process-group"])
 def test_checkout_stops_git_that_waits_for_a_server(
-    workplace: Workplace, requested: threading.Event, send: Callable[[int, int], None]
+    step_runner: StepRunner, requested: threading.Event, send: Callable[[int, int], None]
 ) -> None:
     spec = CheckoutSpec("code")
     with serving_by(SilentServer) as address:
-        workplace.connect("code", {"uri": f"{address}/repository.git"})
-        process = start_step(workplace, spec, {})
+        step_runner.connect("code", {"uri": f"{address}/repository.git"})
+        process = start_step(step_runner, spec, {})
         assert requested.wait(240)
         children = psutil.Process(process.pid).children(recursive=True)
         send(process.pid, signal.SIGTERM)
         log, _ = process.communicate(timeout=120)
     assert process.returncode == 143, log
     assert log.splitlines()[-1] == "checkout: stopped by SIGTERM"
-    assert not workplace.workspace.message.exists()
+    assert not step_runner.workspace.message.exists()
     assert children and not any(child.is_running() for child in children)
 
 
 def test_a_request_without_a_response_does_not_delay_the_exit_beyond_the_grace_period(
-    project: Workplace, requested: threading.Event
+    project: StepRunner, requested: threading.Event
 ) -> None:
     with serving_by(SilentServer) as address:
         process = start_step(project, TRAIN, {"MLFLOW_TRACKING_URI": address}, SHORT_GRACE)
@@ -108,7 +108,7 @@ def test_a_request_without_a_response_does_not_delay_the_exit_beyond_the_grace_p
 
 
 def test_a_training_program_that_ignores_sigterm_is_killed(
-    project: Workplace, tracking: Tracking, tmp_path: Path
+    project: StepRunner, tracking: Tracking, tmp_path: Path
 ) -> None:
     (project.repository / "project/MLproject").write_text(
         "name: x\nentry_points: {stubborn: {command: \"trap '' TERM; echo $$ > {pid}; while true; do sleep 1; done\","

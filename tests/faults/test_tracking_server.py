@@ -14,7 +14,7 @@ from odahu_argo.contract import TrainSpec
 from tests.servers.mlflow_project import SPEC
 from tests.servers.mlflow_server import held_up, tracking_server
 from tests.servers.programs import Server
-from tests.servers.workplace import Workplace
+from tests.servers.step_runner import StepRunner
 
 TRAIN = """\
 import pathlib
@@ -39,7 +39,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def step(project: Workplace) -> Workplace:
+def step(project: StepRunner) -> StepRunner:
     """A project that logs a metric, waits for the file `go-on`, and logs another."""
     folder = project.repository / "project"
     (folder / "train.py").write_text(TRAIN)
@@ -47,14 +47,14 @@ def step(project: Workplace) -> Workplace:
     return project
 
 
-def start(step: Workplace, port: int, spec: TrainSpec = STEP, **variables: str) -> subprocess.Popen[str]:
+def start(step: StepRunner, port: int, spec: TrainSpec = STEP, **variables: str) -> subprocess.Popen[str]:
     environment = step.environment(spec) | {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{port}", **variables}
     return subprocess.Popen(
         step.command(spec), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
 
 
-def wait_for_first_metric(step: Workplace, process: subprocess.Popen[str]) -> Path:
+def wait_for_first_metric(step: StepRunner, process: subprocess.Popen[str]) -> Path:
     """Wait until the program has logged its first metric, and return the file that it waits for."""
     until = time.monotonic() + 120
     while not (step.repository / "project" / "begun").exists():
@@ -63,7 +63,7 @@ def wait_for_first_metric(step: Workplace, process: subprocess.Popen[str]) -> Pa
     return step.repository / "project" / "go-on"
 
 
-def test_training_survives_server_restart(step: Workplace, server: Server) -> None:
+def test_training_survives_server_restart(step: StepRunner, server: Server) -> None:
     process = start(step, server.port)
     go_on = wait_for_first_metric(step, process)
     server.kill()
@@ -74,7 +74,7 @@ def test_training_survives_server_restart(step: Workplace, server: Server) -> No
     assert "metrics: after=2 before=1" in log
 
 
-def test_training_waits_for_slow_server(step: Workplace, server: Server) -> None:
+def test_training_waits_for_slow_server(step: StepRunner, server: Server) -> None:
     (step.repository / "project" / "go-on").touch()
     with held_up(server.port, 0.5) as port:
         process = start(step, port)
@@ -83,7 +83,7 @@ def test_training_waits_for_slow_server(step: Workplace, server: Server) -> None
     assert "metrics: after=2 before=1" in log
 
 
-def test_dead_server_is_service_fault_and_next_attempt_succeeds(step: Workplace, server: Server) -> None:
+def test_dead_server_is_service_fault_and_next_attempt_succeeds(step: StepRunner, server: Server) -> None:
     process = start(step, server.port, MLFLOW_HTTP_REQUEST_MAX_RETRIES="1")
     go_on = wait_for_first_metric(step, process)
     server.kill()

@@ -1,5 +1,5 @@
 """Fixtures for large transfers."""
 
-from tests.servers.workplace import workplace
+from tests.servers.step_runner import step_runner
 
-__all__ = ["workplace"]
+__all__ = ["step_runner"]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from odahu_argo.contract import DownloadSpec
-from tests.servers.workplace import Workplace
+from tests.servers.step_runner import StepRunner
 
 MOST_MEMORY = 150 * 1024 * 1024
 """Bytes that a transfer may take at most, whatever the size of the data."""
@@ -39,8 +39,8 @@ class Measured:
     """Bytes of resident memory."""
 
 
-def measured_download(workplace: Workplace, spec: DownloadSpec) -> Measured:
-    return _measured(_DOWNLOAD, workplace.environment(spec))
+def measured_download(step_runner: StepRunner, spec: DownloadSpec) -> Measured:
+    return _measured(_DOWNLOAD, step_runner.environment(spec))
 
 
 def measured_upload(fields: Mapping[str, str], source: Path, key: str) -> Measured:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from odahu_argo.contract import COMMIT_ID, PackageSpec, TrainSpec, Workspace
-from tests.servers.workplace import Workplace
+from tests.servers.step_runner import StepRunner
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -118,13 +118,13 @@ class Tracking:
 class Trained:
     """What a training left: its workspace, the store, and what it printed."""
 
-    workplace: Workplace
+    step_runner: StepRunner
     tracking: Tracking
     log: str
 
     @property
     def run(self) -> Any:
-        return self.tracking.client.get_run(self.workplace.workspace.read_result("run-id"))
+        return self.tracking.client.get_run(self.step_runner.workspace.read_result("run-id"))
 
 
 def write_project(repository: Path) -> None:
@@ -150,21 +150,21 @@ def tracking(tracking_store: Tracking, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 
 @pytest.fixture
-def project(workplace: Workplace) -> Workplace:
+def project(step_runner: StepRunner) -> StepRunner:
     """A workspace whose checkout holds the project."""
-    write_project(workplace.repository)
-    workplace.workspace.write_result(COMMIT_ID, COMMIT)
-    return workplace
+    write_project(step_runner.repository)
+    step_runner.workspace.write_result(COMMIT_ID, COMMIT)
+    return step_runner
 
 
 @pytest.fixture(scope="session")
 def trained(tracking_store: Tracking, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """One real training, as a process; tests may look, and must not change it."""
     folder = tmp_path_factory.mktemp("trained")
-    workplace = Workplace(Workspace(folder / "workspace", folder / "connections", folder / "message"))
-    write_project(workplace.repository)
-    workplace.workspace.write_result(COMMIT_ID, COMMIT)
-    ended = workplace.run_process(SPEC, **tracking_store.variables)
+    step_runner = StepRunner(Workspace(folder / "workspace", folder / "connections", folder / "message"))
+    write_project(step_runner.repository)
+    step_runner.workspace.write_result(COMMIT_ID, COMMIT)
+    ended = step_runner.run_process(SPEC, **tracking_store.variables)
     if ended.code != 0:
         raise RuntimeError(ended.log)
-    return Trained(workplace, tracking_store, ended.log)
+    return Trained(step_runner, tracking_store, ended.log)

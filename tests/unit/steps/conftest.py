@@ -4,7 +4,7 @@ from tests.servers.disk import small_disk
 from tests.servers.git import https_remote, origin, ssh_remote
 from tests.servers.mlflow_project import project, tracking, tracking_store, trained
 from tests.servers.s3 import bucket, s3_endpoint
-from tests.servers.workplace import workplace
+from tests.servers.step_runner import step_runner
 
 __all__ = [
     "bucket",
@@ -14,8 +14,8 @@ __all__ = [
     "s3_endpoint",
     "small_disk",
     "ssh_remote",
+    "step_runner",
     "tracking",
     "tracking_store",
     "trained",
-    "workplace",
 ]

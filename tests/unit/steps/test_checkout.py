@@ -11,99 +11,101 @@ from odahu_argo.contract import CheckoutSpec
 from odahu_argo.errors import ServiceFault, UserError
 from tests.servers.git import Origin, commit, git
 from tests.servers.programs import free_port, require_program
-from tests.servers.workplace import Workplace
+from tests.servers.step_runner import StepRunner
 
 SPEC = CheckoutSpec(connection="code")
 
 
-def checked_out(workplace: Workplace, origin: Origin, reference: str = "", of_connection: str = "") -> str:
+def checked_out(step_runner: StepRunner, origin: Origin, reference: str = "", of_connection: str = "") -> str:
     """Run the step and return the commit that git and the result file report."""
-    if not (workplace.workspace.connections / "code").exists():
-        workplace.connect("code", {"uri": origin.folder.as_uri(), "reference": of_connection})
-    workplace.run(CheckoutSpec("code", reference))
-    head = git(workplace.repository, "rev-parse", "HEAD")
-    assert workplace.workspace.read_result("commit-id") == head
+    if not (step_runner.workspace.connections / "code").exists():
+        step_runner.connect("code", {"uri": origin.folder.as_uri(), "reference": of_connection})
+    step_runner.run(CheckoutSpec("code", reference))
+    head = git(step_runner.repository, "rev-parse", "HEAD")
+    assert step_runner.workspace.read_result("commit-id") == head
     return head
 
 
 @pytest.mark.parametrize(
     "reference", ["develop", "origin/develop", "refs/heads/develop", "refs/remotes/origin/develop"]
 )
-def test_checks_out_branch(workplace: Workplace, origin: Origin, reference: str) -> None:
-    assert checked_out(workplace, origin, reference) == origin.develop
-    assert (workplace.repository / "file.txt").read_text() == "develop"
+def test_checks_out_branch(step_runner: StepRunner, origin: Origin, reference: str) -> None:
+    assert checked_out(step_runner, origin, reference) == origin.develop
+    assert (step_runner.repository / "file.txt").read_text() == "develop"
 
 
 @pytest.mark.parametrize("reference", ["v1", "v1-light", "refs/tags/v1", "tags/v1"])
-def test_checks_out_tag(workplace: Workplace, origin: Origin, reference: str) -> None:
-    assert checked_out(workplace, origin, reference) == origin.first
+def test_checks_out_tag(step_runner: StepRunner, origin: Origin, reference: str) -> None:
+    assert checked_out(step_runner, origin, reference) == origin.first
 
 
 @pytest.mark.parametrize("reference", ["refs/pull/7/head", "origin/pr/7"])
-def test_checks_out_pull_request(workplace: Workplace, origin: Origin, reference: str) -> None:
-    assert checked_out(workplace, origin, reference) == origin.pull
+def test_checks_out_pull_request(step_runner: StepRunner, origin: Origin, reference: str) -> None:
+    assert checked_out(step_runner, origin, reference) == origin.pull
 
 
 @pytest.mark.parametrize("length", [7, 12, 40])
 @pytest.mark.parametrize("which", ["first", "develop", "forgotten", "pull"])
-def test_checks_out_full_and_abbreviated_commit(workplace: Workplace, origin: Origin, which: str, length: int) -> None:
+def test_checks_out_full_and_abbreviated_commit(
+    step_runner: StepRunner, origin: Origin, which: str, length: int
+) -> None:
     wanted = getattr(origin, which)
-    assert checked_out(workplace, origin, wanted[:length]) == wanted
+    assert checked_out(step_runner, origin, wanted[:length]) == wanted
 
 
-def test_reference_of_training_takes_precedence_over_connection(workplace: Workplace, origin: Origin) -> None:
-    assert checked_out(workplace, origin, "v1", of_connection="develop") == origin.first
+def test_reference_of_training_takes_precedence_over_connection(step_runner: StepRunner, origin: Origin) -> None:
+    assert checked_out(step_runner, origin, "v1", of_connection="develop") == origin.first
 
 
-def test_uses_reference_of_connection_by_default(workplace: Workplace, origin: Origin) -> None:
-    assert checked_out(workplace, origin, of_connection="develop") == origin.develop
+def test_uses_reference_of_connection_by_default(step_runner: StepRunner, origin: Origin) -> None:
+    assert checked_out(step_runner, origin, of_connection="develop") == origin.develop
 
 
-def test_uses_default_branch_without_reference(workplace: Workplace, origin: Origin) -> None:
-    assert checked_out(workplace, origin) == origin.main
+def test_uses_default_branch_without_reference(step_runner: StepRunner, origin: Origin) -> None:
+    assert checked_out(step_runner, origin) == origin.main
 
 
-def test_fetches_without_history(workplace: Workplace, origin: Origin) -> None:
-    checked_out(workplace, origin, "develop")
-    assert git(workplace.repository, "rev-list", "--count", "HEAD") == "1"
+def test_fetches_without_history(step_runner: StepRunner, origin: Origin) -> None:
+    checked_out(step_runner, origin, "develop")
+    assert git(step_runner.repository, "rev-list", "--count", "HEAD") == "1"
 
 
-def test_accepts_path_as_uri(workplace: Workplace, origin: Origin) -> None:
-    workplace.connect("code", {"uri": str(origin.folder)})
-    workplace.run(SPEC)
-    assert workplace.workspace.read_result("commit-id") == origin.main
+def test_accepts_path_as_uri(step_runner: StepRunner, origin: Origin) -> None:
+    step_runner.connect("code", {"uri": str(origin.folder)})
+    step_runner.run(SPEC)
+    assert step_runner.workspace.read_result("commit-id") == origin.main
 
 
-def test_removes_files_of_earlier_attempt(workplace: Workplace, origin: Origin) -> None:
-    (workplace.repository / ".git").mkdir(parents=True)
-    (workplace.repository / "half.txt").write_text("half")
-    checked_out(workplace, origin)
-    assert not (workplace.repository / "half.txt").exists()
+def test_removes_files_of_earlier_attempt(step_runner: StepRunner, origin: Origin) -> None:
+    (step_runner.repository / ".git").mkdir(parents=True)
+    (step_runner.repository / "half.txt").write_text("half")
+    checked_out(step_runner, origin)
+    assert not (step_runner.repository / "half.txt").exists()
 
 
-def test_failed_checkout_removes_earlier_commit_id(workplace: Workplace, origin: Origin) -> None:
-    checked_out(workplace, origin)
+def test_failed_checkout_removes_earlier_commit_id(step_runner: StepRunner, origin: Origin) -> None:
+    checked_out(step_runner, origin)
     with pytest.raises(UserError):
-        workplace.run(CheckoutSpec("code", "nowhere"))
-    assert workplace.workspace.read_result("commit-id") is None
+        step_runner.run(CheckoutSpec("code", "nowhere"))
+    assert step_runner.workspace.read_result("commit-id") is None
 
 
-def test_unknown_reference_lists_similar_names(workplace: Workplace, origin: Origin) -> None:
+def test_unknown_reference_lists_similar_names(step_runner: StepRunner, origin: Origin) -> None:
     with pytest.raises(UserError, match="no branch, tag or commit 'devlop'") as raised:
-        checked_out(workplace, origin, "devlop")
+        checked_out(step_runner, origin, "devlop")
     assert "develop" in str(raised.value)
 
 
 @pytest.mark.parametrize("reference", ["0123456789abcdef0123456789abcdef01234567", "0123456"])
-def test_unknown_commit_is_user_error(workplace: Workplace, origin: Origin, reference: str) -> None:
+def test_unknown_commit_is_user_error(step_runner: StepRunner, origin: Origin, reference: str) -> None:
     with pytest.raises(UserError, match="no branch, tag or commit"):
-        checked_out(workplace, origin, reference)
+        checked_out(step_runner, origin, reference)
 
 
 @pytest.mark.parametrize("reference", ["--upload-pack=touch x", "main\nx", "a..b", "main~1", "v1^{tree}", "main:x"])
-def test_rejects_invalid_reference(workplace: Workplace, origin: Origin, reference: str) -> None:
+def test_rejects_invalid_reference(step_runner: StepRunner, origin: Origin, reference: str) -> None:
     with pytest.raises(UserError, match="is not a git reference"):
-        checked_out(workplace, origin, reference)
+        checked_out(step_runner, origin, reference)
 
 
 @pytest.mark.parametrize(
@@ -119,63 +121,63 @@ def test_rejects_invalid_reference(workplace: Workplace, origin: Origin, referen
         "x:-y",
     ],
 )
-def test_rejects_unsafe_or_malformed_uri(workplace: Workplace, uri: str) -> None:
-    workplace.connect("code", {"uri": uri})
+def test_rejects_unsafe_or_malformed_uri(step_runner: StepRunner, uri: str) -> None:
+    step_runner.connect("code", {"uri": uri})
     with pytest.raises(UserError):
-        workplace.run(SPEC)
+        step_runner.run(SPEC)
 
 
-def test_missing_local_repository_is_user_error(workplace: Workplace, tmp_path: Path) -> None:
-    workplace.connect("code", {"uri": f"file://{tmp_path}/nothing"})
+def test_missing_local_repository_is_user_error(step_runner: StepRunner, tmp_path: Path) -> None:
+    step_runner.connect("code", {"uri": f"file://{tmp_path}/nothing"})
     with pytest.raises(UserError, match="the repository does not exist"):
-        workplace.run(SPEC)
+        step_runner.run(SPEC)
 
 
-def test_empty_repository_is_user_error(workplace: Workplace, tmp_path: Path) -> None:
+def test_empty_repository_is_user_error(step_runner: StepRunner, tmp_path: Path) -> None:
     git(tmp_path, "init", "--quiet", "--bare", "empty.git")
-    workplace.connect("code", {"uri": f"file://{tmp_path}/empty.git"})
+    step_runner.connect("code", {"uri": f"file://{tmp_path}/empty.git"})
     with pytest.raises(UserError, match="it may be empty"):
-        workplace.run(SPEC)
+        step_runner.run(SPEC)
 
 
 @pytest.mark.parametrize("uri", ["https://localhost:{port}/x", "ssh://git@127.0.0.1:{port}/x"])
-def test_unreachable_server_is_service_fault(workplace: Workplace, uri: str) -> None:
-    workplace.connect("code", {"uri": uri.format(port=free_port())})
+def test_unreachable_server_is_service_fault(step_runner: StepRunner, uri: str) -> None:
+    step_runner.connect("code", {"uri": uri.format(port=free_port())})
     with pytest.raises(ServiceFault, match="cannot reach"):
-        workplace.run(SPEC)
+        step_runner.run(SPEC)
 
 
-def test_does_not_run_configured_hooks(workplace: Workplace, origin: Origin, tmp_path: Path) -> None:
+def test_does_not_run_configured_hooks(step_runner: StepRunner, origin: Origin, tmp_path: Path) -> None:
     hook = tmp_path / "hooks" / "post-checkout"
     hook.parent.mkdir()
     hook.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
     hook.chmod(0o755)
     (tmp_path / "home" / ".gitconfig").write_text(f"[core]\nhooksPath = {hook.parent}\n")
-    checked_out(workplace, origin)
+    checked_out(step_runner, origin)
     assert not (tmp_path / "ran").exists()
 
 
-def test_fetches_submodules(workplace: Workplace, origin: Origin, tmp_path: Path) -> None:
+def test_fetches_submodules(step_runner: StepRunner, origin: Origin, tmp_path: Path) -> None:
     outer = tmp_path / "outer"
     outer.mkdir()
     git(outer, "init", "--quiet")
     git(outer, "submodule", "--quiet", "add", origin.folder.as_uri(), "parts/inner")
     commit(outer, "outer")
-    workplace.connect("code", {"uri": outer.as_uri()})
-    workplace.run(SPEC)
-    assert (workplace.repository / "parts/inner/file.txt").read_text() == "main"
+    step_runner.connect("code", {"uri": outer.as_uri()})
+    step_runner.run(SPEC)
+    assert (step_runner.repository / "parts/inner/file.txt").read_text() == "main"
 
 
-def test_submodule_with_unpushed_commit_is_user_error(workplace: Workplace, origin: Origin, tmp_path: Path) -> None:
+def test_submodule_with_unpushed_commit_is_user_error(step_runner: StepRunner, origin: Origin, tmp_path: Path) -> None:
     outer = tmp_path / "outer"
     outer.mkdir()
     git(outer, "init", "--quiet")
     git(outer, "submodule", "--quiet", "add", origin.folder.as_uri(), "inner")
     commit(outer / "inner", "only here")
     commit(outer, "outer")
-    workplace.connect("code", {"uri": outer.as_uri()})
+    step_runner.connect("code", {"uri": outer.as_uri()})
     with pytest.raises(UserError, match="never pushed"):
-        workplace.run(SPEC)
+        step_runner.run(SPEC)
 
 
 def repository_in_lfs(folder: Path) -> Path:
@@ -191,29 +193,29 @@ def repository_in_lfs(folder: Path) -> Path:
     return bare
 
 
-def test_fetches_lfs_files(workplace: Workplace, tmp_path: Path) -> None:
-    workplace.connect("code", {"uri": repository_in_lfs(tmp_path).as_uri()})
-    workplace.run(SPEC)
-    assert (workplace.repository / "large.bin").read_text() == "large content"
+def test_fetches_lfs_files(step_runner: StepRunner, tmp_path: Path) -> None:
+    step_runner.connect("code", {"uri": repository_in_lfs(tmp_path).as_uri()})
+    step_runner.run(SPEC)
+    assert (step_runner.repository / "large.bin").read_text() == "large content"
 
 
 def test_lfs_files_without_git_lfs_are_user_error(
-    workplace: Workplace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    step_runner: StepRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    workplace.connect("code", {"uri": repository_in_lfs(tmp_path).as_uri()})
+    step_runner.connect("code", {"uri": repository_in_lfs(tmp_path).as_uri()})
     programs = tmp_path / "bin"
     programs.mkdir()
     for name in ("git", "sh"):
         (programs / name).symlink_to(str(shutil.which(name)))
     monkeypatch.setenv("PATH", str(programs))
     with pytest.raises(UserError, match="git-lfs is not installed"):
-        workplace.run(SPEC)
+        step_runner.run(SPEC)
 
 
 def test_logs_commit_with_date_and_subject(
-    workplace: Workplace, origin: Origin, capsys: pytest.CaptureFixture[str]
+    step_runner: StepRunner, origin: Origin, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    checked_out(workplace, origin, "develop")
+    checked_out(step_runner, origin, "develop")
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith(f"checkout: {origin.develop} 20")
     assert last.endswith(" develop")

@@ -12,7 +12,7 @@ from odahu_argo.contract import CheckoutSpec, DownloadSpec
 from odahu_argo.errors import OdahuArgoError, UserError
 from tests.servers.git import PASSWORD, USERNAME, Origin, commit, git, plain_http
 from tests.servers.mlflow_project import SPEC as TRAIN
-from tests.servers.workplace import Workplace
+from tests.servers.step_runner import StepRunner
 
 SPEC = CheckoutSpec(connection="code")
 
@@ -36,11 +36,11 @@ def with_submodule(repository: Path, url: str, path: str = "inner") -> None:
     git(repository, "commit", "--quiet", "--message", "a submodule")
 
 
-def refused(workplace: Workplace, repository: Path) -> OdahuArgoError:
-    workplace.connect("code", {"uri": repository.as_uri()})
+def refused(step_runner: StepRunner, repository: Path) -> OdahuArgoError:
+    step_runner.connect("code", {"uri": repository.as_uri()})
     with pytest.raises(OdahuArgoError) as error:
-        workplace.run(SPEC)
-    assert workplace.workspace.read_result("commit-id") is None
+        step_runner.run(SPEC)
+    assert step_runner.workspace.read_result("commit-id") is None
     return error.value
 
 
@@ -57,42 +57,44 @@ def refused(workplace: Workplace, repository: Path) -> OdahuArgoError:
         "file:///etc\n-u./x",
     ],
 )
-def test_submodule_url_runs_no_program(workplace: Workplace, repository: Path, tmp_path: Path, url: str) -> None:
+def test_submodule_url_runs_no_program(step_runner: StepRunner, repository: Path, tmp_path: Path, url: str) -> None:
     marker = tmp_path / "marker"
     (repository / "payload").write_text(f"#!/bin/sh\ntouch {marker}\n")
     (repository / "payload").chmod(0o755)
     git(repository, "add", "payload")
     with_submodule(repository, url.format(marker=marker))
-    output = str(refused(workplace, repository))
+    output = str(refused(step_runner, repository))
     assert "submodule" in output
     assert "hint: " in output
     assert not marker.exists()
 
 
-def test_remote_repository_cannot_use_local_submodule(workplace: Workplace, repository: Path, origin: Origin) -> None:
+def test_remote_repository_cannot_use_local_submodule(
+    step_runner: StepRunner, repository: Path, origin: Origin
+) -> None:
     with_submodule(repository, origin.folder.as_uri())
     with plain_http(repository.parent) as address:
         fields = {"uri": f"{address}/outer/.git", "username": USERNAME, "password": PASSWORD}
-        workplace.connect("code", fields)
+        step_runner.connect("code", fields)
         with pytest.raises(UserError, match="transport that is not allowed") as error:
-            workplace.run(SPEC)
+            step_runner.run(SPEC)
     assert "submodules may use https, http and ssh" in str(error.value)
-    assert not (workplace.repository / "inner" / "file.txt").exists()
+    assert not (step_runner.repository / "inner" / "file.txt").exists()
 
 
 @pytest.mark.parametrize("path", ["../escaped", ".git/hooks", "/tmp/escaped-from-a-test", "-u"])
 def test_submodule_path_stays_inside_checkout(
-    workplace: Workplace, repository: Path, origin: Origin, path: str
+    step_runner: StepRunner, repository: Path, origin: Origin, path: str
 ) -> None:
     with_submodule(repository, origin.folder.as_uri(), path)
     try:
-        workplace.connect("code", {"uri": repository.as_uri()})
-        workplace.run(SPEC)
+        step_runner.connect("code", {"uri": repository.as_uri()})
+        step_runner.run(SPEC)
     except OdahuArgoError as error:
         assert "submodule" in str(error)
-    assert not (workplace.workspace.root / "escaped").exists()
+    assert not (step_runner.workspace.root / "escaped").exists()
     assert not Path("/tmp/escaped-from-a-test").exists()
-    assert not (workplace.repository / ".git/hooks/file.txt").exists()
+    assert not (step_runner.repository / ".git/hooks/file.txt").exists()
 
 
 def raw_tree(repository: Path, name: str, content: str, mode: str = "100644") -> None:
@@ -109,30 +111,30 @@ def raw_tree(repository: Path, name: str, content: str, mode: str = "100644") ->
 
 
 @pytest.mark.parametrize("name", ["../escaped", ".git/hooks/post-checkout", ".git", "a/../../escaped", "/escaped"])
-def test_rejects_tree_with_unsafe_names(workplace: Workplace, repository: Path, name: str) -> None:
+def test_rejects_tree_with_unsafe_names(step_runner: StepRunner, repository: Path, name: str) -> None:
     raw_tree(repository, name, "harm")
-    assert "cannot check out the files" in str(refused(workplace, repository))
-    assert not (workplace.workspace.root / "escaped").exists()
-    assert not (workplace.repository / ".git/hooks/post-checkout").exists()
+    assert "cannot check out the files" in str(refused(step_runner, repository))
+    assert not (step_runner.workspace.root / "escaped").exists()
+    assert not (step_runner.repository / ".git/hooks/post-checkout").exists()
 
 
 @pytest.mark.parametrize("name", [".gitmodules", ".gitattributes"])
 def test_does_not_follow_links_in_git_settings(
-    workplace: Workplace, repository: Path, tmp_path: Path, name: str
+    step_runner: StepRunner, repository: Path, tmp_path: Path, name: str
 ) -> None:
     outside = tmp_path / "outside"
     outside.write_text('[submodule "x"]\n\tpath = x\n\turl = ext::sh -c touch% x\n* filter=x\n')
     raw_tree(repository, name, str(outside), mode="120000")
-    workplace.connect("code", {"uri": repository.as_uri()})
+    step_runner.connect("code", {"uri": repository.as_uri()})
     try:
-        workplace.run(SPEC)
+        step_runner.run(SPEC)
     except OdahuArgoError as error:
         assert "git reported" in str(error)
     assert outside.read_text().startswith("[submodule")
 
 
 def test_rejects_work_dir_and_local_path_that_are_links_to_outside(
-    workplace: Workplace, repository: Path, tmp_path: Path
+    step_runner: StepRunner, repository: Path, tmp_path: Path
 ) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
@@ -140,14 +142,14 @@ def test_rejects_work_dir_and_local_path_that_are_links_to_outside(
     (repository / "project").symlink_to(outside)
     (repository / "up").symlink_to("..")
     commit(repository, "links")
-    workplace.connect("code", {"uri": repository.as_uri()})
-    workplace.run(SPEC)
+    step_runner.connect("code", {"uri": repository.as_uri()})
+    step_runner.run(SPEC)
     for folder in ("project", "up", "up/up"):
         with pytest.raises(UserError, match=r"workDir '.*' leaves the repository"):
-            workplace.run(replace(TRAIN, work_dir=folder))
-        workplace.workspace.connections.joinpath("data").mkdir(exist_ok=True)
+            step_runner.run(replace(TRAIN, work_dir=folder))
+        step_runner.workspace.connections.joinpath("data").mkdir(exist_ok=True)
         for field, value in {"type": "file", "uri": repository.parent.as_uri()}.items():
-            (workplace.workspace.connections / "data" / field).write_text(value)
+            (step_runner.workspace.connections / "data" / field).write_text(value)
         with pytest.raises(UserError, match="leaves the repository"):
-            workplace.run(DownloadSpec("data", f"{folder}/", "outer/"))
+            step_runner.run(DownloadSpec("data", f"{folder}/", "outer/"))
     assert [path.name for path in outside.iterdir()] == ["MLproject"]

@@ -23,7 +23,7 @@ from odahu_argo.profile import Profile
 from odahu_argo.steps.git_credentials import git_credentials, parse_git_uri
 from tests.manifests import training, write
 from tests.servers.git import PASSWORD, TOKEN, USERNAME, HttpsRemote, Origin, SshRemote
-from tests.servers.workplace import Workplace
+from tests.servers.step_runner import StepRunner
 
 SPEC = CheckoutSpec(connection="code")
 
@@ -34,33 +34,35 @@ def trusting(https_remote: HttpsRemote, monkeypatch: pytest.MonkeyPatch) -> Http
     return https_remote
 
 
-def test_https_with_special_characters_in_password(workplace: Workplace, origin: Origin, trusting: HttpsRemote) -> None:
-    workplace.connect("code", {"uri": trusting.uri, "username": USERNAME, "password": PASSWORD})
-    workplace.run(SPEC)
-    assert workplace.workspace.read_result("commit-id") == origin.main
+def test_https_with_special_characters_in_password(
+    step_runner: StepRunner, origin: Origin, trusting: HttpsRemote
+) -> None:
+    step_runner.connect("code", {"uri": trusting.uri, "username": USERNAME, "password": PASSWORD})
+    step_runner.run(SPEC)
+    assert step_runner.workspace.read_result("commit-id") == origin.main
 
 
-def test_https_with_token_and_no_username(workplace: Workplace, origin: Origin, trusting: HttpsRemote) -> None:
-    workplace.connect("code", {"uri": trusting.uri, "password": TOKEN})
-    workplace.run(SPEC)
-    assert workplace.workspace.read_result("commit-id") == origin.main
+def test_https_with_token_and_no_username(step_runner: StepRunner, origin: Origin, trusting: HttpsRemote) -> None:
+    step_runner.connect("code", {"uri": trusting.uri, "password": TOKEN})
+    step_runner.run(SPEC)
+    assert step_runner.workspace.read_result("commit-id") == origin.main
 
 
 def test_https_password_is_not_in_process_list_or_files(
-    workplace: Workplace, trusting: HttpsRemote, private_tmp: Path
+    step_runner: StepRunner, trusting: HttpsRemote, private_tmp: Path
 ) -> None:
-    workplace.connect("code", {"uri": trusting.uri, "username": USERNAME, "password": PASSWORD})
+    step_runner.connect("code", {"uri": trusting.uri, "username": USERNAME, "password": PASSWORD})
     trusting.process_list.clear()
-    workplace.run(SPEC)
+    step_runner.run(SPEC)
     assert any("git-remote-https" in line for line in trusting.process_list)
     for secret in (PASSWORD, quote(PASSWORD, safe="")):
         assert not [line for line in trusting.process_list if secret in line]
-        assert not files_with(secret, workplace.workspace.root)
+        assert not files_with(secret, step_runner.workspace.root)
     assert not list(private_tmp.iterdir())
 
 
 def test_ssh_key_is_not_in_process_list_or_files(
-    workplace: Workplace, ssh_remote: SshRemote, private_tmp: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    step_runner: StepRunner, ssh_remote: SshRemote, private_tmp: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "bin").mkdir()
     looking = tmp_path / "bin/ssh"
@@ -68,13 +70,13 @@ def test_ssh_key_is_not_in_process_list_or_files(
     looking.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}/bin{os.pathsep}{os.environ['PATH']}")
     fields = {"uri": ssh_remote.uri, "keySecret": ssh_remote.private_key, "publicKey": ssh_remote.host_key}
-    workplace.connect("code", fields)
-    workplace.run(SPEC)
+    step_runner.connect("code", fields)
+    step_runner.run(SPEC)
     seen = (tmp_path / "process-list").read_text()
     assert str(looking) in seen
     for line in ssh_remote.private_key.splitlines()[1:-1]:
         assert line not in seen
-        assert not files_with(line, workplace.workspace.root)
+        assert not files_with(line, step_runner.workspace.root)
     assert not list(private_tmp.iterdir())
 
 
@@ -91,37 +93,37 @@ def private_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_finds_abbreviated_commit_over_https(workplace: Workplace, origin: Origin, trusting: HttpsRemote) -> None:
-    workplace.connect("code", {"uri": trusting.uri, "username": USERNAME, "password": PASSWORD})
-    workplace.run(CheckoutSpec("code", origin.forgotten[:9]))
-    assert workplace.workspace.read_result("commit-id") == origin.forgotten
+def test_finds_abbreviated_commit_over_https(step_runner: StepRunner, origin: Origin, trusting: HttpsRemote) -> None:
+    step_runner.connect("code", {"uri": trusting.uri, "username": USERNAME, "password": PASSWORD})
+    step_runner.run(CheckoutSpec("code", origin.forgotten[:9]))
+    assert step_runner.workspace.read_result("commit-id") == origin.forgotten
 
 
 def test_password_in_uri_is_not_logged_or_stored(
-    workplace: Workplace, trusting: HttpsRemote, capfd: pytest.CaptureFixture[str]
+    step_runner: StepRunner, trusting: HttpsRemote, capfd: pytest.CaptureFixture[str]
 ) -> None:
     user = f"{quote(USERNAME, safe='')}:{quote(PASSWORD, safe='')}"
-    workplace.connect("code", {"uri": trusting.uri.replace("https://", f"https://{user}@")})
-    workplace.run(SPEC)
-    shown = "".join(capfd.readouterr()) + (workplace.repository / ".git/config").read_text()
+    step_runner.connect("code", {"uri": trusting.uri.replace("https://", f"https://{user}@")})
+    step_runner.run(SPEC)
+    shown = "".join(capfd.readouterr()) + (step_runner.repository / ".git/config").read_text()
     assert PASSWORD not in shown
     assert quote(PASSWORD, safe="") not in shown
 
 
 @pytest.mark.parametrize("fields", [{"username": USERNAME, "password": "wr0ng-secret"}, {}])
 def test_wrong_or_missing_password_is_user_error(
-    workplace: Workplace, trusting: HttpsRemote, fields: dict[str, str]
+    step_runner: StepRunner, trusting: HttpsRemote, fields: dict[str, str]
 ) -> None:
-    workplace.connect("code", {"uri": trusting.uri, **fields})
+    step_runner.connect("code", {"uri": trusting.uri, **fields})
     with pytest.raises(UserError, match="access denied") as raised:
-        workplace.run(SPEC)
+        step_runner.run(SPEC)
     assert "wr0ng-secret" not in str(raised.value)
 
 
-def test_wrong_password_is_sent_once(workplace: Workplace, trusting: HttpsRemote) -> None:
-    workplace.connect("code", {"uri": trusting.uri, "username": USERNAME, "password": "wr0ng-secret"})
+def test_wrong_password_is_sent_once(step_runner: StepRunner, trusting: HttpsRemote) -> None:
+    step_runner.connect("code", {"uri": trusting.uri, "username": USERNAME, "password": "wr0ng-secret"})
     trusting.asked.clear()
-    ended = workplace.run_process(SPEC)
+    ended = step_runner.run_process(SPEC)
     assert ended.code == EXIT_USER_ERROR
     assert "access denied" in ended.message
     assert "wr0ng-secret" not in ended.log + ended.message
@@ -129,34 +131,34 @@ def test_wrong_password_is_sent_once(workplace: Workplace, trusting: HttpsRemote
     assert [request.rpartition(" ")[2] for request in trusting.asked] == ["without", "with"]
 
 
-def test_wrong_key_is_sent_once(workplace: Workplace, ssh_remote: SshRemote, tmp_path: Path) -> None:
+def test_wrong_key_is_sent_once(step_runner: StepRunner, ssh_remote: SshRemote, tmp_path: Path) -> None:
     key = new_key(tmp_path).read_text()
     fields = {"uri": ssh_remote.uri, "keySecret": key, "publicKey": ssh_remote.host_key}
-    workplace.connect("code", fields)
+    step_runner.connect("code", fields)
     before = ssh_remote.refusals
-    ended = workplace.run_process(SPEC)
+    ended = step_runner.run_process(SPEC)
     assert ended.code == EXIT_USER_ERROR
     assert "access denied" in ended.message
     assert ssh_remote.refusals == before + 1
 
 
-def test_missing_remote_repository_is_user_error(workplace: Workplace, trusting: HttpsRemote) -> None:
+def test_missing_remote_repository_is_user_error(step_runner: StepRunner, trusting: HttpsRemote) -> None:
     uri = trusting.uri.replace("/origin/", "/nothing/")
-    workplace.connect("code", {"uri": uri, "username": USERNAME, "password": PASSWORD})
+    step_runner.connect("code", {"uri": uri, "username": USERNAME, "password": PASSWORD})
     with pytest.raises(UserError, match="the repository does not exist"):
-        workplace.run(SPEC)
+        step_runner.run(SPEC)
 
 
-def test_server_error_is_service_fault(workplace: Workplace, trusting: HttpsRemote) -> None:
-    workplace.connect("code", {"uri": trusting.uri.replace("/origin/", "/down/")})
+def test_server_error_is_service_fault(step_runner: StepRunner, trusting: HttpsRemote) -> None:
+    step_runner.connect("code", {"uri": trusting.uri.replace("/origin/", "/down/")})
     with pytest.raises(ServiceFault, match="503"):
-        workplace.run(SPEC)
+        step_runner.run(SPEC)
 
 
-def test_untrusted_certificate_is_user_error(workplace: Workplace, https_remote: HttpsRemote) -> None:
-    workplace.connect("code", {"uri": https_remote.uri, "username": USERNAME, "password": PASSWORD})
+def test_untrusted_certificate_is_user_error(step_runner: StepRunner, https_remote: HttpsRemote) -> None:
+    step_runner.connect("code", {"uri": https_remote.uri, "username": USERNAME, "password": PASSWORD})
     with pytest.raises(UserError, match="certificate is not trusted"):
-        workplace.run(SPEC)
+        step_runner.run(SPEC)
 
 
 def test_credential_files_are_private_and_removed() -> None:
@@ -170,40 +172,40 @@ def test_credential_files_are_private_and_removed() -> None:
     assert not path.parent.exists()
 
 
-def test_ssh_with_key_and_host_key(workplace: Workplace, origin: Origin, ssh_remote: SshRemote) -> None:
+def test_ssh_with_key_and_host_key(step_runner: StepRunner, origin: Origin, ssh_remote: SshRemote) -> None:
     fields = {"uri": ssh_remote.uri, "keySecret": ssh_remote.private_key, "publicKey": ssh_remote.host_key}
-    workplace.connect("code", fields)
-    workplace.run(SPEC)
-    assert workplace.workspace.read_result("commit-id") == origin.main
+    step_runner.connect("code", fields)
+    step_runner.run(SPEC)
+    assert step_runner.workspace.read_result("commit-id") == origin.main
 
 
 @pytest.mark.parametrize("encode", [str, lambda key: base64.b64encode(key.encode()).decode()], ids=["plain", "base64"])
 def test_ssh_key_of_manifest_is_plain_or_base64(
-    workplace: Workplace, origin: Origin, ssh_remote: SshRemote, tmp_path: Path, encode: Callable[[str], str]
+    step_runner: StepRunner, origin: Origin, ssh_remote: SshRemote, tmp_path: Path, encode: Callable[[str], str]
 ) -> None:
     spec = {"type": "git", "uri": ssh_remote.uri, "publicKey": ssh_remote.host_key}
     code = {"kind": "Connection", "id": "code", "spec": {**spec, "keySecret": encode(ssh_remote.private_key)}}
     [resolved] = resolve(load([write(tmp_path, training(data=[]), connections=yaml.safe_dump(code))]), Profile())
     [plan] = build_plans([resolved], Profile())
     of_step = step_connections(plan, resolved.connections, tmp_path / "artifacts", None)
-    workspace = replace(workplace.workspace, connections=write_connection(of_step["checkout"], tmp_path))
-    Workplace(workspace).run(SPEC)
+    workspace = replace(step_runner.workspace, connections=write_connection(of_step["checkout"], tmp_path))
+    StepRunner(workspace).run(SPEC)
     assert workspace.read_result("commit-id") == origin.main
 
 
-def test_host_key_as_known_hosts_line(workplace: Workplace, origin: Origin, ssh_remote: SshRemote) -> None:
+def test_host_key_as_known_hosts_line(step_runner: StepRunner, origin: Origin, ssh_remote: SshRemote) -> None:
     place = ssh_remote.uri.partition("@")[2].partition("/")[0]
     line = "[{}]:{} {}".format(*place.split(":"), ssh_remote.host_key)
-    workplace.connect("code", {"uri": ssh_remote.uri, "keySecret": ssh_remote.private_key, "publicKey": line})
-    workplace.run(SPEC)
-    assert workplace.workspace.read_result("commit-id") == origin.main
+    step_runner.connect("code", {"uri": ssh_remote.uri, "keySecret": ssh_remote.private_key, "publicKey": line})
+    step_runner.run(SPEC)
+    assert step_runner.workspace.read_result("commit-id") == origin.main
 
 
 def test_unknown_host_key_is_accepted_with_warning(
-    workplace: Workplace, ssh_remote: SshRemote, capfd: pytest.CaptureFixture[str]
+    step_runner: StepRunner, ssh_remote: SshRemote, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    workplace.connect("code", {"uri": ssh_remote.uri, "keySecret": ssh_remote.private_key.replace("\n", "\r\n")})
-    workplace.run(SPEC)
+    step_runner.connect("code", {"uri": ssh_remote.uri, "keySecret": ssh_remote.private_key.replace("\n", "\r\n")})
+    step_runner.run(SPEC)
     assert "warning: the server's host key is unknown" in capfd.readouterr().out
 
 
@@ -213,37 +215,37 @@ def new_key(folder: Path) -> Path:
     return key
 
 
-def test_wrong_host_key_is_user_error(workplace: Workplace, ssh_remote: SshRemote, tmp_path: Path) -> None:
+def test_wrong_host_key_is_user_error(step_runner: StepRunner, ssh_remote: SshRemote, tmp_path: Path) -> None:
     other = new_key(tmp_path).with_suffix(".pub").read_text()
     fields = {"uri": ssh_remote.uri, "keySecret": ssh_remote.private_key, "publicKey": other}
-    workplace.connect("code", fields)
+    step_runner.connect("code", fields)
     with pytest.raises(UserError, match="host key does not match"):
-        workplace.run(SPEC)
+        step_runner.run(SPEC)
 
 
 @pytest.mark.skipif(os.environ.get("SSH_AUTH_SOCK") is not None, reason="an agent could have the key")
-def test_rejected_ssh_key_is_user_error(workplace: Workplace, ssh_remote: SshRemote, tmp_path: Path) -> None:
+def test_rejected_ssh_key_is_user_error(step_runner: StepRunner, ssh_remote: SshRemote, tmp_path: Path) -> None:
     key = new_key(tmp_path).read_text()
     fields = {"uri": ssh_remote.uri, "keySecret": key, "publicKey": ssh_remote.host_key}
-    workplace.connect("code", fields)
+    step_runner.connect("code", fields)
     with pytest.raises(UserError, match="access denied") as raised:
-        workplace.run(SPEC)
+        step_runner.run(SPEC)
     assert key.splitlines()[1] not in str(raised.value)
 
 
-def test_malformed_ssh_key_is_user_error(workplace: Workplace, ssh_remote: SshRemote) -> None:
+def test_malformed_ssh_key_is_user_error(step_runner: StepRunner, ssh_remote: SshRemote) -> None:
     key = "-----BEGIN OPENSSH PRIVATE KEY-----\nbm90IGEga2V5\n-----END OPENSSH PRIVATE KEY-----"
     fields = {"uri": ssh_remote.uri, "keySecret": key, "publicKey": ssh_remote.host_key}
-    workplace.connect("code", fields)
+    step_runner.connect("code", fields)
     with pytest.raises(UserError, match="the private key cannot be read") as raised:
-        workplace.run(SPEC)
+        step_runner.run(SPEC)
     assert "bm90IGEga2V5" not in str(raised.value)
 
 
-def test_private_key_as_host_key_is_user_error(workplace: Workplace, ssh_remote: SshRemote) -> None:
-    workplace.connect("code", {"uri": ssh_remote.uri, "publicKey": "-----BEGIN OPENSSH PRIVATE KEY-----"})
+def test_private_key_as_host_key_is_user_error(step_runner: StepRunner, ssh_remote: SshRemote) -> None:
+    step_runner.connect("code", {"uri": ssh_remote.uri, "publicKey": "-----BEGIN OPENSSH PRIVATE KEY-----"})
     with pytest.raises(UserError, match="is not a host key"):
-        workplace.run(SPEC)
+        step_runner.run(SPEC)
 
 
 def test_parses_scp_like_uri() -> None:

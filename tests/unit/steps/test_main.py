@@ -18,18 +18,18 @@ from tests.servers.handlers import serving_by
 from tests.servers.mlflow_project import Tracking, entry_point
 from tests.servers.programs import free_port
 from tests.servers.s3 import Bucket
-from tests.servers.workplace import Workplace
+from tests.servers.step_runner import StepRunner
 
 
-def test_success_exits_with_0_without_message(workplace: Workplace, origin: Origin) -> None:
-    workplace.connect("code", {"uri": origin.folder.as_uri()})
-    ended = workplace.run_process(CheckoutSpec("code"))
+def test_success_exits_with_0_without_message(step_runner: StepRunner, origin: Origin) -> None:
+    step_runner.connect("code", {"uri": origin.folder.as_uri()})
+    ended = step_runner.run_process(CheckoutSpec("code"))
     assert (ended.code, ended.message) == (0, "")
 
 
-def test_user_error_exits_with_2_and_writes_message(workplace: Workplace, origin: Origin) -> None:
-    workplace.connect("code", {"uri": origin.folder.as_uri()})
-    ended = workplace.run_process(CheckoutSpec("code", "nowhere"))
+def test_user_error_exits_with_2_and_writes_message(step_runner: StepRunner, origin: Origin) -> None:
+    step_runner.connect("code", {"uri": origin.folder.as_uri()})
+    ended = step_runner.run_process(CheckoutSpec("code", "nowhere"))
     assert ended.code == 2
     assert ended.message.startswith("the repository has no branch, tag or commit 'nowhere'\n  hint: similar")
     assert ended.log.splitlines()[-2:] == [
@@ -38,32 +38,32 @@ def test_user_error_exits_with_2_and_writes_message(workplace: Workplace, origin
     ]
 
 
-def test_service_fault_exits_with_3(workplace: Workplace) -> None:
-    workplace.connect("code", {"uri": f"https://127.0.0.1:{free_port()}/x"})
-    assert workplace.run_process(CheckoutSpec("code")).code == 3
+def test_service_fault_exits_with_3(step_runner: StepRunner) -> None:
+    step_runner.connect("code", {"uri": f"https://127.0.0.1:{free_port()}/x"})
+    assert step_runner.run_process(CheckoutSpec("code")).code == 3
 
 
-def test_missing_connection_is_named(workplace: Workplace) -> None:
-    ended = workplace.run_process(DownloadSpec("wine-data", "in/"))
+def test_missing_connection_is_named(step_runner: StepRunner) -> None:
+    ended = step_runner.run_process(DownloadSpec("wine-data", "in/"))
     assert ended.code == 2
     assert "the Secret of connection 'wine-data' must exist" in ended.message
 
 
-def test_unwritable_message_does_not_hide_error(workplace: Workplace) -> None:
-    workplace.workspace.message.mkdir()
-    ended = workplace.run_process(CheckoutSpec("code"))
+def test_unwritable_message_does_not_hide_error(step_runner: StepRunner) -> None:
+    step_runner.workspace.message.mkdir()
+    ended = step_runner.run_process(CheckoutSpec("code"))
     assert ended.code == 2
     assert "connection 'code' is not mounted" in ended.log
 
 
-def test_long_message_is_truncated(workplace: Workplace) -> None:
-    ended = workplace.run_process(DownloadSpec("x" * 1500, "in/"))
+def test_long_message_is_truncated(step_runner: StepRunner) -> None:
+    ended = step_runner.run_process(DownloadSpec("x" * 1500, "in/"))
     assert len(ended.message.encode()) == 2000
 
 
-def test_invalid_specification_is_user_error(workplace: Workplace) -> None:
+def test_invalid_specification_is_user_error(step_runner: StepRunner) -> None:
     for text in ("", "{", '{"unknown": 1}', "{}"):
-        ended = workplace.run_process(CheckoutSpec("code"), ODAHU_ARGO_STEP=text)
+        ended = step_runner.run_process(CheckoutSpec("code"), ODAHU_ARGO_STEP=text)
         assert ended.code == 2, text
         assert "ODAHU_ARGO_STEP" in ended.message
 
@@ -75,16 +75,16 @@ def test_unknown_step_prints_usage() -> None:
     assert "checkout|download|train|package" in ended.stdout
 
 
-def test_checkout_imports_no_heavy_packages(workplace: Workplace, origin: Origin) -> None:
-    workplace.connect("code", {"uri": origin.folder.as_uri()})
-    ended = workplace.run_process(CheckoutSpec("code"), PYTHONPROFILEIMPORTTIME="1")
+def test_checkout_imports_no_heavy_packages(step_runner: StepRunner, origin: Origin) -> None:
+    step_runner.connect("code", {"uri": origin.folder.as_uri()})
+    ended = step_runner.run_process(CheckoutSpec("code"), PYTHONPROFILEIMPORTTIME="1")
     imported = [line.rpartition("|")[2].strip() for line in ended.log.splitlines() if line.startswith("import time:")]
     assert "odahu_argo.steps.git" in imported
     assert not {"mlflow", "boto3", "pandas", "yaml", "pydantic"} & set(imported)
 
 
 def test_sigterm_stops_training_program_and_marks_run_as_killed(
-    project: Workplace, tracking: Tracking, tmp_path: Path
+    project: StepRunner, tracking: Tracking, tmp_path: Path
 ) -> None:
     spec = entry_point("sleep", pid=str(tmp_path / "pid"))
     step = subprocess.Popen(
@@ -129,39 +129,39 @@ class SlowS3(BaseHTTPRequestHandler):
         pass
 
 
-def wait_for_part(workplace: Workplace) -> None:
+def wait_for_part(step_runner: StepRunner) -> None:
     until = time.monotonic() + 120
-    while not list(workplace.repository.glob("in/.*.partial")):
+    while not list(step_runner.repository.glob("in/.*.partial")):
         assert time.monotonic() < until
         time.sleep(0.05)
 
 
-def test_sigterm_stops_download_and_removes_partial_file(workplace: Workplace) -> None:
-    workplace.repository.mkdir()
+def test_sigterm_stops_download_and_removes_partial_file(step_runner: StepRunner) -> None:
+    step_runner.repository.mkdir()
     spec = DownloadSpec("data", "in/")
     with serving_by(SlowS3) as endpoint:
         keys = {"keyID": "k", "keySecret": "s", "endpoint": endpoint}
-        workplace.connect("data", {"type": "s3", "uri": "s3://bucket/large.bin", **keys})
-        step = subprocess.Popen(workplace.command(spec), env=workplace.environment(spec), stdout=subprocess.DEVNULL)
-        wait_for_part(workplace)
+        step_runner.connect("data", {"type": "s3", "uri": "s3://bucket/large.bin", **keys})
+        step = subprocess.Popen(step_runner.command(spec), env=step_runner.environment(spec), stdout=subprocess.DEVNULL)
+        wait_for_part(step_runner)
         step.send_signal(signal.SIGTERM)
         assert step.wait(timeout=15) == 143
-    assert list((workplace.repository / "in").iterdir()) == []
+    assert list((step_runner.repository / "in").iterdir()) == []
 
 
-def test_next_attempt_removes_partial_file_of_killed_download(workplace: Workplace, bucket: Bucket) -> None:
-    workplace.repository.mkdir()
+def test_next_attempt_removes_partial_file_of_killed_download(step_runner: StepRunner, bucket: Bucket) -> None:
+    step_runner.repository.mkdir()
     spec = DownloadSpec("data", "in/")
     with serving_by(SlowS3) as endpoint:
-        workplace.connect("data", bucket.fields("large.bin", endpoint=endpoint))
-        step = subprocess.Popen(workplace.command(spec), env=workplace.environment(spec), stdout=subprocess.DEVNULL)
-        wait_for_part(workplace)
+        step_runner.connect("data", bucket.fields("large.bin", endpoint=endpoint))
+        step = subprocess.Popen(step_runner.command(spec), env=step_runner.environment(spec), stdout=subprocess.DEVNULL)
+        wait_for_part(step_runner)
         step.kill()
         step.wait()
-    folder = workplace.repository / "in"
+    folder = step_runner.repository / "in"
     assert [path.suffix for path in folder.iterdir()] == [".partial"]
     bucket.put_all({"other.csv": b"other"})
-    (workplace.workspace.connections / "data/uri").write_text(bucket.url("other.csv"))
-    (workplace.workspace.connections / "data/endpoint").write_text(bucket.endpoint)
-    workplace.run(spec)
+    (step_runner.workspace.connections / "data/uri").write_text(bucket.url("other.csv"))
+    (step_runner.workspace.connections / "data/endpoint").write_text(bucket.endpoint)
+    step_runner.run(spec)
     assert [path.name for path in folder.iterdir()] == ["other.csv"]

@@ -26,23 +26,23 @@ from tests.servers.disk import SIZE
 from tests.servers.mlflow_project import PACKAGE, Tracking, Trained
 from tests.servers.programs import free_port
 from tests.servers.s3 import Bucket
-from tests.servers.workplace import Workplace
+from tests.servers.step_runner import StepRunner
 
 
 @pytest.fixture
-def after_training(workplace: Workplace, trained: Trained, tracking: Tracking) -> Workplace:
+def after_training(step_runner: StepRunner, trained: Trained, tracking: Tracking) -> StepRunner:
     """A workspace in which the step train has ended."""
-    workplace.workspace.write_result("run-id", trained.run.info.run_id)
-    return workplace
+    step_runner.workspace.write_result("run-id", trained.run.info.run_id)
+    return step_runner
 
 
 @pytest.fixture(scope="session")
 def artifact(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The zip of the training, created by a process as in a pod."""
     folder = tmp_path_factory.mktemp("artifact")
-    workplace = Workplace(replace(trained.workplace.workspace, connections=folder / "connections"))
-    workplace.connect("out", {"type": "file", "uri": (folder / "store").as_uri()})
-    ended = workplace.run_process(PACKAGE, **trained.tracking.variables)
+    step_runner = StepRunner(replace(trained.step_runner.workspace, connections=folder / "connections"))
+    step_runner.connect("out", {"type": "file", "uri": (folder / "store").as_uri()})
+    ended = step_runner.run_process(PACKAGE, **trained.tracking.variables)
     if ended.code != 0:
         raise RuntimeError(ended.log)
     (found,) = (folder / "store").iterdir()
@@ -98,11 +98,11 @@ def test_entry_point_runs_without_odahu_argo(unpacked: Path) -> None:
 
 def test_artifact_name_is_rendered_from_template(artifact: Path, trained: Trained) -> None:
     assert re.fullmatch(r"wine-1\.0-[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\.zip", artifact.name)
-    assert trained.workplace.workspace.read_result("artifact-name") == artifact.name
+    assert trained.step_runner.workspace.read_result("artifact-name") == artifact.name
 
 
 def test_uploads_below_path_of_connection(
-    after_training: Workplace, bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    after_training: StepRunner, bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ARGO_PROGRESS_FILE", str(tmp_path / "progress"))
     after_training.connect("out", bucket.fields("team/models/"))
@@ -111,14 +111,14 @@ def test_uploads_below_path_of_connection(
     assert (tmp_path / "progress").read_text() == "100/100"
 
 
-def test_zip_is_reproducible(after_training: Workplace, bucket: Bucket, artifact: Path) -> None:
+def test_zip_is_reproducible(after_training: StepRunner, bucket: Bucket, artifact: Path) -> None:
     after_training.connect("out", bucket.fields())
     after_training.run(PACKAGE)
     (key,) = bucket.keys()
     assert bucket.get(key) == artifact.read_bytes()
 
 
-def test_further_attempt_uses_recorded_name(after_training: Workplace, bucket: Bucket) -> None:
+def test_further_attempt_uses_recorded_name(after_training: StepRunner, bucket: Bucket) -> None:
     after_training.connect("out", {**bucket.fields(), "endpoint": f"http://127.0.0.1:{free_port()}"})
     with pytest.raises(ServiceFault, match="cannot upload"):
         after_training.run(PACKAGE)
@@ -128,8 +128,8 @@ def test_further_attempt_uses_recorded_name(after_training: Workplace, bucket: B
     assert bucket.keys() == [name]
 
 
-def test_zip_uses_no_disk_space(workplace: Workplace, bucket: Bucket, small_disk: Path) -> None:
-    on_disk = Workplace(replace(workplace.workspace, root=small_disk))
+def test_zip_uses_no_disk_space(step_runner: StepRunner, bucket: Bucket, small_disk: Path) -> None:
+    on_disk = StepRunner(replace(step_runner.workspace, root=small_disk))
     on_disk.connect("out", bucket.fields())
     on_disk.workspace.write_result("run-id", "1" * 32)
     on_disk.workspace.output.mkdir()
@@ -140,30 +140,32 @@ def test_zip_uses_no_disk_space(workplace: Workplace, bucket: Bucket, small_disk
         assert archive.read("weights") == content
 
 
-def test_missing_bucket_is_user_error(after_training: Workplace, bucket: Bucket) -> None:
+def test_missing_bucket_is_user_error(after_training: StepRunner, bucket: Bucket) -> None:
     after_training.connect("out", {**bucket.fields(), "uri": "s3://nowhere-at-all/x"})
     with pytest.raises(UserError, match="the bucket does not exist"):
         after_training.run(PACKAGE)
 
 
-def test_package_without_training_is_user_error(workplace: Workplace, tracking: Tracking) -> None:
+def test_package_without_training_is_user_error(step_runner: StepRunner, tracking: Tracking) -> None:
     with pytest.raises(UserError, match="run the step train first"):
-        workplace.run(PACKAGE)
+        step_runner.run(PACKAGE)
 
 
-def _without_server(trained: Trained, tmp_path: Path) -> tuple[Workplace, dict[str, str]]:
+def _without_server(trained: Trained, tmp_path: Path) -> tuple[StepRunner, dict[str, str]]:
     """A copy of the workspace after the training, and the address of a tracking server that is not running."""
-    workspace = replace(trained.workplace.workspace, root=tmp_path / "workspace", connections=tmp_path / "connections")
-    shutil.copytree(trained.workplace.workspace.root, workspace.root)
-    workplace = Workplace(workspace)
-    workplace.connect("out", {"type": "file", "uri": (tmp_path / "store").as_uri()})
+    workspace = replace(
+        trained.step_runner.workspace, root=tmp_path / "workspace", connections=tmp_path / "connections"
+    )
+    shutil.copytree(trained.step_runner.workspace.root, workspace.root)
+    step_runner = StepRunner(workspace)
+    step_runner.connect("out", {"type": "file", "uri": (tmp_path / "store").as_uri()})
     away = {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{free_port()}", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
-    return workplace, {**trained.tracking.variables, **away}
+    return step_runner, {**trained.tracking.variables, **away}
 
 
 def test_packages_local_model_without_tracking_server(trained: Trained, artifact: Path, tmp_path: Path) -> None:
-    workplace, variables = _without_server(trained, tmp_path)
-    ended = workplace.run_process(PACKAGE, **variables)
+    step_runner, variables = _without_server(trained, tmp_path)
+    ended = step_runner.run_process(PACKAGE, **variables)
     assert ended.code == EXIT_OK, ended.log
     [made] = (tmp_path / "store").iterdir()
     assert made.read_bytes() == artifact.read_bytes()
@@ -171,16 +173,16 @@ def test_packages_local_model_without_tracking_server(trained: Trained, artifact
 
 def test_packages_only_local_artifacts(trained: Trained, tmp_path: Path) -> None:
     """A training program may change the recorded locations; only those below the artifact root are read."""
-    workplace, variables = _without_server(trained, tmp_path)
-    [left] = workplace.workspace.root.glob("trained-model.json")
+    step_runner, variables = _without_server(trained, tmp_path)
+    [left] = step_runner.workspace.root.glob("trained-model.json")
     root = variables["ODAHU_ARGO_MLFLOW_ARTIFACTS"]
-    for place in (workplace.workspace.connections.as_uri(), f"{root}/../..", str(tmp_path)):
+    for place in (step_runner.workspace.connections.as_uri(), f"{root}/../..", str(tmp_path)):
         left.write_text(json.dumps({**json.loads(left.read_text()), "places": [place]}))
-        assert workplace.run_process(PACKAGE, **variables).code == EXIT_FAULT
+        assert step_runner.run_process(PACKAGE, **variables).code == EXIT_FAULT
     assert not (tmp_path / "store").exists()
 
 
-def test_run_without_model_is_user_error(after_training: Workplace, trained: Trained, tmp_path: Path) -> None:
+def test_run_without_model_is_user_error(after_training: StepRunner, trained: Trained, tmp_path: Path) -> None:
     empty = trained.tracking.client.create_run(trained.run.info.experiment_id).info.run_id
     after_training.workspace.write_result("run-id", empty)
     after_training.connect("out", {"type": "file", "uri": tmp_path.as_uri()})
@@ -188,7 +190,7 @@ def test_run_without_model_is_user_error(after_training: Workplace, trained: Tra
         after_training.run(PACKAGE)
 
 
-def test_unknown_run_is_user_error(after_training: Workplace, tmp_path: Path) -> None:
+def test_unknown_run_is_user_error(after_training: StepRunner, tmp_path: Path) -> None:
     after_training.workspace.write_result("run-id", "0" * 32)
     after_training.connect("out", {"type": "file", "uri": tmp_path.as_uri()})
     with pytest.raises(UserError, match="cannot find run 000"):
@@ -196,7 +198,7 @@ def test_unknown_run_is_user_error(after_training: Workplace, tmp_path: Path) ->
 
 
 @pytest.fixture
-def stored(after_training: Workplace, trained: Trained) -> Path:
+def stored(after_training: StepRunner, trained: Trained) -> Path:
     """The directory of a model in a local tracking store, for the run recorded in the workspace."""
     client = trained.tracking.client
     run = client.create_run(trained.run.info.experiment_id)
@@ -209,7 +211,7 @@ def stored(after_training: Workplace, trained: Trained) -> Path:
     return folder
 
 
-def test_packaging_does_not_change_local_model(after_training: Workplace, stored: Path, bucket: Bucket) -> None:
+def test_packaging_does_not_change_local_model(after_training: StepRunner, stored: Path, bucket: Bucket) -> None:
     (stored / "entrypoint.py").write_text("own = True\n")
     before = {path.name: path.read_bytes() for path in stored.iterdir()}
     after_training.connect("out", bucket.fields())
@@ -220,7 +222,7 @@ def test_packaging_does_not_change_local_model(after_training: Workplace, stored
         assert b"def init()" in archive.read("odahuflow_model/entrypoint.py")
 
 
-def test_link_in_model_cannot_read_secrets(after_training: Workplace, stored: Path, bucket: Bucket) -> None:
+def test_link_in_model_cannot_read_secrets(after_training: StepRunner, stored: Path, bucket: Bucket) -> None:
     after_training.connect("out", bucket.fields())
     (stored / "weights").symlink_to(after_training.workspace.connections / "out" / "keySecret")
     with pytest.raises(UserError, match="odahuflow_model/weights of the model is neither a file nor a symbolic link"):
@@ -229,7 +231,7 @@ def test_link_in_model_cannot_read_secrets(after_training: Workplace, stored: Pa
 
 
 def test_rejects_connections_as_model(
-    after_training: Workplace, stored: Path, trained: Trained, bucket: Bucket
+    after_training: StepRunner, stored: Path, trained: Trained, bucket: Bucket
 ) -> None:
     after_training.connect("model", bucket.fields())
     own = (after_training.workspace.connections.as_uri(), after_training.workspace.read_result("run-id"))

@@ -16,7 +16,7 @@ from tests.servers.gcs import gcs_bucket, gcs_server, json_gcs_bucket, json_gcs_
 from tests.servers.identity import cloud
 from tests.servers.programs import Server
 from tests.servers.s3 import bucket, lasting_s3, s3_endpoint
-from tests.servers.workplace import workplace
+from tests.servers.step_runner import step_runner
 
 __all__ = [
     "azure_endpoint",
@@ -29,7 +29,7 @@ __all__ = [
     "json_gcs_endpoint",
     "s3_endpoint",
     "small_disk",
-    "workplace",
+    "step_runner",
 ]
 
 _CHUNK = 500_000

@@ -14,7 +14,7 @@ from odahu_argo.storage.factory import open_store
 from tests.servers.azure import ACCOUNT, KEY, Container
 from tests.unit.storage.conftest import send
 
-pytestmark = pytest.mark.usefixtures("workplace")
+pytestmark = pytest.mark.usefixtures("step_runner")
 
 HOST = f"{ACCOUNT}.blob.core.windows.net"
 OTHER_KEY = "b" * 86 + "=="

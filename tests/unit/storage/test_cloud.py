@@ -18,7 +18,7 @@ from tests.servers.s3 import Bucket
 from tests.servers.scripted import Answer, answering
 from tests.unit.storage.conftest import Box, KillableBox, send
 
-pytestmark = pytest.mark.usefixtures("workplace")
+pytestmark = pytest.mark.usefixtures("step_runner")
 
 NAMES = ["a b.csv", " ", "München/東京 🍷.csv", "#?%20+&=;.csv", "'\"`$(x).csv", "...", "..a/b..", "~", "é"]
 """No backslash, which Azure treats as a slash."""

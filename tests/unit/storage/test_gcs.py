@@ -18,7 +18,7 @@ from tests.servers.gcs import GcsBucket
 from tests.servers.handlers import serving_by
 from tests.servers.scripted import Answer, answering
 
-pytestmark = pytest.mark.usefixtures("workplace")
+pytestmark = pytest.mark.usefixtures("step_runner")
 
 
 class _TokenServer(BaseHTTPRequestHandler):

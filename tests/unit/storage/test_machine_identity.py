@@ -13,34 +13,36 @@ from tests.servers.gcs import GcsBucket
 from tests.servers.identity import Cloud
 from tests.servers.programs import free_port
 from tests.servers.s3 import Bucket
-from tests.servers.workplace import Ended, Workplace
+from tests.servers.step_runner import Ended, StepRunner
 
 AWS = {"AWS_EC2_METADATA_DISABLED": "false", "AWS_METADATA_SERVICE_NUM_ATTEMPTS": "1"}
 
 
-def download(workplace: Workplace, fields: dict[str, str], **environment: str) -> Ended:
-    workplace.repository.mkdir()
-    workplace.connect("data", fields)
-    return workplace.run_process(DownloadSpec("data", "in/", "a.csv"), **environment)
+def download(step_runner: StepRunner, fields: dict[str, str], **environment: str) -> Ended:
+    step_runner.repository.mkdir()
+    step_runner.connect("data", fields)
+    return step_runner.run_process(DownloadSpec("data", "in/", "a.csv"), **environment)
 
 
 def without_key(fields: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in fields.items() if name not in ("keyID", "keySecret")}
 
 
-def assert_downloaded(workplace: Workplace, ended: Ended) -> None:
+def assert_downloaded(step_runner: StepRunner, ended: Ended) -> None:
     assert ended.code == EXIT_OK, ended.log
-    assert (workplace.repository / "in/a.csv").read_bytes() == b"content"
+    assert (step_runner.repository / "in/a.csv").read_bytes() == b"content"
 
 
-def test_s3_uses_the_instance_metadata(workplace: Workplace, bucket: Bucket) -> None:
+def test_s3_uses_the_instance_metadata(step_runner: StepRunner, bucket: Bucket) -> None:
     bucket.put_all({"a.csv": b"content"})
     # moto serves instance metadata too
-    ended = download(workplace, without_key(bucket.fields()), AWS_EC2_METADATA_SERVICE_ENDPOINT=bucket.endpoint, **AWS)
-    assert_downloaded(workplace, ended)
+    ended = download(
+        step_runner, without_key(bucket.fields()), AWS_EC2_METADATA_SERVICE_ENDPOINT=bucket.endpoint, **AWS
+    )
+    assert_downloaded(step_runner, ended)
 
 
-def test_s3_uses_the_role_of_the_service_account(workplace: Workplace, bucket: Bucket, tmp_path: Path) -> None:
+def test_s3_uses_the_role_of_the_service_account(step_runner: StepRunner, bucket: Bucket, tmp_path: Path) -> None:
     bucket.put_all({"a.csv": b"content"})
     (tmp_path / "token").write_text("a token of Kubernetes")
     pod = {
@@ -48,18 +50,18 @@ def test_s3_uses_the_role_of_the_service_account(workplace: Workplace, bucket: B
         "AWS_WEB_IDENTITY_TOKEN_FILE": str(tmp_path / "token"),
         "AWS_ENDPOINT_URL_STS": bucket.endpoint,
     }
-    assert_downloaded(workplace, download(workplace, without_key(bucket.fields()), **pod))
+    assert_downloaded(step_runner, download(step_runner, without_key(bucket.fields()), **pod))
 
 
-def test_gcs_uses_the_metadata_server(workplace: Workplace, gcs_bucket: GcsBucket, cloud: Cloud) -> None:
+def test_gcs_uses_the_metadata_server(step_runner: StepRunner, gcs_bucket: GcsBucket, cloud: Cloud) -> None:
     gcs_bucket.put_all({"a.csv": b"content"})
     fields = {"type": "gcs", "uri": gcs_bucket.url("")}
-    ended = download(workplace, fields, STORAGE_EMULATOR_HOST=gcs_bucket.endpoint, **cloud.google())
-    assert_downloaded(workplace, ended)
+    ended = download(step_runner, fields, STORAGE_EMULATOR_HOST=gcs_bucket.endpoint, **cloud.google())
+    assert_downloaded(step_runner, ended)
     assert any(path.endswith("/token") for path in cloud.asked)
 
 
-def test_azure_uses_the_managed_identity(workplace: Workplace, cloud: Cloud, tmp_path: Path) -> None:
+def test_azure_uses_the_managed_identity(step_runner: StepRunner, cloud: Cloud, tmp_path: Path) -> None:
     """Azurite accepts identities over https only."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
@@ -74,8 +76,8 @@ def test_azure_uses_the_managed_identity(workplace: Workplace, cloud: Cloud, tmp
         with container.client as client:
             client.create_container()
         container.put_all({"a.csv": b"content"})
-        ended = download(workplace, without_key(container.fields()), **cloud.azure())
-    assert_downloaded(workplace, ended)
+        ended = download(step_runner, without_key(container.fields()), **cloud.azure())
+    assert_downloaded(step_runner, ended)
     assert cloud.asked == ["/msi/token"]
     assert KEY not in ended.log
 
@@ -107,9 +109,9 @@ NOWHERE = f"127.0.0.1:{free_port()}"
     ],
 )
 def test_machine_without_identity(
-    workplace: Workplace, fields: dict[str, str], environment: dict[str, str], words: str
+    step_runner: StepRunner, fields: dict[str, str], environment: dict[str, str], words: str
 ) -> None:
-    ended = download(workplace, fields, **environment)
+    ended = download(step_runner, fields, **environment)
     assert ended.code == EXIT_USER_ERROR
     assert words in ended.message
     assert "Traceback" not in ended.log

@@ -20,10 +20,10 @@ from odahu_argo.storage.factory import open_store
 from tests.servers.counted import counted
 from tests.servers.s3 import lasting_s3
 from tests.servers.scripted import Answer, answering
-from tests.servers.workplace import Workplace
+from tests.servers.step_runner import StepRunner
 from tests.unit.storage.conftest import send
 
-pytestmark = pytest.mark.usefixtures("workplace")
+pytestmark = pytest.mark.usefixtures("step_runner")
 
 MARK = "c2VjcmV0"
 """Within each wrong secret."""
@@ -66,17 +66,17 @@ def service_account(token_uri: str) -> str:
     return json.dumps({**account, "private_key_id": MARK, "private_key": pem})
 
 
-def test_refused_download_sends_no_request_twice(workplace: Workplace, refusal: Refusal) -> None:
-    workplace.repository.mkdir()
-    workplace.connect("data", refusal.fields)
-    ended = workplace.run_process(DownloadSpec("data", "in/"))
+def test_refused_download_sends_no_request_twice(step_runner: StepRunner, refusal: Refusal) -> None:
+    step_runner.repository.mkdir()
+    step_runner.connect("data", refusal.fields)
+    ended = step_runner.run_process(DownloadSpec("data", "in/"))
     assert ended.code == EXIT_USER_ERROR
     assert re.search(rf"(?s){refusal.words}.*hint: check .*keySecret", ended.message), ended.message
     # The answer to the first request, HEAD, has no error code, so S3 and Azure get a second one.
     assert len(set(refusal.requests)) == len(refusal.requests) == (1 if refusal.fields["type"] == "gcs" else 2)
     assert MARK not in ended.log + ended.message
     assert "Traceback" not in ended.log
-    assert list(workplace.repository.iterdir()) == []
+    assert list(step_runner.repository.iterdir()) == []
 
 
 @pytest.mark.parametrize("size", [5, 20_000_000], ids=["small", "in-parts"])

@@ -22,7 +22,7 @@ from tests.servers.handlers import serving_by
 from tests.servers.s3 import Bucket, client, https_s3, running_s3
 from tests.unit.storage.conftest import send
 
-pytestmark = pytest.mark.usefixtures("workplace")
+pytestmark = pytest.mark.usefixtures("step_runner")
 LARGE, CONTENT = "large ü#%~.bin", os.urandom(40_000_000)
 
 

@@ -23,10 +23,10 @@ from tests.servers.disk import SIZE
 from tests.servers.handlers import serving_by
 from tests.servers.measured import MOST_MEMORY, measured_download
 from tests.servers.s3 import Bucket
-from tests.servers.workplace import Workplace
+from tests.servers.step_runner import StepRunner
 from tests.unit.storage.conftest import Box, KillableBox
 
-pytestmark = pytest.mark.usefixtures("workplace")
+pytestmark = pytest.mark.usefixtures("step_runner")
 
 PROJECT = {"set/good/project.yaml": b"project", "set/good/model/weights": b"weights", "set/good/model/more/x": b"x"}
 WHOLE = {"in/project.yaml": b"project", "in/model/weights": b"weights", "in/model/more/x": b"x"}
@@ -38,19 +38,19 @@ def moved(_count: int) -> None:
     pass
 
 
-def download(workplace: Workplace, fields: dict[str, str], local: str, remote: str = "") -> dict[str, bytes]:
+def download(step_runner: StepRunner, fields: dict[str, str], local: str, remote: str = "") -> dict[str, bytes]:
     """Every file of the repository after the download, by its path."""
-    workplace.repository.mkdir(exist_ok=True)
-    if not (workplace.workspace.connections / "data").exists():
-        workplace.connect("data", fields)
-    workplace.run(DownloadSpec("data", local, remote))
-    return files(workplace)
+    step_runner.repository.mkdir(exist_ok=True)
+    if not (step_runner.workspace.connections / "data").exists():
+        step_runner.connect("data", fields)
+    step_runner.run(DownloadSpec("data", local, remote))
+    return files(step_runner)
 
 
-def files(workplace: Workplace) -> dict[str, bytes]:
+def files(step_runner: StepRunner) -> dict[str, bytes]:
     return {
-        path.relative_to(workplace.repository).as_posix(): path.read_bytes()
-        for path in workplace.repository.rglob("*")
+        path.relative_to(step_runner.repository).as_posix(): path.read_bytes()
+        for path in step_runner.repository.rglob("*")
         if path.is_file()
     }
 
@@ -72,44 +72,44 @@ def files(workplace: Workplace) -> dict[str, bytes]:
     ],
 )
 def test_paths_follow_the_rules_of_odahu(
-    workplace: Workplace, box: Box, uri: str, remote: str, local: str, expected: dict[str, bytes]
+    step_runner: StepRunner, box: Box, uri: str, remote: str, local: str, expected: dict[str, bytes]
 ) -> None:
     box.put_all(PROJECT)
-    assert download(workplace, box.fields(uri), local, remote) == expected
+    assert download(step_runner, box.fields(uri), local, remote) == expected
 
 
-def test_folder_cannot_become_a_file(workplace: Workplace, box: Box) -> None:
+def test_folder_cannot_become_a_file(step_runner: StepRunner, box: Box) -> None:
     box.put_all(PROJECT)
     with pytest.raises(UserError, match=r"localPath 'in' is a file, but .*set/good is a folder"):
-        download(workplace, box.fields("set/good"), "in")
+        download(step_runner, box.fields("set/good"), "in")
 
 
 @pytest.mark.parametrize(
     "remote", ["/set/good/missing.yaml", "/se", "set/good/project.yaml/x", "missing/", "set/empty/"]
 )
-def test_missing_remote_path(workplace: Workplace, box: Box, remote: str) -> None:
+def test_missing_remote_path(step_runner: StepRunner, box: Box, remote: str) -> None:
     box.put_all({**PROJECT, "set/empty/": b""})
     with pytest.raises(UserError) as raised:
-        download(workplace, box.fields("set/good"), "in/", remote)
+        download(step_runner, box.fields("set/good"), "in/", remote)
     assert f"nothing exists at {box.url(remote.strip('/'))}" in str(raised.value)
-    assert not files(workplace)
+    assert not files(step_runner)
 
 
-def test_missing_object_exits_with_user_error(workplace: Workplace, box: Box) -> None:
-    workplace.repository.mkdir()
-    workplace.connect("data", box.fields("missing"))
-    ended = workplace.run_process(DownloadSpec("data", "in/"))
+def test_missing_object_exits_with_user_error(step_runner: StepRunner, box: Box) -> None:
+    step_runner.repository.mkdir()
+    step_runner.connect("data", box.fields("missing"))
+    ended = step_runner.run_process(DownloadSpec("data", "in/"))
     assert ended.code == EXIT_USER_ERROR
     assert ended.message.startswith(f"nothing exists at {box.url('missing')}")
     assert "Traceback" not in ended.log
 
 
 @pytest.mark.parametrize("remote", ["data/../../etc/passwd", "..", "data/..", "./data", "../other/secret.csv"])
-def test_remote_path_with_dots_is_rejected(workplace: Workplace, box: Box, remote: str) -> None:
+def test_remote_path_with_dots_is_rejected(step_runner: StepRunner, box: Box, remote: str) -> None:
     box.put_all({"data": b"data", "etc/passwd": b"no", "other/secret.csv": b"no"})
     with pytest.raises(UserError):
-        download(workplace, box.fields(), "in/", remote)
-    assert not files(workplace)
+        download(step_runner, box.fields(), "in/", remote)
+    assert not files(step_runner)
 
 
 def test_objects_of_every_size(box: Box, tmp_path: Path) -> None:
@@ -123,32 +123,32 @@ def test_objects_of_every_size(box: Box, tmp_path: Path) -> None:
     assert sum(counts) == sum(sizes)
 
 
-def test_many_objects_use_little_memory(workplace: Workplace, fast_box: Box) -> None:
+def test_many_objects_use_little_memory(step_runner: StepRunner, fast_box: Box) -> None:
     objects = {f"many/{number % 7}/{number}.bin": os.urandom(number) for number in range(2000)}
     fast_box.put_all(objects)
-    workplace.repository.mkdir()
-    workplace.connect("data", fast_box.fields("many"))
-    measured = measured_download(workplace, DownloadSpec("data", "many/"))
-    assert files(workplace) == objects
+    step_runner.repository.mkdir()
+    step_runner.connect("data", fast_box.fields("many"))
+    measured = measured_download(step_runner, DownloadSpec("data", "many/"))
+    assert files(step_runner) == objects
     assert measured.peak < MOST_MEMORY
 
 
-def test_complete_files_are_kept_and_others_replaced(workplace: Workplace, box: Box) -> None:
+def test_complete_files_are_kept_and_others_replaced(step_runner: StepRunner, box: Box) -> None:
     box.put_all(PROJECT)
-    download(workplace, box.fields("set/good"), "in/")
-    kept = (workplace.repository / "in/project.yaml").stat().st_ino
-    (workplace.repository / "in/model/weights").write_bytes(b"changed")
-    (workplace.repository / "in/own.txt").write_bytes(b"own")
-    assert download(workplace, box.fields(), "in/") == {**WHOLE, "in/own.txt": b"own"}
-    assert (workplace.repository / "in/project.yaml").stat().st_ino == kept
+    download(step_runner, box.fields("set/good"), "in/")
+    kept = (step_runner.repository / "in/project.yaml").stat().st_ino
+    (step_runner.repository / "in/model/weights").write_bytes(b"changed")
+    (step_runner.repository / "in/own.txt").write_bytes(b"own")
+    assert download(step_runner, box.fields(), "in/") == {**WHOLE, "in/own.txt": b"own"}
+    assert (step_runner.repository / "in/project.yaml").stat().st_ino == kept
 
 
-def test_full_disk_leaves_no_partial_file(workplace: Workplace, box: Box, small_disk: Path) -> None:
+def test_full_disk_leaves_no_partial_file(step_runner: StepRunner, box: Box, small_disk: Path) -> None:
     box.put_all({"data/small.csv": b"small", "data/x/large.bin": os.urandom(2 * SIZE)})
-    workplace.repository.symlink_to(small_disk)
+    step_runner.repository.symlink_to(small_disk)
     with pytest.raises(ServiceFault, match=r"the disk is full: .*small-disk/in/.* could not be written"):
-        download(workplace, box.fields("data"), "in/")
-    assert set(files(workplace)) <= {"in/small.csv"}
+        download(step_runner, box.fields("data"), "in/")
+    assert set(files(step_runner)) <= {"in/small.csv"}
 
 
 def test_full_disk_while_ranges_arrive(bucket: Bucket, tmp_path: Path, small_disk: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from odahu_argo.errors import UserError
 from odahu_argo.steps.mlflow.model_binary import BinaryMetadata, build_binary, check_samples
 from tests.servers.mlflow_project import Tracking, entry_point
-from tests.servers.workplace import Workplace
+from tests.servers.step_runner import StepRunner
 
 METADATA = BinaryMetadata("wine", "1.0", "mlflow", "a-run")
 MLMODEL = "mlflow_version: 2.0.1\nflavors: {python_function: {env: conda.yaml}}\n"
@@ -71,6 +71,6 @@ def test_rejects_sample_that_is_not_a_table(tmp_path: Path, sample: str, content
         check_samples(tmp_path)
 
 
-def test_training_with_invalid_sample_fails(project: Workplace, tracking: Tracking) -> None:
+def test_training_with_invalid_sample_fails(project: StepRunner, tracking: Tracking) -> None:
     with pytest.raises(UserError, match=r"head_input\.pkl contains a dict, not a table"):
         project.run(entry_point("sample-no-table"))

@@ -15,7 +15,7 @@ from odahu_argo.errors import ServiceFault, UserError
 from odahu_argo.steps.mlflow.tracking import connect, find_or_create_experiment, logged_models
 from tests.servers.mlflow_project import COMMIT, SPEC, Tracking, Trained, entry_point
 from tests.servers.programs import free_port
-from tests.servers.workplace import Workplace
+from tests.servers.step_runner import StepRunner
 
 
 def test_run_is_finished_and_tagged(trained: Trained) -> None:
@@ -62,7 +62,7 @@ def test_log_ends_with_metrics_and_run(trained: Trained) -> None:
     ]
 
 
-def test_restores_environment_and_working_directory(project: Workplace, tracking: Tracking) -> None:
+def test_restores_environment_and_working_directory(project: StepRunner, tracking: Tracking) -> None:
     before = dict(os.environ), Path.cwd()
     with pytest.raises(UserError):
         project.run(replace(entry_point("fail"), environment={"GREETING": "hello"}))
@@ -93,7 +93,7 @@ def test_restores_environment_and_working_directory(project: Workplace, tracking
     ],
 )
 def test_invalid_training_is_user_error_with_hint(
-    project: Workplace, tracking: Tracking, spec: object, words: str, hint: str
+    project: StepRunner, tracking: Tracking, spec: object, words: str, hint: str
 ) -> None:
     with pytest.raises(UserError) as raised:
         project.run(spec)
@@ -102,23 +102,23 @@ def test_invalid_training_is_user_error_with_hint(
 
 
 @pytest.mark.parametrize("text", ["entry_points: [", "just text", "entry_points: {main: 3}", "docker_env: {image: x}"])
-def test_invalid_mlproject_is_user_error(project: Workplace, tracking: Tracking, text: str) -> None:
+def test_invalid_mlproject_is_user_error(project: StepRunner, tracking: Tracking, text: str) -> None:
     (project.repository / "project/MLproject").write_text(text)
     with pytest.raises(UserError, match="the MLproject in"):
         project.run(SPEC)
 
 
-def status_of_run(project: Workplace, tracking: Tracking) -> str:
+def status_of_run(project: StepRunner, tracking: Tracking) -> str:
     return tracking.client.get_run(project.workspace.read_result("run-id")).info.status
 
 
-def test_failed_program_is_user_error_with_exit_status(project: Workplace, tracking: Tracking) -> None:
+def test_failed_program_is_user_error_with_exit_status(project: StepRunner, tracking: Tracking) -> None:
     with pytest.raises(UserError, match="exited with status 7"):
         project.run(entry_point("fail"))
     assert status_of_run(project, tracking) == "FAILED"
 
 
-def test_killed_program_suggests_more_memory(project: Workplace, tracking: Tracking) -> None:
+def test_killed_program_suggests_more_memory(project: StepRunner, tracking: Tracking) -> None:
     with pytest.raises(UserError, match=r"resources\.limits\.memory"):
         project.run(entry_point("killed"))
 
@@ -127,12 +127,12 @@ def test_killed_program_suggests_more_memory(project: Workplace, tracking: Track
     ("name", "words"),
     [("model-never", "logged 0 models;"), ("model-twice", "logged 2 models: model, second;")],
 )
-def test_requires_exactly_one_model(project: Workplace, tracking: Tracking, name: str, words: str) -> None:
+def test_requires_exactly_one_model(project: StepRunner, tracking: Tracking, name: str, words: str) -> None:
     with pytest.raises(UserError, match=words):
         project.run(entry_point(name))
 
 
-def test_uses_latest_model_of_same_name(project: Workplace, tracking: Tracking) -> None:
+def test_uses_latest_model_of_same_name(project: StepRunner, tracking: Tracking) -> None:
     project.run(entry_point("model-again"))
     run = tracking.client.get_run(project.workspace.read_result("run-id"))
     (model,) = logged_models(tracking.client, run)
@@ -143,14 +143,14 @@ def test_uses_latest_model_of_same_name(project: Workplace, tracking: Tracking) 
     assert model.locations[-1] == last.artifact_location != first.artifact_location
 
 
-def test_script_as_entry_point(project: Workplace, tracking: Tracking) -> None:
+def test_script_as_entry_point(project: StepRunner, tracking: Tracking) -> None:
     (project.repository / "project/tool.sh").write_text('echo "$@" > got; exit 3\n')
     with pytest.raises(UserError, match="status 3"):
         project.run(entry_point("tool.sh", any="value"))
     assert (project.repository / "project/got").read_text() == "--any value\n"
 
 
-def test_further_attempt_ends_run_of_earlier_one(project: Workplace, tracking: Tracking) -> None:
+def test_further_attempt_ends_run_of_earlier_one(project: StepRunner, tracking: Tracking) -> None:
     client = tracking.client
     lost = client.create_run(client.create_experiment("lost-" + project.workspace.root.parent.name)).info.run_id
     project.workspace.write_result("run-id", lost)
@@ -159,7 +159,7 @@ def test_further_attempt_ends_run_of_earlier_one(project: Workplace, tracking: T
     assert client.get_run(lost).info.status == "FAILED"
 
 
-def test_deleted_experiment_is_user_error(project: Workplace, tracking: Tracking) -> None:
+def test_deleted_experiment_is_user_error(project: StepRunner, tracking: Tracking) -> None:
     name = "deleted-" + project.workspace.root.parent.name
     tracking.client.delete_experiment(tracking.client.create_experiment(name))
     with pytest.raises(UserError, match="was deleted") as raised:
@@ -167,14 +167,14 @@ def test_deleted_experiment_is_user_error(project: Workplace, tracking: Tracking
     assert "mlflow experiments restore" in str(raised.value)
 
 
-def test_unreachable_tracking_server_is_service_fault(project: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_tracking_server_is_service_fault(project: StepRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://ada:s3cret@127.0.0.1:{free_port()}")
     with pytest.raises(ServiceFault, match="cannot reach the tracking server") as raised:
         project.run(SPEC)
     assert "s3cret" not in str(raised.value)
 
 
-def test_missing_tracking_uri_is_user_error(project: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_tracking_uri_is_user_error(project: StepRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with pytest.raises(UserError, match="MLFLOW_TRACKING_URI is not set"):
         project.run(SPEC)
@@ -209,7 +209,7 @@ def fake_conda(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_updates_and_uses_conda_environment(project: Workplace, tracking: Tracking, fake_conda: Path) -> None:
+def test_updates_and_uses_conda_environment(project: StepRunner, tracking: Tracking, fake_conda: Path) -> None:
     conda_file = project.repository / "project/conda.yaml"
     conda_file.write_text("dependencies: []\n")
     with pytest.raises(UserError, match="status 7"):
@@ -220,7 +220,7 @@ def test_updates_and_uses_conda_environment(project: Workplace, tracking: Tracki
 
 
 def test_failed_conda_update_is_service_fault(
-    project: Workplace, tracking: Tracking, fake_conda: Path, monkeypatch: pytest.MonkeyPatch
+    project: StepRunner, tracking: Tracking, fake_conda: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (project.repository / "project/conda.yaml").write_text("dependencies: []\n")
     monkeypatch.setenv("FAKE_CONDA_UPDATE", "1")
@@ -230,7 +230,7 @@ def test_failed_conda_update_is_service_fault(
 
 
 def test_conda_environment_without_conda_is_user_error(
-    project: Workplace, tracking: Tracking, monkeypatch: pytest.MonkeyPatch
+    project: StepRunner, tracking: Tracking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("CONDA_EXE", raising=False)
     monkeypatch.setenv("ODAHU_CONDA_ENV_NAME", "cache")
@@ -239,8 +239,8 @@ def test_conda_environment_without_conda_is_user_error(
         project.run(entry_point("fail"))
 
 
-def test_concurrent_creation_of_experiment(workplace: Workplace, tracking: Tracking) -> None:
-    name = "race-" + workplace.workspace.root.parent.name
+def test_concurrent_creation_of_experiment(step_runner: StepRunner, tracking: Tracking) -> None:
+    name = "race-" + step_runner.workspace.root.parent.name
     client = connect()
     with ThreadPoolExecutor(max_workers=8) as pool:
         found = set(pool.map(lambda _: find_or_create_experiment(client, name, None), range(8)))

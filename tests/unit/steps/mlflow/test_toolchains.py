@@ -13,7 +13,7 @@ import yaml
 from odahu_argo.contract import PackageSpec, TrainSpec
 from odahu_argo.errors import UserError
 from tests.servers.mlflow_project import PACKAGE, Tracking
-from tests.servers.workplace import Workplace
+from tests.servers.step_runner import StepRunner
 
 MLPROJECT = """\
 entry_points:
@@ -44,27 +44,27 @@ def spec(entry_point: str, environment: Mapping[str, str] | None = None, **hyper
 
 
 @pytest.fixture
-def scripts(workplace: Workplace, tracking: Tracking) -> Workplace:
+def scripts(step_runner: StepRunner, tracking: Tracking) -> StepRunner:
     """A workspace whose checkout contains a project without a model, and a directory of static files."""
-    static = workplace.repository / "project" / "static"
+    static = step_runner.repository / "project" / "static"
     (static / "deep").mkdir(parents=True)
     (static / "a.txt").write_text("old\n")
     (static / "deep" / "b.txt").write_text("b\n")
-    (workplace.repository / "project" / "MLproject").write_text(MLPROJECT)
-    return workplace
+    (step_runner.repository / "project" / "MLproject").write_text(MLPROJECT)
+    return step_runner
 
 
-def packed(workplace: Workplace, tmp_path: Path) -> dict[str, str]:
+def packed(step_runner: StepRunner, tmp_path: Path) -> dict[str, str]:
     """Run the step package and return the text of each file in the zip."""
-    workplace.connect("out", {"type": "file", "uri": (tmp_path / "store").as_uri()})
+    step_runner.connect("out", {"type": "file", "uri": (tmp_path / "store").as_uri()})
     package: PackageSpec = replace(PACKAGE, toolchain="scripts", trainer="mlflow-project")
-    workplace.run(package)
+    step_runner.run(package)
     [file] = (tmp_path / "store").iterdir()
     with zipfile.ZipFile(file) as archive:
         return {name: archive.read(name).decode() for name in archive.namelist()}
 
 
-def test_zip_contains_output_and_description(scripts: Workplace, tmp_path: Path) -> None:
+def test_zip_contains_output_and_description(scripts: StepRunner, tmp_path: Path) -> None:
     scripts.run(spec("write", text="hello"))
     files = packed(scripts, tmp_path)
     project = yaml.safe_load(files.pop("odahuflow.project.yaml"))
@@ -72,32 +72,32 @@ def test_zip_contains_output_and_description(scripts: Workplace, tmp_path: Path)
     assert project == {"name": "wine", "version": "1.0", "output": {"run_id": scripts.workspace.read_result("run-id")}}
 
 
-def test_records_mlflow_run(scripts: Workplace, tracking: Tracking) -> None:
+def test_records_mlflow_run(scripts: StepRunner, tracking: Tracking) -> None:
     scripts.run(spec("nothing"))
     run = tracking.client.get_run(scripts.workspace.read_result("run-id"))
     assert (run.info.status, run.data.tags["training_id"]) == ("FINISHED", "wine-training")
 
 
-def test_program_can_replace_static_files(scripts: Workplace, tmp_path: Path) -> None:
+def test_program_can_replace_static_files(scripts: StepRunner, tmp_path: Path) -> None:
     scripts.run(spec("replace", {"STATIC_ARTIFACTS_DIR": "static"}))
     files = packed(scripts, tmp_path)
     assert (files["a.txt"], files["deep/b.txt"], len(files)) == ("new\n", "b\n", 3)
 
 
-def test_static_link_becomes_file(scripts: Workplace, tmp_path: Path) -> None:
+def test_static_link_becomes_file(scripts: StepRunner, tmp_path: Path) -> None:
     (scripts.repository / "project" / "static" / "link").symlink_to("../MLproject")
     scripts.run(spec("nothing", {"STATIC_ARTIFACTS_DIR": "static"}))
     assert packed(scripts, tmp_path)["link"] == MLPROJECT
 
 
-def test_broken_static_link_is_user_error(scripts: Workplace) -> None:
+def test_broken_static_link_is_user_error(scripts: StepRunner) -> None:
     (scripts.repository / "project" / "static" / "link").symlink_to("nowhere")
     with pytest.raises(UserError, match="link in STATIC_ARTIFACTS_DIR 'static' cannot be copied"):
         scripts.run(spec("nothing", {"STATIC_ARTIFACTS_DIR": "static"}))
 
 
 @pytest.mark.parametrize("path", ["../../elsewhere", "/etc"])
-def test_rejects_static_directory_outside_repository(scripts: Workplace, path: str) -> None:
+def test_rejects_static_directory_outside_repository(scripts: StepRunner, path: str) -> None:
     if path == "/etc":
         (scripts.repository / "project" / "etc").symlink_to("/etc")
         path = "etc"
@@ -105,20 +105,20 @@ def test_rejects_static_directory_outside_repository(scripts: Workplace, path: s
         scripts.run(spec("nothing", {"STATIC_ARTIFACTS_DIR": path}))
 
 
-def test_missing_static_directory_is_warning(scripts: Workplace, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_static_directory_is_warning(scripts: StepRunner, capsys: pytest.CaptureFixture[str]) -> None:
     scripts.run(spec("nothing", {"STATIC_ARTIFACTS_DIR": "sttic"}))
     output = capsys.readouterr().out
     assert "train: warning: STATIC_ARTIFACTS_DIR: no directory 'sttic' in project\n" in output
     assert "train: warning: the program wrote no files to ODAHUFLOW_OUTPUT_DIR\n" in output
 
 
-def test_removes_output_of_earlier_attempt(scripts: Workplace, tmp_path: Path) -> None:
+def test_removes_output_of_earlier_attempt(scripts: StepRunner, tmp_path: Path) -> None:
     scripts.run(spec("write", text="first"))
     scripts.run(spec("nothing"))
     assert list(packed(scripts, tmp_path)) == ["odahuflow.project.yaml"]
 
 
-def test_packaging_can_be_repeated(scripts: Workplace, tmp_path: Path) -> None:
+def test_packaging_can_be_repeated(scripts: StepRunner, tmp_path: Path) -> None:
     scripts.run(spec("write", text="hello"))
     first = packed(scripts, tmp_path)
     scripts.run(replace(PACKAGE, trainer="mlflow-project"))
@@ -136,13 +136,15 @@ def test_packaging_can_be_repeated(scripts: Workplace, tmp_path: Path) -> None:
         ("pipe", "pipe of the model is neither a file"),
     ],
 )
-def test_packaging_rejects_links_of_program(scripts: Workplace, tmp_path: Path, entry_point: str, message: str) -> None:
+def test_packaging_rejects_links_of_program(
+    scripts: StepRunner, tmp_path: Path, entry_point: str, message: str
+) -> None:
     scripts.run(spec(entry_point))
     with pytest.raises(UserError, match=message):
         packed(scripts, tmp_path)
 
 
-def test_description_is_not_written_through_link(scripts: Workplace, tmp_path: Path) -> None:
+def test_description_is_not_written_through_link(scripts: StepRunner, tmp_path: Path) -> None:
     outside = scripts.workspace.root / "outside"
     outside.write_text("untouched")
     scripts.run(spec("describe"))
@@ -150,7 +152,7 @@ def test_description_is_not_written_through_link(scripts: Workplace, tmp_path: P
     assert outside.read_text() == "untouched"
 
 
-def test_environment_cannot_override_output_directory(scripts: Workplace, tmp_path: Path) -> None:
+def test_environment_cannot_override_output_directory(scripts: StepRunner, tmp_path: Path) -> None:
     """ODAHU's runner sets ODAHUFLOW_OUTPUT_DIR last, but not OUTPUT_DIR."""
     own = {"ODAHUFLOW_OUTPUT_DIR": "elsewhere", "OUTPUT_DIR": str(tmp_path)}
     scripts.run(spec("write", own, text="hello"))

@@ -1,4 +1,4 @@
-"""A step's workspace on this machine, and the step run in it."""
+"""Steps in a temporary workspace, run in the test's process or as a process of their own."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from odahu_argo.contract import StepSpec, Workspace, spec_to_json
 
 
 @dataclass(frozen=True)
-class Ended:
-    """A step's process after its end."""
+class EndedStep:
+    """Exit code, output and termination message of a step."""
 
     code: int
     log: str
@@ -26,7 +26,9 @@ class Ended:
 
 
 @dataclass(frozen=True)
-class Workplace:
+class StepRunner:
+    """Runs steps in one workspace."""
+
     workspace: Workspace
 
     @property
@@ -34,7 +36,7 @@ class Workplace:
         return self.workspace.repository
 
     def connect(self, name: str, fields: Mapping[str, str]) -> None:
-        """Lay a connection out as its Secret would."""
+        """Write a connection as its mounted Secret."""
         folder = self.workspace.connections / name
         folder.mkdir(parents=True)
         for field, value in fields.items():
@@ -44,13 +46,13 @@ class Workplace:
         """Run the step in this process."""
         import_module(f"odahu_argo.steps.{spec.kind}").run(spec, self.workspace)
 
-    def run_process(self, spec: StepSpec, **environment: str) -> Ended:
-        """Run the step as a pod would."""
+    def run_process(self, spec: StepSpec, **environment: str) -> EndedStep:
+        """Run the step as a process, like a pod."""
         ended = subprocess.run(
             self.command(spec), env=self.environment(spec) | environment, capture_output=True, text=True
         )
         message = self.workspace.message.read_text() if self.workspace.message.is_file() else ""
-        return Ended(ended.returncode, ended.stdout + ended.stderr, message)
+        return EndedStep(ended.returncode, ended.stdout + ended.stderr, message)
 
     def command(self, spec: StepSpec) -> list[str]:
         return [sys.executable, "-m", contract.MODULE, spec.kind]
@@ -66,8 +68,8 @@ class Workplace:
 
 
 @pytest.fixture
-def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workplace:
-    """An empty workspace; git and boto see no settings of this machine's user."""
+def step_runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StepRunner:
+    """Runner with an empty workspace, without the git and AWS settings of this machine's user."""
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
@@ -83,4 +85,4 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workplace:
         monkeypatch.delenv(name, raising=False)
     workspace = tmp_path / "workspace"
     workspace.mkdir()
-    return Workplace(Workspace(workspace, tmp_path / "connections", tmp_path / "message"))
+    return StepRunner(Workspace(workspace, tmp_path / "connections", tmp_path / "message"))
