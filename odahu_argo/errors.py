@@ -68,6 +68,7 @@ def _shortened(text: str, longest: int) -> str:
 class OdahuArgoError(Exception):
     """The root of the tree: `problems` is never empty, `exit_code` is what the command line ends with."""
 
+    http_status = 500
     exit_code = 1
 
     def __init__(self, problems: str | Problem | Iterable[Problem], hint: str | None = None):
@@ -82,12 +83,14 @@ class OdahuArgoError(Exception):
 class UserError(OdahuArgoError):
     """What the user wrote cannot work as it stands; repeating it unchanged would fail again."""
 
+    http_status = 400
     exit_code = 2
 
 
 class ServiceFault(OdahuArgoError):
     """Something outside failed that may work on the next try: a server, the network, a full disk."""
 
+    http_status = 503
     exit_code = 3
 
 
@@ -106,13 +109,19 @@ class StillRunning(OdahuArgoError):
 class NotFound(UserError):
     """There is no such object."""
 
+    http_status = 404
+
 
 class AlreadyExists(UserError):
     """An object of that name is there already; nothing was changed."""
 
+    http_status = 409
+
 
 class Forbidden(UserError):
     """The account may not do this (401, 403)."""
+
+    http_status = 403
 
 
 class Unauthorized(Forbidden):
@@ -123,8 +132,16 @@ class Rejected(UserError):
     """The API finds the object wrong (400, 413, 422)."""
 
 
+class TooLarge(UserError):
+    """The input is larger than Kubernetes accepts."""
+
+    http_status = 413
+
+
 class Conflict(ServiceFault):
     """Somebody else has changed the object since it was read; read it again."""
+
+    http_status = 409
 
 
 class Expired(ServiceFault):

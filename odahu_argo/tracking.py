@@ -1,4 +1,4 @@
-"""A run as MLflow has recorded it."""
+"""Read runs from MLflow: from a tracking server or from the database of this machine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import threading
 from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as NotYet
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -16,15 +16,26 @@ from typing import Any, Protocol
 from odahu_argo.errors import OdahuArgoError, ServiceFault, UserError
 from odahu_argo.uri import without_credentials
 
-MOST_CURVES = 24
-"""Metrics whose history is read; of all others only the last value."""
-MOST_POINTS = 320
-"""Points of a curve; of a longer one some, evenly chosen."""
+MAX_CURVES = 24
+"""Metrics whose history is read. For all others only the last value is read."""
+MAX_POINTS = 320
+"""Points per curve. Longer curves are thinned out evenly."""
+PAGE_SECONDS = 2.0
+"""Time that a page waits for MLflow; the page refreshes itself shortly afterwards."""
+FRESH_SECONDS = 4.0
+"""Time for which a response is reused."""
+MAX_CACHED_RUNS = 64
+REQUEST_SECONDS = 3.0
+CURVES_SECONDS = 6.0
+"""Time for reading the histories of all metrics. The rest is left out."""
+MAX_BYTES = 8 * 2**20
+"""Largest response."""
+NOT_YET = "MLflow has not answered yet"
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A metric: its last value, and its values by step in their order. Values may be infinite or not a number."""
+    """A metric: its last value, and its values by step in order. Values may be infinite or NaN."""
 
     name: str
     value: float
@@ -32,8 +43,8 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """A run with its parameters and metrics, by name. `status` is MLflow's word: RUNNING, FINISHED, FAILED, KILLED."""
+class MlflowRun:
+    """A run with its parameters and metrics, sorted by name. `status` is RUNNING, FINISHED, FAILED or KILLED."""
 
     id: str
     experiment: str
@@ -42,167 +53,198 @@ class Run:
     metrics: tuple[Metric, ...]
 
 
-class Tracker(Protocol):
-    """Where runs are read from."""
-
-    def read(self, run_id: str) -> Run:
-        """The run as it stands now; UserError where it is not known or not shown to us, ServiceFault where nobody answers."""
-
-
-def thinned(points: list[tuple[int, float]]) -> tuple[tuple[int, float], ...]:
-    """At most `MOST_POINTS` of them, the first and the last among these."""
-    if len(points) <= MOST_POINTS:
-        return tuple(points)
-    last = len(points) - 1
-    return tuple(points[round(number * last / (MOST_POINTS - 1))] for number in range(MOST_POINTS))
-
-
-PATIENCE = 2.0
-"""Seconds that a page is held up for MLflow; a moment later it is brought up to date."""
-FRESH = 4.0
-"""Seconds for which an answer is given again."""
-KEPT = 64
-"""Runs whose last answers are kept."""
-NOT_YET = "MLflow has not answered yet"
-
-
 @dataclass(frozen=True, slots=True)
 class NoRun:
-    """Why there is no run to show, and what may help."""
+    """The reason why no run can be shown, and how to fix it."""
 
-    why: str
+    reason: str
     hint: str = ""
 
 
-Answer = Run | NoRun
+class TrackingStore(Protocol):
+    """A source of runs."""
+
+    def read(self, run_id: str) -> MlflowRun:
+        """Read a run.
+
+        Raises:
+            UserError: The run does not exist, or the account may not read it.
+            ServiceFault: MLflow cannot be reached.
+        """
 
 
-class Asking:
-    """Asks in threads of its own; one question for a run at a time, whoever wants to know."""
+class RunCache:
+    """Reads runs in background threads, with at most one request per run at a time."""
 
-    def __init__(self, tracker: Tracker, patience: float = PATIENCE) -> None:
-        self._tracker = tracker
-        self._patience = patience
+    def __init__(self, store: TrackingStore) -> None:
+        self._store = store
         self._pool = ThreadPoolExecutor(4, thread_name_prefix="mlflow")
-        self._one_at_a_time = threading.Lock()
-        self._asked: OrderedDict[str, tuple[float, Future[Answer]]] = OrderedDict()
-        self._known: dict[str, Answer] = {}
+        self._lock = threading.Lock()
+        self._requests: OrderedDict[str, tuple[float, Future[MlflowRun | NoRun]]] = OrderedDict()
+        self._runs: dict[str, MlflowRun] = {}
 
-    def run(self, run_id: str) -> Answer:
-        """The run as it stands now or stood a moment ago; what was last known, where no answer comes in time."""
+    def get(self, run_id: str, timeout: float = PAGE_SECONDS) -> MlflowRun | NoRun:
+        """Return the run. If MLflow does not answer within `timeout` seconds, return the last known state of the run."""
         try:
-            answer = self._question(run_id).result(self._patience)
-        except NotYet:
-            return self._known.get(run_id) or NoRun(NOT_YET)
-        if isinstance(answer, Run):
-            self._known[run_id] = answer
-        return answer
+            run = self._request(run_id).result(timeout)
+        except FutureTimeoutError:
+            return self._runs.get(run_id) or NoRun(NOT_YET)
+        if isinstance(run, MlflowRun):
+            self._runs[run_id] = run
+        return run
 
-    def _question(self, run_id: str) -> Future[Answer]:
-        with self._one_at_a_time:
-            began, question = self._asked.get(run_id, (0.0, None))
-            if question is None or (question.done() and monotonic() - began > FRESH):
-                question = self._pool.submit(self._read, run_id)
-                self._asked[run_id] = (monotonic(), question)
-            self._asked.move_to_end(run_id)
-            while len(self._asked) > KEPT:
-                oldest, _ = self._asked.popitem(last=False)
-                self._known.pop(oldest, None)
-            return question
+    def _request(self, run_id: str) -> Future[MlflowRun | NoRun]:
+        with self._lock:
+            started, request = self._requests.get(run_id, (0.0, None))
+            if request is None or (request.done() and monotonic() - started > FRESH_SECONDS):
+                request = self._pool.submit(self._read, run_id)
+                self._requests[run_id] = (monotonic(), request)
+            self._requests.move_to_end(run_id)
+            while len(self._requests) > MAX_CACHED_RUNS:
+                oldest, _ = self._requests.popitem(last=False)
+                self._runs.pop(oldest, None)
+            return request
 
-    def _read(self, run_id: str) -> Answer:
+    def _read(self, run_id: str) -> MlflowRun | NoRun:
         try:
-            return self._tracker.read(run_id)
+            return self._store.read(run_id)
         except OdahuArgoError as error:
             problem = error.problems[0]
             return NoRun(problem.message, problem.hint or "")
         except Exception as error:
-            return NoRun(f"what MLflow has recorded cannot be read: {type(error).__name__}")
-
-
-REQUEST = 3.0
-"""Seconds for one answer."""
-ALL_CURVES = 6.0
-"""Seconds for the histories of all metrics; what is not there by then is left out."""
-LARGEST = 8 * 2**20
-"""Bytes of an answer."""
+            return NoRun(f"the MLflow run cannot be read ({type(error).__name__})")
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
-    """The MLflow server at an http address."""
+class TrackingServer:
+    """An MLflow tracking server, read through its REST API.
 
-    address: str
+    Source: https://mlflow.org/docs/latest/rest-api.html
+    """
 
-    def read(self, run_id: str) -> Run:
-        """The run as it stands now.
+    url: str
+
+    def read(self, run_id: str) -> MlflowRun:
+        """Read a run.
 
         Raises:
-            UserError: the server does not know the run, or does not let us in.
-            ServiceFault: it does not answer.
+            UserError: The run does not exist, or the server denies access.
+            ServiceFault: The server cannot be reached.
         """
-        run = self._ask("runs/get", run_id=run_id).get("run") or {}
+        run = self._get("runs/get", run_id=run_id).get("run") or {}
         info, data = run.get("info") or {}, run.get("data") or {}
-        last = {str(each.get("key")): _number(each.get("value")) for each in data.get("metrics") or []}
-        curves = self._curves(run_id, sorted(last)[:MOST_CURVES])
-        return Run(
+        last = {str(metric.get("key")): _number(metric.get("value")) for metric in data.get("metrics") or []}
+        curves = self._curves(run_id, sorted(last)[:MAX_CURVES])
+        parameters = ((str(entry.get("key")), str(entry.get("value", ""))) for entry in data.get("params") or [])
+        return MlflowRun(
             id=run_id,
             experiment=str(info.get("experiment_id", "")),
             status=str(info.get("status", "")),
-            parameters=tuple(
-                sorted((str(each.get("key")), str(each.get("value", ""))) for each in data.get("params") or [])
-            ),
+            parameters=tuple(sorted(parameters)),
             metrics=tuple(Metric(name, last[name], curves.get(name, ())) for name in sorted(last)),
         )
 
     def _curves(self, run_id: str, names: list[str]) -> dict[str, tuple[tuple[int, float], ...]]:
-        """The server itself chooses from long histories; older servers cannot, and then there is no curve."""
-        until = monotonic() + ALL_CURVES
-        found = {}
+        """Return the history of each metric. Old servers do not support the request; then there are no curves."""
+        deadline = monotonic() + CURVES_SECONDS
+        curves = {}
         for name in names:
-            if monotonic() > until:
+            if monotonic() > deadline:
                 break
             try:
-                answer = self._ask(
-                    "metrics/get-history-bulk-interval", run_ids=run_id, metric_key=name, max_results=str(MOST_POINTS)
+                history = self._get(
+                    "metrics/get-history-bulk-interval", run_ids=run_id, metric_key=name, max_results=str(MAX_POINTS)
                 )
             except OdahuArgoError:
                 break
-            points = [(int(each.get("step") or 0), _number(each.get("value"))) for each in answer.get("metrics") or []]
-            found[name] = thinned(points)
-        return found
+            metrics = history.get("metrics") or []
+            curves[name] = thin_out([(int(entry.get("step") or 0), _number(entry.get("value"))) for entry in metrics])
+        return curves
 
-    def _ask(self, what: str, **fields: str) -> dict[str, Any]:
+    def _get(self, path: str, **fields: str) -> dict[str, Any]:
         import urllib3
 
-        shown = without_credentials(self.address)
+        shown = without_credentials(self.url)
         options = {"ca_certs": ca} if (ca := os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH")) else {}
-        with urllib3.PoolManager(timeout=REQUEST, retries=False, **options) as pool:  # type: ignore[arg-type]
+        with urllib3.PoolManager(timeout=REQUEST_SECONDS, retries=False, **options) as pool:  # type: ignore[arg-type]
             try:
-                answer = pool.request(
+                response = pool.request(
                     "GET",
-                    f"{self.address.rstrip('/')}/api/2.0/mlflow/{what}",
+                    f"{self.url.rstrip('/')}/api/2.0/mlflow/{path}",
                     fields=fields,
                     headers=_headers(),
                     redirect=False,
                     preload_content=False,
                 )
-                body = answer.read(LARGEST)
+                body = response.read(MAX_BYTES)
             except (urllib3.exceptions.HTTPError, OSError) as error:
-                raise ServiceFault(f"MLflow does not answer at {shown}") from error
+                raise ServiceFault(f"MLflow at {shown} cannot be reached") from error
         value = _json(body)
-        if answer.status == 200 and isinstance(value, dict):
+        if response.status == 200 and isinstance(value, dict):
             return value
-        if answer.status in (401, 403):
+        if response.status in (401, 403):
             hint = "set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
-            raise UserError(f"MLflow at {shown} does not let us in", hint=hint)
+            raise UserError(f"MLflow at {shown} denies access", hint=hint)
         if isinstance(value, dict) and value.get("error_code") == "RESOURCE_DOES_NOT_EXIST":
-            raise UserError(f"MLflow at {shown} does not know this run")
-        raise ServiceFault(f"MLflow at {shown} answers with {answer.status}")
+            raise UserError(f"the run does not exist in MLflow at {shown}")
+        raise ServiceFault(f"unexpected response from MLflow at {shown}: status {response.status}")
+
+
+@dataclass(frozen=True, slots=True)
+class TrackingDatabase:
+    """The SQLite file with the runs of local trainings. The first read imports MLflow, which takes seconds."""
+
+    file: Path
+
+    def read(self, run_id: str) -> MlflowRun:
+        """Read a run.
+
+        Raises:
+            UserError: The run does not exist, or MLflow is not installed.
+            ServiceFault: The database cannot be read.
+        """
+        if not self.file.exists():
+            raise UserError("no training on this machine has used MLflow yet")
+        try:
+            from odahu_argo.steps.mlflow.tracking import quiet_mlflow
+
+            quiet_mlflow()
+            from mlflow import MlflowClient
+            from mlflow.exceptions import MlflowException
+        except ImportError as error:
+            raise UserError("MLflow is not installed", hint="pip install 'odahu-argo[runner]'") from error
+        try:
+            client = MlflowClient(f"sqlite:///{self.file}")
+            run = client.get_run(run_id)
+            names = sorted(run.data.metrics)
+            histories = {name: client.get_metric_history(run_id, name) for name in names[:MAX_CURVES]}
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                raise UserError("the run does not exist in the MLflow database of this machine") from error
+            raise ServiceFault(f"the MLflow database {self.file} cannot be read") from error
+        curves = {
+            name: thin_out([(point.step, point.value) for point in sorted(points, key=lambda point: point.step)])
+            for name, points in histories.items()
+        }
+        return MlflowRun(
+            id=run_id,
+            experiment=str(run.info.experiment_id),
+            status=str(run.info.status),
+            parameters=tuple(sorted(run.data.params.items())),
+            metrics=tuple(Metric(name, run.data.metrics[name], curves.get(name, ())) for name in names),
+        )
+
+
+def thin_out(points: list[tuple[int, float]]) -> tuple[tuple[int, float], ...]:
+    """Return at most `MAX_POINTS` points, including the first and the last."""
+    if len(points) <= MAX_POINTS:
+        return tuple(points)
+    last = len(points) - 1
+    return tuple(points[round(number * last / (MAX_POINTS - 1))] for number in range(MAX_POINTS))
 
 
 def _json(body: bytes) -> Any:
-    """None where it is none, as the page of a proxy."""
+    """Parse JSON. Return None for anything else, such as the page of a proxy."""
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
@@ -220,53 +262,8 @@ def _headers() -> dict[str, str]:
 
 
 def _number(value: object) -> float:
-    """JSON as protobuf writes it has NaN and Infinity as texts."""
+    """Read a number. Protobuf's JSON writes NaN and Infinity as strings."""
     try:
         return float(str(value))
     except ValueError:
         return float("nan")
-
-
-@dataclass(frozen=True, slots=True)
-class Database:
-    """The SQLite file that local trainings record their runs in. MLflow takes seconds to import, the first time."""
-
-    file: Path
-
-    def read(self, run_id: str) -> Run:
-        """The run as it stands now.
-
-        Raises:
-            UserError: it is not in the database, or MLflow is not installed.
-            ServiceFault: the database cannot be read.
-        """
-        if not self.file.exists():
-            raise UserError("no training has used MLflow on this machine yet")
-        try:
-            from odahu_argo.steps.mlflow.tracking import quiet_mlflow
-
-            quiet_mlflow()
-            from mlflow import MlflowClient
-            from mlflow.exceptions import MlflowException
-        except ImportError as error:
-            raise UserError("MLflow is not installed here", hint="pip install 'odahu-argo[runner]'") from error
-        try:
-            client = MlflowClient(f"sqlite:///{self.file}")
-            run = client.get_run(run_id)
-            names = sorted(run.data.metrics)
-            histories = {name: client.get_metric_history(run_id, name) for name in names[:MOST_CURVES]}
-        except MlflowException as error:
-            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-                raise UserError("MLflow's database on this machine does not know this run") from error
-            raise ServiceFault(f"MLflow's database {self.file} cannot be read") from error
-        curves = {
-            name: thinned([(each.step, each.value) for each in sorted(points, key=lambda each: each.step)])
-            for name, points in histories.items()
-        }
-        return Run(
-            id=run_id,
-            experiment=str(run.info.experiment_id),
-            status=str(run.info.status),
-            parameters=tuple(sorted(run.data.params.items())),
-            metrics=tuple(Metric(name, run.data.metrics[name], curves.get(name, ())) for name in names),
-        )

@@ -66,7 +66,7 @@ export function makePanel(lab, client, icon, act, goTo) {
     try {
       const found = await client.list();
       trainings = found.trainings;
-      setText(place, `on ${found.place}`);
+      setText(place, `on ${found.location}`);
       tellChanges();
       draw();
     } catch (refused) {

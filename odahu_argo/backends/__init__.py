@@ -1,1 +1,1 @@
-"""Where trainings run: a cluster, an API server or this machine, behind one protocol."""
+"""Backends: where trainings run. A cluster, an API server and this machine implement one protocol."""

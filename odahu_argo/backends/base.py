@@ -1,147 +1,187 @@
-"""What commands ask of the place where trainings run. A cluster and an API server both answer it, in the form of ODAHU's API.
+"""The Backend protocol: what commands, the API server, pages and JupyterLab use to reach trainings.
 
-The errors are those of `submit.cluster`, whoever answers. Every method may raise Forbidden and Unreachable.
+Errors are those of `odahu_argo.errors`. Every method may raise Forbidden and Unreachable. A method that a backend cannot
+provide raises NotSupported.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from threading import Event
 from typing import Any, Protocol
 
+from odahu_argo.errors import UserError
 from odahu_argo.kube.apply import Outcome
 from odahu_argo.manifest.load import Manifests
+from odahu_argo.odahu_api import Document
 from odahu_argo.preflight.result import Finding
-from odahu_argo.trainings.follow import TimeIsUp
-from odahu_argo.trainings.logs import Line
-from odahu_argo.trainings.watch import Deleted, InSight, OutOfSight
+from odahu_argo.tracking import PAGE_SECONDS, MlflowRun, NoRun
+from odahu_argo.trainings.events import FollowEvent, LogEvent, WatchEvent
+from odahu_argo.trainings.model import Training
+from odahu_argo.web.model import Link
 
-Form = dict[str, Any]
-"""A training, connection or toolchain in the form of ODAHU's API: kind, id, createdAt, updatedAt, spec, status."""
+
+class NotSupported(UserError):
+    """The backend cannot do this."""
+
+    http_status = 405
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """The training as it stands now, because it has changed."""
+class BackendInfo:
+    """Text about a backend for people.
 
-    form: Form
+    Attributes:
+        location: Where the trainings run, such as `namespace ml`.
+        options: Command-line options that select the backend, such as `-n ml`.
+        stop_hint: How to stop a running training.
+        create_command: Example of a command that starts a training.
+    """
 
-
-Watched = Seen | Deleted | OutOfSight | InSight
-Followed = Seen | Line | str | OutOfSight | InSight | TimeIsUp
-"""A text alone says something of the log: what is missing of it."""
+    location: str
+    options: str
+    stop_hint: str
+    create_command: str
 
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """What became of a training that was submitted. `address` is a page to see it on, where one is known.
-
-    `is_new` is False where the very same training goes on already, and was left alone.
-    """
+    """A submitted training. `is_new` is False if the same training was already running. `url` is its page, if known."""
 
     training_id: str
-    words: str
+    message: str
     is_new: bool = True
-    address: str = ""
+    url: str = ""
 
 
-class Batch(Protocol):
-    """Trainings of manifests, ready to be submitted."""
+class Submission(Protocol):
+    """Trainings from manifests, ready to be submitted."""
 
     @property
     def ids(self) -> Sequence[str]:
-        """In the order of the manifests."""
+        """IDs in the order of the manifests."""
 
     @property
     def schedules(self) -> Sequence[tuple[str, str]]:
-        """The trainings that ask for a schedule, each with it in words."""
+        """ID and schedule of each training with a schedule."""
 
     def preflight(self, ids: Sequence[str]) -> Sequence[Finding]:
-        """What can be seen of what is in the way of these before they are submitted."""
+        """Check whether anything prevents these trainings from running."""
 
     def check(self) -> None:
-        """See that all would be taken, as far as that can be asked without submitting one. UserError."""
+        """Check that the backend accepts all trainings, as far as possible without submitting them. UserError."""
 
-    def try_out(self, training_id: str) -> str:
-        """What would be done, in a sentence. AlreadyExists, UserError."""
+    def dry_run(self, training_id: str) -> str:
+        """Check one training and describe what `create` would do. AlreadyExists, UserError."""
 
     def create(self, training_id: str) -> Submitted:
-        """Submit it, once. AlreadyExists, UserError."""
+        """Submit a training exactly once. AlreadyExists, UserError."""
 
     def edit(self, training_id: str) -> Submitted:
-        """Stop the run before, and submit it. NotFound, UserError."""
+        """Stop the current run and submit a new one. NotFound, UserError."""
 
 
 class Trainings(Protocol):
-    """Trainings by id; those of one training may raise NotFound."""
+    """The trainings of a backend. Methods that take an ID raise NotFound if the training does not exist."""
 
-    def all(self) -> list[Form]:
-        """Every training, by id."""
+    def list(self) -> Sequence[Training]:
+        """Return every training, sorted by ID."""
 
-    def ids(self) -> list[str]:
-        """The id of every training."""
+    def ids(self) -> Sequence[str]:
+        """Return the ID of every training, sorted."""
 
-    def get(self, training_id: str) -> Form:
-        """One training."""
+    def get(self, training_id: str) -> Training:
+        """Return one training."""
 
-    def batch(self, manifests: Manifests, training_id: str | None, external: Sequence[str] = ()) -> Batch:
-        """The trainings of the manifests, or the one called so. UserError with every problem."""
+    def history(self, training_id: str) -> Training:
+        """Return one training with all recorded attempts."""
+
+    def prepare(self, manifests: Manifests, training_id: str | None = None, external: Sequence[str] = ()) -> Submission:
+        """Prepare the trainings in the manifests, or the one with the given ID.
+
+        `external` are connections that need no manifest. Raises UserError with all problems.
+        """
+
+    def stop(self, training_id: str) -> Training:
+        """Stop a training. Return it as it was before."""
+
+    def retry(self, training_id: str) -> Submitted:
+        """Restart a failed training at the step that failed. UserError."""
+
+    def retry_hint(self, training_id: str) -> str:
+        """Return what to do with a failed training."""
 
     def delete(self, training_id: str) -> None:
-        """Remove it with its runs; trained models stay."""
+        """Stop and delete a training with its history. Trained models are kept."""
 
-    def watch(self, training_id: str | None) -> Iterator[Watched]:
-        """Every training, or one, as it stands, then each change, without end."""
+    def watch(self, training_id: str | None = None) -> Iterator[WatchEvent]:
+        """Yield every training, or one, then each change. The iterator does not end by itself."""
 
-    def follow(self, training_id: str, timeout: float | None) -> Iterator[Followed]:
-        """How it stands and what it prints, until it has ended or so many seconds have passed."""
+    def follow(self, training_id: str, timeout: float | None = None) -> Iterator[FollowEvent]:
+        """Yield the training, then each change and log line until it has ended or `timeout` seconds have passed."""
 
-    def log(self, training_id: str, step: str | None, follow: bool) -> Iterator[Line | str]:
-        """What its steps have printed, or one; with `follow` until it has ended. UserError: there is no such step."""
+    def logs(
+        self, training_id: str, step: str | None = None, is_following: bool = False, stop: Event | None = None
+    ) -> Iterator[LogEvent]:
+        """Yield the log of all steps or of one. With `is_following`, continue until the training has ended.
 
-    def remedy(self, training_id: str) -> str:
-        """What to do with a training that has failed."""
+        Raises NotFound before the first line is read, and UserError if there is no such step. Set `stop` to end early.
+        """
+
+    def workflow_yaml(self, training: Training) -> str:
+        """Return the compiled Workflow of the newest attempt. NotFound if it no longer exists."""
+
+    def mlflow_run(self, training: Training, timeout: float = PAGE_SECONDS) -> MlflowRun | NoRun:
+        """Return the MLflow run of the newest attempt, waiting for MLflow at most `timeout` seconds."""
+
+    def links(self, training: Training, run: MlflowRun | NoRun) -> Sequence[Link]:
+        """Return links to the training in Argo's and MLflow's user interfaces."""
 
 
-class Kept(Protocol):
-    """Connections, or toolchains, by id."""
+class Resources(Protocol):
+    """The connections or toolchains of a backend, as documents of ODAHU's API with secret values in plain text."""
 
-    def all(self, decrypted: bool = False) -> list[Form]:
-        """Every one, by id; secret values are masked unless `decrypted`."""
+    def list(self, decrypted: bool = False) -> Sequence[Document]:
+        """Return every resource, sorted by ID. Secret values are masked unless `decrypted`."""
 
-    def get(self, wanted: str, decrypted: bool = False) -> Form:
-        """One. NotFound."""
+    def get(self, resource_id: str, decrypted: bool = False) -> Document:
+        """Return one resource. NotFound."""
 
     def check(self, manifest: Any) -> None:
-        """See that it would be taken. UserError."""
+        """Check that the backend accepts the manifest. UserError."""
 
-    def require(self, wanted: str) -> None:
-        """See that there is one to be changed. NotFound."""
+    def check_edit(self, resource_id: str) -> None:
+        """Check that the resource can be edited. NotFound."""
 
-    def require_own(self, wanted: str) -> None:
-        """See that there is one to be deleted. NotFound."""
+    def check_delete(self, resource_id: str) -> None:
+        """Check that the resource can be deleted. NotFound."""
 
     def create(self, manifest: Any, dry_run: bool = False) -> None:
-        """Keep a new one; with `dry_run` only see whether that could be. AlreadyExists, UserError."""
+        """Create a resource. With `dry_run`, only check whether that is possible. AlreadyExists, UserError."""
 
     def apply(self, manifest: Any) -> Outcome:
-        """Keep it, new or changed. UserError."""
+        """Create or update a resource. UserError."""
 
-    def delete(self, wanted: str) -> list[str]:
-        """Remove one; gives what else is to be said. NotFound, UserError."""
+    def delete(self, resource_id: str) -> Sequence[str]:
+        """Delete a resource. Return notes for the user. NotFound, UserError."""
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
-    """Where trainings run.
+class Backend(Protocol):
+    """Where trainings run."""
 
-    `place` says so in a few words, such as `in namespace ml`; by the `arguments` commands are led there again; `ending` says
-    how a training that goes on is ended.
-    """
+    @property
+    def info(self) -> BackendInfo:
+        """Description of the backend."""
 
-    place: str
-    arguments: str
-    ending: str
-    trainings: Trainings
-    connections: Kept
-    toolchains: Kept
+    @property
+    def trainings(self) -> Trainings:
+        """The trainings."""
+
+    @property
+    def connections(self) -> Resources:
+        """The connections."""
+
+    @property
+    def toolchains(self) -> Resources:
+        """The toolchains, including built-in ones."""

@@ -1,333 +1,391 @@
-"""An API server as a site."""
+"""Trainings, connections and toolchains at an API server, which `odahu-argo server` or ODAHU runs."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from threading import Event
 from typing import Any
 
-from odahu_argo.backends.base import Followed, Form, Seen, Site, Submitted, Watched
-from odahu_argo.backends.remote_client import Server
-from odahu_argo.backends.remote_follow import follow, log_lines, watch
-from odahu_argo.backends.standing import Standing, standing
-from odahu_argo.errors import AlreadyExists, NotFound, OdahuArgoError, Problem, UserError
+from odahu_argo.backends import polling
+from odahu_argo.backends.base import BackendInfo, NotSupported, Submitted
+from odahu_argo.backends.remote_client import RemoteClient
+from odahu_argo.errors import AlreadyExists, NotFound, OdahuArgoError, Problem, ServiceFault, UserError
 from odahu_argo.kube.apply import Outcome
 from odahu_argo.manifest.load import Manifests, Written
 from odahu_argo.manifest.models import Connection, ModelTraining, ToolchainIntegration
 from odahu_argo.manifest.resolve import choose
-from odahu_argo.odahu_api import CHANGED, PAGE, as_plain
+from odahu_argo.odahu_api import CHANGED_HEADER, Document, decode_secrets, training_from_api
 from odahu_argo.plan.build import schedule_of
 from odahu_argo.preflight.result import Finding
 from odahu_argo.resources.connection_secret import connection_fields, connection_spec_to_api
 from odahu_argo.resources.toolchains import toolchain_to_api
-from odahu_argo.trainings.follow import TimeIsUp, as_lines
-from odahu_argo.trainings.logs import Line
-from odahu_argo.validation import nearest
+from odahu_argo.tracking import PAGE_SECONDS, MlflowRun, NoRun
+from odahu_argo.trainings.events import Changed, FollowEvent, LogEvent, LogLine, LogNote, WatchEvent
+from odahu_argo.trainings.follow import log_events
+from odahu_argo.trainings.logs import require_step
+from odahu_argo.trainings.model import Training
+from odahu_argo.web.model import Link
 from odahu_argo.yaml_values import Path
 
-
-def at_server(server: Server) -> Site:
-    """The trainings, connections and toolchains that the server keeps."""
-    return Site(
-        place=f"at {server.address}",
-        arguments=f"--url {server.address}",
-        ending="train delete ends and removes it",
-        trainings=TrainingsAtServer(server),
-        connections=connections_at(server),
-        toolchains=toolchains_at(server),
-    )
+TRAINING_PATH = ("model", "training")
+CONNECTION_PATH = ("connection",)
+TOOLCHAIN_PATH = ("toolchain", "integration")
+_FIELDS = ("kind", "id", "createdAt", "updatedAt", "spec", "status")
+_FIELD_PART = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
+_STEP_LINE = re.compile(r"(?P<step>[a-z0-9][-a-z0-9]*) \| (?P<text>.*)", re.DOTALL)
+_ERROR_LINE = "error: "
 
 
-PATH = ("model", "training")
-_PART = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
+class RemoteBackend:
+    """An API server."""
+
+    def __init__(self, client: RemoteClient) -> None:
+        self.info = BackendInfo(
+            location=str(client.url),
+            options=f"--url {client.url}",
+            stop_hint="odahu-argo train delete stops and deletes it",
+            create_command=f"odahu-argo train create --url {client.url} -f training.yaml",
+        )
+        self.trainings = RemoteTrainings(client)
+        self.connections = remote_connections(client)
+        self.toolchains = remote_toolchains(client)
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingsAtServer:
-    """The trainings of an API server, which plans them by its own profile."""
+class RemoteTrainings:
+    """The trainings of an API server, which plans them with its own profile."""
 
-    server: Server
+    client: RemoteClient
 
-    def all(self) -> list[Form]:
-        """Every training, by id."""
-        return [ordered(each, "ModelTraining") for each in pages(self.server, "list trainings", PATH)]
+    def list(self) -> Sequence[Training]:
+        """Return every training, sorted by ID."""
+        return [_training(entry) for entry in self.client.get_pages("list trainings", *TRAINING_PATH)]
 
-    def ids(self) -> list[str]:
-        """The id of every training."""
-        return [form["id"] for form in self.all()]
+    def ids(self) -> Sequence[str]:
+        """Return the ID of every training, sorted."""
+        return [training.id for training in self.list()]
 
-    def get(self, training_id: str) -> Form:
-        """One training."""
+    def get(self, training_id: str) -> Training:
+        """Return one training with its newest attempt."""
         if not training_id:
-            raise NotFound(f"there is no training {training_id!r} at {self.server.address}")
+            raise NotFound(f"training {training_id!r} does not exist at {self.client.url}")
         try:
-            return ordered(self.server.get(f"get training {training_id}", *PATH, training_id), "ModelTraining")
+            return _training(self.client.get(f"get training {training_id}", *TRAINING_PATH, training_id))
         except NotFound as error:
             raise self._not_found(error) from error
 
-    def batch(self, manifests: Manifests, training_id: str | None, external: Sequence[str] = ()) -> BatchAtServer:
-        """The trainings of the manifests, or the one called so, as they will be sent."""
-        chosen, problems = choose(manifests, training_id)
+    def history(self, training_id: str) -> Training:
+        """Raise NotSupported."""
+        raise self._not_supported("the history of a training")
+
+    def prepare(
+        self, manifests: Manifests, training_id: str | None = None, external: Sequence[str] = ()
+    ) -> RemoteSubmission:
+        """Select the trainings in the manifests, or the one with the given ID. The server checks them."""
+        selected, problems = choose(manifests, training_id)
         if problems := [*manifests.problems, *problems]:
             raise UserError(problems)
-        own = {each.manifest.id: each.manifest for each in manifests.toolchains}
-        return BatchAtServer(self, {each.manifest.id: each for each in chosen}, own)
+        toolchains = {written.manifest.id: written.manifest for written in manifests.toolchains}
+        return RemoteSubmission(self, {written.manifest.id: written for written in selected}, toolchains)
+
+    def stop(self, training_id: str) -> Training:
+        """Raise NotSupported."""
+        raise self._not_supported("stopping a training")
+
+    def retry(self, training_id: str) -> Submitted:
+        """Raise NotSupported."""
+        raise self._not_supported("retrying a training")
+
+    def retry_hint(self, training_id: str) -> str:
+        """Return the command that starts a new run. The API cannot retry."""
+        return f"odahu-argo train edit -f FILE --url {self.client.url} starts a new run"
 
     def delete(self, training_id: str) -> None:
-        """Remove it."""
+        """Delete a training."""
         try:
-            self.server.send(f"delete training {training_id}", "DELETE", *PATH, training_id)
+            self.client.send(f"delete training {training_id}", "DELETE", *TRAINING_PATH, training_id)
         except NotFound as error:
             raise self._not_found(error) from error
 
-    def watch(self, training_id: str | None) -> Iterator[Watched]:
-        """Every training, or one, as it stands, then each change, asked for again and again."""
-        return watch(lambda: [self.get(training_id)] if training_id else self.all())
+    def watch(self, training_id: str | None = None) -> Iterator[WatchEvent]:
+        """Yield every training, or one, then each change."""
+        return polling.poll(lambda: [self.get(training_id)] if training_id else self.list())
 
-    def follow(self, training_id: str, timeout: float | None) -> Iterator[Followed]:
-        """How it stands and what it prints. What the log says of the training's state is known here already."""
-        for event in follow(self.server, training_id, lambda: self.get(training_id), timeout):
-            if not (isinstance(event, str) and event.startswith(f"training {training_id} is ")):
+    def follow(self, training_id: str, timeout: float | None = None) -> Iterator[FollowEvent]:
+        """Yield the training, then each change and log line. Notes of the server about the state are left out."""
+        for event in self._follow(training_id, timeout, None):
+            if not (isinstance(event, LogNote) and event.text.startswith(f"training {training_id} is ")):
                 yield event
 
-    def log(self, training_id: str, step: str | None, follow: bool) -> Iterator[Line | str]:
-        """Its lines."""
-        now = standing(self.get(training_id))
-        _require_step(now, step)
-        lines = self._following(training_id) if follow and not now.has_ended else self._whole(training_id)
-        return (line for line in lines if isinstance(line, str) or step in (None, line.step))
+    def logs(
+        self, training_id: str, step: str | None = None, is_following: bool = False, stop: Event | None = None
+    ) -> Iterator[LogEvent]:
+        """Yield the log of all steps or of one."""
+        training = self.get(training_id)
+        require_step(training, step)
+        if is_following and not training.status.has_ended:
+            events = self._follow(training_id, None, stop)
+            lines = log_events(event for event in events if not isinstance(event, Changed))
+        else:
+            lines = self._read_log(training_id, is_following=False)
+        return (line for line in lines if isinstance(line, LogNote) or step in (None, line.step))
 
-    def remedy(self, training_id: str) -> str:
-        """The API has no retry."""
-        return f"odahu-argo train edit -f FILE --url {self.server.address} runs it anew"
+    def workflow_yaml(self, training: Training) -> str:
+        """Raise NotSupported."""
+        raise self._not_supported("reading the compiled workflow")
+
+    def mlflow_run(self, training: Training, timeout: float = PAGE_SECONDS) -> MlflowRun | NoRun:
+        """Return the reason why there is no run."""
+        return NoRun(f"MLflow runs are not available from {self.client.url}")
+
+    def links(self, training: Training, run: MlflowRun | NoRun) -> Sequence[Link]:
+        """Return no links: the API does not report them."""
+        return []
+
+    def _follow(self, training_id: str, timeout: float | None, stop: Event | None) -> Iterator[FollowEvent]:
+        def read_log(stop: Event) -> Iterator[LogEvent]:
+            return self._read_log(training_id, is_following=True)
+
+        return polling.follow(lambda: self.get(training_id), read_log, timeout, stop)
+
+    def _read_log(self, training_id: str, is_following: bool) -> Iterator[LogEvent]:
+        """Yield the lines that the server sends. A line without a step is a note.
+
+        Raises:
+            NotFound: The training does not exist.
+            ServiceFault: The server could not read all of the log.
+        """
+        path, query = (*TRAINING_PATH, training_id, "log"), {"follow": str(is_following).lower()}
+        for line in self.client.lines(f"read the log of training {training_id}", *path, query=query):
+            if match := _STEP_LINE.fullmatch(line):
+                yield LogLine(match["step"], match["text"])
+            elif line.startswith(_ERROR_LINE):
+                raise ServiceFault(line.removeprefix(_ERROR_LINE))
+            else:
+                yield LogNote(line)
 
     def _not_found(self, error: NotFound) -> NotFound:
-        """The server's words; what it hints at is for those who speak to its cluster."""
-        return NotFound(
-            error.problems[0].message, f"odahu-argo train get --url {self.server.address} lists those there are"
+        """Keep the server's message, with a hint for users of the API: the server's hint is about its cluster."""
+        return NotFound(error.problems[0].message, f"odahu-argo train get --url {self.client.url} lists trainings")
+
+    def _not_supported(self, action: str) -> NotSupported:
+        return NotSupported(
+            f"{action} is not supported by {self.client.url}: ODAHU's API has no route for it",
+            hint="use --url '' to access the cluster of the kubeconfig instead",
         )
-
-    def _whole(self, training_id: str) -> Iterator[Line | str]:
-        return log_lines(self.server, training_id, follow=False)
-
-    def _following(self, training_id: str) -> Iterator[Line | str]:
-        events = follow(self.server, training_id, lambda: self.get(training_id))
-        return as_lines(event for event in events if not isinstance(event, Seen | TimeIsUp))
 
 
 @dataclass(frozen=True, slots=True)
-class BatchAtServer:
-    """Trainings by their ids, and the toolchains that stand beside them in the manifests, which the server is not sent."""
+class RemoteSubmission:
+    """Manifests of trainings by ID, and the toolchains in the same files, which are not sent to the server."""
 
-    trainings: TrainingsAtServer
-    written: dict[str, Written[ModelTraining]]
+    trainings: RemoteTrainings
+    manifests: dict[str, Written[ModelTraining]]
     toolchains: dict[str, ToolchainIntegration]
 
     @property
     def ids(self) -> Sequence[str]:
-        """In the order of the manifests."""
-        return tuple(self.written)
+        """IDs in the order of the manifests."""
+        return tuple(self.manifests)
 
     @property
     def schedules(self) -> Sequence[tuple[str, str]]:
-        """The trainings that ask for one."""
-        found = {name: schedule_of(each.manifest.spec) for name, each in self.written.items()}
-        return [(name, str(schedule)) for name, schedule in found.items() if schedule]
+        """ID and schedule of each training with a schedule."""
+        schedules = {name: schedule_of(written.manifest.spec) for name, written in self.manifests.items()}
+        return [(name, str(schedule)) for name, schedule in schedules.items() if schedule]
 
     def preflight(self, ids: Sequence[str]) -> Sequence[Finding]:
-        """The server looks at what is in the way when it is asked to submit; here only what it is not told."""
-        named = {self.written[name].manifest.spec.toolchain for name in ids} & self.toolchains.keys()
-        hint = f"odahu-argo ti create -f FILE --url {self.trainings.server.address}, or ti edit, sends it"
-        message = "it is another in the manifests than at the server, which takes its own"
-        different = [name for name in sorted(named) if not self._is_known(self.toolchains[name])]
+        """Warn about toolchains that differ from the server's. The server itself checks everything else on submission."""
+        client = self.trainings.client
+        names = {self.manifests[name].manifest.spec.toolchain for name in ids} & self.toolchains.keys()
+        message = "the manifest differs from the server's toolchain, which the training uses"
+        hint = f"update it with odahu-argo ti create -f FILE --url {client.url}, or ti edit"
+        different = [name for name in sorted(names) if not self._is_known(self.toolchains[name])]
         return [Finding("warning", f"toolchain {name}", message, hint) for name in different]
 
     def check(self) -> None:
-        """Nothing: the API has no way to ask."""
+        """Do nothing: the API cannot check a training without submitting it."""
 
-    def try_out(self, training_id: str) -> str:
-        """Not over the API."""
-        raise UserError(
-            "the API cannot try a training out without submitting it",
-            hint="--dry-run works with --url '', against the cluster; odahu-argo plan -f FILE needs neither",
+    def dry_run(self, training_id: str) -> str:
+        """Raise NotSupported."""
+        raise NotSupported(
+            f"a dry run is not supported by {self.trainings.client.url}",
+            hint="use --dry-run with --url '' and a kubeconfig, or odahu-argo plan -f FILE, which needs neither",
         )
 
     def create(self, training_id: str) -> Submitted:
-        """Send it. That the very same training goes on already shows in its attempt being the one that was there."""
-        before = self._there(training_id)
+        """Send the training. If the server's run is still the one from before, the training was already running."""
+        before = self._find(training_id)
         after = self._send("POST", training_id)
-        is_new = before is None or _run(before) != _run(after)
+        is_new = before is None or _run_key(before) != _run_key(after)
         return self._submitted(after, is_new)
 
     def edit(self, training_id: str) -> Submitted:
-        """Send it to be run anew."""
+        """Send the training to start a new run."""
         return self._submitted(self._send("PUT", training_id), is_new=True)
 
     def _is_known(self, toolchain: ToolchainIntegration) -> bool:
         try:
-            there = toolchains_at(self.trainings.server).get(toolchain.id)
+            existing = remote_toolchains(self.trainings.client).get(toolchain.id)
         except NotFound:
             return False
-        return bool(there["spec"] == toolchain_to_api(toolchain)["spec"])
+        return bool(existing["spec"] == toolchain_to_api(toolchain)["spec"])
 
-    def _there(self, training_id: str) -> Standing | None:
+    def _find(self, training_id: str) -> Training | None:
         try:
-            return standing(self.trainings.get(training_id))
+            return self.trainings.get(training_id)
         except NotFound:
             return None
 
-    def _send(self, method: str, training_id: str) -> Standing:
-        """Mistakes that the server finds are told with their place in the user's file."""
-        written = self.written[training_id]
+    def _send(self, method: str, training_id: str) -> Training:
+        """Send a manifest. Errors that the server reports get their position in the user's file."""
+        written = self.manifests[training_id]
         body = {"kind": "ModelTraining", "id": training_id, "spec": written.document.value["spec"]}
-        doing = f"{'create' if method == 'POST' else 'edit'} training {training_id}"
+        action = f"{'create' if method == 'POST' else 'edit'} training {training_id}"
         try:
-            return standing(ordered(self.trainings.server.send(doing, method, *PATH, body=body)[0], "ModelTraining"))
+            return _training(self.trainings.client.send(action, method, *TRAINING_PATH, body=body)[0])
         except UserError as error:
-            raise _placed(error, written) from error
+            raise _with_positions(error, written) from error
 
-    def _submitted(self, now: Standing, is_new: bool) -> Submitted:
-        verb = "submitted" if is_new else "goes on"
-        workflow = f" as workflow {now.workflow}" if now.workflow else ""
-        return Submitted(now.id, f"training {now.id} {verb}{workflow} at {self.trainings.server.address}", is_new)
-
-
-def _run(training: Standing) -> tuple[str, str, str]:
-    return training.workflow, training.attempt, training.created
+    def _submitted(self, training: Training, is_new: bool) -> Submitted:
+        verb = "submitted" if is_new else "is already running"
+        workflow = f" as workflow {training.newest.workflow}" if training.newest.workflow else ""
+        message = f"training {training.id} {verb}{workflow} at {self.trainings.client.url}"
+        return Submitted(training.id, message, is_new)
 
 
-def _placed(error: UserError, written: Written[ModelTraining]) -> OdahuArgoError:
-    """The same error, its problems where the fields stand in the file."""
-    return type(error)([_placed_problem(each, written) for each in error.problems])
+def _training(document: Any) -> Training:
+    return training_from_api(_normalized(document, "ModelTraining"))
 
 
-def _placed_problem(problem: Problem, written: Written[ModelTraining]) -> Problem:
+def _normalized(document: Any, kind: str) -> Document:
+    """Return a document with all fields of ODAHU's API, in the order in which a cluster returns them."""
+    fields = document if isinstance(document, dict) else {}
+    empty: Document = {"kind": kind, "id": "", "createdAt": "", "updatedAt": "", "spec": {}, "status": {}}
+    return {name: fields[name] if fields.get(name) is not None else empty[name] for name in _FIELDS}
+
+
+def _run_key(training: Training) -> tuple[str, int, str]:
+    return training.newest.workflow, training.newest.number, training.newest.created
+
+
+def _with_positions(error: UserError, written: Written[ModelTraining]) -> OdahuArgoError:
+    return type(error)([_with_position(problem, written) for problem in error.problems])
+
+
+def _with_position(problem: Problem, written: Written[ModelTraining]) -> Problem:
     field = problem.where.field
     if field is None:
         return problem
-    path: Path = tuple(int(index) if index else name for index, name in _PART.findall(field))
+    path: Path = tuple(int(index) if index else name for index, name in _FIELD_PART.findall(field))
     return replace(problem, where=replace(written.document.where(path), field=field))
 
 
-def _require_step(training: Standing, step: str | None) -> None:
-    names = [each.name for each in training.steps]
-    if step is not None and step not in names:
-        raise UserError(f"training {training.id!r} has no step {step!r}", hint=nearest(step, names))
-
-
-ORDER = ("kind", "id", "createdAt", "updatedAt", "spec", "status")
-
-
 @dataclass(frozen=True, slots=True)
-class KeptAtServer:
-    """Resources of one kind: the `path` they are under, `word` and `kind` to name them, and their forms both ways."""
+class RemoteResources:
+    """Connections or toolchains of an API server.
 
-    server: Server
+    Attributes:
+        path: Path of the routes.
+        noun: Name of the resource in messages.
+        kind: Kind of its manifests.
+        to_document: Convert a manifest into a request body.
+        from_document: Convert a response.
+    """
+
+    client: RemoteClient
     path: tuple[str, ...]
-    word: str
+    noun: str
     kind: str
-    body: Callable[[Any], Form]
-    shown: Callable[[Form], Form]
+    to_document: Callable[[Any], Document]
+    from_document: Callable[[Document], Document]
 
-    def all(self, decrypted: bool = False) -> list[Form]:
-        """Every one, by id; the API gives secret values one connection at a time."""
-        forms = [self._shown(each) for each in pages(self.server, f"list {self.word}s", self.path)]
-        return [self.get(form["id"], True) for form in forms] if decrypted else forms
+    def list(self, decrypted: bool = False) -> Sequence[Document]:
+        """Return every resource, sorted by ID. The API returns secret values for one connection at a time."""
+        documents = [self._read(entry) for entry in self.client.get_pages(f"list {self.noun}s", *self.path)]
+        return [self.get(document["id"], decrypted=True) for document in documents] if decrypted else documents
 
-    def get(self, wanted: str, decrypted: bool = False) -> Form:
-        """One."""
-        if not wanted:
-            raise NotFound(f"there is no {self.word} {wanted!r} at {self.server.address}")
-        place = (*self.path, wanted, *(("decrypted",) if decrypted else ()))
-        return self._shown(self.server.get(f"get {self.word} {wanted}", *place))
+    def get(self, resource_id: str, decrypted: bool = False) -> Document:
+        """Return one resource."""
+        if not resource_id:
+            raise NotFound(f"{self.noun} {resource_id!r} does not exist at {self.client.url}")
+        path = (*self.path, resource_id, *(("decrypted",) if decrypted else ()))
+        return self._read(self.client.get(f"get {self.noun} {resource_id}", *path))
 
     def check(self, manifest: Connection | ToolchainIntegration) -> None:
-        """Nothing: the API has no way to ask; what is wrong in a manifest was seen before."""
+        """Do nothing: the API cannot check a manifest without storing it."""
 
-    def require(self, wanted: str) -> None:
-        """See that there is one."""
-        self.get(wanted)
+    def check_edit(self, resource_id: str) -> None:
+        """Check that the resource exists."""
+        self.get(resource_id)
 
-    def require_own(self, wanted: str) -> None:
-        """See that there is one."""
-        self.get(wanted)
+    def check_delete(self, resource_id: str) -> None:
+        """Check that the resource exists."""
+        self.get(resource_id)
 
     def create(self, manifest: Connection | ToolchainIntegration, dry_run: bool = False) -> None:
-        """Send a new one; with `dry_run` only look whether its id is taken."""
+        """Send a new resource. With `dry_run`, only check whether its ID is in use."""
         if dry_run:
-            self._require_free(manifest.id)
+            self._require_unused(manifest.id)
         else:
-            self._send("POST", f"create {self.word} {manifest.id}", manifest)
+            self._send("POST", f"create {self.noun} {manifest.id}", manifest)
 
     def apply(self, manifest: Connection | ToolchainIntegration) -> Outcome:
-        """Send it, as a change where there is one."""
+        """Create or update a resource."""
         try:
             before = self.get(manifest.id)
         except NotFound:
-            self._send("POST", f"create {self.word} {manifest.id}", manifest)
+            self._send("POST", f"create {self.noun} {manifest.id}", manifest)
             return "created"
-        answer, is_changed = self._send("PUT", f"edit {self.word} {manifest.id}", manifest)
-        return "changed" if is_changed == "true" or (is_changed is None and answer != before) else "unchanged"
+        after, changed = self._send("PUT", f"edit {self.noun} {manifest.id}", manifest)
+        return "changed" if changed == "true" or (changed is None and after != before) else "unchanged"
 
-    def delete(self, wanted: str) -> list[str]:
-        """Remove one."""
-        self.server.send(f"delete {self.word} {wanted}", "DELETE", *self.path, wanted)
+    def delete(self, resource_id: str) -> Sequence[str]:
+        """Delete a resource."""
+        self.client.send(f"delete {self.noun} {resource_id}", "DELETE", *self.path, resource_id)
         return []
 
-    def _send(self, method: str, doing: str, manifest: Connection | ToolchainIntegration) -> tuple[Form, str | None]:
-        answer, headers = self.server.send(doing, method, *self.path, body=self.body(manifest))
-        return self._shown(answer), headers.get(CHANGED)
+    def _send(
+        self, method: str, action: str, manifest: Connection | ToolchainIntegration
+    ) -> tuple[Document, str | None]:
+        document, headers = self.client.send(action, method, *self.path, body=self.to_document(manifest))
+        return self._read(document), headers.get(CHANGED_HEADER)
 
-    def _require_free(self, wanted: str) -> None:
+    def _require_unused(self, resource_id: str) -> None:
         try:
-            there = self.get(wanted)
+            existing = self.get(resource_id)
         except NotFound:
             return
-        if there["createdAt"] or self.kind == "Connection":
+        is_built_in = self.kind == "ToolchainIntegration" and not existing["createdAt"]
+        if not is_built_in:
             raise AlreadyExists(
-                f"there is a {self.word} {wanted!r} at {self.server.address}",
-                hint="edit -f FILE changes it, --ignore-if-exists leaves it as it is",
+                f"{self.noun} {resource_id!r} already exists at {self.client.url}",
+                hint="change it with edit -f FILE, or keep it with --ignore-if-exists",
             )
 
-    def _shown(self, answer: Any) -> Form:
-        return self.shown(ordered(answer, self.kind))
+    def _read(self, document: Any) -> Document:
+        return self.from_document(_normalized(document, self.kind))
 
 
-def connections_at(server: Server) -> KeptAtServer:
-    """Connections."""
+def remote_connections(client: RemoteClient) -> RemoteResources:
+    """Return the connections of an API server."""
 
-    def body(connection: Connection) -> Form:
+    def to_document(connection: Connection) -> Document:
         spec = connection_spec_to_api(connection_fields(connection), decrypted=True)
         return {"kind": "Connection", "id": connection.id, "spec": spec}
 
-    return KeptAtServer(server, ("connection",), "connection", "Connection", body, as_plain)
+    return RemoteResources(client, CONNECTION_PATH, "connection", "Connection", to_document, decode_secrets)
 
 
-def toolchains_at(server: Server) -> KeptAtServer:
-    """Toolchains."""
+def remote_toolchains(client: RemoteClient) -> RemoteResources:
+    """Return the toolchains of an API server."""
 
-    def body(toolchain: ToolchainIntegration) -> Form:
-        form = toolchain_to_api(toolchain)
-        return {name: form[name] for name in ("kind", "id", "spec")}
+    def to_document(toolchain: ToolchainIntegration) -> Document:
+        document = toolchain_to_api(toolchain)
+        return {name: document[name] for name in ("kind", "id", "spec")}
 
-    path = ("toolchain", "integration")
-    return KeptAtServer(server, path, "toolchain", "ToolchainIntegration", body, lambda form: form)
-
-
-def pages(server: Server, doing: str, path: tuple[str, ...]) -> list[Any]:
-    """Every entry of a list, page after page."""
-    found: list[Any] = []
-    for page in range(1000):
-        entries = server.get(doing, *path, query={"size": PAGE, "page": page})
-        found += entries if isinstance(entries, list) else []
-        if not isinstance(entries, list) or len(entries) < PAGE:
-            break
-    return found
-
-
-def ordered(answer: Any, kind: str) -> Form:
-    """An answer with all fields of ODAHU's form, in the order in which a cluster gives them."""
-    form = answer if isinstance(answer, dict) else {}
-    empty: Form = {"kind": kind, "id": "", "createdAt": "", "updatedAt": "", "spec": {}, "status": {}}
-    return {name: form[name] if form.get(name) is not None else empty[name] for name in ORDER}
+    return RemoteResources(
+        client, TOOLCHAIN_PATH, "toolchain", "ToolchainIntegration", to_document, lambda document: document
+    )

@@ -30,7 +30,7 @@ from odahu_argo.errors import (
 )
 from odahu_argo.http import describe_failure, is_tls_error
 from odahu_argo.kube.proxy import proxy_for
-from odahu_argo.odahu_api import PREFIX
+from odahu_argo.odahu_api import MAX_PAGE_SIZE, PREFIX
 from odahu_argo.uri import without_credentials
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ HINT = "an address such as https://odahu.example.org"
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class ServerUrl:
     """Where an API server answers; as text without a slash at the end."""
 
     scheme: str
@@ -134,7 +134,7 @@ class Address:
         return self.scheme == "http" and not self.is_loopback
 
 
-def read_address(given: str) -> Address:
+def parse_server_url(given: str) -> ServerUrl:
     """The address.
 
     Raises:
@@ -153,12 +153,13 @@ def read_address(given: str) -> Address:
             f"{shown!r} holds a user name or password",
             hint="the token is given by --token-file or ODAHU_ARGO_API_TOKEN",
         )
-    return Address(parts.scheme, host, f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}")
+    return ServerUrl(parts.scheme, host, f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}")
 
 
 CONNECT_SECONDS, READ_SECONDS = 10.0, 60.0
 SILENCE_SECONDS = 300.0
 """A log that says nothing for so long is asked for anew: its connection may be dead."""
+MAX_PAGES = 1000
 TRIES = 3
 """Of a request that changes nothing."""
 LARGEST = 64 * 2**20
@@ -166,13 +167,13 @@ LARGEST = 64 * 2**20
 _AGENT = "odahu-argo"
 
 
-class Server:
-    """An API server. May be used by several threads at once. No error and no `repr` shows the token."""
+class RemoteClient:
+    """A client of an API server. Safe for use by several threads. No error and no `repr` contains the token."""
 
-    def __init__(self, address: Address, token: str | None) -> None:
-        self.address = address
+    def __init__(self, url: ServerUrl, token: str | None) -> None:
+        self.url = url
         self._token = token
-        self._connections = _connections(address)
+        self._connections = _connections(url)
 
     def get(self, doing: str, *path: str, query: Mapping[str, object] | None = None) -> Any:
         """The JSON at the path; `doing` says in an error what could not be done."""
@@ -195,7 +196,17 @@ class Server:
             try:
                 return json.loads(raw), answer.headers
             except (ValueError, RecursionError) as error:
-                raise no_api(doing, str(self.address), answer.headers.get("Content-Type", "")) from error
+                raise no_api(doing, str(self.url), answer.headers.get("Content-Type", "")) from error
+
+    def get_pages(self, doing: str, *path: str) -> list[Any]:
+        """Return every entry of a list, page by page."""
+        entries: list[Any] = []
+        for page in range(MAX_PAGES):
+            found = self.get(doing, *path, query={"size": MAX_PAGE_SIZE, "page": page})
+            entries += found if isinstance(found, list) else []
+            if not isinstance(found, list) or len(found) < MAX_PAGE_SIZE:
+                break
+        return entries
 
     def lines(self, doing: str, *path: str, query: Mapping[str, object] | None = None) -> Generator[str, None, None]:
         """The lines of a text as they come. The connection is closed with the iterator."""
@@ -203,14 +214,14 @@ class Server:
 
         with closing(self._ask(doing, "GET", path, query, None, SILENCE_SECONDS)) as answer:
             if not answer.headers.get("Content-Type", "").startswith("text/plain"):
-                raise no_api(doing, str(self.address), answer.headers.get("Content-Type", ""))
+                raise no_api(doing, str(self.url), answer.headers.get("Content-Type", ""))
             rest = b""
             try:
                 for chunk in answer.stream(2**16):
                     *whole, rest = (rest + chunk).split(b"\n")
                     yield from (line.decode("utf-8", "replace") for line in whole)
             except (HTTPError, OSError) as error:
-                raise from_silence(doing, str(self.address), error) from error
+                raise from_silence(doing, str(self.url), error) from error
             if rest:
                 yield rest.decode("utf-8", "replace")
 
@@ -237,7 +248,7 @@ class Server:
         try:
             answer: BaseHTTPResponse = self._connections.request(
                 method,
-                f"{self.address}{PREFIX}/{place}{asked}",
+                f"{self.url}{PREFIX}/{place}{asked}",
                 body=None if body is None else json.dumps(body).encode(),
                 headers=headers,
                 timeout=Timeout(connect=CONNECT_SECONDS, read=read_seconds),
@@ -246,12 +257,12 @@ class Server:
                 preload_content=False,
             )
         except (HTTPError, OSError) as error:
-            raise from_silence(doing, str(self.address), error) from error
+            raise from_silence(doing, str(self.url), error) from error
         if 200 <= answer.status < 300:
             return answer
         with closing(answer):
             raw = self._read(doing, answer)
-        raise from_answer(doing, method, str(self.address), answer.status, answer.headers, raw)
+        raise from_answer(doing, method, str(self.url), answer.status, answer.headers, raw)
 
     def _read(self, doing: str, answer: BaseHTTPResponse) -> bytes:
         from urllib3.exceptions import HTTPError
@@ -259,18 +270,18 @@ class Server:
         try:
             raw = answer.read(LARGEST + 1)
         except (HTTPError, OSError) as error:
-            raise from_silence(doing, str(self.address), error) from error
+            raise from_silence(doing, str(self.url), error) from error
         if len(raw) > LARGEST:
-            raise ServiceFault(f"cannot {doing}: {self.address} answers with more than {LARGEST // 2**20} MiB")
+            raise ServiceFault(f"cannot {doing}: {self.url} answers with more than {LARGEST // 2**20} MiB")
         return raw
 
 
-def _connections(address: Address) -> PoolManager:
+def _connections(url: ServerUrl) -> PoolManager:
     """By the proxy that the environment names for it, if any, as most programs do (HTTPS_PROXY, NO_PROXY)."""
     import urllib3
 
-    trust = ssl.create_default_context() if address.scheme == "https" else None
-    proxy = proxy_for(str(address))
+    trust = ssl.create_default_context() if url.scheme == "https" else None
+    proxy = proxy_for(str(url))
     if not proxy:
         return urllib3.PoolManager(maxsize=4, ssl_context=trust)
     return urllib3.ProxyManager(proxy, maxsize=4, ssl_context=trust)

@@ -17,7 +17,7 @@ from odahu_argo.cli.resource import ResourceKind, for_each, sound_of
 from odahu_argo.cli.target import Target, backend_options, group_options
 
 if TYPE_CHECKING:
-    from odahu_argo.backends.base import Batch
+    from odahu_argo.backends.base import Submission
     from odahu_argo.errors import Problem
     from odahu_argo.manifest.load import Manifests
 
@@ -85,12 +85,12 @@ def apply_command(
     manifests = _sound(file)
     sound = _sound_of_kinds(manifests)
     reached = target.backend()
-    batch = reached.trainings.batch(manifests, None) if manifests.trainings else None
+    submission = reached.trainings.prepare(manifests) if manifests.trainings else None
     for_each(sound, lambda each: each[0].kept(reached).check(each[1]))
-    if batch:
-        batch.check()
+    if submission:
+        submission.check()
     tasks = [Task(kind.kind, each.id, partial(kind.kept(reached).apply, each)) for kind, each in sound]
-    tasks += [Task(TRAINING, name, partial(_submit, batch, name)) for name in batch.ids] if batch else []
+    tasks += [Task(TRAINING, name, partial(_submit, submission, name)) for name in submission.ids] if submission else []
     _carry_out(tasks, output)
 
 
@@ -162,16 +162,16 @@ def _sound_of_kinds(manifests: Manifests) -> list[tuple[ResourceKind, Any]]:
     return found
 
 
-def _submit(batch: Batch, training_id: str) -> str:
+def _submit(submission: Submission, training_id: str) -> str:
     """Run a training: anew where there is one; the very same one while it goes on is left alone."""
     from odahu_argo.cli.train_plans import preflight
     from odahu_argo.errors import AlreadyExists
 
-    preflight(batch, [training_id])
+    preflight(submission, [training_id])
     try:
-        return "created" if batch.create(training_id).is_new else "unchanged"
+        return "created" if submission.create(training_id).is_new else "unchanged"
     except AlreadyExists:
-        batch.edit(training_id)
+        submission.edit(training_id)
         return "changed"
 
 

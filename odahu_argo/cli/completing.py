@@ -20,12 +20,12 @@ def trainings(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def connections(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return IDs of connections."""
-    return _with_prefix(incomplete, lambda: (each["id"] for each in Target(ctx).backend().connections.all()))
+    return _with_prefix(incomplete, lambda: (each["id"] for each in Target(ctx).backend().connections.list()))
 
 
 def toolchains(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return IDs of toolchains."""
-    return _with_prefix(incomplete, lambda: (each["id"] for each in Target(ctx).backend().toolchains.all()))
+    return _with_prefix(incomplete, lambda: (each["id"] for each in Target(ctx).backend().toolchains.list()))
 
 
 def local_trainings(incomplete: str) -> list[str]:

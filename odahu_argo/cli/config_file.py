@@ -65,9 +65,9 @@ def write(name: str, value: str) -> None:
         UserError: The file cannot be read or written, or the value is invalid.
     """
     if value and name == "API_URL":
-        from odahu_argo.backends.remote_client import read_address
+        from odahu_argo.backends.remote_client import parse_server_url
 
-        read_address(value)
+        parse_server_url(value)
     read()
     parser = _parse(_text())
     if SECTION not in parser:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -106,7 +107,7 @@ def get_command(
     """
     reached = target.backend()
     kept = reached.connections
-    forms = kept.all(decrypted) if connection is None else [kept.get(connection, decrypted)]
+    forms = kept.list(decrypted) if connection is None else [kept.get(connection, decrypted)]
     for form in forms:
         if unknown := form["status"].get("unknownKeys"):
             name = form["status"]["secretName"]
@@ -116,7 +117,7 @@ def get_command(
         if forms:
             _table(forms, is_wide)
         else:
-            render.note(f"no connections {reached.place}")
+            render.note(f"no connections found ({reached.info.location})")
 
     show(forms, output, table)
 
@@ -150,7 +151,7 @@ def connection_kind() -> ResourceKind:
     )
 
 
-def _table(forms: list[dict[str, Any]], is_wide: bool) -> None:
+def _table(forms: Sequence[dict[str, Any]], is_wide: bool) -> None:
     render.table([*COLUMNS, *(MORE_COLUMNS if is_wide else ())], [_row(form, is_wide) for form in forms])
 
 

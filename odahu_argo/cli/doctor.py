@@ -39,14 +39,14 @@ def doctor_command(
 
     Example: odahu-argo doctor -n ml -f training.yaml -f connections.yaml
     """
-    from odahu_argo.backends.kubernetes import on_cluster
-    from odahu_argo.cli.train_plans import batch_of
+    from odahu_argo.backends.kubernetes import KubernetesBackend
+    from odahu_argo.cli.train_plans import prepare
     from odahu_argo.preflight.checks import check
 
     connected, settings = target.cluster()
     if file or manifest_dir:
-        trainings = on_cluster(connected, settings).trainings
-        batch = batch_of(trainings, file, manifest_dir, training_id, external_connection)
+        trainings = KubernetesBackend(connected, settings).trainings
+        batch = prepare(trainings, file, manifest_dir, training_id, external_connection)
         findings = batch.preflight(batch.ids)
     else:
         findings = check(connected, settings)

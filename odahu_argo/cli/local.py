@@ -14,7 +14,10 @@ from odahu_argo.cli.target import saved_path
 from odahu_argo.local.prepare import require_packages
 
 if TYPE_CHECKING:
-    from odahu_argo.local.store import LocalTraining
+    from collections.abc import Sequence
+
+    from odahu_argo.backends.local import LocalBackend
+    from odahu_argo.trainings.model import Training
 
 app = typer.Typer(help="Train on this machine, without a cluster or server.", no_args_is_help=True)
 train = typer.Typer(help="Run trainings here, and look at those that were.", no_args_is_help=True)
@@ -73,15 +76,12 @@ def list_command(
 
     Example: odahu-argo local train list
     """
-    from odahu_argo.local.home import Home
-    from odahu_argo.local.odahu_form import odahu_form
-    from odahu_argo.local.queries import list_trainings
+    from odahu_argo.odahu_api import training_to_api
+    from odahu_argo.web.model import newest_first
 
-    require_packages()
-    home = Home.from_environment()
-    trainings = list_trainings(home)
+    trainings = newest_first(_backend().trainings.list())
     if output is ListForm.JSON:
-        render.as_json([odahu_form(training, home) for training in trainings])
+        render.as_json([training_to_api(training) for training in trainings])
     elif output is ListForm.TEXT:
         _artifacts(trainings)
     else:
@@ -100,19 +100,15 @@ def get_command(
 
     Example: odahu-argo local train get --id wine -o yaml
     """
-    from odahu_argo.local.home import Home
-    from odahu_argo.local.odahu_form import odahu_form
-    from odahu_argo.local.queries import get_training
+    from odahu_argo.odahu_api import training_to_api
 
-    require_packages()
-    home = Home.from_environment()
-    training = get_training(home, training_id)
+    training = _backend().trainings.get(training_id)
     if output is Form.JSON:
-        render.as_json(odahu_form(training, home))
+        render.as_json(training_to_api(training))
     elif output is Form.YAML:
         import yaml
 
-        render.out(yaml.safe_dump(odahu_form(training, home), sort_keys=False, allow_unicode=True))
+        render.out(yaml.safe_dump(training_to_api(training), sort_keys=False, allow_unicode=True))
     else:
         _table([training])
         render.out("")
@@ -133,12 +129,11 @@ def logs_command(
 
     Example: odahu-argo local train logs --id wine --step train
     """
-    from odahu_argo.local.home import Home
-    from odahu_argo.local.logs import read_logs, strip_step_prefix
+    from odahu_argo.trainings.events import LogLine
 
-    require_packages()
-    for name, line in read_logs(Home.from_environment(), training_id, step, follow):
-        if not render.out(line if step else f"{name} | {strip_step_prefix(name, line)}"):
+    for event in _backend().trainings.logs(training_id, step, follow):
+        prefix = f"{event.step} | " if isinstance(event, LogLine) and not step else ""
+        if not render.out(f"{prefix}{event.text}"):
             return
 
 
@@ -212,21 +207,37 @@ def cleanup_containers_command() -> None:
     )
 
 
-def _artifacts(trainings: list[LocalTraining]) -> None:
+def _backend() -> LocalBackend:
+    """Return the backend of this machine, if the packages that it needs are installed."""
+    from odahu_argo.backends.local import LocalBackend
+    from odahu_argo.local.home import Home
+
+    require_packages()
+    return LocalBackend(Home.from_environment())
+
+
+def _artifacts(trainings: Sequence[Training]) -> None:
     """As odahuflowctl listed them: the trained models that lie on this machine."""
     from odahu_argo.local.manage import local_artifact
 
-    found = sorted(training.artifact_name for training in trainings if local_artifact(training))
-    render.out("\n".join(["Training artifacts:", *(f"* {name}" for name in found)]) if found else "Artifacts not found")
+    names = sorted(
+        training.status.artifacts.artifact_name
+        for training in trainings
+        if training.newest.local and local_artifact(training.newest.local.artifact_uri)
+    )
+    render.out("\n".join(["Training artifacts:", *(f"* {name}" for name in names)]) if names else "Artifacts not found")
 
 
-def _table(trainings: list[LocalTraining]) -> None:
-    columns = ["ID", "MODEL", "VERSION", "STATE", "UPDATED", "ARTIFACT", "REASON"]
-    rows = [
-        [t.id, t.model_name, t.model_version, t.state, t.updated[:19], t.artifact_name, _first_line(t.reason)]
-        for t in trainings
-    ]
-    render.table(columns, rows)
+def _table(trainings: Sequence[Training]) -> None:
+    render.table(["ID", "MODEL", "VERSION", "STATE", "UPDATED", "ARTIFACT", "REASON"], [_row(one) for one in trainings])
+
+
+def _row(training: Training) -> list[str]:
+    newest, status = training.newest, training.status
+    reason = newest.local.reason if newest.local else ""
+    artifact = status.artifacts.artifact_name
+    updated = training.updated[:19]
+    return [training.id, newest.model_name, newest.model_version, status.state, updated, artifact, _first_line(reason)]
 
 
 def _first_line(text: str) -> str:

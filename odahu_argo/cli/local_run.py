@@ -115,12 +115,13 @@ def _plan(
 
 
 def _report(training: LocalTraining, home: Home, plan: Plan, output: RunForm) -> None:
+    from odahu_argo.backends.local import to_training
     from odahu_argo.errors import TrainingFailed
-    from odahu_argo.local.odahu_form import odahu_form
     from odahu_argo.local.summary import failure_problem, run_summary
+    from odahu_argo.odahu_api import training_to_api
 
     if output is RunForm.JSON:
-        render.as_json(odahu_form(training, home))
+        render.as_json(training_to_api(to_training(training, home)))
     else:
         render.out(run_summary(training, home, plan))
     if training.state != "succeeded":

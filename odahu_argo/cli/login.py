@@ -33,7 +33,7 @@ def login_command(
         raise UserError("no API server given", hint)
     server, verified_token = Target(ctx).server(url)
     server.get("log in", "model", "training", query={"size": 1})
-    write("API_URL", str(server.address))
+    write("API_URL", str(server.url))
     write("API_TOKEN", verified_token or "")
     render.out("Success! Credentials have been saved.")
 

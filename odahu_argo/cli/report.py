@@ -11,7 +11,7 @@ from odahu_argo.cli import render
 from odahu_argo.cli.target import Target, operator_options
 
 if TYPE_CHECKING:
-    from odahu_argo.web.model import Views
+    from odahu_argo.backends.base import Backend
 
 PATIENCE = 30.0
 """Seconds for MLflow."""
@@ -30,6 +30,7 @@ def report_command(
 
     Example: odahu-argo report --id wine -n ml -o wine.html
     """
+    from odahu_argo.backends.operations import training_details
     from odahu_argo.errors import UserError
     from odahu_argo.web.render import report
 
@@ -38,19 +39,19 @@ def report_command(
             "--local takes no --namespace and --context", hint="trainings of this machine are in no cluster"
         )
     if local:
-        from odahu_argo.backends.views_local import local_views
+        from odahu_argo.backends.local import LocalBackend
         from odahu_argo.local.home import Home
         from odahu_argo.local.prepare import require_packages
 
         require_packages()
-        views: Views = local_views(Home.from_environment(), PATIENCE)
+        backend: Backend = LocalBackend(Home.from_environment())
     else:
-        from odahu_argo.backends.views_kubernetes import argo_views
+        from odahu_argo.backends.kubernetes import KubernetesBackend
 
-        views = argo_views(*target.cluster(), PATIENCE)
-    view = views.training(training_id)
-    _write(output, report(view, views.place))
-    render.note(f"{output}: training {training_id} is {view.summary.state}")
+        backend = KubernetesBackend(*target.cluster())
+    details = training_details(backend, training_id, PATIENCE)
+    _write(output, report(details, backend.info.location))
+    render.note(f"{output}: training {training_id} is {details.training.status.state}")
 
 
 def _write(file: Path, content: bytes) -> None:

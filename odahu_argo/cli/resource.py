@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -15,7 +15,7 @@ from odahu_argo.cli.options import by_id_or_file, read_manifests
 from odahu_argo.cli.target import Target
 
 if TYPE_CHECKING:
-    from odahu_argo.backends.base import Kept, Site
+    from odahu_argo.backends.base import Backend, Resources
     from odahu_argo.errors import Problem
     from odahu_argo.manifest.load import Manifests, Written
 
@@ -39,8 +39,8 @@ class ResourceKind:
     kind: str
     among: Callable[[Manifests], tuple[Written[Any], ...]]
     require_sound: Callable[[Any], object]
-    kept: Callable[[Site], Kept]
-    table: Callable[[list[dict[str, Any]], bool], None]
+    kept: Callable[[Backend], Resources]
+    table: Callable[[Sequence[dict[str, Any]], bool], None]
 
 
 def read_sound(
@@ -104,7 +104,7 @@ def renamed(word: str, written: tuple[Written[Any], ...], new_id: str | None) ->
     return (replace(only, manifest=only.manifest.model_copy(update={"id": new_id})),)
 
 
-def create(reached: Site, kind: ResourceKind, sound: list[Any], ignore_if_exists: bool, output: ChangesForm) -> None:
+def create(reached: Backend, kind: ResourceKind, sound: list[Any], ignore_if_exists: bool, output: ChangesForm) -> None:
     """Create all, none before every one could be."""
     from odahu_argo.errors import AlreadyExists
 
@@ -124,13 +124,13 @@ def create(reached: Site, kind: ResourceKind, sound: list[Any], ignore_if_exists
     _tell(kept, kind, outcomes, output)
 
 
-def edit(reached: Site, kind: ResourceKind, sound: list[Any], output: ChangesForm) -> None:
+def edit(reached: Backend, kind: ResourceKind, sound: list[Any], output: ChangesForm) -> None:
     """Bring those up to date that are there."""
-    for_each(sound, lambda manifest: kind.kept(reached).require(manifest.id))
+    for_each(sound, lambda manifest: kind.kept(reached).check_edit(manifest.id))
     apply(reached, kind, sound, output)
 
 
-def apply(reached: Site, kind: ResourceKind, sound: list[Any], output: ChangesForm) -> None:
+def apply(reached: Backend, kind: ResourceKind, sound: list[Any], output: ChangesForm) -> None:
     """Create all or bring them up to date, none before every one would be taken."""
     kept = kind.kept(reached)
     for_each(sound, kept.check)
@@ -148,7 +148,7 @@ def delete(
     kept = kind.kept(target.backend())
     if not ignore_not_found:
         for name in names:
-            kept.require_own(name)
+            kept.check_delete(name)
     for name in names:
         try:
             notes = kept.delete(name)
@@ -180,7 +180,7 @@ def for_each(objects: list[T], check: Callable[[T], object]) -> None:
         raise UserError(problems)
 
 
-def _tell(kept: Kept, kind: ResourceKind, outcomes: Iterable[tuple[str, str]], output: ChangesForm) -> None:
+def _tell(kept: Resources, kind: ResourceKind, outcomes: Iterable[tuple[str, str]], output: ChangesForm) -> None:
     """A line for each as it is done; where another form is asked for, the lines are notes and the resources are shown."""
     names = []
     for name, outcome in outcomes:

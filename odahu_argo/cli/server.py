@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from odahu_argo.cli import render
 from odahu_argo.cli.options import Folders
 from odahu_argo.cli.target import Target, operator_options
+
+if TYPE_CHECKING:
+    from odahu_argo.backends.base import Backend
 
 _PACKAGES = ("fastapi", "fastapi_offline", "jwt", "prometheus_client", "uvicorn")
 
@@ -70,14 +73,16 @@ def server_command(
     guard = make_guard(token_file, decrypt_token_file, oidc)
     require_loopback_or_guard(host, guard)
     if local:
+        from odahu_argo.backends.local import LocalBackend
         from odahu_argo.local.home import Home
         from odahu_argo.local.prepare import require_packages
-        from odahu_argo.server.this_machine import this_machine
 
         require_packages()
-        source = this_machine(Home.from_environment(), manifest_dir or [], target.option("profile"))
+        local_backend = LocalBackend(Home.from_environment(), manifest_dir or [], target.option("profile"))
+        local_backend.prepare()
+        backend: Backend = local_backend
     else:
-        from odahu_argo.server.argo import argo
+        from odahu_argo.backends.kubernetes import KubernetesBackend
 
-        source = argo(*target.cluster())
-    serve(source, guard, host, port, render.note)
+        backend = KubernetesBackend(*target.cluster())
+    serve(backend, guard, host, port, render.note)

@@ -61,7 +61,7 @@ def status_command(
 
 
 def _item(name: str, status: Status) -> dict[str, Any]:
-    from odahu_argo.odahu_api import artifacts_form
+    from odahu_argo.odahu_api import artifacts_to_api
 
     return {
         "id": name,
@@ -70,7 +70,7 @@ def _item(name: str, status: Status) -> dict[str, Any]:
         "message": status.message,
         "exitCode": status.exit_code,
         "step": status.step,
-        "artifacts": artifacts_form(status.artifacts),
+        "artifacts": artifacts_to_api(status.artifacts),
     }
 
 

@@ -17,8 +17,8 @@ from odahu_argo.errors import Problem, UserError
 from odahu_argo.uri import without_credentials
 
 if TYPE_CHECKING:
-    from odahu_argo.backends.base import Site
-    from odahu_argo.backends.remote_client import Address, Server
+    from odahu_argo.backends.base import Backend
+    from odahu_argo.backends.remote_client import RemoteClient, ServerUrl
     from odahu_argo.kube.cluster import Cluster
     from odahu_argo.profile import Profile
 
@@ -125,7 +125,7 @@ class Target:
 
     ctx: typer.Context
 
-    def backend(self) -> Site:
+    def backend(self) -> Backend:
         """Return the API server of `--url`, else the cluster of the kubeconfig.
 
         Raises:
@@ -133,12 +133,12 @@ class Target:
             Unreachable: The cluster does not answer.
         """
         if url := self._url():
-            from odahu_argo.backends.remote import at_server
+            from odahu_argo.backends.remote import RemoteBackend
 
-            return at_server(self.server(url)[0])
-        from odahu_argo.backends.kubernetes import on_cluster
+            return RemoteBackend(self.server(url)[0])
+        from odahu_argo.backends.kubernetes import KubernetesBackend
 
-        return on_cluster(*self.cluster())
+        return KubernetesBackend(*self.cluster())
 
     def cluster(self) -> tuple[Cluster, Profile]:
         """Return the cluster, and the profile with the cluster's namespace.
@@ -157,15 +157,15 @@ class Target:
             None if profile is None else Path(profile), self.option("namespace"), self.option("context")
         )
 
-    def server(self, url: str) -> tuple[Server, str | None]:
+    def server(self, url: str) -> tuple[RemoteClient, str | None]:
         """Return the API server at `url` and its token.
 
         Raises:
             UserError: The URL or the token is malformed, or an option of a cluster is given as well.
         """
-        from odahu_argo.backends.remote_client import Server, read_address
+        from odahu_argo.backends.remote_client import RemoteClient, parse_server_url
 
-        address = read_address(url)
+        address = parse_server_url(url)
         for name in CLUSTER_OPTIONS:
             if self.is_given(name):
                 raise UserError(
@@ -176,7 +176,7 @@ class Target:
         if token and address.is_open_to_listeners:
             message = f"the token is sent to {address} unencrypted"
             render.warning(Problem(message, hint="use an https URL, for example of a proxy with TLS"))
-        return Server(address, token), token
+        return RemoteClient(address, token), token
 
     def option(self, name: str) -> Any:
         """Return the value of an option of the command, else of the groups around it."""
@@ -198,9 +198,9 @@ class Target:
         url = self.option("url")
         return saved_value("API_URL") if url is None else str(url)
 
-    def _token(self, address: Address) -> str | None:
+    def _token(self, address: ServerUrl) -> str | None:
         """Return the token for the server. A saved token is only sent to the saved server."""
-        from odahu_argo.backends.remote_client import read_address
+        from odahu_argo.backends.remote_client import parse_server_url
 
         file, token = self.option("token_file"), self.option("token")
         if file is not None:
@@ -212,7 +212,7 @@ class Target:
                 ) from error
         if not token:
             saved_url = saved_value("API_URL")
-            token = saved_value("API_TOKEN") if saved_url is None or read_address(saved_url) == address else None
+            token = saved_value("API_TOKEN") if saved_url is None or parse_server_url(saved_url) == address else None
         if token and not _TOKEN.fullmatch(token):
             raise UserError("the token for the API server contains invalid characters", hint="check the token")
         return token or None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -47,7 +48,7 @@ def get_command(
     Example: odahu-argo ti get --id mlflow -o yaml
     """
     kept = target.backend().toolchains
-    forms = kept.all() if toolchain is None else [kept.get(toolchain)]
+    forms = kept.list() if toolchain is None else [kept.get(toolchain)]
     show(forms, output, lambda is_wide: _table(forms, is_wide))
 
 
@@ -115,7 +116,7 @@ def toolchain_kind() -> ResourceKind:
     )
 
 
-def _table(forms: list[dict[str, Any]], is_wide: bool) -> None:
+def _table(forms: Sequence[dict[str, Any]], is_wide: bool) -> None:
     from odahu_argo.trainings.queries import now
 
     rows = []

@@ -9,7 +9,7 @@ import typer
 from odahu_argo.cli import completing, render
 from odahu_argo.cli.options import ExternalConnections, Files, Folders, by_id_or_file
 from odahu_argo.cli.target import Target, backend_options, cluster_options, group_options
-from odahu_argo.cli.train_plans import batch_of, preflight
+from odahu_argo.cli.train_plans import preflight, prepare
 from odahu_argo.cli.train_show import SomeId, get_command, history_command, logs_command, training_ids
 from odahu_argo.cli.train_wait import Timeout, Wait, report
 
@@ -59,16 +59,16 @@ def create_command(
     from odahu_argo.errors import AlreadyExists
 
     reached = target.backend()
-    batch = batch_of(reached.trainings, file, manifest_dir, training_id, external_connection)
-    preflight(batch, batch.ids)
+    submission = prepare(reached.trainings, file, manifest_dir, training_id, external_connection)
+    preflight(submission, submission.ids)
     if dry_run:
-        for name in batch.ids:
-            render.out(batch.try_out(name))
+        for name in submission.ids:
+            render.out(submission.dry_run(name))
         return
     sent = []
-    for name in batch.ids:
+    for name in submission.ids:
         try:
-            sent.append(batch.create(name))
+            sent.append(submission.create(name))
         except AlreadyExists:
             if not ignore_if_exists:
                 raise
@@ -92,9 +92,9 @@ def edit_command(
     Example: odahu-argo train edit -f training.yaml -f connections.yaml
     """
     reached = target.backend()
-    batch = batch_of(reached.trainings, file, manifest_dir, training_id, external_connection)
-    preflight(batch, batch.ids)
-    report(reached, [batch.edit(name) for name in batch.ids], wait, timeout)
+    submission = prepare(reached.trainings, file, manifest_dir, training_id, external_connection)
+    preflight(submission, submission.ids)
+    report(reached, [submission.edit(name) for name in submission.ids], wait, timeout)
 
 
 @app.command("retry")
@@ -109,11 +109,10 @@ def retry_command(
 
     Example: odahu-argo train retry --id wine
     """
-    from odahu_argo.backends.kubernetes import TrainingsOnCluster, on_cluster
+    from odahu_argo.backends.kubernetes import KubernetesBackend
 
-    connected, settings = target.cluster()
-    sent = TrainingsOnCluster(connected, settings).retry(training_id)
-    report(on_cluster(connected, settings), [sent], wait, timeout)
+    reached = KubernetesBackend(*target.cluster())
+    report(reached, [reached.trainings.retry(training_id)], wait, timeout)
 
 
 @app.command("stop")
@@ -126,10 +125,9 @@ def stop_command(
 
     Example: odahu-argo train stop --id wine
     """
-    from odahu_argo.trainings.actions import stop
+    from odahu_argo.backends.kubernetes import KubernetesBackend
 
-    connected, _ = target.cluster()
-    before = stop(connected, training_id)
+    before = KubernetesBackend(*target.cluster()).trainings.stop(training_id)
     if before.status.has_ended:
         render.out(f"training {training_id} had {before.status.state} before")
     else:

@@ -12,16 +12,16 @@ from odahu_argo.cli.options import note_schedules, read_manifests
 from odahu_argo.cli.resource import renamed
 
 if TYPE_CHECKING:
-    from odahu_argo.backends.base import Batch, Trainings
+    from odahu_argo.backends.base import Submission, Trainings
 
 
-def batch_of(
+def prepare(
     trainings: Trainings,
     files: list[Path] | None,
     folders: list[Path] | None,
     training_id: str | None,
     external: list[str] | None,
-) -> Batch:
+) -> Submission:
     """The trainings of the manifests, or the one called `training_id`; a single one is given that id.
 
     Raises:
@@ -31,12 +31,12 @@ def batch_of(
     manifests = read_manifests(files, folders)
     if training_id and len(manifests.trainings) == 1:
         manifests = replace(manifests, trainings=renamed("training", manifests.trainings, training_id))
-    batch = trainings.batch(manifests, training_id, external or ())
-    note_schedules(batch.schedules, "it is run once now")
-    return batch
+    submission = trainings.prepare(manifests, training_id, external or ())
+    note_schedules(submission.schedules, "it is run once now")
+    return submission
 
 
-def preflight(batch: Batch, ids: Sequence[str]) -> None:
+def preflight(submission: Submission, ids: Sequence[str]) -> None:
     """Tell what may be in the way of these trainings, and end where something surely is.
 
     Raises:
@@ -44,7 +44,7 @@ def preflight(batch: Batch, ids: Sequence[str]) -> None:
     """
     from odahu_argo.errors import Problem, UserError
 
-    findings = batch.preflight(ids)
+    findings = submission.preflight(ids)
     for each in findings:
         if each.level == "warning":
             render.warning(Problem(f"{each.subject}: {each.message}", hint=each.hint))

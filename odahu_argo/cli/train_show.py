@@ -12,10 +12,9 @@ from odahu_argo.cli.options import Files, by_id_or_file
 from odahu_argo.cli.target import Target, backend_options, cluster_options
 
 if TYPE_CHECKING:
-    from odahu_argo.backends.base import Site
-    from odahu_argo.backends.standing import Standing
+    from odahu_argo.backends.base import Backend
     from odahu_argo.manifest.load import Manifests
-    from odahu_argo.trainings.model import Attempt
+    from odahu_argo.trainings.model import Attempt, Training
 
 SomeId = Annotated[
     str | None,
@@ -38,24 +37,23 @@ def get_command(
 
     Example: odahu-argo train get -o 'jsonpath=[*].spec.model.name'
     """
-    from odahu_argo.backends.standing import standing
+    from odahu_argo.odahu_api import training_to_api
 
     reached = target.backend()
     if watch:
         _watch(reached, training_id, is_wide=output == "wide")
         return
-    trainings = reached.trainings
-    forms = trainings.all() if training_id is None else [trainings.get(training_id)]
+    found = reached.trainings.list() if training_id is None else [reached.trainings.get(training_id)]
 
     def table(is_wide: bool) -> None:
-        if not forms:
-            render.note(f"no trainings {reached.place}")
+        if not found:
+            render.note(f"no trainings found ({reached.info.location})")
             return
-        render.table(_columns(is_wide), [_row(standing(form), is_wide) for form in forms])
+        render.table(_columns(is_wide), [_row(training, is_wide) for training in found])
         if training_id is not None:
-            _details(standing(forms[0]))
+            _details(found[0])
 
-    show(forms, output, table)
+    show([training_to_api(training) for training in found], output, table)
 
 
 @cluster_options
@@ -70,18 +68,18 @@ def history_command(
 
     Example: odahu-argo train history --id wine
     """
-    from odahu_argo.odahu_api import history_form
-    from odahu_argo.trainings.queries import find_training, now
+    from odahu_argo.backends.kubernetes import KubernetesBackend
+    from odahu_argo.odahu_api import history_to_api
+    from odahu_argo.trainings.queries import now
 
-    connected, _ = target.cluster()
-    training = find_training(connected, training_id)
+    training = KubernetesBackend(*target.cluster()).trainings.history(training_id)
     time = now()
 
     def table(is_wide: bool) -> None:
         columns = ["ATTEMPT", "STATE", "REASON", "AGE", "WORKFLOW", "ARTIFACT", *(["MESSAGE"] if is_wide else [])]
         render.table(columns, [_history_row(each, time, is_wide) for each in reversed(training.attempts)])
 
-    show(history_form(training), output, table)
+    show(history_to_api(training), output, table)
 
 
 @backend_options
@@ -99,14 +97,15 @@ def logs_command(
     Example: odahu-argo train logs --id wine --step train
     """
     from odahu_argo.errors import UserError
+    from odahu_argo.trainings.events import LogNote
 
     names = by_id_or_file("training", training_id, file, training_ids)
     if len(names) != 1:
         raise UserError(f"logs are those of one training; the manifests hold {len(names)}", hint="name it by --id")
-    for line in target.backend().trainings.log(names[0], step, follow):
-        if isinstance(line, str):
-            render.note(line)
-        elif not render.out(line.text if step else f"{line.step} | {line.text}"):
+    for event in target.backend().trainings.logs(names[0], step, follow):
+        if isinstance(event, LogNote):
+            render.note(event.text)
+        elif not render.out(event.text if step else f"{event.step} | {event.text}"):
             return
 
 
@@ -115,24 +114,22 @@ def training_ids(manifests: Manifests) -> list[str]:
     return [each.manifest.id for each in manifests.trainings]
 
 
-def _watch(reached: Site, training_id: str | None, is_wide: bool) -> None:
-    from odahu_argo.backends.standing import standing
-    from odahu_argo.trainings.watch import Deleted, InSight, OutOfSight
+def _watch(reached: Backend, training_id: str | None, is_wide: bool) -> None:
+    from odahu_argo.trainings.events import Changed, Deleted, Disconnected, Reconnected
 
     shown: dict[str, list[str]] = {}
     widths = [max(len(column), 12) for column in _columns(is_wide)]
     render.out(_line(_columns(is_wide), widths))
     for change in reached.trainings.watch(training_id):
         match change:
-            case OutOfSight(why):
-                render.live(f"states are unknown for now: {why}")
-            case InSight():
-                render.live("states are known again")
+            case Disconnected(message):
+                render.live(f"disconnected: {message}")
+            case Reconnected():
+                render.live("reconnected")
             case Deleted(name):
                 shown.pop(name, None)
                 render.live(f"{name} was deleted")
-            case _:
-                training = standing(change.form)
+            case Changed(training):
                 row = _row(training, is_wide)
                 if shown.get(training.id) != _without_age(row):
                     shown[training.id] = _without_age(row)
@@ -153,33 +150,41 @@ def _columns(is_wide: bool) -> list[str]:
     return [*COLUMNS, *(MORE_COLUMNS if is_wide else ())]
 
 
-def _row(training: Standing, is_wide: bool) -> list[str]:
+def _row(training: Training, is_wide: bool) -> list[str]:
     from odahu_argo.trainings.queries import now
 
+    newest, status, artifacts = training.newest, training.status, training.status.artifacts
     row = [
         training.id,
-        training.state,
-        training.reason,
-        training.model,
-        training.version,
-        age(training.created, now()),
-        training.artifact_name,
+        status.state,
+        newest.local.reason if newest.local else status.reason,
+        newest.model_name,
+        newest.model_version,
+        age(newest.created, now()),
+        artifacts.artifact_name,
     ]
     if is_wide:
-        code = "" if training.exit_code is None else str(training.exit_code)
-        row += [training.attempt, training.workflow, training.step, code, training.run_id, training.commit_id]
+        attempt = str(newest.number or "")
+        code = "" if status.exit_code is None else str(status.exit_code)
+        row += [attempt, newest.workflow, status.step, code, artifacts.run_id, artifacts.commit_id]
     return row
 
 
-def _details(training: Standing) -> None:
+def _details(training: Training) -> None:
     """What a table of one line cannot hold: why, what to do, and each step."""
-    if training.message:
-        render.out(f"\n{training.message}")
-    if training.hint:
-        render.out(f"  hint: {training.hint}")
+    if training.status.message:
+        render.out(f"\n{training.status.message}")
+    if training.status.hint:
+        render.out(f"  hint: {training.status.hint}")
     render.out("")
     rows = [
-        [step.name, step.state, str(step.tries), _took(step.started, step.finished), _first_line(step.message)]
+        [
+            step.name,
+            step.state,
+            str(max(1, len(step.runs))),
+            _took(step.started, step.finished),
+            _first_line(step.message),
+        ]
         for step in training.steps
     ]
     render.table(["STEP", "STATE", "TRIES", "TOOK", "MESSAGE"], rows)

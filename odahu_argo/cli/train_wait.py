@@ -11,9 +11,9 @@ from odahu_argo.cli import render
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from odahu_argo.backends.base import Site, Submitted
-    from odahu_argo.backends.standing import Standing
+    from odahu_argo.backends.base import Backend, Submitted
     from odahu_argo.errors import Problem
+    from odahu_argo.trainings.model import Training
 
 EXIT_INTERRUPTED = 130
 
@@ -23,26 +23,26 @@ Timeout = Annotated[
 ]
 
 
-def report(reached: Site, sent: Sequence[Submitted], wait: bool, timeout: float | None) -> None:
+def report(reached: Backend, sent: Sequence[Submitted], wait: bool, timeout: float | None) -> None:
     """Say what was submitted, where to see it and how to follow it; then follow all, where that is wanted.
 
     Raises:
         TrainingFailed, StillRunning: as `wait_for` does.
     """
     for each in sent:
-        render.out(each.words)
-        if each.address:
-            render.out(f"  {each.address}")
+        render.out(each.message)
+        if each.url:
+            render.out(f"  {each.url}")
         render.note(f"  {_following(reached, each.training_id)}   follows it")
     if wait:
         wait_for(reached, [each.training_id for each in sent], timeout)
 
 
-def _following(reached: Site, training_id: str) -> str:
-    return f"odahu-argo train logs --id {training_id} {reached.arguments}"
+def _following(reached: Backend, training_id: str) -> str:
+    return f"odahu-argo train logs --id {training_id} {reached.info.options}"
 
 
-def wait_for(reached: Site, training_ids: list[str], timeout: float | None) -> None:
+def wait_for(reached: Backend, training_ids: list[str], timeout: float | None) -> None:
     """Show what happens until all have ended, then how each did.
 
     Raises:
@@ -58,44 +58,40 @@ def wait_for(reached: Site, training_ids: list[str], timeout: float | None) -> N
     for training_id in training_ids:
         left = None if until is None else max(0.0, until - monotonic())
         ended = _follow(reached, training_id, left, several=len(training_ids) > 1)
-        if ended.state == "succeeded":
+        if ended.status.state == "succeeded":
             summary(ended)
         else:
-            failures.append(failure(ended, reached.trainings.remedy(training_id)))
+            failures.append(failure(ended, reached.trainings.retry_hint(training_id)))
     if failures:
         raise TrainingFailed(failures)
 
 
-def _follow(reached: Site, training_id: str, timeout: float | None, several: bool) -> Standing:
-    from odahu_argo.backends.base import Seen
-    from odahu_argo.backends.standing import standing
+def _follow(reached: Backend, training_id: str, timeout: float | None, several: bool) -> Training:
     from odahu_argo.errors import StillRunning
-    from odahu_argo.trainings.follow import TimeIsUp
-    from odahu_argo.trainings.logs import Line
-    from odahu_argo.trainings.watch import InSight, OutOfSight
+    from odahu_argo.trainings.events import Changed, Disconnected, LogLine, LogNote, Reconnected, TimedOut
 
     prefix = f"{training_id} " if several else ""
     shown = Shown(prefix)
     try:
         for event in reached.trainings.follow(training_id, timeout):
             match event:
-                case Seen(form):
-                    shown.tell(standing(form))
-                case Line(step, text):
+                case Changed(training):
+                    shown.tell(training)
+                case LogLine(step, text):
                     render.note(f"{prefix}{step} | {text}")
-                case str():
-                    render.note(f"note: {event}")
-                case OutOfSight(why):
-                    shown.out_of_sight(why)
-                case InSight():
-                    shown.in_sight()
-                case TimeIsUp():
+                case LogNote(text):
+                    render.note(f"note: {text}")
+                case Disconnected(message):
+                    shown.disconnected(message)
+                case Reconnected():
+                    shown.reconnected()
+                case TimedOut():
                     raise StillRunning(
                         f"training {training_id!r} goes on: it had not ended after {timeout:.0f} s",
-                        hint=f"{_following(reached, training_id)} follows it, {reached.ending}",
+                        hint=f"{_following(reached, training_id)} follows it, {reached.info.stop_hint}",
                     )
     except KeyboardInterrupt:
-        hint = f"{_following(reached, training_id)} follows it, {reached.ending}"
+        hint = f"{_following(reached, training_id)} follows it, {reached.info.stop_hint}"
         render.note(f"interrupted; training {training_id} goes on: {hint}")
         raise typer.Exit(EXIT_INTERRUPTED) from None
     if shown.last is None:
@@ -107,59 +103,65 @@ class Shown:
     """What the user has been told of a training, so that only news is told."""
 
     def __init__(self, prefix: str = "") -> None:
-        self.last: Standing | None = None
+        self.last: Training | None = None
         self._prefix = prefix
         self._said = ""
         self._steps: dict[str, str] = {}
-        self._is_out_of_sight = False
+        self._is_disconnected = False
 
-    def tell(self, training: Standing) -> None:
+    def tell(self, training: Training) -> None:
         """Say in a line each that the training, or one of its steps, has taken another state."""
         self.last = training
-        self._is_out_of_sight = False
+        self._is_disconnected = False
         for step in training.steps:
             if step.state != self._steps.get(step.name, "waiting"):
                 self._steps[step.name] = step.state
                 render.note(f"{self._prefix}{step.name}  {step.state}")
-        said = training.state
-        if training.message and not training.has_ended:
-            said = f"{training.state}: {training.message}"
+        status = training.status
+        said: str = status.state
+        if status.message and not status.has_ended:
+            said = f"{status.state}: {status.message}"
         if said != self._said:
             self._said = said
-            render.note(f"{self._prefix}training {training.id} {'has ' if training.has_ended else 'is '}{said}")
+            render.note(f"{self._prefix}training {training.id} {'has ' if status.has_ended else 'is '}{said}")
 
-    def out_of_sight(self, why: str) -> None:
+    def disconnected(self, message: str) -> None:
         """Say once that the state is unknown, and what it was."""
-        if not self._is_out_of_sight:
-            self._is_out_of_sight = True
-            last = "; it was " + ", ".join(filter(None, (self.last.state, self.last.seen))) if self.last else ""
-            render.note(f"{self._prefix}the state is unknown: {why}{last}; trying again")
+        if not self._is_disconnected:
+            self._is_disconnected = True
+            last = ""
+            if self.last:
+                last = "; it was " + ", ".join(filter(None, (self.last.status.state, self.last.newest.seen)))
+            render.note(f"{self._prefix}disconnected: {message}{last}; trying again")
 
-    def in_sight(self) -> None:
+    def reconnected(self) -> None:
         """Say that the state is known again, where no change has said so."""
-        if self._is_out_of_sight and self.last:
-            self._is_out_of_sight = False
-            render.note(f"{self._prefix}in sight again: training {self.last.id} is {self.last.state}")
+        if self._is_disconnected and self.last:
+            self._is_disconnected = False
+            render.note(f"{self._prefix}reconnected: training {self.last.id} is {self.last.status.state}")
 
 
-def summary(training: Standing) -> None:
+def summary(training: Training) -> None:
     """State and artifacts, a line each."""
+    artifacts = training.status.artifacts
     rows = (
-        ("state", training.state),
-        ("runId", training.run_id),
-        ("artifactName", training.artifact_name),
-        ("commitID", training.commit_id),
+        ("state", training.status.state),
+        ("runId", artifacts.run_id),
+        ("artifactName", artifacts.artifact_name),
+        ("commitID", artifacts.commit_id),
     )
     render.out("\n".join(f"{name + ':':<14}{value}" for name, value in rows if value))
 
 
-def failure(training: Standing, remedy: str) -> Problem:
+def failure(training: Training, remedy: str) -> Problem:
     """Why it failed and what to do, as a Problem."""
     from odahu_argo.errors import Problem
 
-    where = f" in {training.step}" if training.step else ""
-    code = f" (exit code {training.exit_code})" if training.exit_code is not None else ""
+    status = training.status
+    message = (status.message or status.reason).removeprefix(f"{status.step}: ")
+    where = f" in {status.step}" if status.step else ""
+    code = f" (exit code {status.exit_code})" if status.exit_code is not None else ""
     return Problem(
-        f"training {training.id!r} failed{where}{code}: {training.message or training.reason}",
-        hint="\n        ".join(hint for hint in (training.hint, remedy) if hint),
+        f"training {training.id!r} failed{where}{code}: {message}",
+        hint="\n        ".join(hint for hint in (status.hint, remedy) if hint),
     )

@@ -1,4 +1,4 @@
-"""Trainings in JupyterLab: what Jupyter's server answers to the panel, which is in labextension/."""
+"""The server extension for JupyterLab's training panel. The panel itself is in labextension/."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ if TYPE_CHECKING:
 
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:
-    """Where Jupyter's server looks for the function below."""
+    """Tell Jupyter Server which module contains the extension."""
     return [{"module": "odahu_argo.jupyter"}]
 
 
 def _load_jupyter_server_extension(server: ServerApp) -> None:
-    """Add the routes to Jupyter's server."""
+    """Add the routes to Jupyter Server."""
     from odahu_argo.jupyter.handlers import add_routes
 
     add_routes(server)

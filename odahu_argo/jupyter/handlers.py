@@ -1,5 +1,4 @@
-"""The routes below /odahu-argo. Whoever asks is known to Jupyter and may do this, and no other site asks through a browser:
-Jupyter's own handlers see to it, by login, authorizer, XSRF token and origin."""
+"""The routes below /odahu-argo. Jupyter's own handlers check login, authorization, XSRF token and origin."""
 
 from __future__ import annotations
 
@@ -19,117 +18,120 @@ from jupyter_server.utils import url_path_join
 from tornado import web
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
-from odahu_argo.errors import OdahuArgoError, Problem, UserError
+from odahu_argo.backends.base import Backend
+from odahu_argo.backends.operations import require_valid_id, submit_training, training_details
+from odahu_argo.backends.streaming import stream_lines
+from odahu_argo.errors import OdahuArgoError, Problem, TooLarge, UserError
 from odahu_argo.jupyter.config import OdahuArgo
 from odahu_argo.manifest.load import Manifests, beside, gather, read_text
-from odahu_argo.server.errors import TooLarge, require_possible, status_code
-from odahu_argo.server.streaming import streamed
-from odahu_argo.web.model import LogLine, Summary, Views
+from odahu_argo.trainings.events import LogEvent, LogLine
+from odahu_argo.trainings.model import Training
+from odahu_argo.web.model import newest_first
 from odahu_argo.web.render import report
-from odahu_argo.web.text import LONGEST_LINE, shown
+from odahu_argo.web.text import MAX_LINE, displayable, parse_time
 
-Answer = dict[str, Any]
+Json = dict[str, Any]
 
-
-def listed(views: Views) -> Answer:
-    """Every training, the newest first, and where they run."""
-    return {"place": views.place, "trainings": [_summary(each) for each in views.all()]}
-
-
-def told(error: OdahuArgoError) -> Answer:
-    """Every problem with its place; `choose` names the trainings of a document that holds several."""
-    answer: Answer = {"problems": [_problem(each) for each in error.problems]}
-    return answer | {"choose": error.trainings} if isinstance(error, WhichOne) else answer
-
-
-def line(found: LogLine | str) -> Answer:
-    """A line of a log; one without a step is said of the log."""
-    if isinstance(found, LogLine):
-        return {"step": found.step, "text": shown(found.text, LONGEST_LINE)}
-    return {"text": shown(found, LONGEST_LINE)}
-
-
-def _summary(training: Summary) -> Answer:
-    return {
-        "id": training.id,
-        "state": training.state,
-        "reason": shown(training.reason),
-        "message": shown(training.message),
-        "model": shown(training.model),
-        "version": shown(training.version),
-        "created": training.created.isoformat() if training.created else None,
-    }
-
-
-def _problem(problem: Problem) -> Answer:
-    return {
-        "message": shown(problem.message),
-        "file": problem.where.file,
-        "line": problem.where.line,
-        "field": problem.where.field,
-        "hint": shown(problem.hint) if problem.hint else None,
-    }
-
-
-LARGEST = 1024 * 1024
-"""Characters; Kubernetes takes no larger object."""
-
-
-class WhichOne(UserError):
-    """The document holds several trainings; `trainings` are their ids."""
-
-    def __init__(self, file: str, trainings: list[str]) -> None:
-        super().__init__(f"{file} holds {len(trainings)} trainings: {', '.join(trainings)}", hint="choose one of them")
-        self.trainings = trainings
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A document as it stands in the editor, saved or not. `folder` is where it lies on this machine, if it does."""
-
-    file: str
-    text: str
-    folder: Path | None = None
-
-    def manifests(self, training_id: str | None) -> Manifests:
-        """The document's training, or that one of its trainings; what is wrong stays with the manifests.
-
-        Connections and toolchains that the document does not hold are taken from the YAML files beside it.
-
-        Raises:
-            TooLarge: it is too large.
-            WhichOne: it holds several trainings, and none is named.
-            UserError: it holds none of that id.
-        """
-        if len(self.text) > LARGEST:
-            raise TooLarge(f"{self.file} is larger than {LARGEST // 1024} KiB")
-        found = read_text(self.text, self.file)
-        ids = [each.manifest.id for each in found.trainings]
-        if training_id is None and len(ids) > 1:
-            raise WhichOne(self.file, ids)
-        if training_id is not None and training_id not in ids and not found.problems:
-            raise UserError(f"{self.file} holds no training {training_id!r}")
-        chosen = tuple(each for each in found.trainings if training_id in (None, each.manifest.id))
-        return beside(replace(found, trainings=chosen), self._neighbours())
-
-    def _neighbours(self) -> Manifests:
-        """What the files of the same folder hold. What is wrong there is told only where it is needed."""
-        if self.folder is None or not self.folder.is_dir():
-            return Manifests()
-        return gather(sorted(each for each in self.folder.glob("*.y*ml") if each.name != Path(self.file).name))
-
-
-RESOURCE = "odahu-argo"
-"""What Jupyter's authorizer is asked about."""
+MAX_CHARACTERS = 1024 * 1024
+"""Kubernetes accepts no larger object."""
+AUTH_RESOURCE = "odahu-argo"
+"""Name of the resource for Jupyter's authorizer."""
 PAGE_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
 
 
+class SeveralTrainings(UserError):
+    """The document contains several trainings, and none is selected. `trainings` are their IDs."""
+
+    def __init__(self, file: str, trainings: list[str]) -> None:
+        super().__init__(f"{file} contains {len(trainings)} trainings: {', '.join(trainings)}", hint="select one")
+        self.trainings = trainings
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDocument:
+    """The content of an editor, saved or not. `directory` contains the file, if it is on this machine."""
+
+    file: str
+    text: str
+    directory: Path | None = None
+
+    def manifests(self, training_id: str | None) -> Manifests:
+        """Return the manifests of the only training, or of the selected one. Errors are in `Manifests.problems`.
+
+        Connections and toolchains that the document does not contain come from the YAML files in the same directory.
+
+        Raises:
+            TooLarge: The document is too large.
+            SeveralTrainings: The document contains several trainings, and none is selected.
+            UserError: The document does not contain the selected training.
+        """
+        if len(self.text) > MAX_CHARACTERS:
+            raise TooLarge(f"{self.file} is larger than {MAX_CHARACTERS // 1024} KiB")
+        manifests = read_text(self.text, self.file)
+        ids = [written.manifest.id for written in manifests.trainings]
+        if training_id is None and len(ids) > 1:
+            raise SeveralTrainings(self.file, ids)
+        if training_id is not None and training_id not in ids and not manifests.problems:
+            raise UserError(f"{self.file} does not contain training {training_id!r}")
+        selected = tuple(entry for entry in manifests.trainings if training_id in (None, entry.manifest.id))
+        return beside(replace(manifests, trainings=selected), self._neighbors())
+
+    def _neighbors(self) -> Manifests:
+        """Return the manifests in the other files of the directory."""
+        if self.directory is None or not self.directory.is_dir():
+            return Manifests()
+        name = Path(self.file).name
+        return gather(sorted(file for file in self.directory.glob("*.y*ml") if file.name != name))
+
+
+def trainings_json(backend: Backend) -> Json:
+    """Return every training, newest first, and where they run."""
+    trainings = newest_first(backend.trainings.list())
+    return {"location": backend.info.location, "trainings": [_training_json(training) for training in trainings]}
+
+
+def error_json(error: OdahuArgoError) -> Json:
+    """Return the problems of an error. `choose` lists the trainings of a document that contains several."""
+    problems: Json = {"problems": [_problem_json(problem) for problem in error.problems]}
+    return problems | {"choose": error.trainings} if isinstance(error, SeveralTrainings) else problems
+
+
+def log_json(event: LogEvent) -> Json:
+    """Return a line of a log with its step, or a note without one."""
+    text = {"text": displayable(event.text, MAX_LINE)}
+    return {"step": event.step, **text} if isinstance(event, LogLine) else text
+
+
+def _training_json(training: Training) -> Json:
+    status, newest = training.status, training.newest
+    created = parse_time(newest.created)
+    return {
+        "id": training.id,
+        "state": status.state,
+        "reason": displayable(status.reason),
+        "message": displayable(status.message),
+        "model": displayable(newest.model_name),
+        "version": displayable(newest.model_version),
+        "created": created.isoformat() if created else None,
+    }
+
+
+def _problem_json(problem: Problem) -> Json:
+    return {
+        "message": displayable(problem.message),
+        "file": problem.where.file,
+        "line": problem.where.line,
+        "field": problem.where.field,
+        "hint": displayable(problem.hint) if problem.hint else None,
+    }
+
+
 def add_routes(server: ServerApp) -> None:
-    """Answer below /odahu-argo."""
-    site = OdahuArgo(parent=server)
+    """Add the routes below /odahu-argo to Jupyter Server."""
+    config = OdahuArgo(parent=server)
     base = url_path_join(server.base_url, "odahu-argo", "trainings")
     routes = {
         "": TrainingsHandler,
@@ -137,156 +139,156 @@ def add_routes(server: ServerApp) -> None:
         "/([^/]+)/log": LogHandler,
         "/([^/]+)/page": PageHandler,
     }
-    server.web_app.add_handlers(".*$", [(base + path, handler, {"site": site}) for path, handler in routes.items()])
-    server.log.info("odahu-argo: trainings run on %s", "this machine" if site.local else "a cluster")
+    handlers = [(base + path, handler, {"config": config}) for path, handler in routes.items()]
+    server.web_app.add_handlers(".*$", handlers)
+    server.log.info("odahu-argo: trainings run on %s", "this machine" if config.local else "a cluster")
 
 
-class Handler(APIHandler):
-    """Answers JSON, made in a thread: what is asked for may take long."""
+class JsonHandler(APIHandler):
+    """Base of handlers that return JSON. Requests to a backend may be slow and run in a thread."""
 
-    auth_resource = RESOURCE
+    auth_resource = AUTH_RESOURCE
 
-    def initialize(self, site: OdahuArgo) -> None:
-        """Keep the settings."""
-        self.site = site
+    def initialize(self, config: OdahuArgo) -> None:
+        """Store the settings."""
+        self.odahu_argo = config
 
-    async def answer(self, make: Callable[[], Answer]) -> None:
-        """Answer what `make` returns, or the problems that it raises."""
+    async def respond(self, handle: Callable[[], Json]) -> None:
+        """Return the result of `handle`, or the problems that it raises."""
         try:
-            found = await asyncio.to_thread(make)
+            response = await asyncio.to_thread(handle)
         except OdahuArgoError as error:
-            self.set_status(status_code(error))
-            found = told(error)
-        await self.finish(json.dumps(found))
+            self.set_status(error.http_status)
+            response = error_json(error)
+        await self.finish(json.dumps(response))
 
 
-class TrainingsHandler(Handler):
-    """Every training; and new ones."""
+class TrainingsHandler(JsonHandler):
+    """List trainings and submit new ones."""
 
     @web.authenticated
     @authorized
     async def get(self) -> None:
-        """The list."""
-        await self.answer(lambda: listed(self.site.source().views))
+        """Return all trainings."""
+        await self.respond(lambda: trainings_json(self.odahu_argo.backend()))
 
     @web.authenticated
     @authorized
     async def post(self) -> None:
-        """Start the training that a document holds."""
+        """Create the training in a document."""
         await self._submit(is_new=True)
 
     @web.authenticated
     @authorized
     async def put(self) -> None:
-        """Run it anew."""
+        """Start a new run of the training in a document."""
         await self._submit(is_new=False)
 
     async def _submit(self, is_new: bool) -> None:
         body = self.get_json_body()
 
-        def start() -> Answer:
+        def handle() -> Json:
             document, training_id = self._document(body)
-            trainings = self.site.source().trainings
-            act = trainings.create if is_new else trainings.update
-            return {"id": act(document.manifests(training_id))["id"]}
+            trainings = self.odahu_argo.backend().trainings
+            return {"id": submit_training(trainings, document.manifests(training_id), is_new)}
 
-        await self.answer(start)
+        await self.respond(handle)
 
-    def _document(self, body: Any) -> tuple[Opened, str | None]:
-        """The document, and which of its trainings is meant. Files beside it have a part only on this machine.
+    def _document(self, body: Any) -> tuple[OpenDocument, str | None]:
+        """Return the document and the ID of the selected training. On a cluster, files next to the document are ignored.
 
         Raises:
-            UserError: the body is of another form.
+            UserError: The body has another form.
         """
-        sent = body if isinstance(body, dict) else {}
-        path, text, training_id = (sent.get(name) for name in ("path", "text", "id"))
+        fields = body if isinstance(body, dict) else {}
+        path, text, training_id = (fields.get(name) for name in ("path", "text", "id"))
         if not isinstance(path, str) or not isinstance(text, str) or not isinstance(training_id, str | None):
-            raise UserError('a training is sent as {"path": …, "text": …, "id": …}')
-        return Opened(path, text, self._folder(path) if self.site.local else None), training_id
+            raise UserError('the body must be {"path": …, "text": …, "id": …}')
+        return OpenDocument(path, text, self._directory(path) if self.odahu_argo.local else None), training_id
 
-    def _folder(self, path: str) -> Path | None:
-        """Where the document lies on this machine; None where Jupyter keeps its files elsewhere."""
+    def _directory(self, path: str) -> Path | None:
+        """Return the directory of a document, or None if Jupyter does not store its files on this machine."""
         root = getattr(self.contents_manager, "root_dir", None)
         if not root:
             return None
-        folder = Path(root, path.lstrip("/")).parent.resolve()
-        return folder if folder.is_relative_to(Path(root).resolve()) else None
+        directory = Path(root, path.lstrip("/")).parent.resolve()
+        return directory if directory.is_relative_to(Path(root).resolve()) else None
 
 
-class TrainingHandler(Handler):
-    """One training."""
+class TrainingHandler(JsonHandler):
+    """Delete a training."""
 
     @web.authenticated
     @authorized
     async def delete(self, training_id: str) -> None:
-        """Remove it; one that goes on is stopped."""
+        """Stop and delete a training."""
 
-        def remove() -> Answer:
-            self.site.source().trainings.delete(require_possible(training_id))
+        def handle() -> Json:
+            self.odahu_argo.backend().trainings.delete(require_valid_id(training_id))
             return {}
 
-        await self.answer(remove)
+        await self.respond(handle)
 
 
 class PageHandler(JupyterHandler):
-    """The page of one training, as `odahu-argo report` writes it: without scripts."""
+    """The page of one training without scripts, as `odahu-argo report` writes it."""
 
-    auth_resource = RESOURCE
+    auth_resource = AUTH_RESOURCE
 
-    def initialize(self, site: OdahuArgo) -> None:
-        """Keep the settings."""
-        self.site = site
+    def initialize(self, config: OdahuArgo) -> None:
+        """Store the settings."""
+        self.odahu_argo = config
 
     @web.authenticated
     @authorized
     async def get(self, training_id: str) -> None:
-        """HTML."""
+        """Return the page as HTML."""
 
-        def make() -> bytes:
-            views = self.site.source().views
-            return report(views.training(require_possible(training_id)), views.place)
+        def handle() -> bytes:
+            backend = self.odahu_argo.backend()
+            return report(training_details(backend, require_valid_id(training_id)), backend.info.location)
 
         try:
-            page = await asyncio.to_thread(make)
+            page = await asyncio.to_thread(handle)
         except OdahuArgoError as error:
-            raise web.HTTPError(status_code(error), error.problems[0].message.replace("%", "%%")) from error
+            raise web.HTTPError(error.http_status, error.problems[0].message.replace("%", "%%")) from error
         self.set_header("Content-Security-Policy", PAGE_POLICY)
         self.set_header("Cache-Control", "no-store")
         await self.finish(page)
 
 
 class LogHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
-    """A training's log from its first line on, until the training has ended: messages of JSON objects, a line each.
+    """Follow a training's log from its first line: one JSON object per line, over a WebSocket.
 
-    A WebSocket, because a browser keeps six ordinary requests to a server open and no more, and JupyterLab needs them.
+    Browsers limit ordinary connections to a server to six, and JupyterLab needs those.
     """
 
-    auth_resource = RESOURCE
+    auth_resource = AUTH_RESOURCE
 
-    def initialize(self, site: OdahuArgo) -> None:
-        """Keep the settings."""
-        self.site, self.is_over = site, Event()
+    def initialize(self, config: OdahuArgo) -> None:
+        """Store the settings."""
+        self.odahu_argo, self.stop = config, Event()
 
     @authorized
     async def get(self, *args: Any, **kwargs: Any) -> None:
-        """Become a WebSocket."""
+        """Open the WebSocket."""
         await super().get(*args, **kwargs)
 
     def open(self, training_id: str) -> None:
-        """Begin to send."""
+        """Start to send."""
         super().open(training_id)
-        self.sending = asyncio.create_task(self._send(training_id))
+        self.task = asyncio.create_task(self._send(training_id))
 
     def on_message(self, message: str | bytes) -> None:
-        """Nothing is expected."""
+        """Ignore messages of the client."""
 
     def on_close(self) -> None:
-        """Let the log's reader end."""
-        self.is_over.set()
+        """Stop reading the log."""
+        self.stop.set()
 
     async def _send(self, training_id: str) -> None:
         try:
-            async for messages in streamed(self._messages(training_id), self.is_over):
+            async for messages in stream_lines(self._messages(training_id), self.stop):
                 await self.write_message(messages.decode())
         except WebSocketClosedError:
             return
@@ -294,7 +296,8 @@ class LogHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
 
     def _messages(self, training_id: str) -> Iterator[str]:
         try:
-            for found in self.site.source().views.log(require_possible(training_id), True, self.is_over):
-                yield json.dumps(line(found))
+            trainings = self.odahu_argo.backend().trainings
+            for event in trainings.logs(require_valid_id(training_id), is_following=True, stop=self.stop):
+                yield json.dumps(log_json(event))
         except OdahuArgoError as error:
-            yield json.dumps(told(error))
+            yield json.dumps(error_json(error))

@@ -163,9 +163,9 @@ def remove(home: Home, training_id: str) -> RemovedItem:
     return RemovedItem(training_id, size)
 
 
-def local_artifact(training: LocalTraining) -> Path | None:
+def local_artifact(artifact_uri: str) -> Path | None:
     """The zip that a training has left on this machine; None where it left none, or it is gone."""
-    address = urlsplit(training.artifact_uri)
+    address = urlsplit(artifact_uri)
     file = Path(unquote(address.path))
     return file if address.scheme == "file" and file.is_file() else None
 
@@ -183,7 +183,9 @@ def remove_artifacts(home: Home, output_dir: Path | None = None) -> list[Removed
             raise UserError(f"training {training.id!r} is running", hint="stop it first")
     folders = [home.artifacts, *([output_dir.absolute()] if output_dir else ())]
     files = {
-        file for each in trainings if (file := local_artifact(each)) and any(file.is_relative_to(f) for f in folders)
+        file
+        for each in trainings
+        if (file := local_artifact(each.artifact_uri)) and any(file.is_relative_to(f) for f in folders)
     }
     files.update(file for file in home.artifacts.rglob("*") if file.is_file())
     removed = []

@@ -1,1 +1,1 @@
-"""ODAHU's API for trainings, upon Argo or upon this machine; it keeps nothing itself."""
+"""ODAHU's HTTP API and the web pages, on any backend. The server stores nothing itself."""

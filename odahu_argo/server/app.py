@@ -1,7 +1,7 @@
-"""The API: ODAHU's routes and answers, health, metrics and Swagger UI.
+"""The FastAPI application: ODAHU's routes, pages, health, metrics and Swagger UI.
 
-Routes, bodies and status codes are those of odahu-flow 1.6, packages/operator/pkg/apiserver/routes.
-docs/reference/api.md lists the differences.
+Routes, bodies and status codes follow odahu-flow 1.6, packages/operator/pkg/apiserver/routes. docs/reference/api.md lists the
+differences.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from odahu_argo import __version__
+from odahu_argo.backends.base import Backend
 from odahu_argo.server.auth import Guard
-from odahu_argo.server.errors import answer_faults
-from odahu_argo.server.metrics import Measured, Measurements
+from odahu_argo.server.errors import add_error_handlers
+from odahu_argo.server.metrics import MetricsMiddleware, RequestMetrics
 from odahu_argo.server.pages import page_routes
 from odahu_argo.server.routes import connection_routes, toolchain_routes, training_routes
-from odahu_argo.server.schemas import FAULTS, manifest_schemas
-from odahu_argo.server.source import Source
+from odahu_argo.server.schemas import ERROR_RESPONSES, manifest_schemas
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
 
 
-def build_app(source: Source, guard: Guard) -> FastAPI:
-    """The application.
+def build_app(backend: Backend, guard: Guard) -> FastAPI:
+    """Return the application.
 
-    Where no token is asked for, only requests that were addressed to loopback are answered, so that no page of another
-    site can reach it through the user's browser (DNS rebinding).
+    Without authentication, it answers only requests whose Host header is a loopback address. This prevents DNS rebinding: a
+    page of another site cannot reach it through the user's browser.
     """
     app: FastAPI = FastAPIOffline(
         docs_url="/swagger/index.html",
@@ -41,36 +41,35 @@ def build_app(source: Source, guard: Guard) -> FastAPI:
         version=__version__,
         description="ODAHU's API for trainings, on Argo Workflows.",
     )
-    _add_api(app, source, guard)
-    app.include_router(page_routes(source.views, guard))
-    app.include_router(_open_routes(measurements := Measurements()))
-    answer_faults(app)
-    _complete_document(app)
+    _add_api(app, backend, guard)
+    app.include_router(page_routes(backend, guard))
+    app.include_router(_server_routes(metrics := RequestMetrics()))
+    add_error_handlers(app)
+    _extend_openapi(app)
     if guard.is_open:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(LOOPBACK), www_redirect=False)
-    app.add_middleware(Measured, measurements=measurements)
+    app.add_middleware(MetricsMiddleware, metrics=metrics)
     return app
 
 
-def _add_api(app: FastAPI, source: Source, guard: Guard) -> None:
-    """ODAHU's routes, each behind the guard."""
+def _add_api(app: FastAPI, backend: Backend, guard: Guard) -> None:
     documented = [Depends(HTTPBearer(auto_error=False))] if not guard.is_open else []
     routers = (
-        training_routes(source.trainings),
-        connection_routes(source.connections),
-        toolchain_routes(source.toolchains),
+        training_routes(backend.trainings),
+        connection_routes(backend.connections),
+        toolchain_routes(backend.toolchains),
     )
     for router in routers:
-        app.include_router(router, dependencies=[Depends(guard.let_in), *documented], responses=FAULTS)
+        app.include_router(router, dependencies=[Depends(guard.authenticate), *documented], responses=ERROR_RESPONSES)
 
 
-def _open_routes(measurements: Measurements) -> APIRouter:
-    """What needs no token."""
+def _server_routes(metrics: RequestMetrics) -> APIRouter:
+    """Return the routes that need no token."""
     router = APIRouter(tags=["Server"])
 
     @router.get("/health")
     async def health() -> dict[str, str]:
-        """An empty object while the server answers."""
+        """Return an empty object while the server is running."""
         return {}
 
     @router.get(
@@ -78,15 +77,15 @@ def _open_routes(measurements: Measurements) -> APIRouter:
         response_class=Response,
         responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
     )
-    async def metrics() -> Response:
-        """How often and how long each route was asked, as Prometheus reads it."""
-        return Response(measurements.told(), media_type=CONTENT_TYPE_LATEST)
+    async def prometheus_metrics() -> Response:
+        """Return the number and duration of requests per route in Prometheus' text format."""
+        return Response(metrics.to_text(), media_type=CONTENT_TYPE_LATEST)
 
     return router
 
 
-def _complete_document(app: FastAPI) -> None:
-    """The OpenAPI document with the manifests that bodies refer to, and without 422, which is 400 here as in ODAHU."""
+def _extend_openapi(app: FastAPI) -> None:
+    """Add the manifests to the OpenAPI document, and drop status 422, for which ODAHU and this server use 400."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How often and how long each route was asked, for Prometheus."""
+"""Number and duration of requests per route, for Prometheus."""
 
 from __future__ import annotations
 
@@ -10,53 +10,56 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
-class Measurements:
-    """The counts of one application. Labels have few values, whatever clients send."""
+class RequestMetrics:
+    """The metrics of one application. The number of label values does not depend on clients."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        labels = ("method", "route", "status")
-        help_text = "Until the answer begins."
-        self._seconds = Histogram("odahu_argo_http_request_seconds", help_text, labels, registry=self._registry)
+        self._seconds = Histogram(
+            "odahu_argo_http_request_seconds",
+            "Time until the response starts.",
+            ("method", "route", "status"),
+            registry=self._registry,
+        )
 
-    def note(self, scope: Scope, status: int, seconds: float) -> None:
-        """Count one answer."""
+    def observe(self, scope: Scope, status: int, seconds: float) -> None:
+        """Count one response."""
         method = scope["method"] if scope["method"] in _METHODS else "other"
         route = getattr(scope.get("route"), "path", "")
         self._seconds.labels(method, route, str(status)).observe(seconds)
 
-    def told(self) -> bytes:
-        """All counts in Prometheus' text format."""
+    def to_text(self) -> bytes:
+        """Return all metrics in Prometheus' text format."""
         return generate_latest(self._registry)
 
 
-class Measured:
-    """The application, each of its answers counted when it begins; one that breaks down before that counts as 500."""
+class MetricsMiddleware:
+    """ASGI middleware that counts each response when it starts. An exception before the start counts as status 500."""
 
-    def __init__(self, app: ASGIApp, measurements: Measurements) -> None:
+    def __init__(self, app: ASGIApp, metrics: RequestMetrics) -> None:
         self._app = app
-        self._measurements = measurements
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer as ASGI asks."""
+        """Handle one ASGI connection."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began, has_begun = perf_counter(), False
+        start, has_started = perf_counter(), False
 
-        def note(status: int) -> None:
-            nonlocal has_begun
-            has_begun = True
-            self._measurements.note(scope, status, perf_counter() - began)
+        def observe(status: int) -> None:
+            nonlocal has_started
+            has_started = True
+            self._metrics.observe(scope, status, perf_counter() - start)
 
-        async def noting(message: Message) -> None:
+        async def observed_send(message: Message) -> None:
             if message["type"] == "http.response.start":
-                note(message["status"])
+                observe(message["status"])
             await send(message)
 
         try:
-            await self._app(scope, receive, noting)
+            await self._app(scope, receive, observed_send)
         except Exception:
-            if not has_begun:
-                note(500)
+            if not has_started:
+                observe(500)
             raise

@@ -1,4 +1,4 @@
-"""The pages: HTML for people, beside the API. They only read, so that no page of another site can do anything by them."""
+"""The web pages. They only read: no page of another site can change anything through them."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from odahu_argo import templates
+from odahu_argo.backends.base import Backend
+from odahu_argo.backends.operations import live_details, require_valid_id, training_details
+from odahu_argo.backends.streaming import stream_lines
 from odahu_argo.errors import NotFound, OdahuArgoError, ServiceFault
 from odahu_argo.server.auth import Guard
-from odahu_argo.server.errors import NotAuthenticated, require_possible, status_code
-from odahu_argo.server.streaming import streamed
+from odahu_argo.server.errors import NotAuthenticated
+from odahu_argo.trainings.events import LogEvent, LogLine
 from odahu_argo.web import render
-from odahu_argo.web.model import LogLine, Views
-from odahu_argo.web.text import LONGEST_LINE, shown
+from odahu_argo.web.text import MAX_LINE, displayable
 
 COOKIE = "odahu-argo-token"
-LARGEST_FORM = 16 * 1024
-"""Bytes; tokens of OpenID providers are some thousand long."""
+MAX_FORM_BYTES = 16 * 1024
+"""Tokens of OpenID providers have a few thousand bytes."""
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; "
@@ -31,146 +33,140 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+RETRY_SECONDS = 10
 _FILES = {"style.css": "text/css; charset=utf-8", "script.js": "text/javascript; charset=utf-8"}
-_TITLES = {404: "Not found", 503: "Out of reach", 403: "Not allowed"}
-_TRY_AGAIN = "10"
-"""Seconds."""
+_TITLES = {403: "Forbidden", 404: "Not found", 503: "Service unavailable"}
+
+StateParameter = Annotated[str, Query(max_length=20)]
+PageParameter = Annotated[int, Query(ge=1, le=10**6)]
 
 
-def page_routes(views: Views, guard: Guard) -> APIRouter:
-    """The list, the page of each training, their changing parts, the log as text, and the way in.
+def page_routes(backend: Backend, guard: Guard) -> APIRouter:
+    """Return the routes of the list, the training pages, their refreshing parts, the log as text, and sign-in.
 
-    The bearer token is kept in a cookie that no script can read and that no other site's request carries; the API takes no
-    cookie.
+    The bearer token is stored in a cookie that scripts cannot read and that requests from other sites do not carry. The API
+    ignores the cookie.
     """
     router = APIRouter(include_in_schema=False)
+    layout = {"location": backend.info.location, "is_signed_in": not guard.is_open}
 
-    def answered(request: Request, make: Callable[[], bytes]) -> Response:
-        """The page; who is not let in is asked for the token, and what goes wrong is told as a page."""
+    def respond(request: Request, render_page: Callable[[], bytes]) -> Response:
+        """Return the page, the sign-in form, or an error page."""
         try:
             guard.check(_authorization(request))
-            return HTMLResponse(make(), headers=HEADERS)
+            return HTMLResponse(render_page(), headers=HEADERS)
         except NotAuthenticated:
             return HTMLResponse(render.sign_in_page(_path(request), is_wrong=False), 401, HEADERS)
         except OdahuArgoError as error:
-            return _problem(error, status_code(error), views, guard)
+            return error_page(error)
+
+    def error_page(error: OdahuArgoError) -> Response:
+        problem, code = error.problems[0], error.http_status
+        refresh = {"Refresh": str(RETRY_SECONDS)} if code == 503 else {}
+        body = render.problem_page(_TITLES.get(code, "Error"), problem.message, problem.hint or "", **layout)
+        return HTMLResponse(body, code, {**HEADERS, **refresh})
 
     @router.get("/")
-    def trainings_page(request: Request, state: State = "", page: Page = 1) -> Response:
-        return answered(
-            request,
-            lambda: render.trainings_page(views.all(), views.start, state, page, **_layout(views, guard)),
-        )
+    def trainings_page(request: Request, state: StateParameter = "", page: PageParameter = 1) -> Response:
+        def render_page() -> bytes:
+            command = backend.info.create_command
+            return render.trainings_page(backend.trainings.list(), command, state, page, **layout)
+
+        return respond(request, render_page)
 
     @router.get("/page/trainings")
-    def trainings_part(request: Request, state: State = "", page: Page = 1) -> Response:
-        return answered(request, lambda: render.trainings_part(views.all(), views.start, state, page))
+    def trainings_part(request: Request, state: StateParameter = "", page: PageParameter = 1) -> Response:
+        def render_page() -> bytes:
+            return render.trainings_part(backend.trainings.list(), backend.info.create_command, state, page)
+
+        return respond(request, render_page)
 
     @router.get("/trainings/{id}")
     def training_page(request: Request, id: str) -> Response:
-        return answered(
-            request, lambda: render.training_page(views.training(require_possible(id)), **_layout(views, guard))
-        )
+        def render_page() -> bytes:
+            return render.training_page(training_details(backend, require_valid_id(id)), **layout)
+
+        return respond(request, render_page)
 
     @router.get("/page/trainings/{id}")
     def training_part(request: Request, id: str) -> Response:
-        return answered(request, lambda: render.training_part(views.training(require_possible(id), whole=False)))
+        return respond(request, lambda: render.training_part(live_details(backend, require_valid_id(id))))
 
     @router.get("/trainings/{id}/log")
     def log(request: Request, id: str, follow: bool = False) -> Response:
         try:
             guard.check(_authorization(request))
-            lines = views.log(require_possible(id), follow, is_over := Event())
+            events = backend.trainings.logs(require_valid_id(id), is_following=follow, stop=(stop := Event()))
         except OdahuArgoError as error:
-            return Response(error.problems[0].message, status_code(error), HEADERS, "text/plain; charset=utf-8")
-        told = (_told(line, LONGEST_LINE if follow else None) for line in lines)
-        return StreamingResponse(streamed(told, is_over), 200, HEADERS, "text/plain; charset=utf-8")
+            return Response(error.problems[0].message, error.http_status, HEADERS, "text/plain; charset=utf-8")
+        lines = (_log_text(event, MAX_LINE if follow else None) for event in events)
+        return StreamingResponse(stream_lines(lines, stop), 200, HEADERS, "text/plain; charset=utf-8")
 
     @router.get("/page/{name}")
-    def file(name: str) -> Response:
+    def static_file(name: str) -> Response:
         if name not in _FILES:
-            raise NotFound("there is no such file")
+            raise NotFound("the file does not exist")
         return Response(templates.read(f"page/{name}"), media_type=_FILES[name], headers={"Cache-Control": "no-cache"})
 
     @router.post("/sign-in")
     async def sign_in(request: Request) -> Response:
-        form = parse_qs((await _body(request)).decode("utf-8", "replace"))
-        token, path = form.get("token", [""])[0].strip(), _own_path(form.get("path", ["/"])[0])
+        form = parse_qs((await _read_form(request)).decode("utf-8", "replace"))
+        token, path = form.get("token", [""])[0].strip(), _safe_path(form.get("path", ["/"])[0])
         try:
-            _require_own_page(request)
+            _require_same_origin(request)
             guard.check(f"Bearer {token}")
         except NotAuthenticated:
             return HTMLResponse(render.sign_in_page(path, is_wrong=True), 401, HEADERS)
         except ServiceFault as error:
-            return _problem(error, status_code(error), views, guard)
-        answer = RedirectResponse(path, 303, HEADERS)
-        answer.set_cookie(COOKIE, token, path="/", secure=_is_secure(request), httponly=True, samesite="strict")
-        return answer
+            return error_page(error)
+        response = RedirectResponse(path, 303, HEADERS)
+        response.set_cookie(COOKIE, token, path="/", secure=_is_secure(request), httponly=True, samesite="strict")
+        return response
 
     @router.post("/sign-out")
     def sign_out() -> Response:
-        answer = RedirectResponse("/", 303, HEADERS)
-        answer.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
-        return answer
+        response = RedirectResponse("/", 303, HEADERS)
+        response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
+        return response
 
     return router
 
 
-State = Annotated[str, Query(max_length=20)]
-Page = Annotated[int, Query(ge=1, le=10**6)]
-
-
 def _authorization(request: Request) -> str | None:
-    """The header, as the API's callers send it, else what the cookie keeps."""
+    """Return the Authorization header, or else the token in the cookie."""
     token = request.cookies.get(COOKIE)
     return request.headers.get("authorization") or (f"Bearer {token}" if token else None)
 
 
-def _layout(views: Views, guard: Guard) -> dict[str, object]:
-    return {"place": views.place, "is_signed_in": not guard.is_open}
-
-
-def _problem(error: OdahuArgoError, code: int, views: Views, guard: Guard) -> Response:
-    problem = error.problems[0]
-    again = {"Refresh": _TRY_AGAIN} if code == 503 else {}
-    title = _TITLES.get(code, "Something is wrong")
-    body = render.problem_page(title, problem.message, problem.hint or "", **_layout(views, guard))
-    return HTMLResponse(body, code, {**HEADERS, **again})
-
-
-def _told(line: LogLine | str, longest: int | None) -> str:
-    return shown(f"{line.step} | {line.text}" if isinstance(line, LogLine) else line, longest)
+def _log_text(event: LogEvent, max_line: int | None) -> str:
+    return displayable(f"{event.step} | {event.text}" if isinstance(event, LogLine) else event.text, max_line)
 
 
 def _path(request: Request) -> str:
     return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
 
-def _own_path(path: str) -> str:
-    """The path where it is one of ours; a form must not lead to another site."""
-    is_ours = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable() and path.isascii()
-    return path if is_ours else "/"
+def _safe_path(path: str) -> str:
+    """Return the path if it is on this server. A form must not redirect to another site."""
+    is_local = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable() and path.isascii()
+    return path if is_local else "/"
 
 
-def _require_own_page(request: Request) -> None:
-    """See that the form was sent by our own page: browsers tell where a form comes from.
-
-    Raises:
-        NotAuthenticated: it was not.
-    """
+def _require_same_origin(request: Request) -> None:
+    """Raise NotAuthenticated if the form comes from another site, according to the Origin header."""
     origin = request.headers.get("origin")
     if origin not in (None, "null") and urlsplit(origin).netloc != request.headers.get("host"):
-        raise NotAuthenticated("the form was sent by another site")
+        raise NotAuthenticated("the form comes from another site")
 
 
 def _is_secure(request: Request) -> bool:
     return request.url.scheme == "https" or request.headers.get("x-forwarded-proto") == "https"
 
 
-async def _body(request: Request) -> bytes:
+async def _read_form(request: Request) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > LARGEST_FORM:
+        if len(body) > MAX_FORM_BYTES:
             return b""
     return bytes(body)

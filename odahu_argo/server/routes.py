@@ -1,7 +1,8 @@
-"""The routes of /model/training."""
+"""ODAHU's routes for trainings, connections and toolchains."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
@@ -10,24 +11,29 @@ from fastapi.security import HTTPBearer
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
-from odahu_argo.odahu_api import CHANGED, PREFIX
-from odahu_argo.server.auth import Caller, caller
+from odahu_argo.backends.base import Resources, Trainings
+from odahu_argo.backends.operations import submit_training
+from odahu_argo.backends.streaming import stream_lines
+from odahu_argo.kube.apply import Outcome
+from odahu_argo.odahu_api import CHANGED_HEADER, PREFIX, Document, encode_secrets, training_to_api
+from odahu_argo.server.auth import Caller, request_caller
 from odahu_argo.server.errors import NotPermitted
 from odahu_argo.server.schemas import (
     Body,
-    ConnectionAnswer,
+    ConnectionResponse,
     Id,
-    Message,
-    Page,
-    ToolchainAnswer,
-    TrainingAnswer,
-    as_manifest,
-    body_of,
+    MessageResponse,
+    PageQuery,
+    ToolchainResponse,
+    TrainingResponse,
+    body_schema,
+    read_manifest,
+    read_manifests,
 )
-from odahu_argo.server.source import Connections, Form, Toolchains, Trainings
-from odahu_argo.server.streaming import streamed
+from odahu_argo.trainings.events import LogEvent, LogLine
+from odahu_argo.trainings.model import Training
 
-BODY = body_of(
+TRAINING_BODY = body_schema(
     "ModelTraining",
     {
         "id": "wine",
@@ -39,51 +45,65 @@ BODY = body_of(
         },
     },
 )
+CONNECTION_BODY = body_schema(
+    "Connection",
+    {"id": "wine-data", "spec": {"type": "s3", "uri": "s3://wine/data/", "region": "eu-central-1"}},
+)
+TOOLCHAIN_BODY = body_schema(
+    "ToolchainIntegration",
+    {"id": "line", "spec": {"entrypoint": "least-squares", "defaultImage": "registry.example.org/least-squares:1.2"}},
+)
 
 
-class TrainingPage(Page):
-    """A page of the trainings that pass every filter. A filter that is given twice takes either value."""
+class TrainingQuery(PageQuery):
+    """A page of the trainings that match every filter. A repeated filter matches any of its values."""
 
-    model_name: list[str] = Field([], description="Only models of these names.")
+    model_name: list[str] = Field([], description="Only models with these names.")
     model_version: list[str] = Field([], description="Only these versions.")
     toolchain: list[str] = Field([], description="Only these toolchains.")
 
-    def passes(self, training: Form) -> bool:
-        """Whether the training passes every filter."""
-        spec = training["spec"]
-        model = spec.get("model") or {}
-        has = (model.get("name"), model.get("version"), spec.get("toolchain"))
-        wanted = (self.model_name, self.model_version, self.toolchain)
-        return all(not values or str(value) in values for value, values in zip(has, wanted, strict=True))
+    def matches(self, training: Training) -> bool:
+        """Return whether the training matches every filter."""
+        newest = training.newest
+        values = (newest.model_name, newest.model_version, newest.toolchain)
+        filters = (self.model_name, self.model_version, self.toolchain)
+        return all(not allowed or value in allowed for value, allowed in zip(values, filters, strict=True))
+
+
+class ConnectionQuery(PageQuery):
+    """A page of the connections of these types."""
+
+    type: list[str] = Field([], description="Only connections of these types.")
 
 
 def training_routes(trainings: Trainings) -> APIRouter:
-    """ODAHU's routes for trainings."""
+    """Return the routes of /model/training."""
     router = APIRouter(prefix=f"{PREFIX}/model/training", tags=["Training"])
 
-    @router.get("", response_model=list[TrainingAnswer])
-    def list_trainings(query: Annotated[TrainingPage, Query()]) -> list[Form]:
-        """Trainings by id, those that pass every filter."""
-        return query.of([each for each in trainings.all() if query.passes(each)])
+    @router.get("", response_model=list[TrainingResponse])
+    def list_trainings(query: Annotated[TrainingQuery, Query()]) -> list[Document]:
+        """Return trainings that match every filter, sorted by ID."""
+        selected = query.select([training for training in trainings.list() if query.matches(training)])
+        return [training_to_api(training) for training in selected]
 
-    @router.get("/{id}", response_model=TrainingAnswer)
-    def get_training(id: Id) -> Form:
-        """One training."""
-        return trainings.get(id)
+    @router.get("/{id}", response_model=TrainingResponse)
+    def get_training(id: Id) -> Document:
+        """Return one training."""
+        return training_to_api(trainings.get(id))
 
-    @router.post("", response_model=TrainingAnswer, status_code=201, openapi_extra=BODY)
-    async def create_training(body: Body) -> Form:
-        """Start a training. The connections and the toolchain that it names must be there already."""
-        return await run_in_threadpool(lambda: trainings.create(as_manifest(body, "ModelTraining")))
+    @router.post("", response_model=TrainingResponse, status_code=201, openapi_extra=TRAINING_BODY)
+    async def create_training(body: Body) -> Document:
+        """Start a training. Its connections and its toolchain must exist."""
+        return await run_in_threadpool(_submit, trainings, body, True)
 
-    @router.put("", response_model=TrainingAnswer, openapi_extra=BODY)
-    async def update_training(body: Body) -> Form:
-        """Run a training anew as the body says; the run before is stopped."""
-        return await run_in_threadpool(lambda: trainings.update(as_manifest(body, "ModelTraining")))
+    @router.put("", response_model=TrainingResponse, openapi_extra=TRAINING_BODY)
+    async def update_training(body: Body) -> Document:
+        """Stop the current run of a training and start a new one."""
+        return await run_in_threadpool(_submit, trainings, body, False)
 
-    @router.delete("/{id}", response_model=Message)
+    @router.delete("/{id}", response_model=MessageResponse)
     def delete_training(id: Id) -> dict[str, str]:
-        """Remove a training; trained models stay."""
+        """Delete a training. Trained models are kept."""
         trainings.delete(id)
         return {"message": f"Model training {id} was deleted"}
 
@@ -93,109 +113,115 @@ def training_routes(trainings: Trainings) -> APIRouter:
         responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
     )
     def log(id: Id, follow: bool = False) -> StreamingResponse:
-        """What the steps have printed; with `follow` until the training has ended."""
-        return StreamingResponse(streamed(trainings.log(id, follow)), media_type="text/plain; charset=utf-8")
+        """Return the output of the steps. With `follow`, continue until the training has ended."""
+        lines = _log_text(trainings.logs(id, is_following=follow))
+        return StreamingResponse(stream_lines(lines), media_type="text/plain; charset=utf-8")
 
     return router
 
 
-BODY_connection_routes = body_of(
-    "Connection",
-    {"id": "wine-data", "spec": {"type": "s3", "uri": "s3://wine/data/", "region": "eu-central-1"}},
-)
+def _submit(trainings: Trainings, body: object, is_new: bool) -> Document:
+    training_id = submit_training(trainings, read_manifests(body, "ModelTraining"), is_new)
+    return training_to_api(trainings.get(training_id))
 
 
-class ConnectionPage(Page):
-    """A page of the connections of these types."""
+def _log_text(events: Iterator[LogEvent]) -> Iterator[str]:
+    """Prefix each line with the name of its step. Notes have no prefix."""
+    return (f"{event.step} | {event.text}" if isinstance(event, LogLine) else event.text for event in events)
 
-    type: list[str] = Field([], description="Only connections of these types.")
 
-
-def connection_routes(connections: Connections) -> APIRouter:
-    """ODAHU's routes for connections."""
+def connection_routes(connections: Resources) -> APIRouter:
+    """Return the routes of /connection."""
     router = APIRouter(prefix=f"{PREFIX}/connection", tags=["Connection"])
 
-    @router.get("", response_model=list[ConnectionAnswer])
-    def list_connections(query: Annotated[ConnectionPage, Query()]) -> list[Form]:
-        """Connections by id, their secret values masked."""
-        return query.of(
-            [each for each in connections.all() if not query.type or each["spec"].get("type") in query.type]
-        )
+    @router.get("", response_model=list[ConnectionResponse])
+    def list_connections(query: Annotated[ConnectionQuery, Query()]) -> list[Document]:
+        """Return connections sorted by ID, with masked secret values."""
+        found = [entry for entry in connections.list() if not query.type or entry["spec"].get("type") in query.type]
+        return [encode_secrets(entry) for entry in query.select(found)]
 
-    @router.get("/{id}", response_model=ConnectionAnswer)
-    def get_connection(id: Id) -> Form:
-        """One connection, its secret values masked."""
-        return connections.get(id)
+    @router.get("/{id}", response_model=ConnectionResponse)
+    def get_connection(id: Id) -> Document:
+        """Return one connection with masked secret values."""
+        return encode_secrets(connections.get(id))
 
     @router.get(
-        "/{id}/decrypted", response_model=ConnectionAnswer, dependencies=[Depends(HTTPBearer(auto_error=False))]
+        "/{id}/decrypted", response_model=ConnectionResponse, dependencies=[Depends(HTTPBearer(auto_error=False))]
     )
-    def get_decrypted_connection(id: Id, asking: Annotated[Caller, Depends(caller)]) -> Form:
-        """One connection with its secret values, as base64; only for callers with the right to decrypt."""
-        if not asking.may_decrypt:
+    def get_decrypted_connection(id: Id, caller: Annotated[Caller, Depends(request_caller)]) -> Document:
+        """Return one connection with its secret values in base64. Requires the right to decrypt."""
+        if not caller.may_decrypt:
             raise NotPermitted(
-                "secret values are shown only to callers with the right to decrypt",
-                hint="docs/guides/api-server.md, Who may ask: --decrypt-token-file, --decrypt-role",
+                "reading secret values requires the right to decrypt",
+                hint="see docs/guides/api-server.md: --decrypt-token-file, --decrypt-role",
             )
-        return connections.get(id, decrypted=True)
+        return encode_secrets(connections.get(id, decrypted=True))
 
-    @router.post("", response_model=ConnectionAnswer, status_code=201, openapi_extra=BODY_connection_routes)
-    async def create_connection(body: Body) -> Form:
-        """Keep a new connection."""
-        return await run_in_threadpool(connections.create, body)
+    @router.post("", response_model=ConnectionResponse, status_code=201, openapi_extra=CONNECTION_BODY)
+    async def create_connection(body: Body) -> Document:
+        """Create a connection."""
+        return encode_secrets(await run_in_threadpool(_create, connections, body, "Connection"))
 
-    @router.put("", response_model=ConnectionAnswer, openapi_extra=BODY_connection_routes)
-    async def update_connection(body: Body, response: Response) -> Form:
-        """Replace a connection. Secret values must be given again; masked ones are refused."""
-        updated = await run_in_threadpool(connections.update, body)
-        response.headers[CHANGED] = str(updated.is_changed).lower()
-        return updated.form
+    @router.put("", response_model=ConnectionResponse, openapi_extra=CONNECTION_BODY)
+    async def update_connection(body: Body, response: Response) -> Document:
+        """Replace a connection. Secret values must be included; masked values are rejected."""
+        document, outcome = await run_in_threadpool(_update, connections, body, "Connection")
+        response.headers[CHANGED_HEADER] = str(outcome != "unchanged").lower()
+        return encode_secrets(document)
 
-    @router.delete("/{id}", response_model=Message)
+    @router.delete("/{id}", response_model=MessageResponse)
     def delete_connection(id: Id) -> dict[str, str]:
-        """Remove a connection that is not vital. What it leads to is not touched."""
+        """Delete a connection that is not vital. The data behind it is not touched."""
         connections.delete(id)
         return {"message": f"Connection {id} was deleted"}
 
     return router
 
 
-BODY_toolchain_routes = body_of(
-    "ToolchainIntegration",
-    {"id": "line", "spec": {"entrypoint": "least-squares", "defaultImage": "registry.example.org/least-squares:1.2"}},
-)
-
-
-def toolchain_routes(toolchains: Toolchains) -> APIRouter:
-    """ODAHU's routes for toolchains."""
+def toolchain_routes(toolchains: Resources) -> APIRouter:
+    """Return the routes of /toolchain/integration."""
     router = APIRouter(prefix=f"{PREFIX}/toolchain/integration", tags=["Toolchain"])
 
-    @router.get("", response_model=list[ToolchainAnswer])
-    def list_toolchains(query: Annotated[Page, Query()]) -> list[Form]:
-        """Every toolchain that a training may name, by id."""
-        return query.of(toolchains.all())
+    @router.get("", response_model=list[ToolchainResponse])
+    def list_toolchains(query: Annotated[PageQuery, Query()]) -> list[Document]:
+        """Return every toolchain, including built-in ones, sorted by ID."""
+        return query.select(list(toolchains.list()))
 
-    @router.get("/{id}", response_model=ToolchainAnswer)
-    def get_toolchain(id: Id) -> Form:
-        """One toolchain."""
+    @router.get("/{id}", response_model=ToolchainResponse)
+    def get_toolchain(id: Id) -> Document:
+        """Return one toolchain."""
         return toolchains.get(id)
 
-    @router.post("", response_model=ToolchainAnswer, status_code=201, openapi_extra=BODY_toolchain_routes)
-    async def create_toolchain(body: Body) -> Form:
-        """Keep a new toolchain. It takes the place of a built-in one of its id."""
-        return await run_in_threadpool(toolchains.create, body)
+    @router.post("", response_model=ToolchainResponse, status_code=201, openapi_extra=TOOLCHAIN_BODY)
+    async def create_toolchain(body: Body) -> Document:
+        """Create a toolchain. It replaces a built-in one with the same ID."""
+        return await run_in_threadpool(_create, toolchains, body, "ToolchainIntegration")
 
-    @router.put("", response_model=ToolchainAnswer, openapi_extra=BODY_toolchain_routes)
-    async def update_toolchain(body: Body, response: Response) -> Form:
+    @router.put("", response_model=ToolchainResponse, openapi_extra=TOOLCHAIN_BODY)
+    async def update_toolchain(body: Body, response: Response) -> Document:
         """Replace a toolchain."""
-        updated = await run_in_threadpool(toolchains.update, body)
-        response.headers[CHANGED] = str(updated.is_changed).lower()
-        return updated.form
+        document, outcome = await run_in_threadpool(_update, toolchains, body, "ToolchainIntegration")
+        response.headers[CHANGED_HEADER] = str(outcome != "unchanged").lower()
+        return document
 
-    @router.delete("/{id}", response_model=Message)
+    @router.delete("/{id}", response_model=MessageResponse)
     def delete_toolchain(id: Id) -> dict[str, str]:
-        """Remove a toolchain. Trainings that were started with it go on."""
+        """Delete a toolchain. Running trainings are not affected."""
         toolchains.delete(id)
         return {"message": f"ToolchainIntegration {id} was deleted"}
 
     return router
+
+
+def _create(resources: Resources, body: object, kind: str) -> Document:
+    manifest = read_manifest(body, kind)
+    resources.create(manifest)
+    return resources.get(manifest.id)
+
+
+def _update(resources: Resources, body: object, kind: str) -> tuple[Document, Outcome]:
+    manifest = read_manifest(body, kind)
+    resources.check_edit(manifest.id)
+    resources.check(manifest)
+    outcome = resources.apply(manifest)
+    return resources.get(manifest.id), outcome

@@ -1,4 +1,4 @@
-"""What a request may ask: pages of a list, ids, and bodies of bounded size."""
+"""Request parameters, request bodies and response models."""
 
 from __future__ import annotations
 
@@ -11,15 +11,21 @@ from pydantic.json_schema import models_json_schema
 from starlette.requests import ClientDisconnect
 
 from odahu_argo import document
-from odahu_argo.errors import NotFound, UserError
-from odahu_argo.manifest.load import Manifests, read_documents
+from odahu_argo.errors import NotFound, TooLarge, UserError
+from odahu_argo.manifest.load import Manifests, Written, read_documents
 from odahu_argo.manifest.models import Connection, ModelTraining, ToolchainIntegration
 from odahu_argo.naming import ID_PATTERN
-from odahu_argo.odahu_api import PAGE
-from odahu_argo.server.errors import TooLarge
+from odahu_argo.odahu_api import MAX_PAGE_SIZE
+
+MAX_BODY_BYTES = 1024 * 1024
+"""Kubernetes accepts no larger object."""
+RESPONSE_FIELDS = {"status", "createdAt", "updatedAt"}
+"""Fields of a response that a manifest does not have. Clients may send them back; they are ignored."""
+
+T = TypeVar("T")
 
 
-class _Entity(BaseModel):
+class _ResourceResponse(BaseModel):
     model_config = ConfigDict(extra="allow")
     id: str
     spec: dict[str, Any]
@@ -27,135 +33,144 @@ class _Entity(BaseModel):
     updatedAt: str
 
 
-class TrainingAnswer(_Entity):
+class TrainingResponse(_ResourceResponse):
     """A training. `status.state` is scheduling, running, succeeded, failed or unknown."""
 
     status: dict[str, Any]
 
 
-class ConnectionAnswer(_Entity):
-    """A connection; its secret fields are `*****` but where they were asked for decrypted."""
+class ConnectionResponse(_ResourceResponse):
+    """A connection. Secret fields are `*****` unless the decrypted connection was requested."""
 
 
-class ToolchainAnswer(_Entity):
+class ToolchainResponse(_ResourceResponse):
     """A toolchain."""
 
 
-class Message(BaseModel):
-    """What was done."""
+class MessageResponse(BaseModel):
+    """The result of an operation."""
 
     message: str
 
 
-class Mistake(BaseModel):
-    """One thing that is wrong: where in the body, and how to mend it, as far as that can be said."""
+class ProblemResponse(BaseModel):
+    """One error: its field in the body, and how to fix it, if known."""
 
     field: str | None
     message: str
     hint: str | None
 
 
-class Fault(BaseModel):
-    """What is wrong: all in one text, and one by one."""
+class ErrorResponse(BaseModel):
+    """All errors as one text, and one by one."""
 
     message: str
-    problems: list[Mistake] = []
+    problems: list[ProblemResponse] = []
 
 
-FAULTS: dict[int | str, dict[str, Any]] = {code: {"model": Fault} for code in (400, 401, 403, 404, 405, 409, 413, 503)}
-"""What every route may answer instead."""
+ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
+    code: {"model": ErrorResponse} for code in (400, 401, 403, 404, 405, 409, 413, 503)
+}
+"""Errors that every route may return."""
 
 
-ANSWERED = {"status", "createdAt", "updatedAt"}
-"""What an answer has beside a manifest's fields, and a client may send back."""
-
-
-def as_manifest(body: object, kind: str) -> Manifests:
-    """The body as the one manifest of that kind; `kind` may be left out, as ODAHU's clients do.
-
-    Raises:
-        UserError: it is none. What is wrong inside it stays with the manifests.
-    """
-    if not isinstance(body, dict):
-        raise UserError(f"the body is no {kind}", hint='send a JSON object with "id" and "spec"')
-    if body.get("kind") not in (None, kind):
-        raise UserError(f"kind: {str(body['kind'])[:63]!r} is not {kind}")
-    fields = {name: value for name, value in body.items() if name not in ANSWERED}
-    return read_documents(document.parse(json.dumps({**fields, "kind": kind}), "body"))
-
-
-T = TypeVar("T")
-
-LARGEST_BODY = 1024 * 1024
-"""Bytes; Kubernetes takes no larger object."""
-
-
-class Page(BaseModel):
-    """The part of a list that is asked for. Parameters that a list does not know are refused, as ODAHU did."""
+class PageQuery(BaseModel):
+    """The requested part of a list. Unknown parameters are rejected, as in ODAHU."""
 
     model_config = ConfigDict(extra="forbid")
-    size: int = Field(PAGE, ge=1, le=PAGE, description="Entries of a page.")
-    page: int = Field(0, ge=0, le=2**31, description="The page, from 0.")
+    size: int = Field(MAX_PAGE_SIZE, ge=1, le=MAX_PAGE_SIZE, description="Entries per page.")
+    page: int = Field(0, ge=0, le=2**31, description="Page number, from 0.")
 
-    def of(self, found: list[T]) -> list[T]:
-        """The entries of the page."""
-        return found[self.page * self.size : (self.page + 1) * self.size]
+    def select(self, entries: list[T]) -> list[T]:
+        """Return the entries of the page."""
+        return entries[self.page * self.size : (self.page + 1) * self.size]
 
 
-def known_id(id: Annotated[str, Path(description="The id.")]) -> str:
-    """The id, where anything can be called so: it goes into names and label selectors.
+def _valid_id(id: Annotated[str, Path(description="ID of the resource.")]) -> str:
+    """Return the ID if a resource can have it. IDs become part of names and label selectors.
 
     Raises:
-        NotFound: nothing can.
+        NotFound: The ID is not valid.
     """
     if not ID_PATTERN.fullmatch(id):
-        raise NotFound(f"there is nothing called {id[:63]!r}")
+        raise NotFound(f"{id[:63]!r} does not exist")
     return id
 
 
-Id = Annotated[str, Depends(known_id)]
+Id = Annotated[str, Depends(_valid_id)]
 
 
-async def read_json(request: Request) -> object:
-    """The body's JSON. Its type must be said, since a browser sends JSON to another site only when that site allows it.
+async def _read_json(request: Request) -> object:
+    """Parse the body as JSON.
+
+    The content type is required: a browser sends application/json to another site only if that site allows it.
 
     Raises:
-        TooLarge: it is too large.
-        UserError: it is no JSON.
+        TooLarge: The body is too large.
+        UserError: The body is not JSON.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise UserError("the body must be JSON", hint="Content-Type: application/json")
+        raise UserError("the body must be JSON", hint="set Content-Type: application/json")
     try:
-        return json.loads(await _read(request))
+        return json.loads(await _read_body(request))
     except ClientDisconnect as error:
-        raise UserError("the client has gone before its body was whole") from error
+        raise UserError("the client disconnected before the body was complete") from error
     except (ValueError, RecursionError) as error:
-        raise UserError(f"the body is no JSON: {error}") from error
+        raise UserError(f"the body is not valid JSON: {error}") from error
 
 
-async def _read(request: Request) -> bytearray:
-    raw = bytearray()
+async def _read_body(request: Request) -> bytearray:
+    body = bytearray()
     async for chunk in request.stream():
-        raw += chunk
-        if len(raw) > LARGEST_BODY:
-            raise TooLarge(f"the body is larger than {LARGEST_BODY // 1024} KiB")
-    return raw
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise TooLarge(f"the body is larger than {MAX_BODY_BYTES // 1024} KiB")
+    return body
 
 
-Body = Annotated[object, Depends(read_json)]
+Body = Annotated[object, Depends(_read_json)]
 
 
-def body_of(manifest: str, example: dict[str, Any]) -> dict[str, Any]:
-    """What the OpenAPI document says of a body that is such a manifest."""
+def read_manifests(body: object, kind: str) -> Manifests:
+    """Read the body as one manifest of the given kind. `kind` may be missing, as ODAHU's clients send it.
+
+    Raises:
+        UserError: The body is not such a manifest. Errors inside it are in `Manifests.problems`.
+    """
+    if not isinstance(body, dict):
+        raise UserError(f"the body is not a {kind}", hint='send a JSON object with "id" and "spec"')
+    if body.get("kind") not in (None, kind):
+        raise UserError(f"kind: {str(body['kind'])[:63]!r} is not {kind}")
+    fields = {name: value for name, value in body.items() if name not in RESPONSE_FIELDS}
+    return read_documents(document.parse(json.dumps({**fields, "kind": kind}), "body"))
+
+
+def read_manifest(body: object, kind: str) -> Connection | ToolchainIntegration:
+    """Read the body as a connection or toolchain.
+
+    Raises:
+        UserError: The body has errors. Reports all of them.
+    """
+    manifests = read_manifests(body, kind)
+    if manifests.problems:
+        raise UserError(manifests.problems)
+    entries: list[Written[Any]] = [*manifests.connections, *manifests.toolchains]
+    [written] = entries
+    manifest: Connection | ToolchainIntegration = written.manifest
+    return manifest
+
+
+def body_schema(manifest: str, example: dict[str, Any]) -> dict[str, Any]:
+    """Return the OpenAPI description of a body that is a manifest."""
     schema = {"$ref": f"#/components/schemas/{manifest}"}
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema, "example": example}}}}
 
 
 def manifest_schemas() -> dict[str, Any]:
-    """Each manifest and what it is made of, by name. Bodies may be sent without `kind`."""
+    """Return the schemas of all manifests by name. Bodies may omit `kind`."""
     kinds = (ModelTraining, Connection, ToolchainIntegration)
     _, schema = models_json_schema(
         [(kind, "validation") for kind in kinds], ref_template="#/components/schemas/{model}", by_alias=True
     )
-    found: dict[str, Any] = schema["$defs"]
-    return found
+    definitions: dict[str, Any] = schema["$defs"]
+    return definitions

@@ -1,4 +1,4 @@
-"""The server's process: where it listens, and until when."""
+"""Run the server: authentication settings, listening socket, uvicorn."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from odahu_argo.backends.base import Backend
 from odahu_argo.errors import ServiceFault, UserError
-from odahu_argo.server.auth import Guard, Oidc, ProviderKeys
-from odahu_argo.server.source import Source
+from odahu_argo.server.auth import Guard, OidcProvider
 
-SHORTEST_TOKEN = 16
-"""Characters."""
-_GRACE = 5
-"""Seconds that answers in progress have when the server is stopped."""
+MIN_TOKEN_LENGTH = 16
+SHUTDOWN_SECONDS = 5
+"""Time that open requests get to finish when the server stops."""
 
 
 @dataclass(frozen=True, slots=True)
 class OidcSettings:
-    """An OpenID provider as the operator names it: the first three together or none; the role needs them."""
+    """Settings of an OpenID provider. The first three belong together; the role requires them."""
 
     jwks: str | None = None
     audience: str | None = None
@@ -32,68 +31,66 @@ class OidcSettings:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no provider is named."""
+        """Whether no provider is configured."""
         return not any((self.jwks, self.audience, self.issuer, self.decrypt_role))
 
 
 def make_guard(token_file: Path | None, decrypt_token_file: Path | None, oidc: OidcSettings) -> Guard:
-    """Who is let in, and who may see secret values.
+    """Return the guard for these settings.
 
     Raises:
-        UserError: a token cannot be read or is too short, or of the settings of OpenID some are missing.
+        UserError: A token file cannot be read, a token is too short, or settings of OpenID are missing.
     """
-    token = None if token_file is None else _token("--token-file", token_file)
-    decrypt_token = None if decrypt_token_file is None else _token("--decrypt-token-file", decrypt_token_file)
+    token = None if token_file is None else _read_token("--token-file", token_file)
+    decrypt_token = None if decrypt_token_file is None else _read_token("--decrypt-token-file", decrypt_token_file)
     if token is not None and token == decrypt_token:
         raise UserError(
-            "--token-file and --decrypt-token-file hold the same token, so everyone could see secret values",
-            hint="give two different ones",
+            "--token-file and --decrypt-token-file contain the same token, so every caller could read secret values",
+            hint="use two different tokens",
         )
-    return Guard(token, None if oidc.is_empty else _provider(oidc), decrypt_token)
+    return Guard(token, None if oidc.is_empty else _oidc_provider(oidc), decrypt_token)
 
 
-def _provider(oidc: OidcSettings) -> Oidc:
+def _oidc_provider(oidc: OidcSettings) -> OidcProvider:
     if not (oidc.jwks and oidc.audience and oidc.issuer):
-        raise UserError("--oidc-jwks, --oidc-audience and --oidc-issuer belong together", hint="give all three")
-    address = urlsplit(oidc.jwks)
-    if address.scheme not in ("https", "http") or not address.hostname:
-        raise UserError(f"--oidc-jwks: {oidc.jwks!r} is no address", hint="https://idp.example.org/keys")
-    return Oidc(ProviderKeys(oidc.jwks), oidc.audience, oidc.issuer, oidc.decrypt_role, oidc.role_claim)
+        raise UserError("--oidc-jwks, --oidc-audience and --oidc-issuer belong together", hint="set all three")
+    url = urlsplit(oidc.jwks)
+    if url.scheme not in ("https", "http") or not url.hostname:
+        raise UserError(
+            f"--oidc-jwks: {oidc.jwks!r} is not an http URL", hint="for example https://idp.example.org/keys"
+        )
+    return OidcProvider(oidc.jwks, oidc.audience, oidc.issuer, oidc.decrypt_role, oidc.role_claim)
 
 
 def require_loopback_or_guard(host: str, guard: Guard) -> None:
-    """See that only this machine can reach a server that lets everyone in.
-
-    Raises:
-        UserError: others could.
-    """
+    """Raise UserError if other machines could reach a server without authentication."""
     if guard.is_open and not _is_loopback(host):
         raise UserError(
-            f"without authentication the server listens on loopback only, not on {host}",
-            hint="give --token-file FILE, or --oidc-jwks, --oidc-audience and --oidc-issuer",
+            f"cannot listen on {host}: without authentication, only loopback addresses are allowed",
+            hint="set --token-file, or --oidc-jwks, --oidc-audience and --oidc-issuer",
         )
 
 
-def serve(source: Source, guard: Guard, host: str, port: int, tell: Callable[[str], None]) -> None:
-    """Answer until the process is told to end. Port 0 takes a free one; `tell` is given the address.
+def serve(backend: Backend, guard: Guard, host: str, port: int, report: Callable[[str], None]) -> None:
+    """Serve until the process is stopped. With port 0, use a free port. `report` receives the URL.
 
     Raises:
-        UserError: everyone would be let in from other machines.
-        ServiceFault: it cannot listen there.
+        UserError: Other machines could reach a server without authentication.
+        ServiceFault: The address cannot be used.
     """
     import uvicorn
 
     from odahu_argo.server.app import build_app
 
     require_loopback_or_guard(host, guard)
-    app = build_app(source, guard)
-    with closing(_listen(host, port)) as listening:
+    app = build_app(backend, guard)
+    with closing(_listen(host, port)) as listener:
         shown = f"[{host}]" if ":" in host else host
-        tell(f"listening on http://{shown}:{listening.getsockname()[1]}/")
+        report(f"listening on http://{shown}:{listener.getsockname()[1]}/")
         config = uvicorn.Config(
-            app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=_GRACE
+            app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=SHUTDOWN_SECONDS
         )
-        uvicorn.Server(config).run(sockets=[listening])
+        uvicorn.Server(config).run(sockets=[listener])
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -110,13 +107,13 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _token(option: str, file: Path) -> str:
+def _read_token(option: str, file: Path) -> str:
     try:
         token = file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{option}: {file} cannot be read", hint="name a text file with the token in it") from error
-    if len(token) < SHORTEST_TOKEN:
+        raise UserError(f"{option}: {file} cannot be read", hint="use a text file that contains the token") from error
+    if len(token) < MIN_TOKEN_LENGTH:
         raise UserError(
-            f"{option}: the token in {file} has fewer than {SHORTEST_TOKEN} characters", hint="openssl rand -hex 32"
+            f"{option}: the token in {file} has fewer than {MIN_TOKEN_LENGTH} characters", hint="openssl rand -hex 32"
         )
     return token

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 State = Literal["scheduling", "running", "succeeded", "failed", "unknown"]
-StepState = Literal["waiting", "scheduling", "running", "succeeded", "failed", "skipped", "unknown"]
-"""`waiting`: an earlier step has not finished; `scheduling`: the pod has not started; `skipped`: the step never ran."""
+StepState = Literal["waiting", "scheduling", "running", "succeeded", "failed", "stopped", "skipped", "unknown"]
+"""`waiting`: an earlier step has not finished; `scheduling`: the pod has not started; `stopped`: ended because another step
+failed (only on this machine); `skipped`: the step never ran."""
 
 ENDED: tuple[State, ...] = ("succeeded", "failed")
 

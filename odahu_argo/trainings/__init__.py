@@ -1,1 +1,1 @@
-"""What a user does with trainings on a cluster; the command line and the API server stand on it."""
+"""Operations on trainings that run on a cluster: submit, read, watch, follow, record."""

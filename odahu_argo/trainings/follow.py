@@ -1,39 +1,38 @@
-"""A training as it goes: each change of its state, and each line that its steps print; and its log in one piece."""
+"""Follow a training: changes of its state and the lines that its steps print, until it has ended."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from queue import Empty, SimpleQueue
 from time import monotonic
+from typing import Any
 
 from odahu_argo.errors import NotFound, OdahuArgoError, Rejected, Unreachable
 from odahu_argo.kube.cluster import Cluster
 from odahu_argo.status.model import PodRun
-from odahu_argo.trainings.logs import CONTAINER, Line, Missing, own_lines, pod_names, read_logs, require_step
+from odahu_argo.trainings.events import (
+    Changed,
+    Deleted,
+    Disconnected,
+    FollowEvent,
+    LogEvent,
+    LogLine,
+    LogNote,
+    Reconnected,
+    TimedOut,
+)
+from odahu_argo.trainings.logs import CONTAINER, missing_log, pod_names, read_logs, require_step, step_lines
 from odahu_argo.trainings.model import Attempt, Training
 from odahu_argo.trainings.queries import find_training
-from odahu_argo.trainings.watch import Changed, Deleted, InSight, OutOfSight, watch_trainings
+from odahu_argo.trainings.watch import watch_trainings
 
-_ASK_AGAIN = 1.0
-"""Seconds."""
-_PATIENCE = 10
-"""How often a log is asked for that should be whole, but cannot be had: its node may be gone."""
-
-
-@dataclass(frozen=True, slots=True)
-class TimeIsUp:
-    """The time to follow has passed; the training goes on."""
-
-
-Event = Changed | Line | Missing | OutOfSight | InSight | TimeIsUp
-
-
-@dataclass(frozen=True, slots=True)
-class _Failed:
-    error: OdahuArgoError
+POLL_SECONDS = 1.0
+"""Interval between checks of the stop flags, and between tries to open a log."""
+MAX_TRIES = 10
+"""Tries to read the log of a pod that has ended; its node may be gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,175 +41,175 @@ class _LogEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class _Shared:
-    """What those have in common who watch the training and read its logs: where they leave word, and when to give up."""
+class _Session:
+    """State shared by the watch and log threads: event queue and stop flags."""
 
     cluster: Cluster
-    word: SimpleQueue[Event | _Failed | _LogEnded]
-    is_over: threading.Event
-    has_ended: threading.Event
+    stop: threading.Event
+    has_ended: threading.Event = field(default_factory=threading.Event)
+    queue: SimpleQueue[FollowEvent | OdahuArgoError | _LogEnded] = field(default_factory=SimpleQueue)
 
 
 def follow(
     cluster: Cluster,
     training_id: str,
     timeout: float | None = None,
-    logs: bool = True,
     step: str | None = None,
-    is_over: threading.Event | None = None,
-) -> Iterator[Event]:
-    """How the training stands now, then each change until its newest run has ended, or `timeout` seconds have passed.
+    stop: threading.Event | None = None,
+) -> Iterator[FollowEvent]:
+    """Yield the training, then each change and each new log line until the newest attempt has ended.
 
-    Lines come as they are printed; those of steps that had ended come first, in order. With `step` only those of one step.
-    Whoever follows in a thread sets `is_over` to end it early.
+    The lines of steps that ended before come first, in order. With `step`, yield the lines of that step only. After
+    `timeout` seconds the last event is TimedOut. Set `stop` to end early.
 
     Raises:
-        NotFound: there is no such training, or it was deleted meanwhile.
-        Forbidden: trainings or logs may not be read.
+        NotFound: The training does not exist or was deleted.
+        Forbidden: The account may not read trainings or logs.
     """
     find_training(cluster, training_id)
-    shared = _Shared(cluster, SimpleQueue(), is_over=is_over or threading.Event(), has_ended=threading.Event())
-    _begin(_watch, shared, training_id)
-    until = None if timeout is None else monotonic() + timeout
-    begun: set[str] = set()
+    session = _Session(cluster, stop or threading.Event())
+    _start(_watch, session, training_id)
+    deadline = None if timeout is None else monotonic() + timeout
+    opened: set[str] = set()
     open_logs = 0
     try:
-        while not (shared.is_over.is_set() or (shared.has_ended.is_set() and open_logs == 0)):
+        while not (session.stop.is_set() or (session.has_ended.is_set() and open_logs == 0)):
             try:
-                heard = shared.word.get(timeout=_ASK_AGAIN if until is None else _at_most(until))
+                event = session.queue.get(timeout=_remaining(deadline))
             except Empty:
-                if until is not None and monotonic() >= until:
-                    yield TimeIsUp()
+                if deadline is not None and monotonic() >= deadline:
+                    yield TimedOut()
                     return
                 continue
-            match heard:
-                case _Failed(error):
-                    raise error
+            match event:
+                case OdahuArgoError():
+                    raise event
                 case _LogEnded():
                     open_logs -= 1
                 case Changed(training):
-                    yield heard
-                    if training.status.has_ended:
-                        shared.has_ended.set()
-                    else:
-                        shared.has_ended.clear()
-                    for name, run in _new_runs(training, begun, step) if logs else ():
-                        begun.add(run.node_id)
+                    yield event
+                    _set(session.has_ended, training.status.has_ended)
+                    for name, run in _new_runs(training, opened, step):
+                        opened.add(run.node_id)
                         open_logs += 1
                         if run.finished:
-                            _read(shared, training.newest, name, run)
+                            _read_log(session, training.newest, name, run)
                         else:
-                            _begin(_read, shared, training.newest, name, run)
-                case Line() | Missing() | OutOfSight() | InSight() | TimeIsUp():
-                    yield heard
+                            _start(_read_log, session, training.newest, name, run)
+                case _:
+                    yield event
     finally:
-        shared.is_over.set()
+        session.stop.set()
 
 
 def read_or_follow(
     cluster: Cluster,
     training: Training,
-    follow_on: bool,
+    is_following: bool,
     step: str | None = None,
     log_connection: str | None = None,
-    is_over: threading.Event | None = None,
-) -> Iterator[Line | str]:
-    """The lines of the training's log, or of one step; with `follow_on` until it has ended.
-
-    What is text alone is said of the log: what is missing, and what a training that has not begun waits for.
+    stop: threading.Event | None = None,
+) -> Iterator[LogEvent]:
+    """Yield the log of a training or of one step. With `is_following`, continue until the training has ended.
 
     Raises:
-        UserError: there is no such step.
-        NotFound: it was deleted meanwhile.
-        Forbidden, Unreachable: pods cannot be listed.
+        UserError: The training has no such step.
+        NotFound: The training was deleted.
+        Forbidden, Unreachable: Pods cannot be listed.
     """
     require_step(training, step)
-    if not (follow_on and not training.status.has_ended and not training.newest.is_gone):
-        if not any(each.runs for each in training.steps):
-            yield f"training {training.id} is {training.status.state}; none of its steps has begun"
-        yield from as_lines(read_logs(cluster, training, step, log_connection))
+    if is_following and not training.status.has_ended and not training.newest.is_gone:
+        yield from log_events(follow(cluster, training.id, step=step, stop=stop))
         return
-    yield from as_lines(follow(cluster, training.id, step=step, is_over=is_over))
+    if not any(found.runs for found in training.steps):
+        yield LogNote(f"training {training.id} is {training.status.state}; no step has started")
+    yield from read_logs(cluster, training, step, log_connection)
 
 
-def as_lines(events: Iterable[Event | str]) -> Iterator[Line | str]:
-    """Each line as it is, and what else happens in words, where it concerns the log."""
-    said = ""
+def log_events(events: Iterable[FollowEvent]) -> Iterator[LogEvent]:
+    """Reduce the events of a followed training to its log. Outages and reasons for waiting become notes."""
+    last = ""
     for event in events:
         match event:
-            case Line() | str():
+            case LogLine() | LogNote():
                 yield event
-            case Missing():
-                yield str(event)
-            case OutOfSight(why):
-                yield f"out of sight: {why}"
-            case InSight():
-                yield "in sight again"
+            case Disconnected(message):
+                yield LogNote(f"disconnected: {message}")
+            case Reconnected():
+                yield LogNote("reconnected")
             case Changed(training):
                 status = training.status
-                held_up = f"{status.state}: {status.message or status.reason}" if status.state == "scheduling" else ""
-                if held_up and held_up != said:
-                    yield f"training {training.id} is {held_up}"
-                said = held_up
+                waiting = f"{status.state}: {status.message or status.reason}" if status.state == "scheduling" else ""
+                if waiting and waiting != last:
+                    yield LogNote(f"training {training.id} is {waiting}")
+                last = waiting
+            case _:
+                pass
 
 
-def _at_most(until: float) -> float:
-    """Seconds to wait before looking again whether it is over."""
-    return min(_ASK_AGAIN, max(0.0, until - monotonic()))
+def _remaining(deadline: float | None) -> float:
+    return POLL_SECONDS if deadline is None else min(POLL_SECONDS, max(0.0, deadline - monotonic()))
 
 
-def _begin(work: object, *arguments: object) -> None:
-    threading.Thread(target=work, args=arguments, daemon=True).start()  # type: ignore[arg-type]
+def _set(flag: threading.Event, value: bool) -> None:
+    if value:
+        flag.set()
+    else:
+        flag.clear()
 
 
-def _watch(shared: _Shared, training_id: str) -> None:
+def _start(target: Any, *arguments: object) -> None:
+    threading.Thread(target=target, args=arguments, daemon=True).start()
+
+
+def _watch(session: _Session, training_id: str) -> None:
+    """Put each change of the training into the queue."""
     try:
-        for change in watch_trainings(shared.cluster, training_id):
-            if shared.is_over.is_set():
+        for event in watch_trainings(session.cluster, training_id):
+            if session.stop.is_set():
                 return
-            if isinstance(change, Deleted):
+            if isinstance(event, Deleted):
                 raise NotFound(f"training {training_id!r} was deleted")
-            shared.word.put(change)
+            session.queue.put(event)
     except OdahuArgoError as error:
-        shared.word.put(_Failed(error))
+        session.queue.put(error)
 
 
-def _new_runs(training: Training, begun: set[str], step: str | None) -> list[tuple[str, PodRun]]:
-    """Pods that have begun to run and whose logs are not read yet, in the order of steps and attempts."""
+def _new_runs(training: Training, opened: set[str], step: str | None) -> list[tuple[str, PodRun]]:
+    """Return the pods that have started and whose logs are not open yet, ordered by step and attempt."""
     return [
-        (each.name, run)
-        for each in training.status.steps
-        if step in (None, each.name)
-        for run in each.runs
-        if run.node_id not in begun and run.state not in ("waiting", "scheduling", "skipped")
+        (found.name, run)
+        for found in training.status.steps
+        if step in (None, found.name)
+        for run in found.runs
+        if run.node_id not in opened and run.state not in ("waiting", "scheduling", "skipped")
     ]
 
 
-def _read(shared: _Shared, attempt: Attempt, step: str, run: PodRun) -> None:
-    """Leave word of each line, to the end of the log. After a lost connection the lines that were given are passed over."""
-    cluster = shared.cluster
-    given = 0
-    patience = _PATIENCE
+def _read_log(session: _Session, attempt: Attempt, step: str, run: PodRun) -> None:
+    """Put each line of a pod's log into the queue. After a lost connection, skip the lines that were already read."""
+    cluster = session.cluster
+    lines_read, tries_left = 0, MAX_TRIES
     try:
-        while not shared.is_over.is_set():
+        while not session.stop.is_set():
             try:
                 pod = pod_names(cluster, attempt.workflow).get(run.node_id)
                 if pod is None:
                     return
-                for text in islice(own_lines(cluster.pod_log(pod, CONTAINER, follow=True)), given, None):
-                    given += 1
-                    shared.word.put(Line(step, text))
+                for line in islice(step_lines(cluster.pod_log(pod, CONTAINER, follow=True)), lines_read, None):
+                    lines_read += 1
+                    session.queue.put(LogLine(step, line))
                 return
             except NotFound:
                 return
             except (Rejected, Unreachable) as error:
-                if run.finished or shared.has_ended.is_set():
-                    patience -= 1
-                if patience == 0:
-                    shared.word.put(Missing(step, run.attempt, error.problems[0].message))
+                if run.finished or session.has_ended.is_set():
+                    tries_left -= 1
+                if tries_left == 0:
+                    session.queue.put(missing_log(step, run, error.problems[0].message))
                     return
-                shared.is_over.wait(_ASK_AGAIN)
+                session.stop.wait(POLL_SECONDS)
     except OdahuArgoError as error:
-        shared.word.put(_Failed(error))
+        session.queue.put(error)
     finally:
-        shared.word.put(_LogEnded())
+        session.queue.put(_LogEnded())

@@ -1,20 +1,50 @@
-"""A training of a cluster: what its author asked for, and what became of each attempt."""
+"""A training with its attempts, as every backend returns it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from odahu_argo.status.model import Status, StepStatus
+from odahu_argo.status.unstructured import get_path
+
+
+@dataclass(frozen=True, slots=True)
+class LocalRun:
+    """Details of an attempt that ran on this machine.
+
+    Attributes:
+        reason: Why the attempt failed or is unknown, one sentence; empty otherwise.
+        updated: Time of the last change, UTC in ISO 8601.
+        artifact_uri: URI of the trained model; empty until the training succeeded.
+        logs: Directory that contains one log file per step.
+        tracking_uri: URI of the MLflow database on this machine.
+    """
+
+    reason: str = ""
+    updated: str = ""
+    artifact_uri: str = ""
+    logs: str = ""
+    tracking_uri: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One run of a training. Times are UTC in RFC 3339; `seen` is when `status` was read.
+    """One run of a training. Times are UTC in RFC 3339.
 
-    `workflow` and `uid` are those of Argo's Workflow; `is_gone` says that it is no longer on the cluster, `resumes` that it
-    goes on in the workspace of the attempt before.
+    Attributes:
+        number: Position in the training's history, from 1; 0 if an API server does not report it.
+        workflow: Name of the Argo Workflow; empty on this machine.
+        uid: UID of the Workflow, the identity of the run.
+        created: Time of submission.
+        digest: Digest of the plan; two attempts with the same digest do the same work.
+        spec: Specification of the training as its author wrote it.
+        status: Status when it was last read.
+        seen: Time at which `status` was read.
+        is_gone: Whether the Workflow no longer exists on the cluster.
+        resumes: Whether the attempt continues in the workspace of the previous one.
+        local: Details of a run on this machine; None on a cluster.
     """
 
     number: int
@@ -27,48 +57,88 @@ class Attempt:
     seen: str
     is_gone: bool = False
     resumes: bool = False
+    local: LocalRun | None = None
+
+    @property
+    def model_name(self) -> str:
+        """Name of the model."""
+        return _text(get_path(self.spec, "model", "name"))
+
+    @property
+    def model_version(self) -> str:
+        """Version of the model."""
+        return _text(get_path(self.spec, "model", "version"))
+
+    @property
+    def toolchain(self) -> str:
+        """ID of the toolchain."""
+        return _text(self.spec.get("toolchain"))
 
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """A training by its id, with its attempts from the first to the newest. There is always one."""
+    """A training and its attempts, oldest first. There is at least one attempt.
+
+    `document` is the training as an API server returned it; None on other backends.
+    """
 
     id: str
     attempts: tuple[Attempt, ...]
+    document: Mapping[str, Any] | None = None
 
     @property
     def newest(self) -> Attempt:
-        """The attempt that counts; the others are history."""
+        """The current attempt; the others are history."""
         return self.attempts[-1]
 
     @property
     def status(self) -> Status:
-        """What became of the newest attempt."""
+        """Status of the newest attempt."""
         return self.newest.status
 
     @property
+    def is_live(self) -> bool:
+        """Whether the training is scheduling or running."""
+        return self.status.state in ("scheduling", "running")
+
+    @property
     def created(self) -> str:
-        """When it was first submitted, as far as that is remembered."""
+        """Time of the first submission in the recorded history."""
         return self.attempts[0].created
 
     @property
     def updated(self) -> str:
-        """When its newest attempt was submitted, or ended."""
+        """Time of the last change: when the newest attempt was submitted or ended."""
+        if self.newest.local is not None:
+            return self.newest.local.updated
         return self.status.finished or self.newest.created
 
     @property
     def steps_by_attempt(self) -> tuple[tuple[Attempt, tuple[StepStatus, ...]], ...]:
-        """The attempts that the newest goes on from, and the newest, each with those of its steps that were not run again."""
-        counted: set[str] = set()
-        found: list[tuple[Attempt, tuple[StepStatus, ...]]] = []
+        """The newest attempt and the attempts it resumes, oldest first, each with the steps that no later attempt repeats."""
+        repeated: set[str] = set()
+        steps: list[tuple[Attempt, tuple[StepStatus, ...]]] = []
         for attempt in reversed(self.attempts):
-            found.insert(0, (attempt, tuple(step for step in attempt.status.steps if step.name not in counted)))
-            counted.update(step.name for step in attempt.status.steps)
+            steps.insert(0, (attempt, tuple(step for step in attempt.status.steps if step.name not in repeated)))
+            repeated.update(step.name for step in attempt.status.steps)
             if not attempt.resumes:
                 break
-        return tuple(found)
+        return tuple(steps)
 
     @property
     def steps(self) -> tuple[StepStatus, ...]:
-        """All steps, also those that an earlier attempt has done for the newest."""
-        return tuple(step for _, steps in self.steps_by_attempt for step in steps)
+        """All steps, including those that an earlier attempt completed for the newest one.
+
+        The Workflow of a resumed attempt lists only the remaining steps, so `needs` combines those of all attempts.
+        """
+        needs: dict[str, dict[str, None]] = {}
+        for attempt, _ in self.steps_by_attempt:
+            for step in attempt.status.steps:
+                needs.setdefault(step.name, {}).update(dict.fromkeys(step.needs))
+        return tuple(
+            replace(step, needs=tuple(needs[step.name])) for _, steps in self.steps_by_attempt for step in steps
+        )
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)

@@ -1,48 +1,68 @@
-"""The recorder: sees every change of the namespace's trainings and remembers it, so that nothing is lost with a Workflow."""
+"""The recorder: watch the trainings of a namespace and write their history, so that it outlives their Workflows."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
+from odahu_argo.backoff import pauses
+from odahu_argo.errors import Conflict, Rejected, Unreachable
 from odahu_argo.kube.cluster import Cluster
-from odahu_argo.trainings.actions import give_up_workspaces
+from odahu_argo.kube.watch import FIRST_WAIT, LONGEST_WAIT
+from odahu_argo.trainings import history
+from odahu_argo.trainings.actions import delete_workspaces
+from odahu_argo.trainings.events import Changed, Deleted, Disconnected, Reconnected
 from odahu_argo.trainings.model import Training
-from odahu_argo.trainings.watch import Changed, Deleted, InSight, OutOfSight, watch_trainings
+from odahu_argo.trainings.watch import watch_trainings
 
 
-def run(cluster: Cluster, tell: Callable[[str], None]) -> None:
-    """Remember until the process is ended; `tell` hears a sentence for each state that a training takes.
+def run(cluster: Cluster, report: Callable[[str], None]) -> None:
+    """Record the trainings of the namespace until the process ends. `report` receives one line per change of state.
 
-    Workspaces that no run needs any more are given up, as Argo does with a workspace that is the workflow's own.
+    Also delete workspaces that no attempt needs any more, as Argo does with the volume claims of its Workflows.
 
     Raises:
-        Forbidden: the account may not read workflows or write records.
+        Forbidden: The account may not read Workflows or write records.
     """
-    told: dict[str, tuple[int, str]] = {}
-    for change in watch_trainings(cluster):
-        match change:
-            case OutOfSight(why):
-                tell(f"out of sight: {why}")
-            case InSight():
-                tell("in sight again")
-            case Deleted(name):
-                told.pop(name, None)
-                tell(f"{name}: deleted")
-            case Changed(training):
-                here = (training.newest.number, training.status.state)
-                if told.get(training.id) != here:
-                    told[training.id] = here
-                    tell(f"{training.id}: attempt {here[0]} is {here[1]}")
-                    tidy(cluster, training)
+    states: dict[str, tuple[int, str]] = {}
+    for event in watch_trainings(cluster):
+        match event:
+            case Disconnected(message):
+                report(f"disconnected: {message}")
+            case Reconnected():
+                report("reconnected")
+            case Deleted(training_id):
+                states.pop(training_id, None)
+                report(f"{training_id}: deleted")
+            case Changed(training, recorded):
+                if recorded is None or not history.is_same(recorded, training):
+                    _save(cluster, training, recorded is None, report)
+                state = (training.newest.number, training.status.state)
+                if states.get(training.id) != state:
+                    states[training.id] = state
+                    delete_unused_workspaces(cluster, training)
+                    report(f"{training.id}: attempt {state[0]} is {state[1]}")
 
 
-def tidy(cluster: Cluster, training: Training) -> None:
-    """Give up the workspaces that no run needs any more: when a resumed training has succeeded, and when another run has
-    taken the place of one that was stopped for it."""
+def _save(cluster: Cluster, training: Training, is_new: bool, report: Callable[[str], None]) -> None:
+    """Write the record. Retry until the API is reachable, so that no change is lost."""
+    waits = pauses(FIRST_WAIT, LONGEST_WAIT)
+    while True:
+        try:
+            return history.save(cluster, training, is_new)
+        except Rejected as error:
+            return report(f"{training.id}: cannot write the record: {error.problems[0].message}")
+        except (Unreachable, Conflict) as error:
+            report(f"{training.id}: cannot write the record, trying again: {error.problems[0].message}")
+            time.sleep(next(waits))
+
+
+def delete_unused_workspaces(cluster: Cluster, training: Training) -> None:
+    """Delete the workspaces of a resumed training that has succeeded, and those of earlier attempts that have ended."""
     resumed = [attempt for attempt, _ in training.steps_by_attempt]
     if training.status.state == "succeeded" and training.newest.resumes:
-        give_up_workspaces(cluster, resumed)
+        delete_workspaces(cluster, resumed)
     replaced = training.attempts[: -len(resumed)]
-    left = [attempt for attempt in replaced if not attempt.is_gone]
-    if left and left[-1].status.has_ended:
-        give_up_workspaces(cluster, left)
+    existing = [attempt for attempt in replaced if not attempt.is_gone]
+    if existing and existing[-1].status.has_ended:
+        delete_workspaces(cluster, existing)

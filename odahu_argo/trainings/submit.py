@@ -1,4 +1,4 @@
-"""A compiled workflow to the cluster, exactly once."""
+"""Plan trainings for a cluster and submit compiled Workflows exactly once."""
 
 from __future__ import annotations
 
@@ -21,62 +21,84 @@ from odahu_argo.plan.model import Plan
 from odahu_argo.profile import Profile
 from odahu_argo.resources.toolchains import registered_toolchains
 
-PATIENCE = 60.0
-"""Seconds to find out what became of a lost answer, or to wait for an earlier workflow to be gone."""
-_SHORT_PATIENCE = 5.0
+SUBMIT_SECONDS = 60.0
+"""Time to find out whether a request without a response was executed, and to wait for the deletion of an older Workflow."""
+_CHECK_SECONDS = 5.0
 _CONTENT = (naming.DIGEST_ANNOTATION, naming.RESULTS_ANNOTATION)
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """A workflow that is on the cluster. `created` is False where another submission of the same content came first."""
+class SubmittedWorkflow:
+    """A Workflow on the cluster. `is_new` is False if the same content had been submitted before."""
 
     name: str
     uid: str
-    created: bool = True
+    is_new: bool = True
 
 
-class _Leaving(AlreadyExists):
-    """A workflow of the name is on its way out."""
+class _BeingDeleted(AlreadyExists):
+    """A Workflow of this name is being deleted."""
+
+
+def plan_for_cluster(
+    cluster: Cluster, manifests: Manifests, profile: Profile, training_id: str | None = None
+) -> list[Plan]:
+    """Return a plan for each training in the manifests, or for the one with the given ID.
+
+    A toolchain comes from the manifests, or else from the cluster, or else is built in. A connection without a manifest
+    refers to a Secret on the cluster; preflight checks report whether it exists.
+
+    Raises:
+        UserError: The manifests have errors. Reports all of them.
+        Unreachable: The API does not respond.
+    """
+    trainings = [written.manifest for written in manifests.trainings]
+    with suppress(Forbidden):
+        required = {training.spec.toolchain for training in trainings}
+        own = {written.manifest.id for written in manifests.toolchains}
+        manifests = replace(manifests, registered=registered_toolchains(cluster, required - own))
+    names = tuple(name for training in trainings for name in connection_names(training, profile))
+    return plan_trainings(manifests, profile.with_external(names), training_id)
 
 
 def check(cluster: Cluster, workflow: Object) -> None:
-    """See that Argo's models and the API would take the workflow; nothing is changed.
+    """Check that Argo's schema and the API accept the Workflow, by a server-side dry run.
 
     Raises:
-        UserError: hera-workflows' models or the API refuse a field.
-        AlreadyExists: a workflow of its name is there.
-        Forbidden, Unreachable: the API was not to be had.
+        UserError: hera-workflows' models or the API reject a field.
+        AlreadyExists: A Workflow of this name exists.
+        Forbidden, Unreachable: The API did not answer the question.
     """
     if problems := list(refused_fields(workflow)):
         raise UserError(problems)
-    _again(lambda: cluster.create(WORKFLOW, workflow, dry_run=True), _SHORT_PATIENCE)
+    _retry(lambda: cluster.create(WORKFLOW, workflow, dry_run=True), _CHECK_SECONDS)
 
 
-def send(cluster: Cluster, workflow: Object, patience: float = PATIENCE) -> Sent:
-    """Create the workflow in the cluster's namespace, once: its name is that of the training's attempt.
+def submit(cluster: Cluster, workflow: Object, seconds: float = SUBMIT_SECONDS) -> SubmittedWorkflow:
+    """Create the Workflow in the cluster's namespace exactly once.
 
-    Each submission signs with a number drawn at random. Where an answer is lost, the workflow is created again under the same
-    name and signature: either the first creation was not carried out, or the API says that the name is taken, and the
-    signature tells by whom. This goes on for `patience` seconds; so long it also waits for a workflow that is being deleted.
+    The name identifies the training and its attempt, and a random annotation identifies this submission. If a response is
+    lost, the same object is created again: either the first request was not executed, or the API reports that the name
+    exists and the annotation shows who created it. Retries for `seconds`, which also bounds the wait for the deletion of an
+    older Workflow of the same name.
 
     Raises:
-        UserError: hera-workflows' models or the API refuse a field.
-        AlreadyExists: a workflow of this name has other content, or is being deleted and does not go.
-        Forbidden: the account may not create workflows.
-        Unreachable: the API was not to be had. The message says so where it is not known whether the workflow was created.
+        UserError: hera-workflows' models or the API reject a field.
+        AlreadyExists: A Workflow of this name has different content, or its deletion does not finish.
+        Forbidden: The account may not create Workflows.
+        Unreachable: The API cannot be reached. The message states whether the Workflow may have been created.
     """
     signed = _signed(workflow, cluster.namespace)
     with suppress(AlreadyExists):
         check(cluster, signed)
     try:
-        return _again(lambda: _create(cluster, signed), patience)
+        return _retry(lambda: _create(cluster, signed), seconds)
     except Unreachable as error:
         raise Unreachable(
-            f"it is not known whether workflow {signed['metadata']['name']!r} was created: {error.problems[0].message}",
-            hint="submit it again later; it does not run twice",
+            f"workflow {signed['metadata']['name']!r} may or may not have been created: {error.problems[0].message}",
+            hint="submit the training again later; it does not run twice",
         ) from error
 
 
@@ -86,67 +108,48 @@ def _signed(workflow: Object, namespace: str) -> Object:
     return {**workflow, "metadata": {**metadata, "namespace": namespace, "annotations": annotations}}
 
 
-def _again(work: Callable[[], T], patience: float) -> T:
-    until = time.monotonic() + patience
+def _retry(request: Callable[[], T], seconds: float) -> T:
+    deadline = time.monotonic() + seconds
     waits = pauses(0.5, 8)
     while True:
         try:
-            return work()
-        except (Unreachable, _Leaving):
-            pause = next(waits)
-            if time.monotonic() + pause > until:
+            return request()
+        except (Unreachable, _BeingDeleted):
+            wait = next(waits)
+            if time.monotonic() + wait > deadline:
                 raise
-        time.sleep(pause)
+        time.sleep(wait)
 
 
-def _create(cluster: Cluster, signed: Object) -> Sent:
+def _create(cluster: Cluster, signed: Object) -> SubmittedWorkflow:
     try:
-        return _sent(cluster.create(WORKFLOW, signed), created=True)
+        return _submitted(cluster.create(WORKFLOW, signed), is_new=True)
     except AlreadyExists:
-        return _found(cluster, signed)
+        return _existing(cluster, signed)
 
 
-def _found(cluster: Cluster, signed: Object) -> Sent:
-    """The workflow that is there instead: our own, or another of the same content."""
+def _existing(cluster: Cluster, signed: Object) -> SubmittedWorkflow:
+    """Return the existing Workflow if this process created it, or if it has the same content."""
     name = signed["metadata"]["name"]
     try:
-        there = cluster.get(WORKFLOW, name)
+        existing = cluster.get(WORKFLOW, name)
     except NotFound:
-        raise _Leaving(f"workflow {name!r} was there, and is gone again", "try again") from None
-    theirs, ours = there["metadata"].get("annotations") or {}, signed["metadata"]["annotations"]
-    if there["metadata"].get("deletionTimestamp"):
-        raise _Leaving(
-            f"workflow {name!r} is being deleted, and is still there",
-            hint=f"try again later; `kubectl get workflow {name} -o yaml` shows the finalizers it waits for",
+        raise _BeingDeleted(f"workflow {name!r} existed and was deleted in the meantime", "try again") from None
+    theirs, ours = existing["metadata"].get("annotations") or {}, signed["metadata"]["annotations"]
+    if existing["metadata"].get("deletionTimestamp"):
+        raise _BeingDeleted(
+            f"workflow {name!r} is still being deleted",
+            hint=f"try again later; kubectl get workflow {name} -o yaml shows the finalizers that delay the deletion",
         )
     if theirs.get(naming.SUBMISSION_ANNOTATION) == ours[naming.SUBMISSION_ANNOTATION]:
-        return _sent(there, created=True)
-    if all(theirs.get(each) == ours.get(each) for each in _CONTENT):
-        return _sent(there, created=False)
+        return _submitted(existing, is_new=True)
+    if all(theirs.get(name) == ours.get(name) for name in _CONTENT):
+        return _submitted(existing, is_new=False)
     raise AlreadyExists(
-        f"workflow {name!r} is there already, with other content: somebody else submitted it first",
-        hint="odahu-argo train get shows what there is; then try again",
+        f"workflow {name!r} already exists with different content: it was submitted at the same time by someone else",
+        hint="check odahu-argo train get, then try again",
     )
 
 
-def _sent(workflow: Object, created: bool) -> Sent:
-    return Sent(str(workflow["metadata"]["name"]), str(workflow["metadata"].get("uid", "")), created)
-
-
-def plan_on(cluster: Cluster, manifests: Manifests, settings: Profile, training_id: str | None = None) -> list[Plan]:
-    """A plan for each training of the manifests, or for the one called `training_id`.
-
-    A toolchain is taken from the manifests, else from the cluster, else it is built in. Connections that no manifest holds
-    are the cluster's; whether their Secrets are there is for `submit.preflight` to see.
-
-    Raises:
-        UserError: with every problem at once.
-        Unreachable: the API does not answer.
-    """
-    trainings = [each.manifest for each in manifests.trainings]
-    with suppress(Forbidden):
-        wanted = {training.spec.toolchain for training in trainings}
-        own = {each.manifest.id for each in manifests.toolchains}
-        manifests = replace(manifests, registered=registered_toolchains(cluster, wanted - own))
-    names = tuple(name for training in trainings for name in connection_names(training, settings))
-    return plan_trainings(manifests, settings.with_external(names), training_id)
+def _submitted(workflow: Object, is_new: bool) -> SubmittedWorkflow:
+    return SubmittedWorkflow(str(workflow["metadata"]["name"]), str(workflow["metadata"].get("uid", "")), is_new)

@@ -1,128 +1,108 @@
-"""Trainings as they change, all of a namespace or one, on one watch; what is seen is remembered on the way."""
+"""Watch the trainings of a namespace, or one training. GET requests only."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from odahu_argo import naming
 from odahu_argo.backoff import pauses
-from odahu_argo.errors import Conflict, Forbidden, Unreachable
+from odahu_argo.errors import Unreachable
 from odahu_argo.kube.cluster import WORKFLOW, Cluster
 from odahu_argo.kube.watch import FIRST_WAIT, LONGEST_WAIT, Back, Change, Changes, Trouble, watch
-from odahu_argo.trainings import history
-from odahu_argo.trainings import runs as observe
+from odahu_argo.trainings import history, runs
+from odahu_argo.trainings.events import Changed, Deleted, Disconnected, Reconnected, WatchEvent
 from odahu_argo.trainings.model import Training
-from odahu_argo.trainings.queries import as_they_stand, run_reader
-from odahu_argo.trainings.runs import Run
+from odahu_argo.trainings.queries import run_reader
+from odahu_argo.trainings.runs import WorkflowRun
+
+MAX_SINGLE_READS = 10
+"""Up to this number of records are read one by one; more are listed at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """The training has changed: this is how it stands now."""
+@dataclass(slots=True)
+class _Runs:
+    """The runs of one training by UID: those on the cluster, and those whose Workflow was deleted during the watch."""
 
-    training: Training
-
-
-@dataclass(frozen=True, slots=True)
-class Deleted:
-    """The training was deleted, with all that was remembered of it."""
-
-    training_id: str
+    current: dict[str, WorkflowRun] = field(default_factory=dict)
+    deleted: dict[str, WorkflowRun] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class OutOfSight:
-    """The API cannot be reached: until it can, states are unknown. `why` says what happened."""
-
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class InSight:
-    """The API is reached again after it was out of sight; what has changed meanwhile has been told."""
-
-
-Seen = Changed | Deleted | OutOfSight | InSight
-_There = dict[str, dict[str, Run]]
-"""The runs that are on the cluster, by training and uid."""
-_FEW = 10
-"""The records of so many trainings are asked for one by one, else all of the namespace are listed."""
-
-
-def watch_trainings(cluster: Cluster, training_id: str | None = None) -> Iterator[Seen]:
-    """Every training that has a workflow, as it stands now, then each change, without end.
+def watch_trainings(cluster: Cluster, training_id: str | None = None) -> Iterator[WatchEvent]:
+    """Yield every training that has a Workflow, or one training, then each change. The iterator does not end by itself.
 
     Raises:
-        Forbidden: workflows may not be watched.
+        Forbidden: Workflows cannot be watched.
     """
-    labels = observe.SELECTOR if training_id is None else {naming.TRAINING_ID_LABEL: training_id}
-    there: _There = {}
-    for news in watch(cluster, WORKFLOW, run_reader(cluster), labels):
-        match news:
-            case Trouble(why):
-                yield OutOfSight(why)
+    labels = runs.SELECTOR if training_id is None else {naming.TRAINING_ID_LABEL: training_id}
+    known: dict[str, _Runs] = {}
+    for update in watch(cluster, WORKFLOW, run_reader(cluster), labels):
+        match update:
+            case Trouble(message):
+                yield Disconnected(message)
             case Back():
-                yield InSight()
+                yield Reconnected()
             case Changes(changes):
-                yield from _told(cluster, there, *_taken_in(there, changes))
+                yield from _events(cluster, known, _apply(known, changes))
 
 
-def _taken_in(there: _There, changes: Sequence[Change[Run]]) -> tuple[list[str], list[Run]]:
-    """Bring `there` up to date; gives the trainings that have changed, and the runs that were deleted alone."""
+def _apply(known: dict[str, _Runs], changes: Sequence[Change[WorkflowRun]]) -> list[str]:
+    """Apply changes of Workflows to the known runs. Return the IDs of the trainings that have changed."""
     changed: dict[str, None] = {}
-    lost: list[Run] = []
     for change in changes:
         run = change.kept
         if not run.training_id:
             continue
-        runs = there.setdefault(run.training_id, {})
-        if change.is_deleted or run.is_given_up:
-            runs.pop(run.attempt.uid, None)
+        training = known.setdefault(run.training_id, _Runs())
+        if change.is_deleted or run.is_deleted:
+            training.current.pop(run.attempt.uid, None)
         else:
-            runs[run.attempt.uid] = run
-        if change.is_deleted and not run.is_given_up:
-            lost.append(run)
-        if change.is_deleted or not run.is_given_up:
+            training.current[run.attempt.uid] = run
+        if change.is_deleted and not run.is_deleted:
+            training.deleted[run.attempt.uid] = run
+        if run.is_deleted:
+            training.deleted.clear()
+        if change.is_deleted or not run.is_deleted:
             changed[run.training_id] = None
-    return list(changed), lost
+    return list(changed)
 
 
-def _told(cluster: Cluster, there: _There, names: Sequence[str], lost: Sequence[Run]) -> Iterator[Seen]:
-    """How these trainings stand. Their records are asked for until there is an answer: no change is lost."""
+def _events(cluster: Cluster, known: dict[str, _Runs], ids: Sequence[str]) -> Iterator[WatchEvent]:
+    """Yield the events of these trainings. If records cannot be read, retry until they can, so that no change is lost."""
     waits = pauses(FIRST_WAIT, LONGEST_WAIT)
-    is_out = False
+    is_disconnected = False
     while True:
         try:
-            for run in lost:
-                _remember_last(cluster, run)
-            records = (
-                history.texts(cluster) if len(names) > _FEW else {name: history.text(cluster, name) for name in names}
-            )
+            texts = _read_texts(cluster, ids)
             break
-        except (Unreachable, Conflict) as error:
-            is_out = True
-            yield OutOfSight(error.problems[0].message)
+        except Unreachable as error:
+            is_disconnected = True
+            yield Disconnected(error.problems[0].message)
             time.sleep(next(waits))
-    runs = {name: list(there[name].values()) for name in names}
-    found: set[str] = set()
-    for training in as_they_stand(cluster, names, runs, records):
-        found.add(training.id)
-        yield Changed(training)
-    for name in names:
-        if not there[name]:
-            del there[name]
-        if name not in found:
-            yield Deleted(name)
-    if is_out:
-        yield InSight()
+    for training_id in ids:
+        recorded = history.parse_record(texts.get(training_id, ""))
+        training = _combine(training_id, known[training_id], recorded)
+        if training is None:
+            del known[training_id]
+            yield Deleted(training_id)
+        else:
+            yield Changed(training, recorded)
+    if is_disconnected:
+        yield Reconnected()
 
 
-def _remember_last(cluster: Cluster, run: Run) -> None:
-    """What is known of a run whose workflow was deleted, but not with its training."""
-    with suppress(Forbidden):
-        known = history.find(cluster, run.training_id)
-        last = observe.attempts([run], known.attempts if known else ())
-        history.remember(cluster, Training(run.training_id, tuple(last)))
+def _read_texts(cluster: Cluster, ids: Sequence[str]) -> dict[str, str]:
+    if len(ids) > MAX_SINGLE_READS:
+        return history.read_texts(cluster)
+    return {training_id: history.read_text(cluster, training_id) for training_id in ids}
+
+
+def _combine(training_id: str, known: _Runs, recorded: Training | None) -> Training | None:
+    """Combine runs and record. A Workflow that was deleted alone counts with its last status, recorded or not."""
+    current = list(known.current.values())
+    if known.deleted:
+        observed = [*known.deleted.values(), *current]
+        attempts = runs.number_attempts(observed, recorded.attempts if recorded else ())
+        recorded = history.merge(recorded, Training(training_id, tuple(attempts)))
+    return runs.combine(training_id, current, recorded)

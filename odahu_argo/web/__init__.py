@@ -1,1 +1,1 @@
-"""Trainings as HTML and SVG. No I/O."""
+"""Trainings as HTML and SVG. Pure functions without I/O."""

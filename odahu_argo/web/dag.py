@@ -1,4 +1,4 @@
-"""The DAG as a picture: from left to right where there is room, else from top to bottom. Pure."""
+"""The DAG of a training as SVG: from left to right on wide screens, from top to bottom on narrow ones."""
 
 from __future__ import annotations
 
@@ -8,33 +8,35 @@ from datetime import datetime
 
 from markupsafe import Markup, escape
 
-from odahu_argo.web.model import Step
-from odahu_argo.web.text import shown, took
+from odahu_argo.status.model import StepStatus
+from odahu_argo.web.model import duration, start_time
+from odahu_argo.web.text import displayable, format_duration
 
 HEIGHT, GAP, ROW = 52, 56, 68
 NARROW = 320
-MOST_SHRUNK = 1300
-"""A picture that is not wider may be shown a little smaller than it is, rather than be scrolled."""
-LANE, ARRIVAL = 12, 20
+MAX_SHRINKABLE = 1300
+"""Pictures up to this width are scaled down to fit the page. Wider ones scroll."""
+LANE, ARROW_ROOM = 12, 20
 _CHARACTER = 8.3
-"""The width of a letter in the widest of the usual fonts."""
-_BESIDE_THE_NAME = 54
+"""Width of a letter in the widest common font."""
+_PADDING = 54
+"""Width of a box without the name in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A step and where its box is."""
+    """A step and the position of its box."""
 
-    step: Step
+    step: StepStatus
     x: float
     y: float
     width: float
 
 
-def across(steps: Sequence[Step], now: datetime) -> Markup:
-    """Levels from left to right; steps that can run side by side stand below each other."""
+def draw_wide(steps: Sequence[StepStatus], now: datetime) -> Markup:
+    """Draw levels from left to right. Steps that can run in parallel are stacked."""
     levels = _levels(steps)
-    width = min(290.0, max(204.0, max((len(step.name) for step in steps), default=0) * _CHARACTER + _BESIDE_THE_NAME))
+    width = min(290.0, max(204.0, max((len(step.name) for step in steps), default=0) * _CHARACTER + _PADDING))
     rows = max((len(level) for level in levels), default=0)
     boxes: dict[str, Box] = {}
     for column, level in enumerate(levels):
@@ -46,26 +48,26 @@ def across(steps: Sequence[Step], now: datetime) -> Markup:
     return _picture("dag-across", size, edges, boxes.values(), now)
 
 
-def down(steps: Sequence[Step], now: datetime) -> Markup:
-    """One step below the other. What does not lead to the next step runs through lanes at the left."""
+def draw_narrow(steps: Sequence[StepStatus], now: datetime) -> Markup:
+    """Draw one step per row. Edges that skip a row run through lanes on the left."""
     ordered = [step for level in _levels(steps) for step in level]
-    place = {step.name: number for number, step in enumerate(ordered)}
-    edges = [(place[need], place[step.name]) for step in ordered for need in step.needs if need in place]
+    row = {step.name: number for number, step in enumerate(ordered)}
+    edges = [(row[need], row[step.name]) for step in ordered for need in step.needs if need in row]
     lanes = _lanes([edge for edge in edges if edge[1] - edge[0] > 1])
-    left = max(lanes.values()) * LANE + ARRIVAL + 6 if lanes else 0
+    left = max(lanes.values()) * LANE + ARROW_ROOM + 6 if lanes else 0
     boxes = [Box(step, left + 1, number * ROW + 1, NARROW - left - 2) for number, step in enumerate(ordered)]
     paths = [_straight(boxes[a], boxes[b]) for a, b in edges if b - a == 1]
-    paths += [_around(boxes[a], boxes[b], left - ARRIVAL - lane * LANE) for (a, b), lane in lanes.items()]
+    paths += [_around(boxes[a], boxes[b], left - ARROW_ROOM - lane * LANE) for (a, b), lane in lanes.items()]
     return _picture("dag-down", (NARROW, len(ordered) * ROW - (ROW - HEIGHT) + 2), paths, boxes, now)
 
 
-def _levels(steps: Sequence[Step]) -> list[list[Step]]:
-    """Groups that can run side by side. What waits for itself, as no DAG does, comes last."""
-    known = {step.name for step in steps}
+def _levels(steps: Sequence[StepStatus]) -> list[list[StepStatus]]:
+    """Group steps that can run in parallel. Steps in a cycle, which a DAG does not have, form the last group."""
+    names = {step.name for step in steps}
     done: set[str] = set()
     remaining, levels = list(steps), []
     while remaining:
-        ready = [step for step in remaining if done.issuperset(known.intersection(step.needs))] or remaining
+        ready = [step for step in remaining if done.issuperset(names.intersection(step.needs))] or remaining
         levels.append(ready)
         done.update(step.name for step in ready)
         remaining = [step for step in remaining if step.name not in done]
@@ -73,15 +75,15 @@ def _levels(steps: Sequence[Step]) -> list[list[Step]]:
 
 
 def _lanes(edges: Sequence[tuple[int, int]]) -> dict[tuple[int, int], int]:
-    """A lane for each edge, the shortest first; only those from one step, or to one step, share theirs."""
+    """Assign a lane to each edge, shortest first. Edges share a lane only if they have an end in common or do not overlap."""
     lanes: dict[tuple[int, int], int] = {}
     for edge in sorted(edges, key=lambda edge: edge[1] - edge[0]):
-        taken = {lane for other, lane in lanes.items() if _are_in_the_way(edge, other)}
+        taken = {lane for other, lane in lanes.items() if _conflict(edge, other)}
         lanes[edge] = next(lane for lane in range(len(edges)) if lane not in taken)
     return lanes
 
 
-def _are_in_the_way(one: tuple[int, int], other: tuple[int, int]) -> bool:
+def _conflict(one: tuple[int, int], other: tuple[int, int]) -> bool:
     overlap = one[0] < other[1] and other[0] < one[1]
     return overlap and one[0] != other[0] and one[1] != other[1]
 
@@ -106,12 +108,12 @@ def _picture(kind: str, size: tuple[float, float], edges: Sequence[str], boxes: 
     boxes = list(boxes)
     width, height = size
     arrow = f"{kind}-arrow"
-    classes = f"dag {kind} fits" if width < MOST_SHRUNK else f"dag {kind}"
+    classes = f"dag {kind} fits" if width < MAX_SHRINKABLE else f"dag {kind}"
     parts = [
         f'<svg class="{classes}" role="img" aria-labelledby="{kind}-title"',
         f' viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}">',
         f'<title id="{kind}-title">',
-        escape(_told(boxes)),
+        escape(_description(boxes)),
         "</title>",
         f'<defs><marker id="{arrow}" viewBox="0 0 8 8" refX="6" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
         '<path class="arrow" d="M0 0L8 4L0 8z"/></marker></defs>',
@@ -124,11 +126,12 @@ def _picture(kind: str, size: tuple[float, float], edges: Sequence[str], boxes: 
 
 def _box(box: Box, now: datetime) -> Markup:
     step = box.step
-    room = int((box.width - _BESIDE_THE_NAME + 6) / _CHARACTER)
-    name = shown(step.name)
-    cut = name if len(name) <= room else f"{name[: max(1, room - 1)]}…"
-    time = f" · {took(step.took(now))}" if step.started and step.state != "skipped" else ""
-    done = f" · {step.progress:.0%}" if step.state == "running" and step.progress else ""
+    capacity = int((box.width - _PADDING + 6) / _CHARACTER)
+    name = displayable(step.name)
+    label = name if len(name) <= capacity else f"{name[: max(1, capacity - 1)]}…"
+    has_started = start_time(step) and step.state != "skipped"
+    time = f" · {format_duration(duration(step, now))}" if has_started else ""
+    progress = f" · {step.progress:.0%}" if step.state == "running" and step.progress else ""
     return Markup(
         '<g class="step state-{}" transform="translate({:g} {:g})"><title>{}</title>'
         '<rect class="box" width="{:g}" height="{}" rx="10"/><g transform="translate(14 {:g})">{}</g>'
@@ -142,22 +145,22 @@ def _box(box: Box, now: datetime) -> Markup:
         HEIGHT,
         HEIGHT / 2 - 8,
         icon(step.state),
-        cut,
-        step.state + done + time,
+        label,
+        step.state + progress + time,
     )
 
 
-def _told(boxes: Iterable[Box]) -> str:
-    """The picture in words, for those who do not see it."""
-    told = []
+def _description(boxes: Iterable[Box]) -> str:
+    """Return the picture as text for screen readers."""
+    parts = []
     for box in boxes:
-        after = f" after {' and '.join(map(shown, box.step.needs))}" if box.step.needs else ""
-        told.append(f"{shown(box.step.name)}{after}: {box.step.state}")
-    return "The steps and their order. " + "; ".join(told)
+        after = f" after {' and '.join(map(displayable, box.step.needs))}" if box.step.needs else ""
+        parts.append(f"{displayable(box.step.name)}{after}: {box.step.state}")
+    return "Steps and their order. " + "; ".join(parts)
 
 
 _RING = '<circle cx="8" cy="8" r="6.5"/>'
-_SIGNS = {
+_ICONS = {
     "succeeded": _RING + '<path d="M5 8.3l2.2 2.2L11.2 6"/>',
     "failed": _RING + '<path d="M5.6 5.6l4.8 4.8M10.4 5.6l-4.8 4.8"/>',
     "running": '<circle class="rail" cx="8" cy="8" r="6.5"/><path class="turns" d="M8 1.5a6.5 6.5 0 0 1 6.5 6.5"/>',
@@ -170,13 +173,13 @@ _SIGNS = {
 
 
 def icon(state: str) -> Markup:
-    """The sign's lines, to be put into an SVG."""
-    lines = _SIGNS.get(state, _SIGNS["unknown"])
+    """Return the icon of a state as a group for an SVG."""
+    lines = _ICONS.get(state, _ICONS["unknown"])
     return Markup(f'<g class="sign" fill="none" stroke-width="1.6" stroke-linecap="round">{lines}</g>')
 
 
-def sign(state: str) -> Markup:
-    """The sign as an SVG of its own; whoever cannot see it reads the word beside it."""
+def icon_svg(state: str) -> Markup:
+    """Return the icon of a state as an SVG. Screen readers skip it and read the state next to it."""
     return Markup(
         f'<svg class="icon" viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">{icon(state)}</svg>'
     )

@@ -1,181 +1,123 @@
-"""What the pages show, wherever the trainings run. Times are in UTC; None where they are not known."""
+"""Values that the pages show besides the training itself."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from threading import Event
-from time import monotonic
-from typing import Protocol
+from datetime import UTC, datetime
+from typing import Any
 
-from odahu_argo.errors import OdahuArgoError
-from odahu_argo.tracking import NoRun, Run
-from odahu_argo.web.text import seconds
-
-LIVE = ("scheduling", "running")
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """A training in one line. `reason` is a word, `message` a sentence; both may be empty."""
-
-    id: str
-    state: str
-    reason: str
-    message: str
-    model: str
-    version: str
-    toolchain: str
-    created: datetime | None
-    finished: datetime | None = None
-
-    @property
-    def is_live(self) -> bool:
-        """Whether more will happen."""
-        return self.state in LIVE
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """One try of a step: from when to when, and how it stands."""
-
-    state: str
-    started: datetime | None
-    finished: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A step with its tries. `needs` are the steps it waits for, `progress` is between 0 and 1."""
-
-    name: str
-    state: str
-    message: str = ""
-    needs: tuple[str, ...] = ()
-    tries: tuple[Span, ...] = ()
-    progress: float | None = None
-
-    @property
-    def started(self) -> datetime | None:
-        """When its first try began."""
-        return min((each.started for each in self.tries if each.started), default=None)
-
-    @property
-    def finished(self) -> datetime | None:
-        """When its last try ended; None while one goes on."""
-        ends = [each.finished for each in self.tries]
-        return None if None in ends else max((end for end in ends if end), default=None)
-
-    def end(self, now: datetime) -> datetime | None:
-        """Up to when it is known to have been at work."""
-        return self.finished or (now if self.state == "running" else self.started)
-
-    def took(self, now: datetime) -> float:
-        """Seconds from its beginning to its end, the waits between tries included."""
-        return seconds(self.started, self.end(now))
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """A named value."""
-
-    name: str
-    value: str
+from odahu_argo.status.model import StepStatus
+from odahu_argo.status.unstructured import mapping
+from odahu_argo.tracking import MlflowRun, NoRun
+from odahu_argo.trainings.events import LogLine
+from odahu_argo.trainings.model import Training
+from odahu_argo.web.text import parse_time, seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Where else to look: an http address."""
+    """A named http URL."""
 
     name: str
-    address: str
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
-class LogLine:
-    """A line that a step has printed."""
-
-    step: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Log:
-    """The end of what the steps have printed. `passed_over` counts the lines before; `note` says what is missing."""
+class LogTail:
+    """The last lines of a log. `skipped` counts the lines before, `note` states what is missing."""
 
     lines: tuple[LogLine, ...] = ()
-    passed_over: int = 0
+    skipped: int = 0
     note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingView:
-    """Everything that the page of one training shows, as it stood at `now`.
+class TrainingDetails:
+    """Everything on the page of one training at the time `now`.
 
-    `parameters` are those that the author gave, `run` what MLflow knows or why it knows nothing. `workflow` is Argo's
-    Workflow as YAML, and `workflow_note` says why there is none.
+    `workflow` is the compiled Workflow as YAML; if it is empty, `workflow_note` gives the reason.
     """
 
+    training: Training
     now: datetime
-    summary: Summary
-    hint: str
-    facts: tuple[Field, ...]
-    steps: tuple[Step, ...]
-    artifacts: tuple[Field, ...]
-    parameters: tuple[Field, ...]
-    run: Run | NoRun
-    links: tuple[Link, ...]
-    log: Log = Log()
+    run: MlflowRun | NoRun
+    links: tuple[Link, ...] = ()
+    log: LogTail = LogTail()
     workflow: str = ""
     workflow_note: str = ""
 
-
-class Views(Protocol):
-    """Where the pages get what they show. Every method may raise ServiceFault, those of one training NotFound."""
+    @property
+    def facts(self) -> dict[str, str]:
+        """Details of the newest attempt by label."""
+        newest, status = self.training.newest, self.training.status
+        facts: dict[str, Any] = {}
+        if newest.workflow:
+            facts["Workflow"] = f"{newest.workflow} (deleted)" if newest.is_gone else newest.workflow
+        if len(self.training.attempts) > 1:
+            facts["Attempt"] = newest.number
+        if newest.local is not None:
+            facts["Logs"] = newest.local.logs
+        facts["Exit code"] = status.exit_code or ""
+        if newest.local is not None and status.artifacts.run_id:
+            facts["MLflow"] = f"mlflow ui --backend-store-uri {newest.local.tracking_uri}"
+        return _non_empty(facts)
 
     @property
-    def place(self) -> str:
-        """Where the trainings run, in a few words."""
+    def artifacts(self) -> dict[str, str]:
+        """Results of the training by label."""
+        artifacts, local = self.training.status.artifacts, self.training.newest.local
+        model = (local.artifact_uri if local else "") or artifacts.artifact_name
+        return _non_empty({"Model": model, "MLflow run": artifacts.run_id, "Commit": artifacts.commit_id})
 
     @property
-    def start(self) -> str:
-        """The command that starts a training there."""
-
-    def all(self) -> list[Summary]:
-        """Every training, the newest first."""
-
-    def training(self, training_id: str, whole: bool = True) -> TrainingView:
-        """One training; where it is not `whole`, without its log and workflow, which then are not read."""
-
-    def log(self, training_id: str, follow: bool, is_over: Event) -> Iterator[LogLine | str]:
-        """Its lines from the first on; what is text alone is said of the log. NotFound before the first is asked for.
-
-        With `follow` until the training has ended, or soon after `is_over` is set.
-        """
+    def parameters(self) -> dict[str, str]:
+        """Hyperparameters in the manifest."""
+        return _non_empty(mapping(self.training.newest.spec.get("hyperParameters")))
 
 
-MOST_LINES = 1000
-PATIENCE = 8.0
-"""Seconds for which lines are read."""
+def _non_empty(values: Mapping[Any, Any]) -> dict[str, str]:
+    return {str(name): str(value) for name, value in values.items() if value not in (None, "")}
 
 
-def tail(lines: Iterator[LogLine | str]) -> Log:
-    """The last lines; what is text alone says what is missing. A fault on the way ends the log, and is told."""
-    kept: deque[LogLine] = deque(maxlen=MOST_LINES)
-    count, notes = 0, []
-    until = monotonic() + PATIENCE
-    try:
-        for line in lines:
-            if monotonic() > until:
-                notes.append(f"there is more; only what came in {PATIENCE:g} s is shown")
-                break
-            if isinstance(line, LogLine):
-                kept.append(line)
-                count += 1
-            else:
-                notes.append(line)
-    except OdahuArgoError as error:
-        notes.append(error.problems[0].message)
-    return Log(tuple(kept), count - len(kept), "; ".join(dict.fromkeys(notes)))
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """The time of one run of a step. Times that are not known are None."""
+
+    state: str
+    start: datetime | None
+    end: datetime | None
+
+
+def intervals(step: StepStatus) -> tuple[Interval, ...]:
+    """Return the interval of each pod of a step, or that of the step itself if pods are not known."""
+    runs = tuple(Interval(run.state, parse_time(run.started), parse_time(run.finished)) for run in step.runs)
+    whole = Interval(step.state, parse_time(step.started), parse_time(step.finished))
+    return runs or ((whole,) if whole.start else ())
+
+
+def start_time(step: StepStatus) -> datetime | None:
+    """Return when the first run of a step started."""
+    return min((found.start for found in intervals(step) if found.start), default=None)
+
+
+def end_time(step: StepStatus, now: datetime) -> datetime | None:
+    """Return when the last run of a step ended. For a running step this is `now`; if the end is unknown, the start."""
+    ends = [found.end for found in intervals(step)]
+    finished = None if None in ends else max((end for end in ends if end), default=None)
+    return finished or (now if step.state == "running" else start_time(step))
+
+
+def duration(step: StepStatus, now: datetime) -> float:
+    """Return the seconds from the start of a step to its end, including the waits between runs."""
+    return seconds(start_time(step), end_time(step, now))
+
+
+def newest_first(trainings: Iterable[Training]) -> list[Training]:
+    """Sort trainings by the submission of their newest attempt, then by ID."""
+    by_id = sorted(trainings, key=lambda training: training.id)
+    return sorted(by_id, key=_submitted, reverse=True)
+
+
+def _submitted(training: Training) -> datetime:
+    return parse_time(training.newest.created) or datetime.min.replace(tzinfo=UTC)

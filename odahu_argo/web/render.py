@@ -1,4 +1,4 @@
-"""The pages as HTML. Everything that is not ours is escaped, and shown without control characters."""
+"""The pages as HTML. Text from other sources is escaped and displayed without control characters."""
 
 from __future__ import annotations
 
@@ -12,105 +12,114 @@ from jinja2 import Environment
 from markupsafe import Markup, escape
 
 from odahu_argo import __version__, templates
-from odahu_argo.tracking import Run
-from odahu_argo.web import charts, dag
-from odahu_argo.web import text as words
-from odahu_argo.web.dag import sign
-from odahu_argo.web.model import Summary, TrainingView
+from odahu_argo.tracking import MlflowRun
+from odahu_argo.trainings.model import Training
+from odahu_argo.web import charts, dag, text
+from odahu_argo.web.model import TrainingDetails, duration, newest_first, start_time
 
-ON_A_PAGE = 100
-"""Trainings."""
+PAGE_SIZE = 100
 STATES = ("running", "scheduling", "failed", "succeeded", "unknown")
 
 
-def trainings_page(found: Sequence[Summary], start: str, state: str, number: int, **layout: Any) -> bytes:
-    """The list: those of `state`, or all where it is empty; `number` counts its pages from 1.
+def trainings_page(trainings: Sequence[Training], create_command: str, state: str, page: int, **layout: Any) -> bytes:
+    """Render the list of trainings, or of those in `state` if it is not empty. Pages count from 1.
 
-    `start` is the command that starts a training, told where there is none.
+    `create_command` is displayed if there are no trainings.
     """
-    return _render("page/trainings.html.j2", **_listed(found, state, number), start=start, **layout)
+    values = _list_values(trainings, state, page)
+    return _render("page/trainings.html.j2", **values, create_command=create_command, **layout)
 
 
-def trainings_part(found: Sequence[Summary], start: str, state: str, number: int) -> bytes:
-    """What of the list changes as time goes by."""
-    return _render("page/trainings_part.html.j2", **_listed(found, state, number), start=start)
+def trainings_part(trainings: Sequence[Training], create_command: str, state: str, page: int) -> bytes:
+    """Render the part of the list that refreshes."""
+    values = _list_values(trainings, state, page)
+    return _render("page/trainings_part.html.j2", **values, create_command=create_command)
 
 
-def training_page(view: TrainingView, **layout: Any) -> bytes:
-    """The page of one training."""
-    return _render("page/training.html.j2", **_drawn(view), is_report=False, **layout)
+def training_page(details: TrainingDetails, **layout: Any) -> bytes:
+    """Render the page of one training."""
+    return _render("page/training.html.j2", **_training_values(details), is_report=False, **layout)
 
 
-def training_part(view: TrainingView) -> bytes:
-    """What of a training's page changes as time goes by, but for its log."""
-    return _render("page/training_part.html.j2", **_drawn(view), is_report=False)
+def training_part(details: TrainingDetails) -> bytes:
+    """Render the parts of a training's page that refresh, except for the log."""
+    return _render("page/training_part.html.j2", **_training_values(details), is_report=False)
 
 
-def report(view: TrainingView, place: str) -> bytes:
-    """The page of one training as a file that needs nothing from elsewhere."""
-    style = Markup(templates.read("page/style.css"))  # our own file
-    return _render("page/report.html.j2", **_drawn(view), place=place, style=style, is_report=True)
+def report(details: TrainingDetails, location: str) -> bytes:
+    """Render the page of one training as a self-contained file."""
+    style = Markup(templates.read("page/style.css"))  # the project's own file
+    return _render("page/report.html.j2", **_training_values(details), location=location, style=style, is_report=True)
 
 
 def sign_in_page(path: str, is_wrong: bool) -> bytes:
-    """A form that asks for the token, and leads to `path` then."""
+    """Render the form for the token, which redirects to `path`."""
     return _render("page/sign_in.html.j2", path=path, is_wrong=is_wrong)
 
 
 def problem_page(title: str, message: str, hint: str, **layout: Any) -> bytes:
-    """What went wrong instead of the page that was asked for."""
+    """Render an error instead of the requested page."""
     return _render("page/problem.html.j2", title=title, message=message, hint=hint, **layout)
 
 
-def _listed(found: Sequence[Summary], state: str, number: int) -> dict[str, Any]:
-    counts = Counter(each.state for each in found)
-    chosen = [each for each in found if state in ("", each.state)]
-    last = max(1, -(-len(chosen) // ON_A_PAGE))
-    page = min(number, last)
+def _list_values(trainings: Sequence[Training], state: str, page: int) -> dict[str, Any]:
+    counts: Counter[str] = Counter(training.status.state for training in trainings)
+    selected = newest_first(training for training in trainings if state in ("", training.status.state))
+    last_page = max(1, -(-len(selected) // PAGE_SIZE))
+    page = min(page, last_page)
     return {
-        "rows": chosen[(page - 1) * ON_A_PAGE : page * ON_A_PAGE],
-        "total": len(found),
-        "chosen": state,
-        "counts": [(each, counts[each]) for each in STATES if counts[each]],
+        "rows": selected[(page - 1) * PAGE_SIZE : page * PAGE_SIZE],
+        "total": len(trainings),
+        "selected_state": state,
+        "counts": [(name, counts[name]) for name in STATES if counts[name]],
         "page": page,
-        "last": last,
+        "last_page": last_page,
         "now": datetime.now(UTC),
     }
 
 
-def _drawn(view: TrainingView) -> dict[str, Any]:
-    run = view.run if isinstance(view.run, Run) else None
-    scale = charts.axis(view.steps, view.now)
+def _training_values(details: TrainingDetails) -> dict[str, Any]:
+    training, now = details.training, details.now
+    run = details.run if isinstance(details.run, MlflowRun) else None
+    steps = training.steps
+    axis = charts.time_axis(steps, now)
     return {
-        "view": view,
-        "summary": view.summary,
+        "details": details,
+        "training": training,
+        "status": training.status,
         "run": run,
-        "no_run": None if run else view.run,
-        "across": dag.across(view.steps, view.now),
-        "down": dag.down(view.steps, view.now),
-        "axis": scale,
-        "bars": [(step, charts.bar(step, scale, view.now)) for step in view.steps],
-        "measured": [(metric, charts.curve(metric)) for metric in run.metrics] if run else [],
-        "now": view.now,
+        "no_run": None if run else details.run,
+        "wide_dag": dag.draw_wide(steps, now),
+        "narrow_dag": dag.draw_narrow(steps, now),
+        "axis": axis,
+        "bars": [(step, charts.duration_bar(step, axis, now)) for step in steps],
+        "metric_curves": [(metric, charts.metric_curve(metric)) for metric in run.metrics] if run else [],
+        "now": now,
     }
 
 
 def _render(template: str, **values: Any) -> bytes:
-    """UTF-8; what has no place in it, such as half a surrogate pair, becomes a question mark."""
-    return _pages().get_template(template).render(**values).encode("utf-8", "replace")
+    """Render as UTF-8. Characters that UTF-8 cannot encode, such as lone surrogates, become question marks."""
+    return _environment().get_template(template).render(**values).encode("utf-8", "replace")
 
 
 @cache
-def _pages() -> Environment:
-    pages = templates.environment(autoescape=True)
-    pages.finalize = lambda value: words.shown(value) if type(value) is str else value
-    pages.globals |= {"sign": sign, "version": __version__}
-    pages.filters |= {
-        "ago": words.ago,
-        "took": words.took,
-        "number": words.number,
-        "uncut": lambda text: escape(words.shown(text, None)),
-        "utc": lambda time: time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if time else "",
+def _environment() -> Environment:
+    environment = templates.environment(autoescape=True)
+    environment.finalize = lambda value: text.displayable(value) if type(value) is str else value
+    environment.globals |= {"icon": dag.icon_svg, "version": __version__}
+    environment.filters |= {
+        "age": lambda time, now: text.format_age(text.parse_time(time), now),
+        "duration": text.format_duration,
+        "step_duration": lambda step, now: text.format_duration(duration(step, now)) if start_time(step) else "",
+        "number": text.format_number,
+        "uncut": lambda value: escape(text.displayable(value, None)),
+        "utc": _format_utc,
+        "sentence": lambda value: f"{value[:1].upper()}{value[1:]}." if value else "",
     }
-    pages.tests["live"] = lambda summary: summary.is_live
-    return pages
+    return environment
+
+
+def _format_utc(value: str | datetime) -> str:
+    time = text.parse_time(value) if isinstance(value, str) else value
+    return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if time else ""

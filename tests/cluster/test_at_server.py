@@ -67,7 +67,7 @@ def reached(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 def test_what_is_shown_is_what_the_cluster_shows(reached: Reached) -> None:
     site = reached.site
-    assert "no trainings at http://127.0.0.1" in reached("train", "get", "-o", "table").err
+    assert "no trainings found (http://127.0.0.1" in reached("train", "get", "-o", "table").err
     assert site.create().code == 0
     assert site.create("--id", "wine-b").code == 0
     site.play("wine-1", "succeeded")
@@ -92,19 +92,19 @@ def test_a_training_is_created_waited_for_run_anew_and_deleted(reached: Reached)
     assert (created.code, created.out) == (0, f"training wine submitted as workflow wine-1 at {reached.url}\n")
     assert f"odahu-argo train logs --id wine --url {reached.url}" in created.err
     again = reached("train", "create", "-f", file, "--no-wait")
-    assert again.out == f"training wine goes on as workflow wine-1 at {reached.url}\n"
+    assert again.out == f"training wine is already running as workflow wine-1 at {reached.url}\n"
     late = reached("train", "create", "-f", file, "--timeout", "1")
-    assert late.code == 5 and "had not ended after 1 s" in late.err and "train delete ends and removes it" in late.err
+    assert late.code == 5 and "had not ended after 1 s" in late.err and "train delete stops and deletes it" in late.err
     site.play("wine-1", "succeeded")
     taken = reached("train", "create", "-f", file)
-    assert taken.code == 2 and "there is a training 'wine': attempt 1, succeeded" in taken.err
+    assert taken.code == 2 and "training 'wine' already exists: attempt 1, succeeded" in taken.err
     assert reached("train", "create", "-f", file, "--ignore-if-exists").out == "training wine is there already\n"
     with Running("train", "edit", "-f", file, "--url", reached.url, "--token-file", site.folder / "token") as waiting:
         waiting.wait_for("training wine is scheduling")
         site.play("wine-2", "train-failed")
         assert waiting.end() == 4
     assert "train  failed" in waiting.text and "error: training 'wine' failed in train" in waiting.text
-    assert f"train edit -f FILE --url {reached.url} runs it anew" in waiting.text
+    assert f"train edit -f FILE --url {reached.url} starts a new run" in waiting.text
     assert reached("train", "delete", "--id", "wine").out == "training wine is deleted\n"
     assert reached("train", "delete", "-f", file).code == 2
     assert reached("train", "delete", "--id", "wine", "--ignore-not-found").out == "there is no training wine\n"
@@ -139,7 +139,7 @@ def test_states_and_logs_are_followed(reached: Reached) -> None:
         assert site.run("train", "delete", "--id", "wine").code == 0
         watching.wait_for("wine was deleted")
     lost = reached("train", "logs", "--id", "wine")
-    assert lost.code == 2 and "there is no training 'wine'" in lost.err
+    assert lost.code == 2 and "training 'wine' does not exist" in lost.err
 
 
 def test_lines_are_followed_and_none_is_told_twice_where_the_server_is_started_anew(site: Site, tmp_path: Path) -> None:
@@ -157,11 +157,11 @@ def test_lines_are_followed_and_none_is_told_twice_where_the_server_is_started_a
             following.__enter__()
             following.wait_for("train | epoch 2")
         try:
-            following.wait_for("out of sight: ")
+            following.wait_for("disconnected: ")
             node.say(pod, "epoch 3")
             with serving("-n", site.namespace, "--port", port):
                 following.wait_for("train | epoch 3")
-                following.wait_for("in sight again")
+                following.wait_for("reconnected")
                 node.say(pod, "epoch 4")
                 following.wait_for("train | epoch 4")
                 node.end(pod)

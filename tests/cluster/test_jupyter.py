@@ -27,7 +27,7 @@ def test_a_manifest_from_the_editor_becomes_a_workflow(site: Site, tmp_path: Pat
         assert "Unschedulable" in ask(lab, "GET", "/wine/page").text
         site.play("wine-1", "succeeded")
         again = ask(lab, "POST", "", json=body)
-        assert again.status_code == 409 and "there is a training 'wine'" in again.text
+        assert again.status_code == 409 and "training 'wine' already exists" in again.text
         assert ask(lab, "PUT", "", json=body).json() == {"id": "wine"}
         assert site.workflows() == ["wine-1", "wine-2"]
         assert ask(lab, "DELETE", "/wine").status_code == 200

@@ -27,7 +27,7 @@ from odahu_argo.kube.cluster import (
 )
 from odahu_argo.manifest.load import load
 from odahu_argo.profile import Profile
-from odahu_argo.trainings.submit import plan_on
+from odahu_argo.trainings.submit import plan_for_cluster
 from tests.commands import odahu_argo
 from tests.conftest import ROOT
 from tests.manifests import training, write
@@ -105,7 +105,7 @@ def test_trainings_use_the_server_of_the_registered_toolchain(ready: KubeCluster
     [toolchain] = json.loads(ran.out)
     uri = f"http://mlflow.{ready.namespace}.svc.cluster.local/mlflow"
     assert toolchain["spec"] == {"entrypoint": "mlflow", "additionalEnvironments": {"MLFLOW_TRACKING_URI": uri}}
-    [plan] = plan_on(ready, load([write(tmp_path, training())]), Profile())
+    [plan] = plan_for_cluster(ready, load([write(tmp_path, training())]), Profile())
     assert plan.tracking == "training"
     for step in ("train", "package"):
         assert plan.step(step).spec.environment["MLFLOW_TRACKING_URI"] == uri  # type: ignore[union-attr]

@@ -62,4 +62,4 @@ def test_the_original_clients_work_and_their_models_parse_every_answer(site: Sit
     assert said["edited"]["spec"]["hyperParameters"] == {"alpha": "0.7"}
     assert said["deleted"][0] == "Model training wine was deleted"
     assert said["health"] == {}
-    assert said["missing"].startswith("Got error from server: there is no training 'wine'")
+    assert said["missing"].startswith("Got error from server: training 'wine' does not exist")

@@ -12,7 +12,7 @@ import requests
 import yaml
 
 from tests.cluster.test_trainings import COMMIT, RUN, ZIP, Site, site
-from tests.commands import odahu_argo
+from tests.commands import Running, odahu_argo
 from tests.servers.api import serving
 from tests.servers.browser import Visit, browser, visit
 from tests.servers.kubelet import TRAIN_NODE, kubelet
@@ -42,7 +42,7 @@ def pages(profile: Path) -> Iterator[str]:
         yield address
 
 
-def test_a_training_is_seen_from_its_scheduling_to_its_end(site: Site, pages: str, visit: Callable[..., Visit]) -> None:
+def test_page_shows_training_from_scheduling_to_success(site: Site, pages: str, visit: Callable[..., Visit]) -> None:
     assert site.create().code == 0
     site.play("wine-1", "running-train-unschedulable")
     seen = visit(pages)
@@ -50,14 +50,14 @@ def test_a_training_is_seen_from_its_scheduling_to_its_end(site: Site, pages: st
     seen.page.get_by_role("link", name="wine").click()
     assert f"namespace {site.namespace}" in seen.text("header")
     callout = seen.text(".callout")
-    assert callout.startswith("Unschedulable") and "What helps:" in callout
+    assert callout.startswith("Unschedulable") and "How to fix it:" in callout
     assert seen.page.locator(".dag-across .edge").count() == 3
     assert seen.page.locator(".dag-across .state-scheduling .name").all_text_contents() == ["train"]
     site.play("wine-1", "succeeded")
     seen.wait_for("#headline .pill", "succeeded")
     seen.wait_for("#artifacts", ZIP)
     assert COMMIT in seen.text("#artifacts")
-    assert "MLflow does not answer" in seen.text("#metrics")
+    assert "cannot be reached" in seen.text("#metrics")
     assert seen.page.locator(".dag-across .state-succeeded").count() == 4
     link = seen.page.get_by_role("link", name="Argo", exact=True).get_attribute("href")
     assert link == f"https://argo.example.org/workflows/{site.namespace}/wine-1"
@@ -68,7 +68,7 @@ def test_a_training_is_seen_from_its_scheduling_to_its_end(site: Site, pages: st
     assert seen.hosts == {pages.removeprefix("http://")}
 
 
-def test_the_log_is_followed_while_the_training_runs(site: Site, pages: str, visit: Callable[..., Visit]) -> None:
+def test_page_follows_log(site: Site, pages: str, visit: Callable[..., Visit]) -> None:
     assert site.create().code == 0
     with kubelet(site.api, site.namespace) as node:
         pod = node.start("wine-1", "train", f"wine-1-{TRAIN_NODE}")
@@ -92,7 +92,7 @@ def test_the_log_is_followed_while_the_training_runs(site: Site, pages: str, vis
     assert seen.page.evaluate("window.isSame") is True
 
 
-def test_parameters_curves_and_the_way_to_mlflow(
+def test_page_shows_mlflow_run_and_link(
     site: Site, mlflow_server: MlflowServer, tmp_path: Path, visit: Callable[..., Visit]
 ) -> None:
     """A real MLflow server is asked at `tracking.uri`; the link leads to `tracking.url`, else to the same server."""
@@ -130,24 +130,25 @@ def record_a_run(mlflow_server: MlflowServer) -> tuple[str, str]:
     return experiment, run
 
 
-def test_a_report_outlives_the_workflow(site: Site, profile: Path, tmp_path: Path, visit: Callable[..., Visit]) -> None:
+def test_report_of_deleted_workflow(site: Site, profile: Path, tmp_path: Path, visit: Callable[..., Visit]) -> None:
     assert site.create(hyperParameters={"alpha": "0.7"}).code == 0
-    site.play("wine-1", "oom")
-    assert site.get()["status"]["state"] == "failed"
-    site.remove("wine-1")
+    with Running("recorder", "-n", site.namespace) as recorder:
+        site.play("wine-1", "oom")
+        recorder.wait_for("wine: attempt 1 is failed")
+        site.remove("wine-1")
     file = tmp_path / "wine.html"
     ran = odahu_argo("report", "--id", "wine", "--profile", profile, "-o", file)
     assert ran.code == 0, ran.err
     seen = visit(file.as_uri())
-    assert "OOMKilled" in seen.text(".callout") and "What helps:" in seen.text(".callout")
+    assert "OOMKilled" in seen.text(".callout") and "How to fix it:" in seen.text(".callout")
     assert seen.page.locator(".dag-across .edge").count() == 3
     assert "0.7" in seen.text("#parameters") and RUN not in seen.text()
-    assert "workflow wine-1 is no longer on the cluster" in seen.text()
+    assert "Workflow wine-1 was deleted from the cluster" in seen.text()
     assert "the log of train, attempt 1, is missing" in seen.text()
 
 
-def test_a_training_that_nobody_knows_is_told_as_a_page(site: Site, visit: Callable[..., Visit]) -> None:
+def test_unknown_training_is_error_page(site: Site, visit: Callable[..., Visit]) -> None:
     with serving("-n", site.namespace) as address:
         missing = visit(f"{address}/trainings/cider")
-        assert "there is no training 'cider'" in missing.text("main")
+        assert "training 'cider' does not exist" in missing.text("main")
         missing.complaints.clear()

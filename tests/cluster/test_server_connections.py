@@ -12,7 +12,7 @@ import requests
 
 from odahu_argo.kube.client import KubeCluster
 from odahu_argo.kube.cluster import SECRET
-from tests.cluster.test_conn import GIT, S3, data, there
+from tests.cluster.test_conn import GIT, S3, data, secret_names
 from tests.servers.api import serving
 
 pytestmark = pytest.mark.cluster
@@ -73,7 +73,7 @@ def test_a_connection_is_kept_shown_masked_changed_and_removed(api: Api, cluster
     ):
         assert api(method, path, "decrypt").status_code == 404
     assert api("PUT", json={"id": "wine-data", "spec": S3}).status_code == 404
-    assert there(cluster) == []
+    assert secret_names(cluster) == []
 
 
 def test_connections_are_listed_by_id_filtered_and_paged(api: Api, cluster: KubeCluster) -> None:
@@ -123,7 +123,7 @@ def test_a_mistake_is_told_without_the_secrets_beside_it(api: Api, cluster: Kube
     for body in MISTAKES:
         answer = api("POST", json=body)
         assert (answer.status_code, bool(answer.json()["message"])) == (400, True), body
-    assert there(cluster) == []
+    assert secret_names(cluster) == []
 
 
 def test_a_vital_connection_stays_until_it_is_vital_no_more(api: Api, cluster: KubeCluster) -> None:
@@ -131,7 +131,7 @@ def test_a_vital_connection_stays_until_it_is_vital_no_more(api: Api, cluster: K
     assert api("POST", json=body).json()["spec"]["vital"] is True
     refused = api("DELETE", "/code")
     assert (refused.status_code, "code' is vital" in refused.json()["message"]) == (400, True)
-    assert there(cluster) == ["connection-code"]
+    assert secret_names(cluster) == ["connection-code"]
     body["spec"]["vital"] = False
     assert api("PUT", json=body).status_code == 200
     assert api("DELETE", "/code").status_code == 200

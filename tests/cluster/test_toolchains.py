@@ -15,7 +15,7 @@ from odahu_argo.kube.client import KubeCluster
 from odahu_argo.kube.cluster import CONFIG_MAP
 from odahu_argo.manifest.load import load
 from odahu_argo.profile import Profile
-from odahu_argo.trainings.submit import plan_on
+from odahu_argo.trainings.submit import plan_for_cluster
 from tests.commands import Ran, odahu_argo
 from tests.manifests import training, write
 
@@ -42,7 +42,7 @@ def manifest(folder: Path, *toolchains: dict[str, Any]) -> Path:
 
 
 def planned(cluster: KubeCluster, folder: Path, name: str, *others: dict[str, Any]) -> Any:
-    [plan] = plan_on(cluster, load([write(folder, training(toolchain=name), *others)]), Profile())
+    [plan] = plan_for_cluster(cluster, load([write(folder, training(toolchain=name), *others)]), Profile())
     return next(step for step in plan.steps if step.name == "train")
 
 

@@ -108,7 +108,7 @@ def site(api: client.ApiClient, tmp_path: Path) -> Iterator[Site]:
     client.CoreV1Api(api).delete_namespace(namespace)
 
 
-def test_a_training_is_created_and_its_state_told(site: Site) -> None:
+def test_create_and_get(site: Site) -> None:
     ran = site.create()
     assert ran.code == 0, ran.err
     assert ran.out.startswith(f"training wine submitted as workflow wine-1 in namespace {site.namespace}")
@@ -123,21 +123,21 @@ def test_a_training_is_created_and_its_state_told(site: Site) -> None:
     assert status["artifacts"] == [{"runId": RUN, "artifactName": ZIP, "commitID": COMMIT}]
 
 
-def test_a_second_training_of_the_same_id_is_refused_unless_it_may_be_there(site: Site) -> None:
+def test_create_rejects_existing_id(site: Site) -> None:
     assert site.create().code == 0
     site.play("wine-1", "succeeded")
     again = site.create()
-    assert again.code == 2 and "there is a training 'wine': attempt 1, succeeded" in again.err
+    assert again.code == 2 and "training 'wine' already exists: attempt 1, succeeded" in again.err
     assert "train edit" in again.err
     ignored = site.create("--ignore-if-exists")
     assert (ignored.code, ignored.out) == (0, "training wine is there already\n")
     assert site.workflows() == ["wine-1"]
 
 
-def test_the_same_training_submitted_again_while_it_goes_on_is_the_same_run(site: Site) -> None:
+def test_create_returns_running_training_with_same_content(site: Site) -> None:
     assert site.create().code == 0
     again = site.create()
-    assert again.code == 0 and "goes on as workflow wine-1" in again.out
+    assert again.code == 0 and "is already running as workflow wine-1" in again.out
     other = site.create(hyperParameters={"alpha": "0.7"})
     assert other.code == 2, other.out
     assert site.workflows() == ["wine-1"]
@@ -149,12 +149,12 @@ def test_a_dry_run_submits_nothing(site: Site) -> None:
     assert site.workflows() == []
 
 
-def test_the_id_of_a_single_training_can_be_given_as_odahuflowctl_did(site: Site) -> None:
+def test_id_option_overrides_id_of_single_training(site: Site) -> None:
     assert site.create("--id", "wine-tuned").code == 0
     assert site.workflows() == ["wine-tuned-1"]
 
 
-def test_edit_stops_the_earlier_run_and_keeps_it_as_history(site: Site) -> None:
+def test_edit_stops_current_run_and_keeps_it_in_history(site: Site) -> None:
     assert site.create().code == 0
     site.play("wine-1", "running-train")
     edited = site.run("train", "edit", "-f", site.manifest(hyperParameters={"alpha": "0.7"}), "--no-wait")
@@ -167,19 +167,21 @@ def test_edit_stops_the_earlier_run_and_keeps_it_as_history(site: Site) -> None:
     assert shown[0]["spec"]["hyperParameters"] == {"alpha": "0.7"}
 
 
-def test_what_became_of_a_training_outlives_its_workflow(site: Site) -> None:
+def test_history_outlives_the_workflow(site: Site) -> None:
     assert site.create().code == 0
-    site.play("wine-1", "succeeded")
-    before = site.get()
-    site.remove("wine-1")
-    after = site.get()
+    with Running("recorder", "-n", site.namespace) as recorder:
+        site.play("wine-1", "succeeded")
+        recorder.wait_for("wine: attempt 1 is succeeded")
+        before = site.get()
+        site.remove("wine-1")
+        after = site.get()
     assert after["status"]["state"] == "succeeded"
     assert after["spec"] == before["spec"]
     assert after["status"]["artifacts"] == before["status"]["artifacts"]
     assert after["status"]["argo"]["gone"] is True
 
 
-def test_the_recorder_remembers_what_nobody_else_has_seen(site: Site) -> None:
+def test_recorder_keeps_status_of_deleted_workflow(site: Site) -> None:
     assert site.create().code == 0
     with Running("recorder", "-n", site.namespace) as recorder:
         recorder.wait_for("wine: attempt 1 is scheduling")
@@ -190,7 +192,7 @@ def test_the_recorder_remembers_what_nobody_else_has_seen(site: Site) -> None:
     assert (status["state"], status["exitCode"]) == ("failed", 137)
 
 
-def test_a_training_that_is_deleted_stays_deleted_with_the_recorder_at_work(site: Site) -> None:
+def test_recorder_does_not_restore_deleted_training(site: Site) -> None:
     assert site.create().code == 0
     with Running("recorder", "-n", site.namespace) as recorder:
         recorder.wait_for("wine: attempt 1 is scheduling")
@@ -198,14 +200,14 @@ def test_a_training_that_is_deleted_stays_deleted_with_the_recorder_at_work(site
         assert (deleted.code, deleted.out) == (0, "training wine is deleted\n")
         recorder.wait_for("wine: deleted")
     gone = site.run("train", "get", "--id", "wine")
-    assert gone.code == 2 and "there is no training 'wine'" in gone.err
+    assert gone.code == 2 and "training 'wine' does not exist" in gone.err
     assert site.run("train", "delete", "--id", "wine").code == 2
     assert site.run("train", "delete", "--id", "wine", "--ignore-not-found").code == 0
     assert site.create().code == 0
     assert site.workflows() == ["wine-1"]
 
 
-def test_a_pod_that_cannot_start_is_told_by_its_events(site: Site) -> None:
+def test_reports_warning_events_of_pending_pod(site: Site) -> None:
     assert site.create().code == 0
     site.play("wine-1", "running-checkout-pending")
     workflow = site.workflow("wine-1")
@@ -236,23 +238,22 @@ def test_a_pod_that_cannot_start_is_told_by_its_events(site: Site) -> None:
     assert status["message"].startswith("the Secret of connection code, which step checkout requires, does not exist")
 
 
-def test_a_deletion_that_was_broken_off_is_finished_by_the_next(site: Site) -> None:
+def test_delete_completes_interrupted_deletion(site: Site) -> None:
     assert site.create().code == 0
-    assert site.get()["id"] == "wine"
     marked = {"metadata": {"annotations": {naming.DELETED_ANNOTATION: "true"}}}
     client.CustomObjectsApi(site.api).patch_namespaced_custom_object(
         *GROUP, site.namespace, "workflows", "wine-1", marked
     )
-    client.CoreV1Api(site.api).delete_namespaced_config_map(naming.record_name("wine"), site.namespace)
     assert site.run("train", "get", "--id", "wine").code == 2
     deleted = site.run("train", "delete", "--id", "wine")
     assert (deleted.code, site.workflows()) == (0, [])
 
 
-def test_who_read_a_training_before_it_was_deleted_does_not_remember_it(site: Site) -> None:
+def test_saving_history_does_not_restore_deleted_record(site: Site) -> None:
     assert site.create().code == 0
     cluster = connect(site.namespace)
     before = find_training(cluster, "wine")
+    history.save(cluster, before)
 
     class DeletedMeanwhile(KubeCluster):
         def replace(self, kind: Kind, body: Object) -> Object:
@@ -260,22 +261,24 @@ def test_who_read_a_training_before_it_was_deleted_does_not_remember_it(site: Si
             return super().replace(kind, body)
 
     ended = replace(before.newest, status=replace(before.newest.status, state="failed"))
-    history.remember(DeletedMeanwhile(load_config(), site.namespace), Training("wine", (ended,)))
-    assert history.find(cluster, "wine") is None
+    history.save(DeletedMeanwhile(load_config(), site.namespace), Training("wine", (ended,)))
+    assert history.find_record(cluster, "wine") is None
 
 
-def test_a_workflow_that_vanished_while_it_ran_is_unknown(site: Site) -> None:
+def test_running_training_is_unknown_after_its_workflow_was_deleted(site: Site) -> None:
     assert site.create().code == 0
-    site.play("wine-1", "running-train")
-    assert site.get()["status"]["state"] == "running"
-    site.remove("wine-1")
+    with Running("recorder", "-n", site.namespace) as recorder:
+        site.play("wine-1", "running-train")
+        recorder.wait_for("wine: attempt 1 is running")
+        site.remove("wine-1")
+        recorder.wait_for("wine: attempt 1 is unknown")
     status = site.get()["status"]
     assert (status["state"], status["reason"]) == ("unknown", "Gone")
-    assert "it was running when last seen" in status["message"]
+    assert status["message"].endswith("was running")
     assert status["artifacts"][0]["commitID"] == COMMIT
 
 
-def test_the_workspace_of_a_run_that_another_has_replaced_goes_when_that_run_has_ended(site: Site) -> None:
+def test_recorder_deletes_workspace_of_replaced_attempt(site: Site) -> None:
     """A pod that has ended would hold it: the API's protection of claims stands for that."""
     assert site.create().code == 0
     site.make_claim("wine-1-workspace")
@@ -293,7 +296,7 @@ def test_the_workspace_of_a_run_that_another_has_replaced_goes_when_that_run_has
     assert site.claims() == ["wine-2-workspace"]
 
 
-def test_logs_that_cannot_be_had_are_told_and_do_not_hold_up_the_end(site: Site) -> None:
+def test_reports_logs_of_lost_node_as_missing(site: Site) -> None:
     """The node of a pod is gone, so the API cannot ask its kubelet."""
     core = client.CoreV1Api(site.api)
     node = f"lost-{site.namespace}"
@@ -325,7 +328,7 @@ def test_logs_that_cannot_be_had_are_told_and_do_not_hold_up_the_end(site: Site)
         core.delete_node(node)
 
 
-def test_retry_goes_on_in_the_kept_workspace(site: Site) -> None:
+def test_retry_uses_existing_workspace(site: Site) -> None:
     assert site.create().code == 0
     core = client.CoreV1Api(site.api)
     site.make_claim("wine-1-workspace")
@@ -341,7 +344,7 @@ def test_retry_goes_on_in_the_kept_workspace(site: Site) -> None:
     assert "wine-2" in [owner.name for owner in owners]
 
 
-def test_waiting_ends_with_the_training_and_says_how(site: Site) -> None:
+def test_wait_prints_result(site: Site) -> None:
     with Running("train", "create", "-f", site.manifest(), "-n", site.namespace) as waiting:
         waiting.wait_for("training wine is scheduling")
         site.play("wine-1", "running-train")
@@ -351,7 +354,7 @@ def test_waiting_ends_with_the_training_and_says_how(site: Site) -> None:
     assert f"artifactName: {ZIP}" in waiting.text
 
 
-def test_a_failure_ends_the_waiting_with_4_and_the_reason(site: Site) -> None:
+def test_wait_exits_with_4_after_failure(site: Site) -> None:
     with Running("train", "create", "-f", site.manifest(), "-n", site.namespace) as waiting:
         waiting.wait_for("training wine is scheduling")
         site.play("wine-1", "oom")
@@ -360,7 +363,7 @@ def test_a_failure_ends_the_waiting_with_4_and_the_reason(site: Site) -> None:
     assert "memory" in waiting.text
 
 
-def test_ctrl_c_ends_the_waiting_and_not_the_training(site: Site) -> None:
+def test_ctrl_c_detaches_from_training(site: Site) -> None:
     with Running("train", "create", "-f", site.manifest(), "-n", site.namespace) as waiting:
         waiting.wait_for("training wine is scheduling")
         waiting.process.send_signal(signal.SIGINT)
@@ -369,28 +372,28 @@ def test_ctrl_c_ends_the_waiting_and_not_the_training(site: Site) -> None:
     assert "shutdown" not in site.workflow("wine-1")["spec"]
 
 
-def test_a_timeout_ends_the_waiting_with_5(site: Site) -> None:
+def test_wait_exits_with_5_after_timeout(site: Site) -> None:
     ran = site.run("train", "create", "-f", site.manifest(), "--timeout", "1")
     assert ran.code == 5 and "had not ended after 1 s" in ran.err
 
 
-def test_the_log_of_a_training_that_has_not_begun_says_what_it_waits_for(site: Site) -> None:
+def test_log_of_pending_training_gives_reason(site: Site) -> None:
     assert site.create().code == 0
     ran = site.run("train", "logs", "--id", "wine", "--not-follow")
-    assert (ran.code, ran.out, ran.err) == (0, "", "training wine is scheduling; none of its steps has begun\n")
+    assert (ran.code, ran.out, ran.err) == (0, "", "training wine is scheduling; no step has started\n")
     with Running("train", "logs", "--id", "wine", "-n", site.namespace) as following:
         following.wait_for("training wine is scheduling: Argo has not processed the workflow yet")
         site.play("wine-1", "succeeded")
         assert following.end() == 0
 
 
-def test_stop_ends_the_run(site: Site) -> None:
+def test_stop(site: Site) -> None:
     assert site.create().code == 0
     assert site.run("train", "stop", "--id", "wine").out == "training wine is being stopped\n"
     assert site.workflow("wine-1")["spec"]["shutdown"] == "Stop"
 
 
-def test_jsonpath_prints_what_odahuflowctl_printed(site: Site) -> None:
+def test_jsonpath_output_matches_odahuflowctl(site: Site) -> None:
     assert site.create().code == 0
     assert site.create("--id", "wine-b").code == 0
     one = site.run("train", "get", "--id", "wine", "-o", "jsonpath=[*].spec.model.name")
@@ -401,7 +404,7 @@ def test_jsonpath_prints_what_odahuflowctl_printed(site: Site) -> None:
     assert wrong.code == 2 and "JSONPath" in wrong.err
 
 
-def test_every_form_shows_every_training(site: Site) -> None:
+def test_output_formats(site: Site) -> None:
     assert site.create().code == 0
     assert [each["id"] for each in yaml.safe_load(site.run("train", "get").out)] == ["wine"]
     table = site.run("train", "get", "-o", "table").out.splitlines()
@@ -410,7 +413,7 @@ def test_every_form_shows_every_training(site: Site) -> None:
     assert "wine-1" in site.run("train", "get", "-o", "wide").out
 
 
-def test_watching_prints_a_line_for_each_change(site: Site) -> None:
+def test_watch_prints_one_line_per_change(site: Site) -> None:
     assert site.create().code == 0
     with Running("train", "get", "--watch", "-n", site.namespace) as watching:
         watching.wait_for("scheduling")
@@ -420,7 +423,7 @@ def test_watching_prints_a_line_for_each_change(site: Site) -> None:
         watching.wait_for(ZIP)
 
 
-def test_nodes_that_argo_keeps_in_its_database_are_asked_of_argo_server(site: Site, tmp_path: Path) -> None:
+def test_reads_offloaded_nodes_from_argo_server(site: Site, tmp_path: Path) -> None:
     """The server is a stand-in: a real one needs the controller's database."""
     assert site.create().code == 0
     site.play("wine-1", "oom")
@@ -434,7 +437,7 @@ def test_nodes_that_argo_keeps_in_its_database_are_asked_of_argo_server(site: Si
     assert (status["state"], status["exitCode"], status["reason"]) == ("failed", 137, "OOMKilled")
 
 
-def test_a_manifest_that_is_wrong_reaches_no_cluster(site: Site) -> None:
+def test_invalid_manifest_is_not_submitted(site: Site) -> None:
     ran = site.create(resources={"limits": {"cpu": "lots"}})
     assert ran.code == 2 and "resources.limits.cpu" in ran.err
     assert site.workflows() == []

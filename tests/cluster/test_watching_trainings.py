@@ -1,4 +1,4 @@
-"""Trainings watched on a real Kubernetes API that goes out of sight: no change is lost, and the end of it is told."""
+"""Trainings watched on a real Kubernetes API that goes disconnected: no change is lost, and the end of it is told."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import pytest
 from odahu_argo.compile.workflow import compile_workflow
 from odahu_argo.kube.cluster import WORKFLOW, Object
 from odahu_argo.naming import TRAINING_ID_LABEL
-from odahu_argo.trainings.queries import list_trainings
-from odahu_argo.trainings.submit import send
-from odahu_argo.trainings.watch import Changed, InSight, OutOfSight, Seen, watch_trainings
+from odahu_argo.trainings.events import Changed, Disconnected, Reconnected, WatchEvent
+from odahu_argo.trainings.submit import submit
+from odahu_argo.trainings.watch import watch_trainings
 from tests.cluster.conftest import Through
 from tests.manifests import plan
 
 pytestmark = pytest.mark.cluster
 
 
-def words(seen: Seen) -> str:
-    return f"{seen.training.id} {seen.training.status.state}" if isinstance(seen, Changed) else type(seen).__name__
+def words(event: WatchEvent) -> str:
+    return f"{event.training.id} {event.training.status.state}" if isinstance(event, Changed) else type(event).__name__
 
 
-def test_a_training_that_cannot_be_read_when_it_changes_is_told_when_it_can(through: Through, tmp_path: Path) -> None:
-    send(through.cluster, compile_workflow(plan(tmp_path)))
+def test_reports_change_after_failed_read_of_history(through: Through, tmp_path: Path) -> None:
+    submit(through.cluster, compile_workflow(plan(tmp_path)))
     lost: list[str] = []
 
     def loses_one_reading_with_all_its_tries(request: str) -> bool:
@@ -33,15 +33,14 @@ def test_a_training_that_cannot_be_read_when_it_changes_is_told_when_it_can(thro
 
     through.proxy.loses = loses_one_reading_with_all_its_tries
     watching = watch_trainings(through.cluster, "wine")
-    assert [words(next(watching)) for _ in range(3)] == ["OutOfSight", "wine scheduling", "InSight"]
+    assert [words(next(watching)) for _ in range(3)] == ["Disconnected", "wine scheduling", "Reconnected"]
     watching.close()  # type: ignore[attr-defined]
 
 
-def test_a_watch_of_many_begins_with_two_lists(through: Through, tmp_path: Path) -> None:
+def test_watch_of_many_trainings_starts_with_two_lists(through: Through, tmp_path: Path) -> None:
     compiled = compile_workflow(plan(tmp_path))
     for number in range(12):
-        send(through.cluster, _called(compiled, f"wine{number:02}"))
-    list(list_trainings(through.cluster))
+        submit(through.cluster, _called(compiled, f"wine{number:02}"))
     before = len(through.proxy.requests)
     watching = watch_trainings(through.cluster)
     assert [words(next(watching)) for _ in range(12)] == [f"wine{number:02} scheduling" for number in range(12)]
@@ -50,10 +49,10 @@ def test_a_watch_of_many_begins_with_two_lists(through: Through, tmp_path: Path)
     assert [("configmaps" in line, "workflows" in line) for line in asked] == [(False, True), (True, False)]
 
 
-def test_a_training_of_two_attempts_is_told_by_the_newest(through: Through, tmp_path: Path) -> None:
+def test_watch_reports_status_of_newest_attempt(through: Through, tmp_path: Path) -> None:
     planned = plan(tmp_path)
     for number in (1, 2):
-        send(through.cluster, compile_workflow(planned, number))
+        submit(through.cluster, compile_workflow(planned, number))
     through.cluster.patch(WORKFLOW, "wine-1", {"status": {"phase": "Failed"}})
     watching = watch_trainings(through.cluster)
     assert words(next(watching)) == "wine scheduling"
@@ -72,12 +71,12 @@ def _called(workflow: Object, training: str) -> Object:
     return {**workflow, "metadata": {**metadata, "name": f"{training}-1", "labels": labels}}
 
 
-def test_the_end_of_an_outage_is_told_where_nothing_has_changed(through: Through, tmp_path: Path) -> None:
-    send(through.cluster, compile_workflow(plan(tmp_path)))
+def test_reports_end_of_outage_without_changes(through: Through, tmp_path: Path) -> None:
+    submit(through.cluster, compile_workflow(plan(tmp_path)))
     watching = watch_trainings(through.cluster, "wine")
     assert words(next(watching)) == "wine scheduling"
     through.proxy.cut()
-    assert isinstance(next(watching), OutOfSight)
+    assert isinstance(next(watching), Disconnected)
     through.proxy.mend()
-    assert next(seen for seen in watching if not isinstance(seen, OutOfSight)) == InSight()
+    assert next(event for event in watching if not isinstance(event, Disconnected)) == Reconnected()
     watching.close()  # type: ignore[attr-defined]

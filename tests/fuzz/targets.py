@@ -9,7 +9,7 @@ from odahu_argo import build_plans, compile_workflow, document, resolve
 from odahu_argo.compile.emit import to_yaml
 from odahu_argo.errors import OdahuArgoError
 from odahu_argo.manifest.load import read_documents
-from odahu_argo.odahu_api import odahu_form
+from odahu_argo.odahu_api import status_to_api
 from odahu_argo.profile import Profile
 from odahu_argo.status.model import State, Status
 from odahu_argo.status.state import read_status
@@ -89,7 +89,7 @@ def changed(data: bytes) -> Any:
 
 def require_status(found: Status) -> None:
     require(found.state in get_args(State), f"the state is {found.state!r}")
-    shown = json.dumps(odahu_form(found))
+    shown = json.dumps(status_to_api(found))
     require(len(shown) < LONGEST_STATUS, "a status is endless")
     require(found.state not in ("failed", "unknown") or bool(found.message), "a failure without a word")
 

@@ -95,7 +95,7 @@ def test_the_open_manifest_is_submitted_followed_run_anew_and_deleted(lab: Lab, 
 
     seen.page.get_by_role("tab", name="training.yaml").click()
     seen.page.get_by_role("button", name="Submit training", exact=True).click()
-    seen.wait_for(".jp-Dialog", "there is a training 'slow' on this machine: succeeded")
+    seen.wait_for(".jp-Dialog", "training 'slow' already exists on this machine: succeeded")
     seen.page.get_by_role("button", name="Run anew").click()
     seen.wait_for(f"{row} .oa-state", "running")
     seen.wait_for(f"{row} .oa-state", "succeeded")

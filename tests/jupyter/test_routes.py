@@ -88,7 +88,7 @@ def test_problems_have_their_places_and_no_secret(lab: Lab) -> None:
 
 
 def test_a_body_of_another_form_is_refused(lab: Lab) -> None:
-    assert "is sent as" in ask(lab, "POST", "", json=["text"]).json()["problems"][0]["message"]
+    assert "the body must be" in ask(lab, "POST", "", json=["text"]).json()["problems"][0]["message"]
     assert ask(lab, "POST", "", data=b"{").status_code == 400
     assert submit(lab, "a: [").json()["problems"][0]["line"] == 1
     assert submit(lab, "x" * (1024 * 1024 + 1)).status_code == 413
@@ -101,7 +101,7 @@ def test_of_several_trainings_one_is_chosen(lab: Lab) -> None:
     assert submit(lab, both).json()["choose"] == ["one", "two"]
     chosen = submit(lab, both, id="two").json()
     assert "choose" not in chosen and all("spec" in each["field"] for each in chosen["problems"])
-    assert "holds no training 'three'" in submit(lab, both, id="three").json()["problems"][0]["message"]
+    assert "does not contain training 'three'" in submit(lab, both, id="three").json()["problems"][0]["message"]
 
 
 def test_settings_that_cannot_be_used_are_told_where_trainings_are_asked_for(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def test_a_failed_training_says_why_what_helps_and_how_long_each_step_took(
 ) -> None:
     seen = visit(f"{site}/trainings/flowers")
     assert "train: no labels" in seen.text(".callout")
-    assert "What helps: see" in seen.text(".callout") and "--resume begins again with train" in seen.text(".callout")
+    assert "How to fix it: see" in seen.text(".callout") and "--resume begins again with train" in seen.text(".callout")
     assert "the file labels.csv is missing" in seen.text("#steps")
     bars = seen.page.locator("#steps .bar rect").evaluate_all(
         "all => all.map(each => [each.getAttribute('x'), each.getAttribute('width')])"
@@ -131,7 +131,7 @@ def test_every_link_and_region_is_reached_by_the_keyboard_and_seen(site: str, vi
             break
         reached.append(seen.page.evaluate(f"{at}.getAttribute('aria-label') || {at}.innerText || {at}.id"))
         assert seen.page.evaluate(f"getComputedStyle({at}).outlineStyle") != "none", reached[-1]
-    wanted = ["odahu-argo", "Trainings", "The steps as a picture", "follow", "Whole log as text"]
+    wanted = ["odahu-argo", "Trainings", "Step graph", "follow", "Full log as text"]
     assert [each for each in reached if each in wanted] == wanted
     assert any("lines of YAML" in each for each in reached)
 
@@ -158,7 +158,7 @@ def test_without_javascript_everything_is_there(site: str, visit: Callable[..., 
     seen.page.get_by_role("link", name="flowers", exact=True).click()
     assert "epoch 2" in seen.text("#log") and seen.page.locator(".dag-across").is_visible()
     assert not seen.page.locator("#follow").is_visible()
-    seen.page.get_by_role("link", name="Whole log as text").click()
+    seen.page.get_by_role("link", name="Full log as text").click()
     seen.wait_for("body", "train | epoch 2")
 
 
@@ -180,7 +180,7 @@ def test_a_training_that_is_not_there_is_told_as_a_page(site: str) -> None:
         assert (answer.status_code, answer.headers["content-type"][:9]) in ((404, "text/html"), (404, "applicati")), (
             path
         )
-    assert "no training &#39;cider&#39;" in requests.get(f"{site}/trainings/cider").text
+    assert "training &#39;cider&#39; does not exist" in requests.get(f"{site}/trainings/cider").text
 
 
 def test_no_page_may_run_or_fetch_anything_but_ours(site: str) -> None:
@@ -200,7 +200,7 @@ def test_with_a_token_one_signs_in_and_out(home: Home, tmp_path: Path, visit: Ca
         seen = visit(f"{address}/trainings/flowers")
         seen.page.get_by_label("Token").fill("a wrong one")
         seen.page.keyboard.press("Enter")
-        assert "This token is not accepted" in seen.text("[role=alert]")
+        assert "The token is not valid" in seen.text("[role=alert]")
         seen.page.get_by_label("Token").fill(TOKEN)
         seen.page.keyboard.press("Enter")
         seen.wait_for("h1", "flowers")
@@ -239,7 +239,7 @@ def test_a_report_is_one_file_that_needs_nothing_else(home: Home, tmp_path: Path
 
 def test_a_report_that_cannot_be_made_leaves_no_file(home: Home, tmp_path: Path) -> None:
     for arguments, told in (
-        (("--id", "cider", "-o", tmp_path / "a.html"), "no training 'cider'"),
+        (("--id", "cider", "-o", tmp_path / "a.html"), "training 'cider' does not exist"),
         (("--id", "flowers", "-o", tmp_path / "nowhere" / "a.html"), "cannot be written"),
         (("--id", "flowers", "-o", tmp_path / "a.html", "-n", "ml"), "--local takes no"),
     ):

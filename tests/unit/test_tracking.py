@@ -1,4 +1,4 @@
-"""Runs of a real MLflow server and of a real database, and MLflow that is slow, away or strange."""
+"""Runs read from a real MLflow server and database, and the handling of slow, unreachable and misbehaving servers."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from odahu_argo.errors import ServiceFault, UserError
-from odahu_argo.tracking import NOT_YET, Asking, Database, NoRun, Run, Server
+from odahu_argo.tracking import NOT_YET, MlflowRun, NoRun, RunCache, TrackingDatabase, TrackingServer
 from tests.servers.programs import free_port
 from tests.servers.tracking_server import MlflowServer, mlflow_server
 
 __all__ = ["mlflow_server"]
 
-RUN = Run("0" * 32, "1", "RUNNING", (), ())
+RUN = MlflowRun("0" * 32, "1", "RUNNING", (), ())
 
 
 def record(uri: str) -> str:
@@ -36,7 +36,7 @@ def record(uri: str) -> str:
     return str(run_id)
 
 
-def require_recorded(run: Run, run_id: str) -> None:
+def require_recorded(run: MlflowRun, run_id: str) -> None:
     assert (run.id, run.experiment, run.status) == (run_id, "0", "RUNNING")
     assert run.parameters == (("kind", "<b> é"), ("rate", "0.1"))
     loss, odd = run.metrics
@@ -45,23 +45,23 @@ def require_recorded(run: Run, run_id: str) -> None:
     assert odd.name == "odd" and math.isnan(odd.value)
 
 
-def test_a_run_is_the_same_by_the_server_and_in_its_database(mlflow_server: MlflowServer) -> None:
+def test_server_and_database_return_the_same_run(mlflow_server: MlflowServer) -> None:
     run_id = record(mlflow_server.address)
-    for tracker in (Server(mlflow_server.address), Database(mlflow_server.database)):
+    for tracker in (TrackingServer(mlflow_server.address), TrackingDatabase(mlflow_server.database)):
         require_recorded(tracker.read(run_id), run_id)
-        with pytest.raises(UserError, match="does not know this run"):
+        with pytest.raises(UserError, match="the run does not exist"):
             tracker.read("0" * 32)
 
 
-def test_a_database_that_is_not_there_is_not_made(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no training has used MLflow"):
-        Database(tmp_path / "mlflow.db").read("0" * 32)
+def test_does_not_create_missing_database(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no training on this machine has used MLflow"):
+        TrackingDatabase(tmp_path / "mlflow.db").read("0" * 32)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_server_that_is_away_is_told() -> None:
-    with pytest.raises(ServiceFault, match="does not answer"):
-        Server(f"http://127.0.0.1:{free_port()}").read("0" * 32)
+def test_unreachable_server_is_service_fault() -> None:
+    with pytest.raises(ServiceFault, match="cannot be reached"):
+        TrackingServer(f"http://127.0.0.1:{free_port()}").read("0" * 32)
 
 
 @contextmanager
@@ -88,60 +88,60 @@ def answering(code: int, body: bytes, kind: str = "application/json") -> Iterato
 @pytest.mark.parametrize(
     ("code", "body", "told"),
     [
-        (401, b"", "does not let us in"),
-        (500, b"{}", "answers with 500"),
-        (302, b"", "answers with 302"),
-        (200, b"[[[", "answers with 200"),
-        (200, b"[]", "answers with 200"),
+        (401, b"", "denies access"),
+        (500, b"{}", "status 500"),
+        (302, b"", "status 302"),
+        (200, b"[[[", "status 200"),
+        (200, b"[]", "status 200"),
     ],
 )
-def test_strange_answers_are_told(code: int, body: bytes, told: str) -> None:
+def test_unexpected_responses_are_errors(code: int, body: bytes, told: str) -> None:
     with answering(code, body) as (address, _), pytest.raises((UserError, ServiceFault), match=told):
-        Server(address).read("0" * 32)
+        TrackingServer(address).read("0" * 32)
 
 
-def test_a_page_of_a_proxy_is_no_answer() -> None:
-    with answering(200, b"<html>", "text/html") as (address, _), pytest.raises(ServiceFault, match="answers with 200"):
-        Server(address).read("0" * 32)
+def test_html_response_is_service_fault() -> None:
+    with answering(200, b"<html>", "text/html") as (address, _), pytest.raises(ServiceFault, match="status 200"):
+        TrackingServer(address).read("0" * 32)
 
 
-def test_the_token_of_the_environment_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sends_token_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "let-me-in")
     with answering(401, b"") as (address, heard), pytest.raises(UserError) as raised:
-        Server(address).read("0" * 32)
+        TrackingServer(address).read("0" * 32)
     assert heard[0]["Authorization"] == "Bearer let-me-in"
     assert "let-me-in" not in str(raised.value)
 
 
 class Slow:
-    """A tracker that answers when it is allowed to."""
+    """A store that answers on request."""
 
     def __init__(self) -> None:
         self.may_answer = threading.Event()
-        self.asked = 0
+        self.requests = 0
 
-    def read(self, run_id: str) -> Run:
-        self.asked += 1
+    def read(self, run_id: str) -> MlflowRun:
+        self.requests += 1
         self.may_answer.wait(30)
         return RUN
 
 
-def test_nobody_waits_for_a_slow_mlflow_and_it_is_asked_once() -> None:
+def test_slow_server_is_queried_once_in_the_background() -> None:
     tracker = Slow()
-    asking = Asking(tracker, patience=0.01)
-    assert [asking.run("one"), asking.run("one")] == [NoRun(NOT_YET), NoRun(NOT_YET)]
-    assert tracker.asked == 1
+    cache = RunCache(tracker)
+    assert [cache.get("one", 0.01), cache.get("one", 0.01)] == [NoRun(NOT_YET), NoRun(NOT_YET)]
+    assert tracker.requests == 1
     tracker.may_answer.set()
     until = time.monotonic() + 30
-    while asking.run("one") != RUN:
+    while cache.get("one", 0.01) != RUN:
         assert time.monotonic() < until
-    assert tracker.asked == 1
+    assert tracker.requests == 1
 
 
 class Broken:
-    def read(self, run_id: str) -> Run:
+    def read(self, run_id: str) -> MlflowRun:
         raise ValueError("of a kind that nobody expects")
 
 
-def test_what_nobody_expects_of_mlflow_is_told_without_its_words() -> None:
-    assert Asking(Broken()).run("one") == NoRun("what MLflow has recorded cannot be read: ValueError")
+def test_unexpected_exception_is_reported_without_its_message() -> None:
+    assert RunCache(Broken()).get("one") == NoRun("the MLflow run cannot be read (ValueError)")

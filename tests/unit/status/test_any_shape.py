@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from odahu_argo.odahu_api import odahu_form
+from odahu_argo.odahu_api import status_to_api
 from odahu_argo.status.model import Status
 from odahu_argo.status.state import read_status
 from tests.unit.status.recordings import NAMES, recording
@@ -74,7 +74,7 @@ def assert_valid(status: Status) -> None:
     assert {run.state for step in status.steps for run in step.runs} <= STEP_STATES
     for text in (status.reason, status.message, status.hint, status.step, status.phase):
         assert isinstance(text, str)
-    json.dumps(odahu_form(status)).encode()
+    json.dumps(status_to_api(status)).encode()
 
 
 @NO_DEADLINE

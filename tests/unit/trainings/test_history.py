@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from odahu_argo.status.model import Artifacts, PodRun, Status, StepStatus
 from odahu_argo.trainings import history
 from odahu_argo.trainings.model import Attempt, Training
-from odahu_argo.trainings.queries import gone
+from odahu_argo.trainings.runs import mark_gone
 
 RUNNING = Status("running", step="train", artifacts=Artifacts(commit_id="c0"))
 FAILED = Status(
@@ -35,16 +35,17 @@ def attempt(number: int = 1, status: Status = RUNNING, seen: str = "2026-01-01T0
 
 
 def stored(training: Training) -> Training | None:
-    """Through the ConfigMap and back."""
-    return history.read(json.loads(json.dumps(history.config_map("training-wine", training))))
+    """Write a training into a ConfigMap and read it back."""
+    config_map = json.loads(json.dumps(history.config_map("training-wine", training)))
+    return history.parse_record(history.record_text(config_map))
 
 
-def test_a_record_gives_back_what_was_put_in() -> None:
+def test_record_round_trip() -> None:
     training = Training("wine", (attempt(1, FAILED), attempt(2)))
     assert stored(training) == training
 
 
-def test_an_outcome_is_never_lost_for_a_state_that_is_none() -> None:
+def test_merge_keeps_final_state() -> None:
     known = Training("wine", (attempt(status=FAILED),))
     later = Training(
         "wine", (attempt(status=replace(RUNNING, state="unknown"), seen="2026-02-01T00:00:00Z", is_gone=True),)
@@ -53,7 +54,7 @@ def test_an_outcome_is_never_lost_for_a_state_that_is_none() -> None:
     assert (merged.status, merged.is_gone) == (FAILED, True)
 
 
-def test_an_outcome_counts_though_the_clock_of_who_saw_it_is_an_hour_behind() -> None:
+def test_merge_prefers_final_state_despite_clock_skew() -> None:
     running = Training("wine", (attempt(seen="2026-01-01T13:00:00Z"),))
     failed = Training("wine", (attempt(status=FAILED, seen="2026-01-01T12:05:00Z"),))
     for first, second in ((running, failed), (failed, running)):
@@ -61,29 +62,29 @@ def test_an_outcome_counts_though_the_clock_of_who_saw_it_is_an_hour_behind() ->
         assert merged.status == FAILED
 
 
-def test_what_was_seen_later_counts_whoever_writes_it_first() -> None:
+def test_merge_prefers_later_status_in_any_order() -> None:
     early, late = attempt(seen="2026-01-01T00:00:01Z"), attempt(status=FAILED, seen="2026-01-01T00:00:02Z")
     for first, second in ((early, late), (late, early)):
         [merged] = history.merge(Training("wine", (first,)), Training("wine", (second,))).attempts
         assert merged.status == FAILED
 
 
-def test_a_training_that_was_deleted_and_made_anew_is_a_new_one() -> None:
+def test_merge_replaces_attempt_with_another_uid() -> None:
     known = Training("wine", (attempt(status=FAILED),))
     [merged] = history.merge(known, Training("wine", (attempt(uid="another"),))).attempts
     assert merged.status == RUNNING
 
 
-def test_a_run_whose_workflow_is_gone_is_unknown_with_its_last_state() -> None:
-    lost = gone(attempt(seen="2026-01-02T03:04:05Z"))
+def test_running_attempt_without_workflow_is_unknown() -> None:
+    lost = mark_gone(attempt(seen="2026-01-02T03:04:05Z"))
     assert (lost.status.state, lost.status.reason) == ("unknown", "Gone")
-    assert "it was running when last seen, 2026-01-02T03:04:05Z" in lost.status.message
+    assert "its state at 2026-01-02T03:04:05Z was running" in lost.status.message
     assert lost.status.artifacts.commit_id == "c0"
-    assert gone(attempt(status=FAILED)).status == FAILED
-    assert gone(lost) == lost, "its age does not begin anew"
+    assert mark_gone(attempt(status=FAILED)).status == FAILED
+    assert mark_gone(lost) == lost
 
 
-def test_the_oldest_runs_make_room_for_the_newest() -> None:
+def test_drops_oldest_attempts_from_large_record() -> None:
     spec = {"hyperParameters": {"note": "x" * 20_000}}
     training = Training("wine", tuple(attempt(number, spec=spec) for number in range(1, 101)))
     kept = stored(training)
@@ -96,11 +97,11 @@ def test_the_oldest_runs_make_room_for_the_newest() -> None:
         st.none() | st.booleans() | st.integers() | st.text(), lambda t: st.lists(t) | st.dictionaries(st.text(), t)
     )
 )
-def test_a_record_of_any_content_is_read_or_not_and_never_breaks(content: object) -> None:
+def test_parses_arbitrary_records_without_exception(content: object) -> None:
     for data in ({history.KEY: json.dumps(content)}, content, {history.KEY: content}):
-        history.read({"metadata": {"name": "training-wine"}, "data": data})
+        history.parse_record(history.record_text({"metadata": {"name": "training-wine"}, "data": data}))
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"id": "wine"}', '{"id": "wine", "attempts": [{"number": "one"}]}'])
-def test_a_record_that_cannot_be_read_is_none(text: str) -> None:
-    assert history.read({"data": {history.KEY: text}}) is None
+def test_invalid_record_is_none(text: str) -> None:
+    assert history.parse_record(text) is None

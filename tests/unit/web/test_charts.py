@@ -1,4 +1,4 @@
-"""The DAG, the bars and the curves, from values to SVG."""
+"""SVG output of the DAG, the duration bars and the metric curves, and text formatting."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from xml.etree import ElementTree
 import pytest
 
 from odahu_argo import templates
-from odahu_argo.tracking import Metric, thinned
+from odahu_argo.status.model import PodRun, StepState, StepStatus
+from odahu_argo.tracking import Metric, thin_out
 from odahu_argo.web import charts, dag
-from odahu_argo.web.model import Span, Step
-from odahu_argo.web.text import ago, number, shown, took
+from odahu_argo.web.model import duration
+from odahu_argo.web.text import displayable, format_age, format_duration, format_number
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -22,32 +23,37 @@ def at(seconds: float) -> datetime:
     return NOON + timedelta(seconds=seconds)
 
 
-def step(name: str, *needs: str, state: str = "waiting", start: float | None = None, end: float | None = None) -> Step:
-    span = Span(state, at(start) if start is not None else None, at(end) if end is not None else None)
-    return Step(name, state, needs=needs, tries=(span,) if start is not None else ())
+def time(seconds: float | None) -> str:
+    return "" if seconds is None else at(seconds).isoformat()
+
+
+def step(
+    name: str, *needs: str, state: StepState = "waiting", start: float | None = None, end: float | None = None
+) -> StepStatus:
+    return StepStatus(name, state, started=time(start), finished=time(end), needs=needs)
 
 
 DIAMOND = (step("a"), step("b", "a"), step("c", "a"), step("d", "b", "c"))
 
 
 def boxes(picture: str) -> dict[str, tuple[float, float]]:
-    """Where each step's box is."""
-    found = {}
+    """Return the position of each step's box."""
+    positions = {}
     for group in ElementTree.fromstring(picture).iter("g"):
         if (title := group.find("title")) is not None:
             x, y = map(float, re.findall(r"[\d.]+", group.get("transform", "")))
-            found[title.text or ""] = (x, y)
-    return found
+            positions[title.text or ""] = (x, y)
+    return positions
 
 
-def test_steps_side_by_side_stand_below_each_other() -> None:
-    place = boxes(dag.across(DIAMOND, NOON))
+def test_wide_dag_stacks_parallel_steps() -> None:
+    place = boxes(dag.draw_wide(DIAMOND, NOON))
     assert place["a"][0] < place["b"][0] == place["c"][0] < place["d"][0]
     assert place["b"][1] < place["a"][1] == place["d"][1] < place["c"][1]
 
 
-def test_on_a_phone_each_step_has_a_row_and_no_two_edges_share_a_lane() -> None:
-    picture = dag.down(DIAMOND, NOON)
+def test_narrow_dag_has_one_step_per_row_and_separate_lanes() -> None:
+    picture = dag.draw_narrow(DIAMOND, NOON)
     place = boxes(picture)
     assert len({x for x, _ in place.values()}) == 1
     assert [name for name, _ in sorted(place.items(), key=lambda item: item[1][1])] == ["a", "b", "c", "d"]
@@ -56,41 +62,48 @@ def test_on_a_phone_each_step_has_a_row_and_no_two_edges_share_a_lane() -> None:
     assert len(set(lanes)) == 2
 
 
-def test_what_is_no_dag_is_drawn_all_the_same() -> None:
-    assert set(boxes(dag.across((step("a", "b"), step("b", "a"), step("c", "x")), NOON))) == {"a", "b", "c"}
-    assert ElementTree.fromstring(dag.down((), NOON)) is not None
+def test_draws_steps_with_cyclic_dependencies() -> None:
+    assert set(boxes(dag.draw_wide((step("a", "b"), step("b", "a"), step("c", "x")), NOON))) == {"a", "b", "c"}
+    assert ElementTree.fromstring(dag.draw_narrow((), NOON)) is not None
 
 
-def test_names_of_any_kind_are_text_in_the_picture() -> None:
+def test_escapes_step_names() -> None:
     name = '</text><script>"&\x00'
-    picture = dag.across((step(name), step("b", name)), NOON)
+    picture = dag.draw_wide((step(name), step("b", name)), NOON)
     assert "<script" not in picture
     assert boxes(picture).keys() == {'</text><script>"&?', "b"}
 
 
-def test_bars_stand_where_the_time_was_spent() -> None:
+def test_bars_show_start_and_duration() -> None:
     steps = (
         step("a", state="succeeded", start=0, end=30),
         step("b", "a", state="running", start=60),
         step("c", "b", state="stopped", start=60),
     )
-    scale = charts.axis(steps, at(120))
+    scale = charts.time_axis(steps, at(120))
     assert scale.ticks == ("0", "1 min", "2 min")
-    widths = [re.findall(r'x="([\d.]+)%" y="3" width="([\d.]+)%"', charts.bar(each, scale, at(120))) for each in steps]
+    widths = [
+        re.findall(r'x="([\d.]+)%" y="3" width="([\d.]+)%"', charts.duration_bar(found, scale, at(120)))
+        for found in steps
+    ]
     assert widths == [[("0.00", "25.00")], [("50.00", "50.00")], [("50.00", "0.60")]]
 
 
-def test_a_step_that_was_tried_again_has_a_bar_for_each_try() -> None:
-    tried = Step("a", "succeeded", tries=(Span("failed", at(0), at(10)), Span("succeeded", at(20), at(40))))
-    bar = charts.bar(tried, charts.axis((tried,), NOON), NOON)
+def test_draws_one_bar_per_pod_of_a_retried_step() -> None:
+    runs = (
+        PodRun("n1", 1, "failed", started=time(0), finished=time(10)),
+        PodRun("n2", 2, "succeeded", started=time(20), finished=time(40)),
+    )
+    retried = StepStatus("a", "succeeded", runs=runs)
+    bar = charts.duration_bar(retried, charts.time_axis((retried,), NOON), NOON)
     assert re.findall(r'state-(\w+)" x="([\d.]+)%', bar) == [("failed", "0.00"), ("succeeded", "50.00")]
-    assert tried.took(NOON) == 40
+    assert duration(retried, NOON) == 40
 
 
-def test_a_curve_goes_from_its_first_to_its_last_value() -> None:
-    curve = charts.curve(Metric("loss", 1.0, ((0, 3.0), (5, 2.0), (10, 1.0))))
+def test_curve_spans_first_to_last_value() -> None:
+    curve = charts.metric_curve(Metric("loss", 1.0, ((0, 3.0), (5, 2.0), (10, 1.0))))
     assert curve is not None
-    assert 'points="0.00,0.00 50.00,50.00 100.00,100.00"' in curve.picture
+    assert 'points="0.00,0.00 50.00,50.00 100.00,100.00"' in curve.svg
     assert (curve.lowest, curve.highest, curve.first, curve.last) == ("1", "3", "step 0", "step 10")
 
 
@@ -103,8 +116,8 @@ def test_a_curve_goes_from_its_first_to_its_last_value() -> None:
         ((0, 1.0), (1, math.nan)),
     ],
 )
-def test_what_is_no_curve_is_not_drawn(points: tuple[tuple[int, float], ...]) -> None:
-    assert charts.curve(Metric("loss", 1.0, points)) is None
+def test_draws_no_curve_with_fewer_than_two_finite_values(points: tuple[tuple[int, float], ...]) -> None:
+    assert charts.metric_curve(Metric("loss", 1.0, points)) is None
 
 
 @pytest.mark.parametrize(
@@ -117,32 +130,32 @@ def test_what_is_no_curve_is_not_drawn(points: tuple[tuple[int, float], ...]) ->
         ((3, 1.0), (1, 2.0)),
     ],
 )
-def test_odd_numbers_stay_within_the_picture(points: tuple[tuple[int, float], ...]) -> None:
-    curve = charts.curve(Metric("<b>", 1.0, points))
+def test_extreme_values_stay_within_the_picture(points: tuple[tuple[int, float], ...]) -> None:
+    curve = charts.metric_curve(Metric("<b>", 1.0, points))
     assert curve is not None
-    assert "&lt;b&gt;" in curve.picture
-    [line] = re.findall('class="line" points="([^"]*)"', curve.picture)
+    assert "&lt;b&gt;" in curve.svg
+    [line] = re.findall('class="line" points="([^"]*)"', curve.svg)
     assert all(0 <= float(part) <= 100 for pair in line.split() for part in pair.split(","))
 
 
-def test_long_histories_are_thinned_from_end_to_end() -> None:
-    points = thinned([(number, float(number)) for number in range(100_000)])
+def test_thins_out_long_histories() -> None:
+    points = thin_out([(number, float(number)) for number in range(100_000)])
     assert (len(points), points[0][0], points[-1][0]) == (320, 0, 99_999)
 
 
-def test_words_for_times_and_numbers() -> None:
-    assert [took(each) for each in (0, 0.2, 4, 91, 3600, 18120, 266400)] == [
+def test_formats_times_and_numbers() -> None:
+    assert [format_duration(length) for length in (0, 0.2, 4, 91, 3600, 18120, 266400)] == [
         "0 s", "< 1 s", "4 s", "1 min 31 s", "1 h", "5 h 2 min", "3 d 2 h",
     ]  # fmt: skip
-    assert [ago(NOON, at(each)) for each in (-5, 1, 40, 720, 7200, 10**6)] == [
+    assert [format_age(NOON, at(seconds)) for seconds in (-5, 1, 40, 720, 7200, 10**6)] == [
         "just now", "just now", "40 s ago", "12 min ago", "2 h ago", "11 d ago",
     ]  # fmt: skip
-    assert [number(each) for each in (1.0, 0.123456789, math.nan, -math.inf)] == ["1", "0.123457", "NaN", "-∞"]
-    assert shown("a\x1b[1mb\x1b[0m\x07\r\n\tc") == "ab?\n\tc"
+    assert [format_number(value) for value in (1.0, 0.123456789, math.nan, -math.inf)] == ["1", "0.123457", "NaN", "-∞"]
+    assert displayable("a\x1b[1mb\x1b[0m\x07\r\n\tc") == "ab?\n\tc"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_state_can_be_read_in_both_colour_schemes(scheme: str) -> None:
+def test_colors_have_sufficient_contrast(scheme: str) -> None:
     """WCAG 2.2 asks for 4.5:1 (https://www.w3.org/TR/WCAG22/#contrast-minimum), and for 3:1 of what is no text."""
     light, dark = re.findall(r":root \{(.*?)\}", templates.read("page/style.css"), re.DOTALL)
     text = light if scheme == "light" else light + dark

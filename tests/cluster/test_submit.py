@@ -1,4 +1,4 @@
-"""A workflow is created exactly once, whoever else submits it and whatever becomes of the answers."""
+"""A Workflow is created exactly once, with concurrent submissions and lost responses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from odahu_argo.compile.workflow import compile_workflow
 from odahu_argo.errors import AlreadyExists, NotFound, Rejected, Unreachable, UserError
 from odahu_argo.kube.client import KubeCluster
 from odahu_argo.kube.cluster import WORKFLOW, Object
-from odahu_argo.trainings.submit import check, send
+from odahu_argo.trainings.submit import check, submit
 from tests.cluster.conftest import Through
 from tests.manifests import plan
 from tests.servers.kubernetes import ApiServer
@@ -28,14 +28,14 @@ RACER = """
 import json, sys
 from odahu_argo.compile.schema import refused_fields
 from odahu_argo.kube.client import connect
-from odahu_argo.trainings.submit import send
+from odahu_argo.trainings.submit import submit
 
 workflow = json.load(open(sys.argv[1]))
 cluster = connect(sys.argv[2])
 refused_fields(workflow)
 print("ready", flush=True)
 sys.stdin.readline()
-print(json.dumps(send(cluster, workflow).created))
+print(json.dumps(submit(cluster, workflow).is_new))
 """
 
 
@@ -57,9 +57,9 @@ def is_creation(request: str) -> bool:
 
 
 def test_what_is_sent_is_there_as_compiled(cluster: KubeCluster, workflow: Object) -> None:
-    sent = send(cluster, workflow)
+    sent = submit(cluster, workflow)
     found = cluster.get(WORKFLOW, "wine-1")
-    assert (sent.name, sent.uid, sent.created) == ("wine-1", found["metadata"]["uid"], True)
+    assert (sent.name, sent.uid, sent.is_new) == ("wine-1", found["metadata"]["uid"], True)
     assert found["spec"] == workflow["spec"]
 
 
@@ -88,8 +88,8 @@ def test_of_twenty_processes_one_creates_and_all_end_well(
 
 def test_a_lost_answer_to_the_creation_is_found_out(through: Through, cluster: KubeCluster, workflow: Object) -> None:
     through.proxy.loses = lambda request: is_creation(request) and creations(through.proxy.requests) == 1
-    sent = send(through.cluster, workflow)
-    assert sent.created is True
+    sent = submit(through.cluster, workflow)
+    assert sent.is_new is True
     assert sent.uid == cluster.get(WORKFLOW, "wine-1")["metadata"]["uid"]
     assert creations(through.proxy.requests) == 2
     assert there(cluster) == ["wine-1"]
@@ -104,7 +104,7 @@ def test_every_lost_answer_is_found_out(through: Through, cluster: KubeCluster, 
         return is_new
 
     through.proxy.loses = once_each
-    assert send(through.cluster, workflow).created is True
+    assert submit(through.cluster, workflow).is_new is True
     assert there(cluster) == ["wine-1"]
 
 
@@ -119,9 +119,9 @@ def test_the_api_server_restarts_after_it_has_created(
         restarting.start()
 
     through.proxy.carried_out = restart
-    sent = send(through.cluster, workflow)
+    sent = submit(through.cluster, workflow)
     restarting.join()
-    assert sent.created is True
+    assert sent.is_new is True
     assert sent.uid == cluster.get(WORKFLOW, "wine-1")["metadata"]["uid"]
     assert there(cluster) == ["wine-1"]
 
@@ -129,33 +129,33 @@ def test_the_api_server_restarts_after_it_has_created(
 def test_where_no_answer_comes_it_says_that_nothing_is_known(through: Through, workflow: Object) -> None:
     through.proxy.loses = is_creation
     through.proxy.carried_out = through.proxy.cut
-    with pytest.raises(Unreachable, match="it is not known whether workflow 'wine-1' was created") as raised:
-        send(through.cluster, workflow, patience=1)
+    with pytest.raises(Unreachable, match="workflow 'wine-1' may or may not have been created") as raised:
+        submit(through.cluster, workflow, patience=1)
     assert "does not run twice" in str(raised.value)
 
 
 def test_an_api_that_is_away_from_the_start_is_told_as_such(through: Through, workflow: Object) -> None:
     through.proxy.cut()
     with pytest.raises(Unreachable, match="cannot create Workflow wine-1"):
-        send(through.cluster, workflow)
+        submit(through.cluster, workflow)
 
 
 def test_the_same_content_is_adopted(cluster: KubeCluster, workflow: Object) -> None:
-    first, second = send(cluster, workflow), send(cluster, workflow)
-    assert (second.uid, second.created) == (first.uid, False)
+    first, second = submit(cluster, workflow), submit(cluster, workflow)
+    assert (second.uid, second.is_new) == (first.uid, False)
 
 
 def test_other_content_under_the_name_is_refused_and_left_alone(
     cluster: KubeCluster, workflow: Object, tmp_path: Path
 ) -> None:
-    first = send(cluster, workflow)
+    first = submit(cluster, workflow)
     other = compile_workflow(plan(tmp_path, hyperParameters={"alpha": "0.1"}))
-    with pytest.raises(AlreadyExists, match="with other content"):
-        send(cluster, other)
+    with pytest.raises(AlreadyExists, match="with different content"):
+        submit(cluster, other)
     resumed = {**workflow, "metadata": {**workflow["metadata"]}}
     resumed["metadata"]["annotations"] = {**workflow["metadata"]["annotations"], naming.RESULTS_ANNOTATION: "{}"}
-    with pytest.raises(AlreadyExists, match="with other content"):
-        send(cluster, resumed)
+    with pytest.raises(AlreadyExists, match="with different content"):
+        submit(cluster, resumed)
     assert cluster.get(WORKFLOW, "wine-1")["metadata"]["uid"] == first.uid
 
 
@@ -164,7 +164,7 @@ FREED = {"metadata": {"finalizers": None}}
 
 
 def test_a_workflow_on_its_way_out_is_waited_for(through: Through, cluster: KubeCluster, workflow: Object) -> None:
-    first = send(cluster, workflow)
+    first = submit(cluster, workflow)
     cluster.patch(WORKFLOW, "wine-1", HELD)
     cluster.delete(WORKFLOW, "wine-1")
     seen = through.proxy.requests
@@ -176,18 +176,18 @@ def test_a_workflow_on_its_way_out_is_waited_for(through: Through, cluster: Kube
         return False
 
     through.proxy.loses = free_when_seen
-    second = send(through.cluster, workflow)
-    assert second.created is True
+    second = submit(through.cluster, workflow)
+    assert second.is_new is True
     assert second.uid != first.uid
 
 
 def test_a_workflow_that_does_not_go_is_told(cluster: KubeCluster, workflow: Object) -> None:
-    send(cluster, workflow)
+    submit(cluster, workflow)
     cluster.patch(WORKFLOW, "wine-1", HELD)
     cluster.delete(WORKFLOW, "wine-1")
     try:
-        with pytest.raises(AlreadyExists, match="is being deleted") as raised:
-            send(cluster, workflow, patience=1)
+        with pytest.raises(AlreadyExists, match="is still being deleted") as raised:
+            submit(cluster, workflow, patience=1)
         assert "finalizers" in str(raised.value)
     finally:
         cluster.patch(WORKFLOW, "wine-1", FREED)
@@ -196,10 +196,10 @@ def test_a_workflow_that_does_not_go_is_told(cluster: KubeCluster, workflow: Obj
 def test_what_argo_or_the_api_refuses_is_not_created(cluster: KubeCluster, workflow: Object) -> None:
     unknown = {**workflow, "spec": {**workflow["spec"], "parallelisms": 3}}
     with pytest.raises(UserError, match="does not know this field"):
-        send(cluster, unknown)
+        submit(cluster, unknown)
     wrong = {**workflow, "metadata": {**workflow["metadata"], "labels": {"a": "b c"}}}
     with pytest.raises(Rejected, match="cannot create Workflow wine-1"):
-        send(cluster, wrong)
+        submit(cluster, wrong)
     assert there(cluster) == []
 
 
@@ -207,6 +207,6 @@ def test_checking_creates_nothing(cluster: KubeCluster, workflow: Object) -> Non
     check(cluster, workflow)
     with pytest.raises(NotFound):
         cluster.get(WORKFLOW, "wine-1")
-    send(cluster, workflow)
+    submit(cluster, workflow)
     with pytest.raises(AlreadyExists):
         check(cluster, workflow)
