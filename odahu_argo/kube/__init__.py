@@ -1,1 +1,1 @@
-"""Access to the Kubernetes API. Knows nothing of trainings."""
+"""The Kubernetes API client. Independent of trainings."""

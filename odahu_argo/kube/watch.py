@@ -1,4 +1,7 @@
-"""Objects as they change: list, watch, and list again, for as long as the caller listens."""
+"""Watch objects through connection failures: list, watch, and list again when the resource version has expired.
+
+https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
+"""
 
 from __future__ import annotations
 
@@ -13,45 +16,44 @@ from odahu_argo.backoff import pauses
 from odahu_argo.errors import Expired, Forbidden, Unreachable
 from odahu_argo.kube.cluster import Cluster, Kind, Object, T, WatchEvent
 
-FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
-"""Seconds between two tries to reach the API."""
-CALM = 5.0
-"""A watch that has lasted so many seconds was a good one: the next follows at once."""
-DENIAL = 60.0
-"""Seconds for which a denial after a contact is taken for trouble: an API server that starts knows no rights yet."""
+MIN_RETRY_SECONDS, MAX_RETRY_SECONDS = 0.5, 30.0
+HEALTHY_SECONDS = 5.0
+"""A watch that lasted this long resets the delay, and the next one follows at once."""
+FORBIDDEN_GRACE_SECONDS = 60.0
+"""`Forbidden` within this time after a success is retried: a starting API server has not loaded its RBAC rules yet."""
 
 
 @dataclass(frozen=True, slots=True)
-class Change(Generic[T]):
-    """What is kept of an object as it is now, or as it was when it was last seen before it was deleted."""
+class WatchChange(Generic[T]):
+    """A new or changed object, or the last known state of a deleted one, as returned by `keep`."""
 
-    kept: T
+    value: T
     is_deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Changes(Generic[T]):
-    """What has become known at once: one change, or all that a list tells."""
+class WatchChanges(Generic[T]):
+    """Changes that became known together: one from a watch event, or all from a list."""
 
-    all: Sequence[Change[T]]
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """The API cannot be reached for now; it is tried again, and each time that fails is told. `why` says what happened."""
-
-    why: str
+    items: Sequence[WatchChange[T]]
 
 
 @dataclass(frozen=True, slots=True)
-class Back:
-    """After trouble: the API is reached again, and all that changed meanwhile has been told."""
+class WatchInterrupted:
+    """The API server is unreachable. Repeated for every failed retry."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class WatchRestored:
+    """The API server is reachable again, and all changes during the interruption have been reported."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Known(Generic[T]):
     version: str
-    kept: T
+    value: T
 
 
 def watch(
@@ -60,102 +62,88 @@ def watch(
     keep: Callable[[Object], T],
     labels: Mapping[str, str] | None = None,
     seconds: float | None = None,
-) -> Iterator[Changes[T] | Trouble | Back]:
-    """Every object with these labels as it is now, then each change; no version of an object twice.
+) -> Iterator[WatchChanges[T] | WatchInterrupted | WatchRestored]:
+    """Yield all matching objects, then every change, until `seconds` have passed or the caller closes the iterator.
 
-    Of an object only what `keep` makes of it is told and held. It ends after `seconds` where they are given (later only by
-    as long as one request takes), else when the caller closes it.
-
-    What happens while the API is away, or while a watch is too old to go on (410), is found by listing again: also that
-    an object is gone (https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes). A
-    connection that breaks is replaced in silence; it is told as trouble only if that fails.
+    Each version of an object is reported at most once. Only `keep(object)` is stored and reported. A list after an
+    interruption or an expired version (410) reveals changes and deletions in between. A broken connection is replaced
+    silently; it is an interruption only if that fails.
 
     Raises:
-        Forbidden: the account may not list or watch.
-        NotFound: the cluster does not know the kind.
+        Forbidden: the account may not list or watch the kind.
+        NotFound: the cluster does not support the kind.
     """
-    until = None if seconds is None else time.monotonic() + seconds
+    deadline = math.inf if seconds is None else time.monotonic() + seconds
     known: dict[str, _Known[T]] = {}
-    version, met, is_lost = "", -math.inf, False
-    waits = pauses(FIRST_WAIT, LONGEST_WAIT)
-    while not _is_over(until):
-        began = time.monotonic()
+    version, last_success, is_interrupted = "", -math.inf, False
+    delays = pauses(MIN_RETRY_SECONDS, MAX_RETRY_SECONDS)
+    while (started := time.monotonic()) < deadline:
         try:
             if not version:
-                version = yield from _listed(cluster, kind, keep, labels, known)
-                met = time.monotonic()
-                if is_lost:
-                    is_lost = False
-                    yield Back()
-            with closing(_events(cluster, kind, labels, version, until)) as events:
+                version = yield from _list(cluster, kind, keep, labels, known)
+                last_success = time.monotonic()
+                if is_interrupted:
+                    is_interrupted = False
+                    yield WatchRestored()
+            with closing(_watch_once(cluster, kind, labels, version, deadline)) as events:
                 for event in events:
-                    version, met = _version(event.object) or version, time.monotonic()
+                    version, last_success = _version(event.object) or version, time.monotonic()
                     if event.type != "bookmark" and (change := _change(known, event, keep)):
-                        yield Changes([change])
+                        yield WatchChanges([change])
         except Expired:
             version = ""
         except (Unreachable, Forbidden) as error:
-            if isinstance(error, Forbidden) and time.monotonic() - met > DENIAL:
+            if isinstance(error, Forbidden) and time.monotonic() - last_success > FORBIDDEN_GRACE_SECONDS:
                 raise
             if not version:
-                is_lost = True
-                yield Trouble(error.problems[0].message)
+                is_interrupted = True
+                yield WatchInterrupted(error.problems[0].message)
             version = ""
-        is_calm = time.monotonic() - began > CALM
-        if is_calm:
-            waits = pauses(FIRST_WAIT, LONGEST_WAIT)
-        if not (is_calm and version):
-            _rest(next(waits), until)
+        is_healthy = time.monotonic() - started > HEALTHY_SECONDS
+        if is_healthy:
+            delays = pauses(MIN_RETRY_SECONDS, MAX_RETRY_SECONDS)
+        if not (is_healthy and version):
+            time.sleep(max(0.0, min(next(delays), deadline - time.monotonic())))
 
 
-def _listed(
+def _list(
     cluster: Cluster,
     kind: Kind,
     keep: Callable[[Object], T],
     labels: Mapping[str, str] | None,
     known: dict[str, _Known[T]],
-) -> Generator[Changes[T], None, str]:
-    """What a list says that was not known; gives the version to go on from."""
+) -> Generator[WatchChanges[T], None, str]:
+    """Yield the differences between a new list and the known objects, and return the version to watch from."""
     listing = cluster.gather(kind, lambda item: (_uid(item), _Known(_version(item), keep(item))), labels)
-    if changes := list(_differences(known, dict(listing.items))):
-        yield Changes(changes)
+    current = dict(listing.items)
+    changes = [WatchChange(known.pop(uid).value, is_deleted=True) for uid in list(known) if uid not in current]
+    for uid, item in current.items():
+        if uid not in known or known[uid].version != item.version:
+            known[uid] = item
+            changes.append(WatchChange(item.value))
+    if changes:
+        yield WatchChanges(changes)
     return listing.resource_version
 
 
-def _events(
-    cluster: Cluster, kind: Kind, labels: Mapping[str, str] | None, version: str, until: float | None
+def _watch_once(
+    cluster: Cluster, kind: Kind, labels: Mapping[str, str] | None, version: str, deadline: float
 ) -> Generator[WatchEvent, None, None]:
-    """One watch; its connection is closed with it."""
-    yield from cluster.watch(kind, labels, version, None if until is None else max(0.0, until - time.monotonic()))
+    """Yield the events of one watch request. Closing the generator closes the connection."""
+    seconds = None if deadline == math.inf else max(0.0, deadline - time.monotonic())
+    yield from cluster.watch(kind, labels, version, seconds)
 
 
-def _is_over(until: float | None) -> bool:
-    return until is not None and time.monotonic() >= until
-
-
-def _rest(seconds: float, until: float | None) -> None:
-    time.sleep(seconds if until is None else max(0.0, min(seconds, until - time.monotonic())))
-
-
-def _differences(known: dict[str, _Known[T]], there: Mapping[str, _Known[T]]) -> Iterator[Change[T]]:
-    """What a new list says that was not known: changed objects, and those that have gone meanwhile."""
-    for uid in [uid for uid in known if uid not in there]:
-        yield Change(known.pop(uid).kept, is_deleted=True)
-    for uid, now in there.items():
-        if uid not in known or known[uid].version != now.version:
-            known[uid] = now
-            yield Change(now.kept)
-
-
-def _change(known: dict[str, _Known[T]], event: WatchEvent, keep: Callable[[Object], T]) -> Change[T] | None:
+def _change(known: dict[str, _Known[T]], event: WatchEvent, keep: Callable[[Object], T]) -> WatchChange[T] | None:
+    """Update the known objects and return the change; None if this version is known."""
     uid, version = _uid(event.object), _version(event.object)
     if event.type == "deleted":
         known.pop(uid, None)
-        return Change(keep(event.object), is_deleted=True)
+        return WatchChange(keep(event.object), is_deleted=True)
     if uid in known and known[uid].version == version:
         return None
     known[uid] = _Known(version, keep(event.object))
-    return Change(known[uid].kept)
+    return WatchChange(known[uid].value)
 
 
 def _uid(item: Object) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from odahu_argo import naming
 from odahu_argo.errors import UserError
-from odahu_argo.kube.apply import changed
+from odahu_argo.kube.apply import last_change
 from odahu_argo.kube.cluster import SECRET, Object
 from odahu_argo.manifest.models import Connection
 from odahu_argo.manifest.secrets import (
@@ -104,7 +104,7 @@ def connection_to_api(secret: Object, decrypted: bool = False) -> dict[str, Any]
         "kind": "Connection",
         "id": connection_id(secret),
         "createdAt": secret["metadata"].get("creationTimestamp", ""),
-        "updatedAt": changed(secret),
+        "updatedAt": last_change(secret),
         "spec": connection_spec_to_api({**_docker_fields(secret), **secret_fields(secret)}, decrypted),
         "status": {"secretName": secret["metadata"]["name"], **({"unknownKeys": unknown_keys} if unknown_keys else {})},
     }

@@ -65,7 +65,7 @@ def toolchain_to_api(toolchain: ToolchainIntegration, config_map: Object | None 
         "kind": toolchain.kind,
         "id": toolchain.id,
         "createdAt": config_map["metadata"].get("creationTimestamp", "") if config_map else "",
-        "updatedAt": kube_apply.changed(config_map) if config_map else "",
+        "updatedAt": kube_apply.last_change(config_map) if config_map else "",
         "spec": _spec(toolchain),
         "status": {},
     }

@@ -10,7 +10,15 @@ from odahu_argo import naming
 from odahu_argo.backoff import pauses
 from odahu_argo.errors import Unreachable
 from odahu_argo.kube.cluster import WORKFLOW, Cluster
-from odahu_argo.kube.watch import FIRST_WAIT, LONGEST_WAIT, Back, Change, Changes, Trouble, watch
+from odahu_argo.kube.watch import (
+    MAX_RETRY_SECONDS,
+    MIN_RETRY_SECONDS,
+    WatchChange,
+    WatchChanges,
+    WatchInterrupted,
+    WatchRestored,
+    watch,
+)
 from odahu_argo.trainings import history, runs
 from odahu_argo.trainings.events import Changed, Deleted, Disconnected, Reconnected, WatchEvent
 from odahu_argo.trainings.model import Training
@@ -39,19 +47,19 @@ def watch_trainings(cluster: Cluster, training_id: str | None = None) -> Iterato
     known: dict[str, _Runs] = {}
     for update in watch(cluster, WORKFLOW, run_reader(cluster), labels):
         match update:
-            case Trouble(message):
+            case WatchInterrupted(message):
                 yield Disconnected(message)
-            case Back():
+            case WatchRestored():
                 yield Reconnected()
-            case Changes(changes):
+            case WatchChanges(changes):
                 yield from _events(cluster, known, _apply(known, changes))
 
 
-def _apply(known: dict[str, _Runs], changes: Sequence[Change[WorkflowRun]]) -> list[str]:
+def _apply(known: dict[str, _Runs], changes: Sequence[WatchChange[WorkflowRun]]) -> list[str]:
     """Apply changes of Workflows to the known runs. Return the IDs of the trainings that have changed."""
     changed: dict[str, None] = {}
     for change in changes:
-        run = change.kept
+        run = change.value
         if not run.training_id:
             continue
         training = known.setdefault(run.training_id, _Runs())
@@ -70,7 +78,7 @@ def _apply(known: dict[str, _Runs], changes: Sequence[Change[WorkflowRun]]) -> l
 
 def _events(cluster: Cluster, known: dict[str, _Runs], ids: Sequence[str]) -> Iterator[WatchEvent]:
     """Yield the events of these trainings. If records cannot be read, retry until they can, so that no change is lost."""
-    waits = pauses(FIRST_WAIT, LONGEST_WAIT)
+    waits = pauses(MIN_RETRY_SECONDS, MAX_RETRY_SECONDS)
     is_disconnected = False
     while True:
         try:

@@ -47,23 +47,23 @@ def names(cluster: KubeCluster, labels: dict[str, str] | None = None) -> list[st
     return [item["metadata"]["name"] for item in cluster.list(CONFIG_MAP, labels).items]
 
 
-def test_what_is_created_is_read_back_and_deleted(cluster: KubeCluster) -> None:
-    made = cluster.create(CONFIG_MAP, named("a", data={"key": "ä"}))
-    assert cluster.get(CONFIG_MAP, "a") == made
-    assert made["data"] == {"key": "ä"}
-    cluster.delete(CONFIG_MAP, "a", made["metadata"]["uid"])
+def test_create_get_and_delete(cluster: KubeCluster) -> None:
+    created = cluster.create(CONFIG_MAP, named("a", data={"key": "ä"}))
+    assert cluster.get(CONFIG_MAP, "a") == created
+    assert created["data"] == {"key": "ä"}
+    cluster.delete(CONFIG_MAP, "a", created["metadata"]["uid"])
     with pytest.raises(NotFound, match=f"ConfigMap a does not exist in namespace {cluster.namespace}"):
         cluster.get(CONFIG_MAP, "a")
 
 
-def test_a_second_creation_changes_nothing(cluster: KubeCluster) -> None:
+def test_create_rejects_an_existing_name(cluster: KubeCluster) -> None:
     cluster.create(CONFIG_MAP, named("a", data={"key": "one"}))
     with pytest.raises(AlreadyExists, match="it already exists"):
         cluster.create(CONFIG_MAP, named("a", data={"key": "two"}))
     assert cluster.get(CONFIG_MAP, "a")["data"] == {"key": "one"}
 
 
-def test_a_dry_run_leaves_nothing(cluster: KubeCluster) -> None:
+def test_dry_run_stores_nothing(cluster: KubeCluster) -> None:
     assert cluster.create(CONFIG_MAP, named("a"), dry_run=True)["metadata"]["name"] == "a"
     assert cluster.apply(CONFIG_MAP, named("b"), dry_run=True)["metadata"]["name"] == "b"
     assert cluster.list(CONFIG_MAP, {"x": "y"}).items == ()
@@ -71,12 +71,12 @@ def test_a_dry_run_leaves_nothing(cluster: KubeCluster) -> None:
         cluster.get(CONFIG_MAP, "a")
 
 
-def test_a_field_that_is_not_known_is_refused(cluster: KubeCluster) -> None:
+def test_create_rejects_unknown_fields(cluster: KubeCluster) -> None:
     with pytest.raises(Rejected, match=r"unknown field \"datas\""):
         cluster.create(CONFIG_MAP, named("a", datas={}))
 
 
-def test_all_pages_are_listed_by_label(cluster: KubeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_list_reads_all_pages_and_selects_by_labels(cluster: KubeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kube, "PAGE_SIZE", 2)
     for name in "abcde":
         cluster.create(CONFIG_MAP, named(name, {"odd": "yes"} if name in "ace" else {"even": ""}))
@@ -87,7 +87,7 @@ def test_all_pages_are_listed_by_label(cluster: KubeCluster, monkeypatch: pytest
     assert {item["kind"] for item in cluster.list(CONFIG_MAP).items} == {"ConfigMap"}
 
 
-def test_replacing_notices_that_somebody_else_was_faster(cluster: KubeCluster) -> None:
+def test_replace_rejects_an_old_version(cluster: KubeCluster) -> None:
     first = cluster.create(CONFIG_MAP, named("a", data={"key": "one"}))
     cluster.replace(CONFIG_MAP, {**first, "data": {"key": "two"}})
     with pytest.raises(Conflict):
@@ -95,21 +95,21 @@ def test_replacing_notices_that_somebody_else_was_faster(cluster: KubeCluster) -
     assert cluster.get(CONFIG_MAP, "a")["data"] == {"key": "two"}
 
 
-def test_a_patch_merges(cluster: KubeCluster) -> None:
+def test_patch_merges(cluster: KubeCluster) -> None:
     cluster.create(CONFIG_MAP, named("a", data={"key": "one", "gone": "soon"}))
     assert cluster.patch(CONFIG_MAP, "a", {"data": {"gone": None, "new": "x"}})["data"] == {"key": "one", "new": "x"}
     with pytest.raises(NotFound):
         cluster.patch(CONFIG_MAP, "b", {"data": {}})
 
 
-def test_applying_creates_brings_up_to_date_and_takes_over(cluster: KubeCluster) -> None:
+def test_apply_creates_updates_and_takes_over_fields(cluster: KubeCluster) -> None:
     assert cluster.apply(CONFIG_MAP, named("a", data={"key": "one", "gone": "soon"}))["data"]["key"] == "one"
     assert cluster.apply(CONFIG_MAP, named("a", data={"key": "two"}))["data"] == {"key": "two"}
-    cluster.create(CONFIG_MAP, named("b", data={"key": "of another"}))
+    cluster.create(CONFIG_MAP, named("b", data={"key": "other"}))
     assert cluster.apply(CONFIG_MAP, named("b", data={"key": "ours"}))["data"] == {"key": "ours"}
 
 
-def test_only_the_object_that_is_meant_is_deleted(cluster: KubeCluster) -> None:
+def test_delete_checks_the_uid(cluster: KubeCluster) -> None:
     cluster.create(CONFIG_MAP, named("a"))
     with pytest.raises(Conflict):
         cluster.delete(CONFIG_MAP, "a", "00000000-0000-0000-0000-000000000000")
@@ -118,7 +118,7 @@ def test_only_the_object_that_is_meant_is_deleted(cluster: KubeCluster) -> None:
         cluster.delete(CONFIG_MAP, "b")
 
 
-def test_kinds_without_a_namespace_are_reached_as_well(cluster: KubeCluster) -> None:
+def test_reads_cluster_scoped_kinds(cluster: KubeCluster) -> None:
     assert cluster.get(NAMESPACE, cluster.namespace)["status"]["phase"] == "Active"
     assert cluster.get(CUSTOM_RESOURCE_DEFINITION, "workflows.argoproj.io")["spec"]["group"] == "argoproj.io"
     attributes = {"verb": "create", "group": "argoproj.io", "resource": "workflows", "namespace": cluster.namespace}
@@ -126,36 +126,38 @@ def test_kinds_without_a_namespace_are_reached_as_well(cluster: KubeCluster) -> 
     assert review["status"]["allowed"] is True
 
 
-def test_a_missing_namespace_and_a_missing_kind_are_told_apart(cluster: KubeCluster) -> None:
+def test_distinguishes_a_missing_namespace_from_an_unsupported_kind(cluster: KubeCluster) -> None:
     with pytest.raises(NotFound, match="namespace not-there does not exist"):
         connect("not-there").create(CONFIG_MAP, named("a"))
     with pytest.raises(NotFound, match=r"the cluster does not support Dream \(argoproj.io/v9\)"):
         cluster.list(Kind("Dream", "dreams", "argoproj.io", "v9"))
 
 
-def test_each_change_is_seen_from_a_version_on(cluster: KubeCluster) -> None:
+def test_watch_yields_changes_after_a_version(cluster: KubeCluster) -> None:
     cluster.create(CONFIG_MAP, named("before", {"watched": "yes"}))
     version = cluster.list(CONFIG_MAP, {"watched": "yes"}).resource_version
     cluster.create(CONFIG_MAP, named("a", {"watched": "yes"}))
     cluster.create(CONFIG_MAP, named("unseen"))
     cluster.patch(CONFIG_MAP, "a", {"data": {"key": "x"}})
     cluster.delete(CONFIG_MAP, "a")
-    seen = [event for event in cluster.watch(CONFIG_MAP, {"watched": "yes"}, version, 1) if event.type != "bookmark"]
-    assert [(event.type, event.object["metadata"]["name"]) for event in seen] == [
+    events = [event for event in cluster.watch(CONFIG_MAP, {"watched": "yes"}, version, 1) if event.type != "bookmark"]
+    assert [(event.type, event.object["metadata"]["name"]) for event in events] == [
         ("added", "a"),
         ("modified", "a"),
         ("deleted", "a"),
     ]
 
 
-def test_a_watch_from_a_version_that_is_forgotten_says_so(cluster: KubeCluster) -> None:
+def test_watch_raises_for_an_expired_version(cluster: KubeCluster) -> None:
     with pytest.raises(Expired):
         list(cluster.watch(WORKFLOW, None, "1", 5))
 
 
 @pytest.fixture
-def as_somebody(cluster: KubeCluster, api: client.ApiClient, tmp_path: Path, monkeypatch: Any) -> Iterator[KubeCluster]:
-    """The same namespace, seen by an account without any rights."""
+def as_account_without_rights(
+    cluster: KubeCluster, api: client.ApiClient, tmp_path: Path, monkeypatch: Any
+) -> Iterator[KubeCluster]:
+    """The same namespace with the token of an account that has no permissions."""
     cluster.create(SERVICE_ACCOUNT, named("somebody"))
     request = client.AuthenticationV1TokenRequest(spec=client.V1TokenRequestSpec(audiences=[]))
     token = client.CoreV1Api(api).create_namespaced_service_account_token("somebody", cluster.namespace, request)
@@ -171,24 +173,28 @@ def connect_with(token: str, namespace: str, folder: Path, monkeypatch: pytest.M
         return connect(namespace)
 
 
-def test_what_an_account_may_not_do_is_named(as_somebody: KubeCluster) -> None:
-    with pytest.raises(Forbidden, match=f"cannot create Workflow w-1 in namespace {as_somebody.namespace}") as raised:
-        as_somebody.create(WORKFLOW, named("w-1"))
-    assert f"kubectl auth can-i create workflows.argoproj.io -n {as_somebody.namespace}" in str(raised.value)
+def test_names_the_forbidden_action(as_account_without_rights: KubeCluster) -> None:
+    with pytest.raises(
+        Forbidden, match=f"cannot create Workflow w-1 in namespace {as_account_without_rights.namespace}"
+    ) as raised:
+        as_account_without_rights.create(WORKFLOW, named("w-1"))
+    assert f"kubectl auth can-i create workflows.argoproj.io -n {as_account_without_rights.namespace}" in str(
+        raised.value
+    )
     with pytest.raises(Forbidden, match="cannot watch Workflow objects"):
-        list(as_somebody.watch(WORKFLOW, None, "1"))
+        list(as_account_without_rights.watch(WORKFLOW, None, "1"))
     with pytest.raises(Forbidden, match="cannot get the log of Pod p"):
-        list(as_somebody.pod_log("p", "main"))
+        list(as_account_without_rights.pod_log("p", "main"))
 
 
-def test_credentials_that_are_not_accepted_are_told(cluster: KubeCluster, tmp_path: Path, monkeypatch: Any) -> None:
+def test_reports_rejected_credentials(cluster: KubeCluster, tmp_path: Path, monkeypatch: Any) -> None:
     stranger = connect_with("canary", cluster.namespace, tmp_path, monkeypatch)
     with pytest.raises(Forbidden, match="rejects the credentials") as raised:
         stranger.get(POD, "a")
     assert "canary" not in str(raised.value)
 
 
-def test_an_authority_that_did_not_sign_is_told(kubeconfig: str, tmp_path: Path, monkeypatch: Any) -> None:
+def test_reports_an_untrusted_certificate(kubeconfig: str, tmp_path: Path, monkeypatch: Any) -> None:
     authority = tmp_path / "authority.pem"
     trustme.CA().cert_pem.write_to_path(str(authority))
     config = yaml.safe_load(Path(kubeconfig).read_text())

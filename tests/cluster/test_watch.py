@@ -1,4 +1,4 @@
-"""Many trainings on one watch of a real Kubernetes API, through what happens to connections, servers and versions."""
+"""Watching many objects of a real API server through broken connections, restarts and expired versions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from odahu_argo.kube import client
 from odahu_argo.kube import watch as watch_module
 from odahu_argo.kube.client import KubeCluster
 from odahu_argo.kube.cluster import WORKFLOW, Cluster, Kind, Listing, Object, T, WatchEvent
-from odahu_argo.kube.watch import Back, Change, Changes, Trouble, watch
+from odahu_argo.kube.watch import WatchChange, WatchChanges, WatchInterrupted, WatchRestored, watch
 from odahu_argo.naming import MANAGED_BY, MANAGED_BY_LABEL
 from tests.cluster.conftest import Through
 from tests.manifests import plan
@@ -25,13 +25,13 @@ pytestmark = pytest.mark.cluster
 
 OURS = {MANAGED_BY_LABEL: MANAGED_BY}
 LIMIT = 120
-Watching = Iterator[Change[Object] | Trouble | Back]
+Watching = Iterator[WatchChange[Object] | WatchInterrupted | WatchRestored]
 Create = Callable[[str], Object]
 
 
 @pytest.fixture
 def create(cluster: KubeCluster, tmp_path: Path) -> Create:
-    """Create a workflow of this name."""
+    """Create a workflow with this name."""
     compiled = compile_workflow(plan(tmp_path))
 
     def create(name: str) -> Object:
@@ -49,30 +49,30 @@ def watching(through: Through) -> Iterator[Watching]:
 
 
 def one_by_one(cluster: Cluster, seconds: float = LIMIT) -> Watching:
-    """Our workflows, watched, with the changes of a list one after the other."""
+    """Watch our workflows; the changes of a list follow one after the other."""
     with closing(watch(cluster, WORKFLOW, dict, OURS, seconds)) as items:
         for item in items:
-            yield from item.all if isinstance(item, Changes) else [item]
+            yield from item.items if isinstance(item, WatchChanges) else [item]
 
 
-def told(watching: Watching) -> str:
-    """The next item in a few words."""
+def next_event(watching: Watching) -> str:
+    """The next event as text."""
     match next(watching):
-        case Change(item, is_deleted):
+        case WatchChange(item, is_deleted):
             return (
                 f"{item['metadata']['name']} {'deleted' if is_deleted else item.get('status', {}).get('phase', 'new')}"
             )
-        case Trouble():
-            return "trouble"
-        case Back():
-            return "back"
+        case WatchInterrupted():
+            return "interrupted"
+        case WatchRestored():
+            return "restored"
 
 
-def told_after_trouble(watching: Watching) -> list[str]:
-    """What is told next, without trouble and up to the end of it."""
+def events_until_restored(watching: Watching) -> list[str]:
+    """The events up to `restored`, without `interrupted`."""
     items: list[str] = []
-    while "back" not in items:
-        items += [item for item in [told(watching)] if item != "trouble"]
+    while "restored" not in items:
+        items += [item for item in [next_event(watching)] if item != "interrupted"]
     return items
 
 
@@ -95,69 +95,69 @@ def eventually(condition: Callable[[], bool]) -> bool:
     return condition()
 
 
-def test_what_is_there_is_told_and_then_each_change_of_many_on_one_watch(
+def test_yields_existing_objects_and_then_changes_on_one_watch(
     through: Through, watching: Watching, cluster: KubeCluster, create: Create
 ) -> None:
     for name in "abc":
         create(name)
-    assert sorted(told(watching) for _ in "abc") == ["a new", "b new", "c new"]
+    assert sorted(next_event(watching) for _ in "abc") == ["a new", "b new", "c new"]
     create("d")
-    assert told(watching) == "d new"
+    assert next_event(watching) == "d new"
     for name in "abcd":
         set_phase(cluster, name, "Running")
-    assert [told(watching) for _ in "abcd"] == [f"{name} Running" for name in "abcd"]
+    assert [next_event(watching) for _ in "abcd"] == [f"{name} Running" for name in "abcd"]
     cluster.delete(WORKFLOW, "b")
-    assert told(watching) == "b deleted"
+    assert next_event(watching) == "b deleted"
     assert (lists(through), watches(through)) == (1, 1)
 
 
-def test_other_objects_are_not_told(watching: Watching, cluster: KubeCluster, create: Create) -> None:
+def test_ignores_objects_without_the_labels(watching: Watching, cluster: KubeCluster, create: Create) -> None:
     create("ours")
-    assert told(watching) == "ours new"
+    assert next_event(watching) == "ours new"
     create("other")
     cluster.patch(WORKFLOW, "other", {"metadata": {"labels": {MANAGED_BY_LABEL: None}}})
-    assert [told(watching), told(watching)] == ["other new", "other deleted"]
+    assert [next_event(watching), next_event(watching)] == ["other new", "other deleted"]
 
 
-def test_after_an_outage_what_has_changed_meanwhile_is_told_and_nothing_twice(
+def test_yields_changes_of_an_outage_once(
     through: Through, watching: Watching, cluster: KubeCluster, create: Create
 ) -> None:
     for name in ("same", "changed", "gone", "again"):
         create(name)
-        told(watching)
+        next_event(watching)
     through.proxy.cut()
-    assert told(watching) == "trouble"
+    assert next_event(watching) == "interrupted"
     set_phase(cluster, "changed", "Failed")
     cluster.delete(WORKFLOW, "gone")
     cluster.delete(WORKFLOW, "again")
     create("again")
     create("new")
-    through.proxy.mend()
-    items = told_after_trouble(watching)
+    through.proxy.restore()
+    items = events_until_restored(watching)
     assert sorted(items[:2]) == ["again deleted", "gone deleted"]
     assert sorted(items[2:-1]) == ["again new", "changed Failed", "new new"]
 
 
-def test_trouble_says_what_it_is_and_is_told_as_long_as_it_lasts(through: Through, watching: Watching) -> None:
+def test_repeats_the_reason_during_an_outage(through: Through, watching: Watching) -> None:
     through.proxy.cut()
     for _ in range(2):
         item = next(watching)
-        assert isinstance(item, Trouble)
-        assert f"no response from {through.cluster.server}" in item.why
+        assert isinstance(item, WatchInterrupted)
+        assert f"no response from {through.cluster.server}" in item.reason
 
 
-def test_a_connection_that_breaks_is_replaced_in_silence(through: Through, watching: Watching, create: Create) -> None:
+def test_replaces_a_broken_connection_silently(through: Through, watching: Watching, create: Create) -> None:
     create("a")
-    assert told(watching) == "a new"
+    assert next_event(watching) == "a new"
     create("b")
-    assert told(watching) == "b new"
+    assert next_event(watching) == "b new"
     through.proxy.break_off()
     create("c")
-    assert told(watching) == "c new"
+    assert next_event(watching) == "c new"
     assert lists(through) == 2
 
 
-def test_a_watch_that_the_api_ends_goes_on_where_it_was(
+def test_continues_after_the_server_ends_a_watch(
     through: Through,
     watching: Watching,
     cluster: KubeCluster,
@@ -166,11 +166,11 @@ def test_a_watch_that_the_api_ends_goes_on_where_it_was(
 ) -> None:
     monkeypatch.setattr(client, "WATCH_SECONDS", 1)
     create("a")
-    assert told(watching) == "a new"
+    assert next_event(watching) == "a new"
     create("short")
-    assert told(watching) == "short new"
+    assert next_event(watching) == "short new"
     cluster.delete(WORKFLOW, "short")
-    assert told(watching) == "short deleted"
+    assert next_event(watching) == "short deleted"
     made: list[Object] = []
 
     def create_between_two_watches(request: str) -> bool:
@@ -179,49 +179,49 @@ def test_a_watch_that_the_api_ends_goes_on_where_it_was(
         return False
 
     through.proxy.loses = create_between_two_watches
-    assert told(watching) == "b new"
+    assert next_event(watching) == "b new"
     assert watches(through) >= 3
     create("c")
-    assert told(watching) == "c new"
+    assert next_event(watching) == "c new"
     assert lists(through) == 1
 
 
-def test_the_api_server_is_killed_and_comes_back(
+def test_survives_a_restart_of_the_api_server(
     watching: Watching, through: Through, cluster: KubeCluster, create: Create, api_server: ApiServer
 ) -> None:
     for name in ("same", "changed"):
         create(name)
-        told(watching)
+        next_event(watching)
     api_server.kill()
-    assert told(watching) == "trouble"
+    assert next_event(watching) == "interrupted"
     api_server.start()
     set_phase(cluster, "changed", "Succeeded")
-    seen = told_after_trouble(watching)
+    seen = events_until_restored(watching)
     if "changed Succeeded" not in seen:
-        seen.append(told(watching))
+        seen.append(next_event(watching))
     assert seen.count("changed Succeeded") == 1
     assert "same new" not in seen
     create("later")
-    assert told(watching) == "later new"
+    assert next_event(watching) == "later new"
 
 
-def test_a_deletion_while_the_api_was_out_of_sight_and_restarted_is_told(
+def test_yields_a_deletion_during_an_outage_with_restart(
     watching: Watching, through: Through, cluster: KubeCluster, create: Create, api_server: ApiServer
 ) -> None:
     for name in ("same", "gone"):
         create(name)
-        told(watching)
+        next_event(watching)
     through.proxy.cut()
-    assert told(watching) == "trouble"
+    assert next_event(watching) == "interrupted"
     cluster.delete(WORKFLOW, "gone")
     api_server.kill()
     api_server.start()
-    through.proxy.mend()
-    assert told_after_trouble(watching) == ["gone deleted", "back"]
+    through.proxy.restore()
+    assert events_until_restored(watching) == ["gone deleted", "restored"]
 
 
-class FromLongAgo:
-    """A real cluster whose first listing says that it is of a version that the API has forgotten."""
+class ExpiredFirstList:
+    """A real cluster whose first list has an expired resource version."""
 
     def __init__(self, cluster: KubeCluster):
         self._cluster = cluster
@@ -238,43 +238,43 @@ class FromLongAgo:
         return self._cluster.watch(kind, labels, resource_version, seconds)
 
 
-def test_a_watch_that_is_too_old_begins_anew_and_tells_nothing_twice(cluster: KubeCluster, create: Create) -> None:
+def test_lists_again_after_the_version_expires(cluster: KubeCluster, create: Create) -> None:
     create("a")
-    old: Cluster = FromLongAgo(cluster)  # type: ignore[assignment]
+    old: Cluster = ExpiredFirstList(cluster)  # type: ignore[assignment]
     watching = one_by_one(old)
-    assert told(watching) == "a new"
+    assert next_event(watching) == "a new"
     set_phase(cluster, "a", "Running")
-    assert told(watching) == "a Running"
+    assert next_event(watching) == "a Running"
     create("b")
-    assert told(watching) == "b new"
+    assert next_event(watching) == "b new"
     assert old.listed == 2  # type: ignore[attr-defined]
     watching.close()  # type: ignore[attr-defined]
 
 
-def test_it_ends_when_its_time_is_up(cluster: KubeCluster, create: Create) -> None:
+def test_ends_after_the_given_time(cluster: KubeCluster, create: Create) -> None:
     create("a")
-    assert [item.kept["metadata"]["name"] for item in one_by_one(cluster, 1) if isinstance(item, Change)] == ["a"]
+    assert [item.value["metadata"]["name"] for item in one_by_one(cluster, 1) if isinstance(item, WatchChange)] == ["a"]
 
 
-def test_its_time_ends_trouble_as_well(through: Through) -> None:
+def test_ends_after_the_given_time_during_an_outage(through: Through) -> None:
     through.proxy.cut()
     items = list(one_by_one(through.cluster, 1))
     assert items
-    assert all(isinstance(item, Trouble) for item in items)
+    assert all(isinstance(item, WatchInterrupted) for item in items)
 
 
-def test_closing_it_closes_the_connection(through: Through, watching: Watching, create: Create) -> None:
+def test_closing_the_iterator_closes_the_connection(through: Through, watching: Watching, create: Create) -> None:
     create("a")
-    assert told(watching) == "a new"
+    assert next_event(watching) == "a new"
     create("b")
-    assert told(watching) == "b new"
+    assert next_event(watching) == "b new"
     assert not through.proxy.is_idle
     watching.close()  # type: ignore[attr-defined]
     assert eventually(lambda: through.proxy.is_idle)
 
 
-class Forgetful(FromLongAgo):
-    """A real cluster that denies the second listing, as an API server does that has started but not read the rights yet."""
+class ForbiddenSecondList(ExpiredFirstList):
+    """A real cluster that forbids the second list, like an API server that has not loaded its RBAC rules yet."""
 
     def gather(self, kind: Kind, keep: Callable[[Object], T], labels: Mapping[str, str] | None = None) -> Listing[T]:
         listing = super().gather(kind, keep, labels)
@@ -283,19 +283,19 @@ class Forgetful(FromLongAgo):
         return listing
 
 
-def test_a_denial_after_a_contact_is_trouble_at_first(
+def test_retries_forbidden_after_a_success(
     cluster: KubeCluster, create: Create, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create("a")
-    starting: Cluster = Forgetful(cluster)  # type: ignore[assignment]
+    starting: Cluster = ForbiddenSecondList(cluster)  # type: ignore[assignment]
     watching = one_by_one(starting)
-    assert [told(watching) for _ in range(3)] == ["a new", "trouble", "back"]
+    assert [next_event(watching) for _ in range(3)] == ["a new", "interrupted", "restored"]
     watching.close()  # type: ignore[attr-defined]
-    monkeypatch.setattr(watch_module, "DENIAL", 0.0)
+    monkeypatch.setattr(watch_module, "FORBIDDEN_GRACE_SECONDS", 0.0)
     with pytest.raises(Forbidden):
-        list(one_by_one(Forgetful(cluster)))  # type: ignore[arg-type]
+        list(one_by_one(ForbiddenSecondList(cluster)))  # type: ignore[arg-type]
 
 
-def test_what_may_never_be_watched_is_said_at_once(cluster: KubeCluster) -> None:
+def test_raises_for_an_unsupported_kind(cluster: KubeCluster) -> None:
     with pytest.raises(NotFound, match="does not support Dream"):
         next(watch(cluster, Kind("Dream", "dreams", "argoproj.io", "v9"), dict))

@@ -77,6 +77,6 @@ def test_reports_end_of_outage_without_changes(through: Through, tmp_path: Path)
     assert words(next(watching)) == "wine scheduling"
     through.proxy.cut()
     assert isinstance(next(watching), Disconnected)
-    through.proxy.mend()
+    through.proxy.restore()
     assert next(event for event in watching if not isinstance(event, Disconnected)) == Reconnected()
     watching.close()  # type: ignore[attr-defined]
