@@ -19,7 +19,7 @@ class Stop(Exception):
 
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recorder, "FIRST_WAIT", 0.001)
+    monkeypatch.setattr(recorder, "MIN_RETRY_SECONDS", 0.001)
 
 
 def record_until(cluster: InMemoryCluster, last: str, react: Callable[[str], object] = lambda line: None) -> list[str]:

@@ -17,7 +17,7 @@ from tests.fakes.controller import play
 
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "FIRST_WAIT", 0.001)
+    monkeypatch.setattr(watch, "MIN_RETRY_SECONDS", 0.001)
 
 
 def next_change(events: Iterator[WatchEvent]) -> Changed:
