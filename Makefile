@@ -7,7 +7,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-image test-large bench fuzz release lint format goldens constraints image runner-image training-image clean
+.PHONY: help install demo test test-image test-large bench fuzz release lint format goldens constraints image runner-image training-image controller-image clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +78,7 @@ constraints: install ## update and pin all dependencies
 
 IMAGE ?= odahu-argo-runner:$(VERSION)
 TRAINING_IMAGE ?= odahu-argo-training:$(VERSION)
+CONTROLLER_IMAGE ?= odahu-argo-controller:$(VERSION)
 BASE ?= python:3.12.15-slim-bookworm@sha256:54c85f3c47607a77f32adec749d3c81d1348bf25833671f512b26a9b6d778cb3
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
 
@@ -91,13 +92,16 @@ esac; \
 set -x; "$$builder" build $$dated --build-arg "BASE=$(BASE)" --build-arg "FOR=$(1)" $(IMAGE_OPTIONS) -f templates/Dockerfile -t "$(2)" .
 endef
 
-image: runner-image training-image ## build both images with buildah, podman or docker
+image: runner-image training-image controller-image ## build all images with buildah, podman or docker
 
 runner-image: ## build IMAGE, for checkout, downloads and package
 	$(call build,runner,$(IMAGE))
 
 training-image: ## build TRAINING_IMAGE, for train
 	$(call build,training,$(TRAINING_IMAGE))
+
+controller-image: ## build CONTROLLER_IMAGE, for the recorder and the API server
+	$(call build,controller,$(CONTROLLER_IMAGE))
 
 clean: ## remove build outputs and .venv
 	rm -rf .venv build dist

@@ -211,15 +211,16 @@ class Profile(Strict):
     """All settings. Every setting has a default, so an empty file is a valid profile.
 
     `runner_image` runs checkout, downloads and packaging; `training_image` trains unless the training or its toolchain
-    specifies an image. `restrict_executor` applies the restricted security context to Argo's own containers; disable it if
-    the controller runs pods without an init container (an option since Argo 4.1). With `recorder`, `setup` installs the
-    recorder, which keeps each training's last status.
+    specifies an image; `controller_image` runs the recorder. `restrict_executor` applies the restricted security context
+    to Argo's own containers; disable it if the controller runs pods without an init container (an option since Argo 4.1).
+    With `recorder`, `setup` installs the recorder, which keeps each training's last status.
     """
 
     namespace: Name | None = None
     service_account: Name = "odahu-argo-training"
     runner_image: Image = f"odahu-argo-runner:{__version__}"
     training_image: Image = f"odahu-argo-training:{__version__}"
+    controller_image: Image = f"odahu-argo-controller:{__version__}"
     image_pull_secrets: tuple[str, ...] = ()
     output_connection: str = "models-output"
     external_connections: tuple[str, ...] = ()

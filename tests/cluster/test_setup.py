@@ -121,7 +121,7 @@ def test_reinstalling_changes_only_affected_objects(profile: Path, target: KubeC
     ]
     second = odahu_argo("setup", "--profile", profile, "--apply")
     assert second.out == first.out.replace("created", "unchanged")
-    profile.write_text(profile.read_text() + "runner_image: registry.example.org/runner:2\n")
+    profile.write_text(profile.read_text() + "controller_image: registry.example.org/controller:2\n")
     third = odahu_argo("setup", "--profile", profile, "--apply")
     changed = [line for line in third.out.splitlines() if not line.endswith(" unchanged")]
     assert changed == ["ConfigMap odahu-argo-profile configured", "Deployment odahu-argo-recorder configured"]

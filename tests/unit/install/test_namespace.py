@@ -45,7 +45,7 @@ def test_strings_stay_strings_in_yaml() -> None:
         {
             "namespace": "123",
             "service_account": "0x1f",
-            "runner_image": "on",
+            "controller_image": "on",
             "image_pull_secrets": ["12e3"],
             "pools": {
                 "cpu": {"node_selector": {"pool": "true"}, "tolerations": [{"key": "yes", "operator": "Exists"}]}
