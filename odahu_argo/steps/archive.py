@@ -88,7 +88,7 @@ def max_zip_size(entries: Sequence[ArchiveEntry]) -> int:
 
 
 class _ChunkBuffer:
-    """The file object that `zipfile` writes to; `take` returns and clears what was written."""
+    """The file object that `zipfile` writes to; `take` returns and clears its chunks."""
 
     def __init__(self) -> None:
         self._chunks: list[bytes] = []

@@ -2,7 +2,7 @@
 
 A package registers a toolchain as an entry point of the group `odahu_argo.toolchains`. The entry point's name is what a
 ToolchainIntegration calls `entrypoint`; it refers to any object with the functions of `Toolchain`, such as a module
-(docs/guides/custom-toolchain.md). Only steps search the registry: compiling a training does not depend on what is installed.
+(docs/guides/custom-toolchain.md). Only steps search the registry; compiling a training does not depend on installed packages.
 """
 
 from __future__ import annotations

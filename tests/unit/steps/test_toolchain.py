@@ -1,4 +1,4 @@
-"""Toolchains of installed packages: lookup by name, and errors of those that cannot be used."""
+"""Toolchains of installed packages: lookup by name, and errors of unusable ones."""
 
 from __future__ import annotations
 

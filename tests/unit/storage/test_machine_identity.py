@@ -13,12 +13,12 @@ from tests.servers.gcs import GcsBucket
 from tests.servers.identity import Cloud
 from tests.servers.programs import free_port
 from tests.servers.s3 import Bucket
-from tests.servers.step_runner import Ended, StepRunner
+from tests.servers.step_runner import EndedStep, StepRunner
 
 AWS = {"AWS_EC2_METADATA_DISABLED": "false", "AWS_METADATA_SERVICE_NUM_ATTEMPTS": "1"}
 
 
-def download(step_runner: StepRunner, fields: dict[str, str], **environment: str) -> Ended:
+def download(step_runner: StepRunner, fields: dict[str, str], **environment: str) -> EndedStep:
     step_runner.repository.mkdir()
     step_runner.connect("data", fields)
     return step_runner.run_process(DownloadSpec("data", "in/", "a.csv"), **environment)
@@ -28,7 +28,7 @@ def without_key(fields: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in fields.items() if name not in ("keyID", "keySecret")}
 
 
-def assert_downloaded(step_runner: StepRunner, ended: Ended) -> None:
+def assert_downloaded(step_runner: StepRunner, ended: EndedStep) -> None:
     assert ended.code == EXIT_OK, ended.log
     assert (step_runner.repository / "in/a.csv").read_bytes() == b"content"
 
