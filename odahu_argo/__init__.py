@@ -4,11 +4,11 @@
     [plan] = build_plans(resolve(manifests, profile), profile)
     workflow = compile_workflow(plan)
 
-    sent = create(connect(namespace="ml"), plan)
+    run = create(connect(namespace="ml"), plan)
     for event in follow(connect(namespace="ml"), plan.training_id): ...
 
-Each function takes what the one before it returns; up to `compile_workflow` none touches a network. `read_status`
-tells what a Workflow says of its training, wherever it comes from. Imported when first used.
+Each function accepts the result of the previous one. The functions up to `compile_workflow` do not access the network.
+`read_status` returns the status of a training from any Workflow object. Names are imported on first use.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from odahu_argo.trainings.actions import create
     from odahu_argo.trainings.follow import follow
 
-_HOMES = {
+_MODULES = {
     "Profile": "odahu_argo.profile",
     "build_plans": "odahu_argo.plan.build",
     "compile_workflow": "odahu_argo.compile.workflow",
@@ -57,6 +57,6 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_MODULES[name]), name)

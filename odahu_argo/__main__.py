@@ -1,16 +1,16 @@
-"""The program: `odahu-argo`, and `python -m odahu_argo`."""
+"""Entry point of `odahu-argo` and `python -m odahu_argo`."""
 
 from __future__ import annotations
 
 import gc
 
-_YOUNG_OBJECTS = 200_000
+_GC_THRESHOLD = 200_000
 
 
 def main() -> None:
-    """Run the command line and end the process with the exit code of docs/reference/cli.md."""
-    # A start makes objects by the ten thousand and no rubbish: Python need not look through them every 700, nor at the end.
-    gc.set_threshold(_YOUNG_OBJECTS)
+    """Run the command line and exit with the codes of docs/reference/cli.md."""
+    # Startup creates many long-lived objects: collect garbage rarely, and not at exit.
+    gc.set_threshold(_GC_THRESHOLD)
     try:
         from odahu_argo.cli.app import main as command_line
 

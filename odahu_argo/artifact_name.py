@@ -1,8 +1,8 @@
-"""`artifactNameTemplate`: checked when planning, rendered when packaging.
+"""Rendering of `artifactNameTemplate`. Planning checks the template; packaging renders it.
 
-The template is Go's text/template syntax as ODAHU-flow used it, with three fields: `{{ .Name }}`, `{{ .Version }}` and
-`{{ .RandomUUID }}`. Trim markers (`{{- .Name -}}`) take away the white space beside them, as in Go. Nothing else of Go's
-language is accepted: no pipelines, functions, conditions or comments, so a template cannot run anything or grow.
+Templates have the syntax of Go's text/template, as in ODAHU-flow, with three fields: `{{ .Name }}`, `{{ .Version }}` and
+`{{ .RandomUUID }}`. Trim markers (`{{- .Name -}}`) remove adjacent white space, as in Go. Pipelines, functions, conditions
+and comments are rejected, so a template can neither execute code nor produce unbounded output.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from odahu_argo.errors import Problem, UserError
 
 DEFAULT_TEMPLATE = "{{ .Name }}-{{ .Version }}-{{ .RandomUUID }}.zip"
 FIELDS = ("Name", "Version", "RandomUUID")
-LONGEST_TEMPLATE = 1000
-LONGEST_NAME = 255
-"""Bytes; the longest file name of common file systems."""
+MAX_TEMPLATE_LENGTH = 1000
+MAX_NAME_BYTES = 255
+"""Limit of common file systems."""
 
 _ACTION = re.compile(r"\{\{(?P<left>-\s)?\s*\.(?P<field>\w+)\s*(?P<right>\s-)?\}\}")
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@=-]*")
@@ -23,14 +23,14 @@ _EXAMPLE_UUID = "00000000-0000-4000-8000-000000000000"
 
 
 def render(template: str, name: str, version: str, random_uuid: str) -> str:
-    """The artifact's file name.
+    """Return the file name of the artifact.
 
     Raises:
-        UserError: the template uses anything but the three fields, or the result is not a safe file name.
+        UserError: the template contains anything but text and the three fields, or the result is not a safe file name.
     """
-    if len(template) > LONGEST_TEMPLATE:
-        reason = f"it has {len(template)} characters; {LONGEST_TEMPLATE} are allowed"
-        raise _unusable(template, reason, "shorten it")
+    if len(template) > MAX_TEMPLATE_LENGTH:
+        reason = f"it has {len(template)} characters; the limit is {MAX_TEMPLATE_LENGTH}"
+        raise _invalid(template, reason, "shorten it")
     values = {"Name": name, "Version": version, "RandomUUID": random_uuid}
     rendered = ""
     position = 0
@@ -39,7 +39,7 @@ def render(template: str, name: str, version: str, random_uuid: str) -> str:
         text = template[position : action.start()]
         rendered += _literal(template, text, trim_left=trim_next, trim_right=bool(action["left"]))
         if action["field"] not in values:
-            raise _unusable(template, f"no field is called .{action['field']}")
+            raise _invalid(template, f"unknown field .{action['field']}")
         rendered += values[action["field"]]
         position, trim_next = action.end(), bool(action["right"])
     rendered += _literal(template, template[position:], trim_left=trim_next, trim_right=False)
@@ -48,38 +48,42 @@ def render(template: str, name: str, version: str, random_uuid: str) -> str:
 
 
 def check(template: str, name: str, version: str) -> None:
-    """Raises UserError where `render` would, without drawing a random UUID."""
+    """Validate a template.
+
+    Raises:
+        UserError: `render` would raise it.
+    """
     render(template, name, version, _EXAMPLE_UUID)
 
 
 def preview(template: str, name: str, version: str) -> str:
-    """The name as it can be told beforehand, with `<random UUID>` where one will be drawn."""
+    """Return the file name with `<random UUID>` instead of the random part."""
     return render(template, name, version, _EXAMPLE_UUID).replace(_EXAMPLE_UUID, "<random UUID>")
 
 
 def _literal(template: str, text: str, trim_left: bool, trim_right: bool) -> str:
     if "{{" in text or "}}" in text:
-        raise _unusable(template, "it holds more than plain text and fields")
+        raise _invalid(template, "only plain text and fields are allowed")
     text = text.lstrip() if trim_left else text
     return text.rstrip() if trim_right else text
 
 
 def _require_safe_file_name(template: str, name: str) -> None:
     if not _SAFE_NAME.fullmatch(name):
-        raise _unusable(
+        raise _invalid(
             template,
-            f"it gives {name!r}, which is not a safe file name",
-            "use letters, digits and . _ - + @ = only, beginning with a letter or digit",
+            f"the result {name!r} is not a safe file name",
+            "use only letters, digits and . _ - + @ =, starting with a letter or digit",
         )
-    if len(name.encode()) > LONGEST_NAME:
-        raise _unusable(
-            template, f"the name would have {len(name.encode())} bytes; {LONGEST_NAME} are allowed", "shorten it"
+    if len(name.encode()) > MAX_NAME_BYTES:
+        raise _invalid(
+            template, f"the result has {len(name.encode())} bytes; the limit is {MAX_NAME_BYTES}", "shorten it"
         )
 
 
-def _unusable(template: str, reason: str, hint: str | None = None) -> UserError:
-    shown = template if len(template) <= 120 else template[:117] + "..."
+def _invalid(template: str, reason: str, hint: str | None = None) -> UserError:
+    quoted = template if len(template) <= 120 else template[:117] + "..."
     fields = ", ".join(f"{{{{ .{field} }}}}" for field in FIELDS)
     return UserError(
-        Problem(f"artifactNameTemplate {shown!r} cannot be used: {reason}", hint=hint or f"the fields are {fields}")
+        Problem(f"invalid artifactNameTemplate {quoted!r}: {reason}", hint=hint or f"the available fields are {fields}")
     )

@@ -16,7 +16,7 @@ from odahu_argo import __version__, document, quantity
 from odahu_argo.errors import Problem, UserError, Where
 from odahu_argo.naming import ID_PATTERN, LABEL_PATTERN
 from odahu_argo.uri import without_credentials
-from odahu_argo.validation import Count, Duration, Image, Quantity, Strict, shaped, validate
+from odahu_argo.validation import Count, Duration, Image, Quantity, Strict, matching, validate
 
 UNLIMITED = "none"
 _SMALLEST_VOLUME = 2**20
@@ -52,9 +52,9 @@ def _check_server_url(text: str) -> str:
     return text.rstrip("/")
 
 
-Name = Annotated[str, shaped(ID_PATTERN, "is not a Kubernetes name: 1 to 63 lowercase letters, digits and '-'")]
-LabelKey = Annotated[str, shaped(_LABEL_KEY, "is not a Kubernetes label name, such as node.example.org/pool")]
-LabelValue = Annotated[str, shaped(LABEL_PATTERN, "is not a Kubernetes label value", may_be_empty=True)]
+Name = Annotated[str, matching(ID_PATTERN, "is not a Kubernetes name: 1 to 63 lowercase letters, digits and '-'")]
+LabelKey = Annotated[str, matching(_LABEL_KEY, "is not a Kubernetes label name, such as node.example.org/pool")]
+LabelValue = Annotated[str, matching(LABEL_PATTERN, "is not a Kubernetes label value", may_be_empty=True)]
 WaitLimit = Annotated[str, AfterValidator(_check_wait_limit)]
 VolumeSize = Annotated[Quantity, AfterValidator(_check_volume_size)]
 ServerUrl = Annotated[str, AfterValidator(_check_server_url)]

@@ -1,7 +1,7 @@
-"""Kubernetes quantities (`500m`, `1Gi`) and durations (`30m`, `7d`): checked and compared, kept as written.
+"""Parsing of Kubernetes quantities (`500m`, `1Gi`) and of durations (`30m`, `7d`).
 
-The grammar is Kubernetes' resource.Quantity (https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/)
-without its exponents' capital letter ambiguity: `E` is exa, `e3` is ten to the third.
+The grammar is that of Kubernetes' resource.Quantity
+(https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/): `E` is exa, `e3` is ten to the third.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ _FACTORS = {
     **{letter: Decimal(1000) ** power for power, letter in enumerate("kMGTPE", start=1)},
     **{letter + "i": Decimal(1024) ** power for power, letter in enumerate("KMGTPE", start=1)},
 }
-LONGEST = 40
-"""Characters. Kubernetes' quantities end at 2^63, with nine digits after the point."""
+MAX_LENGTH = 40
+"""Characters. Kubernetes limits quantities to 2^63 with nine decimal places."""
 _DURATION = re.compile(r"(?P<number>\d{1,9})(?P<unit>[smhd])", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def amount(quantity: str) -> Decimal:
-    """The number a quantity stands for: CPUs, or bytes.
+    """Return the value of a quantity, in CPUs or bytes.
 
     Raises:
-        ValueError: it is no quantity, or it is negative.
+        ValueError: the text is not a quantity, or is negative.
     """
     match = _QUANTITY.fullmatch(quantity.strip())
-    if not match or len(quantity) > LONGEST:
-        bytes_ = re.fullmatch(r"(\d+) ?([kKMGTPE])i?[bB]", quantity.strip())
-        example = f"{bytes_[1]}{bytes_[2].upper()}i" if bytes_ else "2, 500m or 4Gi"
+    if not match or len(quantity) > MAX_LENGTH:
+        byte_unit = re.fullmatch(r"(\d+) ?([kKMGTPE])i?[bB]", quantity.strip())
+        example = f"{byte_unit[1]}{byte_unit[2].upper()}i" if byte_unit else "2, 500m or 4Gi"
         raise ValueError(f"{quantity!r} is not a quantity; write for example {example}")
     number, suffix = Decimal(match["number"]), match["suffix"] or ""
     if suffix[:1] in ("e", "E") and suffix[1:].isdigit():
@@ -42,25 +42,25 @@ def amount(quantity: str) -> Decimal:
 
 
 def whole_number(quantity: str) -> int:
-    """A count of devices.
+    """Return a number of devices.
 
     Raises:
-        ValueError: it is not a whole number from 0.
+        ValueError: the text is not a non-negative whole number.
     """
     try:
         value = amount(quantity)
     except ValueError:
-        raise ValueError(f"{quantity!r} is not a whole number from 0; write for example 1") from None
+        raise ValueError(f"{quantity!r} is not a non-negative whole number; write for example 1") from None
     if value != value.to_integral_value():
-        raise ValueError(f"{quantity!r} is not a whole number; GPUs are not divided")
+        raise ValueError(f"{quantity!r} is not a whole number; GPUs cannot be divided")
     return int(value)
 
 
 def seconds(duration: str) -> int:
-    """The seconds of a duration such as `90s`, `30m`, `12h` or `7d`.
+    """Return a duration such as `90s`, `30m`, `12h` or `7d` in seconds.
 
     Raises:
-        ValueError: it is no duration.
+        ValueError: the text is not a duration.
     """
     match = _DURATION.fullmatch(duration.strip())
     if not match:

@@ -1,11 +1,11 @@
-"""Addresses as they may be shown, and the forms that each type of connection takes."""
+"""URIs of connections: valid forms by connection type, and masking of credentials."""
 
 from __future__ import annotations
 
 import re
 from urllib.parse import urlsplit
 
-FORMS = {
+URI_FORMS = {
     "s3": "s3://bucket/path",
     "gcs": "gs://bucket/path",
     "azureblob": "https://ACCOUNT.blob.core.windows.net/CONTAINER/path",
@@ -20,7 +20,7 @@ _PATTERNS = {
 
 
 def is_of_type(uri: str, connection_type: str) -> bool:
-    """Whether the URI has a form that this type of connection takes; any has, of a type that names no store or repository."""
+    """Return whether the URI is valid for this type of connection. Types without a pattern accept any URI."""
     pattern = _PATTERNS.get(connection_type)
     try:
         urlsplit(uri)
@@ -30,15 +30,15 @@ def is_of_type(uri: str, connection_type: str) -> bool:
 
 
 def is_reference(text: str) -> bool:
-    """Whether a branch, tag or commit may be called so (git's manual: git-check-ref-format)."""
+    """Return whether the text is valid as a branch, tag or commit. Source: git-check-ref-format."""
     return not text.startswith("-") and re.search(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{", text) is None
 
 
 def without_credentials(text: str) -> str:
-    """The text with passwords, tokens and queries (a SAS token, `?token=...`) taken out of the URLs in it.
+    """Mask passwords, tokens and queries (such as SAS tokens and `?token=...`) in the URLs of a text.
 
-    So are the keys of an Azure connection string, and what stands before `@` where a scheme is missing or misspelt.
-    The user of an ssh address stays: `ssh://git@host/path`.
+    Also mask the keys of Azure connection strings, and credentials before `@` in URLs with a missing or misspelled scheme.
+    The user name of an SSH URL is kept: `ssh://git@host/path`.
     """
     text = re.sub(r"(?i)\b(accountkey|sharedaccesssignature|sig|password|token)=[^\s&;'\"]+", r"\1=***", text)
     text = re.sub(r"(\w://)[^/@\s:]*:\S*@", r"\1***@", text)

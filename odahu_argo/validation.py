@@ -1,4 +1,4 @@
-"""What pydantic refuses, told as problems with file, line, field and remedy."""
+"""Validation of documents with pydantic. Errors become problems with file, line, field and hint."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from odahu_argo.yaml_values import Path
 
 M = TypeVar("M", bound=BaseModel)
 
-_STAND_IN = "standin0odahu"
-"""An id, a label, a path and a variable's name that nobody has."""
-_STAND_INS: dict[str, type[dict[Any, Any]] | type[list[Any]]] = {
+_PLACEHOLDER_VALUE = "standin0odahu"
+"""Valid as an ID, label, path and variable name, and not used by anybody."""
+_EMPTY_COLLECTIONS: dict[str, type[dict[Any, Any]] | type[list[Any]]] = {
     "dict_type": dict,
     "model_type": dict,
     "model_attributes_type": dict,
     "list_type": list,
     "tuple_type": list,
 }
-_NO_PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
-_DEEPEST_MODEL = 8
+_DISABLE_PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
+_MAX_MODEL_DEPTH = 8
 _PLACEHOLDER = re.compile(r"<[^<>]+>")
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-:/@]*")
-_SHAPES = {
+_TYPE_NAMES = {
     "string_type": "text",
     "dict_type": "a mapping",
     "model_type": "a mapping",
@@ -45,16 +45,15 @@ _SHAPES = {
     "int_parsing": "a whole number",
     "int_type": "a whole number",
 }
-_REMEDIES = {"list_type": "begin each entry with `- `", "tuple_type": "begin each entry with `- `"}
-MOST_PROBLEMS = 100
-"""Of one document."""
+_TYPE_HINTS = {"list_type": "start each entry with `- `", "tuple_type": "start each entry with `- `"}
+MAX_PROBLEMS = 100
+"""Limit on the problems of one document."""
 
 
 class Strict(BaseModel):
-    """A model that knows all its fields, cannot be changed, and takes a field left empty as one not given.
+    """Base model: immutable, rejects unknown fields, and treats an empty field as missing.
 
-    It is made ready when it is first needed, without a look into all installed packages for plug-ins of pydantic: both would
-    cost each start of a command.
+    The validator is built on first use and without pydantic plug-ins, to keep the start of commands fast.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
@@ -62,25 +61,27 @@ class Strict(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _empty_is_absent(cls, values: Any) -> Any:
-        return {k: v for k, v in values.items() if v is not None} if isinstance(values, dict) else values
+        return (
+            {key: value for key, value in values.items() if value is not None} if isinstance(values, dict) else values
+        )
 
     @classmethod
     def model_rebuild(cls, **options: Any) -> bool | None:
-        """See pydantic."""
+        """Build the validator with pydantic plug-ins disabled: searching all installed packages for them is slow."""
         depth = options.pop("_parent_namespace_depth", 2) + 1
-        before = os.environ.get(_NO_PLUGINS)
-        os.environ[_NO_PLUGINS] = "1"
+        previous = os.environ.get(_DISABLE_PLUGINS)
+        os.environ[_DISABLE_PLUGINS] = "1"
         try:
             return super().model_rebuild(_parent_namespace_depth=depth, **options)
         finally:
-            if before is None:
-                del os.environ[_NO_PLUGINS]
+            if previous is None:
+                del os.environ[_DISABLE_PLUGINS]
             else:
-                os.environ[_NO_PLUGINS] = before
+                os.environ[_DISABLE_PLUGINS] = previous
 
 
 class InvalidValue(ValueError):
-    """A value that a model refuses, with the remedy."""
+    """Invalid value with a hint."""
 
     def __init__(self, message: str, hint: str | None):
         self.hint = hint
@@ -98,23 +99,29 @@ def _count(text: str) -> str:
 
 def _duration(text: str) -> str:
     if quantity.seconds(text) == 0:
-        raise ValueError("must be longer than nothing")
+        raise ValueError("must be greater than 0")
     return text.strip()
 
 
 def check_image(text: str) -> str:
-    """The name of a container's image as it is; ValueError where it cannot be one."""
+    """Return the name of a container image unchanged.
+
+    Raises:
+        ValueError: the name is not valid.
+    """
     if not _IMAGE.fullmatch(text):
-        raise ValueError(f"{text!r} is not a container image, such as registry.example.org/team/image:1.0")
+        raise ValueError(
+            f"{text!r} is not a valid container image; write for example registry.example.org/team/image:1.0"
+        )
     return text
 
 
-def shaped(pattern: re.Pattern[str], says: str, may_be_empty: bool = False) -> AfterValidator:
-    """Text that the whole pattern fits; of any other it is said what it is not."""
+def matching(pattern: re.Pattern[str], message: str, may_be_empty: bool = False) -> AfterValidator:
+    """Return a validator for text that matches the whole pattern. The error is the text followed by `message`."""
 
     def check(text: str) -> str:
         if not (pattern.fullmatch(text) or (may_be_empty and not text)):
-            raise ValueError(f"{text!r} {says}")
+            raise ValueError(f"{text!r} {message}")
         return text
 
     return AfterValidator(check)
@@ -127,79 +134,82 @@ Image = Annotated[str, AfterValidator(check_image)]
 
 
 def validate(model: type[M], document: Document) -> tuple[M | None, list[Problem]]:
-    """The document as a `model`, or None and every problem that it has."""
+    """Validate a document against a model. Return None and all problems if it is invalid."""
     try:
         return model.model_validate(document.value), []
     except ValidationError as error:
-        details = error.errors(include_url=False)[:MOST_PROBLEMS]
-        filled = [detail for detail in details if detail["type"] == "extra_forbidden" and detail["input"] is not None]
-        unknown = [tuple(detail["loc"]) for detail in filled]
-        misspelt = [(*path[:-1], _closest(str(path[-1]), _fields_at(model, path[:-1]))) for path in unknown]
+        details = error.errors(include_url=False)[:MAX_PROBLEMS]
+        unknown = [
+            tuple(detail["loc"])
+            for detail in details
+            if detail["type"] == "extra_forbidden" and detail["input"] is not None
+        ]
+        misspelled = [(*path[:-1], _closest(str(path[-1]), _fields_at(model, path[:-1]))) for path in unknown]
         problems = [
             _problem(model, document, detail)
             for detail in details
-            if not (detail["type"] == "missing" and tuple(detail["loc"]) in misspelt)
+            if not (detail["type"] == "missing" and tuple(detail["loc"]) in misspelled)
         ]
-        if error.error_count() > MOST_PROBLEMS:
-            problems.append(Problem(f"{error.error_count() - MOST_PROBLEMS} more are wrong", document.where()))
+        if error.error_count() > MAX_PROBLEMS:
+            problems.append(Problem(f"and {error.error_count() - MAX_PROBLEMS} more problems", document.where()))
         return None, sorted(problems, key=lambda problem: problem.where.line or 0)
 
 
-def salvage(model: type[M], document: Document) -> tuple[M | None, set[str]]:
-    """What can be read of a document that `validate` refuses, so that mistakes in the rest of it are told at once.
+def validate_partially(model: type[M], document: Document) -> tuple[M | None, set[str]]:
+    """Return the valid part of an invalid document, so that later checks can report further problems in it.
 
-    Misspelt fields are read as what they are most like, other refused fields are left out, and a stand-in takes the place of
-    those that must be there. Also returns the names of all these fields.
+    Misspelled fields count as the most similar field, other invalid fields are removed, and required fields get a
+    placeholder. Also returns the names of all these fields.
     """
-    value, aside = deepcopy(document.value), set[str]()
-    for _ in range(_DEEPEST_MODEL):
+    value, replaced = deepcopy(document.value), set[str]()
+    for _ in range(_MAX_MODEL_DEPTH):
         try:
-            return model.model_validate(value), aside
+            return model.model_validate(value), replaced
         except ValidationError as error:
             for detail in error.errors(include_url=False):
-                aside.add(field_name(tuple(detail["loc"])))
-                _put_aside(model, value, tuple(detail["loc"]), detail["type"])
-    return None, aside
+                replaced.add(field_name(tuple(detail["loc"])))
+                _replace_invalid(model, value, tuple(detail["loc"]), detail["type"])
+    return None, replaced
 
 
-def further(problems: Iterable[Problem], told: Collection[str]) -> list[Problem]:
-    """Those problems that are not in fields of which one is told already, or which `salvage` has put aside."""
+def exclude_reported(problems: Iterable[Problem], reported: Collection[str]) -> list[Problem]:
+    """Return the problems outside of `reported` fields, whose problems are known or which `validate_partially` replaced."""
     return [
         problem
         for problem in problems
-        if not any(re.match(rf"{re.escape(field)}([.\[]|$)", problem.where.field or "") for field in told)
+        if not any(re.match(rf"{re.escape(field)}([.\[]|$)", problem.where.field or "") for field in reported)
     ]
 
 
-def _put_aside(model: type[BaseModel], value: Any, path: Path, kind: str) -> None:
-    """Mend what is refused at this path, in place."""
-    *above, last = path
-    meant = _closest(str(last), _fields_at(model, path[:-1])) if kind == "extra_forbidden" else None
-    for part in above:
-        if not isinstance(value[part], dict | list):  # the path ends with pydantic's own `[key]`
+def _replace_invalid(model: type[BaseModel], value: Any, path: Path, kind: str) -> None:
+    """Replace or remove the invalid value at this path, in place."""
+    *parents, last = path
+    intended = _closest(str(last), _fields_at(model, path[:-1])) if kind == "extra_forbidden" else None
+    for part in parents:
+        if not isinstance(value[part], dict | list):  # pydantic ends the path with `[key]`
             last = part
             break
         value = value[part]
-    if kind in _STAND_INS:
-        value[last] = _STAND_INS[kind]()
+    if kind in _EMPTY_COLLECTIONS:
+        value[last] = _EMPTY_COLLECTIONS[kind]()
     elif kind == "missing" or isinstance(value, list):
-        value[last] = _STAND_IN
+        value[last] = _PLACEHOLDER_VALUE
     else:
-        left = value.pop(last)
-        if meant is not None and value.get(meant) in (None, _STAND_IN):
-            value[meant] = left
+        removed = value.pop(last)
+        if intended is not None and value.get(intended) in (None, _PLACEHOLDER_VALUE):
+            value[intended] = removed
 
 
-def nearest(word: str, known: list[str]) -> str:
-    """A hint that names the known word most like `word`, else all of them."""
-    close = _closest(word, known)
-    return f"did you mean {close}?" if close else f"known here: {', '.join(known) or 'nothing'}."
+def suggest(name: str, names: list[str]) -> str:
+    """Return a hint with the most similar of `names`, or with all of them."""
+    close = _closest(name, names)
+    return f"did you mean {close}?" if close else f"available: {', '.join(names) or 'none'}."
 
 
-def _closest(word: str, known: list[str]) -> str | None:
-    lowered = {name.lower(): name for name in known}
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    close += [lowered[match] for match in difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)]
+def _closest(name: str, names: list[str]) -> str | None:
+    lowercase = {candidate.lower(): candidate for candidate in names}
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    close += [lowercase[match] for match in difflib.get_close_matches(name.lower(), lowercase, n=1, cutoff=0.6)]
     return close[0] if close else None
 
 
@@ -207,47 +217,49 @@ def _problem(model: type[BaseModel], document: Document, detail: ErrorDetails) -
     path: Path = tuple(detail["loc"])
     kind = detail["type"]
     if kind == "extra_forbidden":
-        hint = nearest(str(path[-1]), _fields_at(model, path[:-1]))
+        field_hint = suggest(str(path[-1]), _fields_at(model, path[:-1]))
         if path == ("metadata",):
-            hint = "ODAHU's manifests have `id` at the top, and no metadata"
-        return Problem(f"there is no field {path[-1]!r}", document.where(path), hint)
+            field_hint = "ODAHU manifests have no metadata; set `id` at the top level"
+        return Problem(f"unknown field {path[-1]!r}", document.where(path), field_hint)
     if kind == "missing":
-        return Problem("is missing", document.where(path), f"give {path[-1]!r} a value")
-    if isinstance(detail["input"], str) and (left := _PLACEHOLDER.search(without_credentials(detail["input"]))):
-        return Problem(placeholder(left[0]), document.where(path))
-    if kind in _SHAPES:
+        return Problem("required field is missing", document.where(path), f"set {path[-1]}")
+    if isinstance(detail["input"], str) and (match := _PLACEHOLDER.search(without_credentials(detail["input"]))):
+        return Problem(placeholder_message(match[0]), document.where(path))
+    if kind in _TYPE_NAMES:
         return Problem(
-            f"must be {_SHAPES[kind]}{_found(kind, detail['input'])}", document.where(path), _REMEDIES.get(kind)
+            f"must be {_TYPE_NAMES[kind]}{_actual_type(kind, detail['input'])}",
+            document.where(path),
+            _TYPE_HINTS.get(kind),
         )
     if kind == "literal_error":
         return Problem(f"must be {detail['ctx']['expected']}", document.where(path))
     if kind == "too_long":
-        return Problem(f"holds more than {detail['ctx']['max_length']} entries", document.where(path))
+        return Problem(f"must have at most {detail['ctx']['max_length']} entries", document.where(path))
     if kind in ("less_than_equal", "greater_than_equal"):
         return Problem(detail["msg"].replace("Input should", "must"), document.where(path))
-    remedy = getattr(detail.get("ctx", {}).get("error"), "hint", None)
-    return Problem(detail["msg"].removeprefix("Value error, "), document.where(path), remedy)
+    hint = getattr(detail.get("ctx", {}).get("error"), "hint", None)
+    return Problem(detail["msg"].removeprefix("Value error, "), document.where(path), hint)
 
 
-def _found(kind: str, value: Any) -> str:
-    """What stands there instead, where that is not plain to see."""
+def _actual_type(kind: str, value: Any) -> str:
+    """Return the actual type of an invalid value, if it is not obvious."""
     if isinstance(value, dict | list):
         return ", not a mapping" if isinstance(value, dict) else ", not a list"
-    return ", not text" if kind in _STAND_INS else ""
+    return ", not text" if kind in _EMPTY_COLLECTIONS else ""
 
 
-def placeholder(text: str) -> str:
-    """The message for something such as `<git-connection>` that was copied from documentation and left."""
-    return f"{text!r} is a placeholder of the documentation; put your own value in its place"
+def placeholder_message(text: str) -> str:
+    """Return the message for a placeholder such as `<git-connection>` that was copied from documentation."""
+    return f"{text!r} is a placeholder from the documentation; replace it with your own value"
 
 
 def _fields_at(model: type[BaseModel], path: Path) -> list[str]:
-    """The field names, as written in files, of the model that sits at `path`."""
+    """Return the names of the fields of the model at `path`, as in files."""
     current: Any = model
     for part in path:
         if isinstance(part, str) and isinstance(current, type) and issubclass(current, BaseModel):
-            named = {field.alias or name: field.annotation for name, field in current.model_fields.items()}
-            current = named.get(part)
+            annotations = {field.alias or name: field.annotation for name, field in current.model_fields.items()}
+            current = annotations.get(part)
         current = _model_within(current)
     if not (isinstance(current, type) and issubclass(current, BaseModel)):
         return []
@@ -255,8 +267,8 @@ def _fields_at(model: type[BaseModel], path: Path) -> list[str]:
 
 
 def _model_within(annotation: Any) -> Any:
-    """The model inside `Model | None`, `tuple[Model, ...]` and the like; anything else as it is."""
+    """Return the model in types such as `Model | None` and `tuple[Model, ...]`; any other type unchanged."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     inner = [_model_within(argument) for argument in getattr(annotation, "__args__", ())]
-    return next((a for a in inner if isinstance(a, type) and issubclass(a, BaseModel)), annotation)
+    return next((item for item in inner if isinstance(item, type) and issubclass(item, BaseModel)), annotation)

@@ -26,7 +26,7 @@ from odahu_argo.local.prepare import plan_digest
 from odahu_argo.local.store import LocalTraining, StepRecord, TrainingStore
 from odahu_argo.local.summary import failure_problem
 from odahu_argo.local.tracking import prepare_tracking
-from odahu_argo.manifest.load import Manifests, Written, beside
+from odahu_argo.manifest.load import LoadedManifest, Manifests, add_missing
 from odahu_argo.plan.build import plan_trainings
 from odahu_argo.plan.model import Plan, schedules_of
 from odahu_argo.preflight.result import Finding
@@ -118,7 +118,7 @@ class LocalTrainings:
         Raises:
             UserError: The manifests have errors, or a connection is not available on this machine.
         """
-        combined = beside(manifests, self.manifests.read_valid())
+        combined = add_missing(manifests, self.manifests.read_valid())
         plans = plan_trainings(combined, self.profile.with_external(tuple(external)), training_id)
         connections = {written.manifest.id: written.manifest for written in combined.connections}
         for plan in plans:
@@ -262,7 +262,7 @@ class LocalSubmission:
 
     def _start(self, training_id: str) -> Submitted:
         sources = (self.manifests.trainings, self.manifests.connections, self.manifests.toolchains)
-        written: Iterable[Written[Any]] = (manifest for source in sources for manifest in source)
+        written: Iterable[LoadedManifest[Any]] = (manifest for source in sources for manifest in source)
         texts = [json.dumps({"kind": entry.manifest.kind, **entry.document.value}) for entry in written]
         home, profile = self.trainings.home, self.trainings.profile_file
         manage.start("\n---\n".join(texts), training_id, home, profile)

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from odahu_argo.backends.base import NotSupported
 from odahu_argo.errors import NotFound, UserError
 from odahu_argo.kube.apply import Outcome
-from odahu_argo.manifest.load import Manifests, gather
+from odahu_argo.manifest.load import Manifests, load_with_problems
 from odahu_argo.manifest.models import Connection, ToolchainIntegration
 from odahu_argo.manifest.resolve import BUILT_IN_TOOLCHAINS
 from odahu_argo.odahu_api import Document
@@ -26,7 +26,7 @@ class ManifestDirectories:
 
     def read(self) -> Manifests:
         """Return the connections and toolchains. Trainings are submitted separately and left out."""
-        return replace(gather(self.directories), trainings=()) if self.directories else Manifests()
+        return replace(load_with_problems(self.directories), trainings=()) if self.directories else Manifests()
 
     def read_valid(self) -> Manifests:
         """Return the connections and toolchains.

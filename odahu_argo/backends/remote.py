@@ -13,9 +13,9 @@ from odahu_argo.backends.base import BackendInfo, NotSupported, Submitted
 from odahu_argo.backends.remote_client import RemoteClient
 from odahu_argo.errors import AlreadyExists, NotFound, OdahuArgoError, Problem, ServiceFault, UserError
 from odahu_argo.kube.apply import Outcome
-from odahu_argo.manifest.load import Manifests, Written
+from odahu_argo.manifest.load import LoadedManifest, Manifests
 from odahu_argo.manifest.models import Connection, ModelTraining, ToolchainIntegration
-from odahu_argo.manifest.resolve import choose
+from odahu_argo.manifest.resolve import select_trainings
 from odahu_argo.odahu_api import CHANGED_HEADER, Document, decode_secrets, training_from_api
 from odahu_argo.plan.build import schedule_of
 from odahu_argo.preflight.result import Finding
@@ -84,7 +84,7 @@ class RemoteTrainings:
         self, manifests: Manifests, training_id: str | None = None, external: Sequence[str] = ()
     ) -> RemoteSubmission:
         """Select the trainings in the manifests, or the one with the given ID. The server checks them."""
-        selected, problems = choose(manifests, training_id)
+        selected, problems = select_trainings(manifests, training_id)
         if problems := [*manifests.problems, *problems]:
             raise UserError(problems)
         toolchains = {written.manifest.id: written.manifest for written in manifests.toolchains}
@@ -182,7 +182,7 @@ class RemoteSubmission:
     """Manifests of trainings by ID, and the toolchains in the same files, which are not sent to the server."""
 
     trainings: RemoteTrainings
-    manifests: dict[str, Written[ModelTraining]]
+    manifests: dict[str, LoadedManifest[ModelTraining]]
     toolchains: dict[str, ToolchainIntegration]
 
     @property
@@ -271,11 +271,11 @@ def _run_key(training: Training) -> tuple[str, int, str]:
     return training.newest.workflow, training.newest.number, training.newest.created
 
 
-def _with_positions(error: UserError, written: Written[ModelTraining]) -> OdahuArgoError:
+def _with_positions(error: UserError, written: LoadedManifest[ModelTraining]) -> OdahuArgoError:
     return type(error)([_with_position(problem, written) for problem in error.problems])
 
 
-def _with_position(problem: Problem, written: Written[ModelTraining]) -> Problem:
+def _with_position(problem: Problem, written: LoadedManifest[ModelTraining]) -> Problem:
     field = problem.where.field
     if field is None:
         return problem

@@ -111,10 +111,10 @@ def _compile_to_text(plan: Plan, attempt: int, to_text: Callable[[list[dict[str,
 
 
 def _require_valid(workflows: list[dict[str, Any]]) -> None:
-    from odahu_argo.compile.schema import refused_fields
+    from odahu_argo.compile.schema import schema_errors
     from odahu_argo.errors import UserError
 
-    problems = [problem for workflow in workflows for problem in refused_fields(workflow)]
+    problems = [problem for workflow in workflows for problem in schema_errors(workflow)]
     if problems:
         raise UserError(problems)
 

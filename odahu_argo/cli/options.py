@@ -100,10 +100,10 @@ def read_manifests(files: list[Path] | None, folders: list[Path] | None) -> Mani
     Raises:
         UserError: No manifest is selected. Problems of manifests stay with the manifests.
     """
-    from odahu_argo.manifest.load import gather
+    from odahu_argo.manifest.load import load_with_problems
 
     require_manifests(files, folders)
-    manifests = gather([*(files or ()), *(folders or ())])
+    manifests = load_with_problems([*(files or ()), *(folders or ())])
     for warning in manifests.warnings:
         render.warning(warning)
     for skipped in manifests.skipped:

@@ -17,7 +17,7 @@ from odahu_argo.cli.target import Target
 if TYPE_CHECKING:
     from odahu_argo.backends.base import Backend, Resources
     from odahu_argo.errors import Problem
-    from odahu_argo.manifest.load import Manifests, Written
+    from odahu_argo.manifest.load import LoadedManifest, Manifests
 
 T = TypeVar("T")
 IgnoreIfExists = Annotated[
@@ -37,7 +37,7 @@ class ResourceKind:
 
     word: str
     kind: str
-    among: Callable[[Manifests], tuple[Written[Any], ...]]
+    among: Callable[[Manifests], tuple[LoadedManifest[Any], ...]]
     require_sound: Callable[[Any], object]
     kept: Callable[[Backend], Resources]
     table: Callable[[Sequence[dict[str, Any]], bool], None]
@@ -62,7 +62,7 @@ def read_sound(
     return sound
 
 
-def sound_of(kind: ResourceKind, written: Iterable[Written[Any]]) -> tuple[list[Any], list[Problem]]:
+def sound_of(kind: ResourceKind, written: Iterable[LoadedManifest[Any]]) -> tuple[list[Any], list[Problem]]:
     """The manifests that can be kept, and what is wrong with the others."""
     from odahu_argo.errors import UserError
 
@@ -77,7 +77,7 @@ def sound_of(kind: ResourceKind, written: Iterable[Written[Any]]) -> tuple[list[
     return sound, problems
 
 
-def renamed(word: str, written: tuple[Written[Any], ...], new_id: str | None) -> tuple[Written[Any], ...]:
+def renamed(word: str, written: tuple[LoadedManifest[Any], ...], new_id: str | None) -> tuple[LoadedManifest[Any], ...]:
     """With another id for the only one, as odahuflowctl did; of several, the one that has that id.
 
     Raises:
@@ -85,7 +85,7 @@ def renamed(word: str, written: tuple[Written[Any], ...], new_id: str | None) ->
     """
     from odahu_argo.errors import UserError
     from odahu_argo.naming import ID_PATTERN
-    from odahu_argo.validation import nearest
+    from odahu_argo.validation import suggest
 
     if new_id is None or not written:
         return written
@@ -95,7 +95,7 @@ def renamed(word: str, written: tuple[Written[Any], ...], new_id: str | None) ->
     if len(written) > 1:
         chosen = tuple(each for each in written if each.manifest.id == new_id)
         if not chosen:
-            hint = nearest(new_id, [each.manifest.id for each in written])
+            hint = suggest(new_id, [each.manifest.id for each in written])
             raise UserError(f"there is no {word} {new_id!r} among the manifests", hint)
         return chosen
     [only] = written

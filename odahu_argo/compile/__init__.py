@@ -1,1 +1,1 @@
-"""What Argo is told."""
+"""Compilation of plans to Argo objects."""

@@ -1,6 +1,7 @@
-"""What we emit, held against hera-workflows' models of Argo. The only place that imports hera, and only when asked to.
+"""Validation of compiled objects against hera's models of Argo.
 
-hera's models ignore a field that they do not know, so a round trip through them is compared with what went in.
+This is the only module that imports hera, and it does so lazily. hera's models ignore unknown fields, so validation compares
+the input with its round trip through a model.
 """
 
 from __future__ import annotations
@@ -13,39 +14,39 @@ from odahu_argo.errors import Problem, Where
 from odahu_argo.yaml_values import Path
 
 NEWER_THAN_HERA = frozenset({"pendingTimeout"})
-"""Fields of Argo 4.1 that hera 7.1, generated from Argo 4.0.5, does not have."""
+"""Fields of Argo 4.1 that hera 7.1, which is generated from Argo 4.0.5, does not have."""
 
 Object = dict[str, Any]
 
 
-def refused_fields(workflow: Object) -> list[Problem]:
-    """A problem for each field of a Workflow, WorkflowTemplate or CronWorkflow that hera's models do not take."""
+def schema_errors(workflow: Object) -> list[Problem]:
+    """Return a problem for each invalid or unknown field of a Workflow, WorkflowTemplate or CronWorkflow."""
     from hera.workflows import models
     from pydantic import ValidationError
 
     name = workflow.get("metadata", {}).get("name", "workflow")
     try:
-        taken = getattr(models, workflow["kind"]).model_validate(workflow)
+        model = getattr(models, workflow["kind"]).model_validate(workflow)
     except ValidationError as error:
         return [
-            Problem(f"Argo's model refuses it: {detail['msg']}", Where(name, field=field_name(tuple(detail["loc"]))))
+            Problem(f"invalid for Argo: {detail['msg']}", Where(name, field=field_name(tuple(detail["loc"]))))
             for detail in error.errors(include_url=False, include_input=False)
         ]
-    kept = taken.model_dump(by_alias=True, exclude_none=True, mode="json")
+    round_trip = model.model_dump(by_alias=True, exclude_none=True, mode="json")
     return [
-        Problem("Argo's model does not know this field", Where(name, field=field_name(path)))
-        for path in _lost(workflow, kept, ())
+        Problem("unknown field for Argo", Where(name, field=field_name(path)))
+        for path in _missing_paths(workflow, round_trip, ())
     ]
 
 
-def _lost(given: Any, kept: Any, path: Path) -> Iterator[Path]:
-    """The paths in `given` that `kept` does not have."""
-    if isinstance(given, dict) and isinstance(kept, dict):
-        for key, value in given.items():
-            if key in kept:
-                yield from _lost(value, kept[key], (*path, key))
+def _missing_paths(original: Any, round_trip: Any, path: Path) -> Iterator[Path]:
+    """Yield the paths of `original` that are missing in `round_trip`."""
+    if isinstance(original, dict) and isinstance(round_trip, dict):
+        for key, value in original.items():
+            if key in round_trip:
+                yield from _missing_paths(value, round_trip[key], (*path, key))
             elif key not in NEWER_THAN_HERA:
                 yield (*path, key)
-    elif isinstance(given, list) and isinstance(kept, list):
-        for index, (one, other) in enumerate(zip(given, kept, strict=True)):
-            yield from _lost(one, other, (*path, index))
+    elif isinstance(original, list) and isinstance(round_trip, list):
+        for index, (before, after) in enumerate(zip(original, round_trip, strict=True)):
+            yield from _missing_paths(before, after, (*path, index))

@@ -1,28 +1,30 @@
-"""One step of the plan to Argo's templates: a container that runs `python -m odahu_argo.steps <kind>`."""
+"""Compilation of one planned step to Argo templates: a container that runs `python -m odahu_argo.steps <kind>`."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from odahu_argo import contract, naming
-from odahu_argo.compile.emit import inert_json
+from odahu_argo.compile.emit import escape_json
 from odahu_argo.errors import UserError
-from odahu_argo.plan.model import Amounts, Plan, Retry, Step
+from odahu_argo.plan.model import Amounts, Plan, PlannedStep, RetryPolicy
 
 Object = dict[str, Any]
 
-LOST = "lastRetry.status == 'Error'"
-"""A fault of Argo or a pod that is gone with its node: the status that Argo gives to what is not the container's doing."""
+POD_LOST = "lastRetry.status == 'Error'"
+"""True for errors of Argo and lost pods: Argo's status for failures that the container did not cause."""
 
-RETRIED_FAULTS = (
-    f"{LOST} or not (lastRetry.message matches 'deadline') and (asInt(lastRetry.exitCode) in [3, 143]"
+TRANSIENT_FAULT = (
+    f"{POD_LOST} or not (lastRetry.message matches 'deadline') and (asInt(lastRetry.exitCode) in [3, 143]"
     " or lastRetry.message matches 'low on resource|node shutdown|[Ee]vict|[Pp]reempt')"
 )
-"""Also a fault that the step reports (3), a pod asked to leave (143: a drained node) and a pod evicted. A user's mistake (2),
-a program that ran out of memory (137) and a time-out are not tried again."""
+"""True also for transient faults that the step reports (3), terminated pods (143, from a drained node) and evictions.
 
-LARGEST_SPECIFICATION = 120_000
-"""Bytes. Linux takes 128 KiB in one environment variable, its name included."""
+User errors (2), out-of-memory kills (137) and time-outs are not retried.
+"""
+
+MAX_SPEC_BYTES = 120_000
+"""Limit on a step's specification. Linux limits one environment variable, including its name, to 128 KiB."""
 
 CONTAINER_SECURITY: Object = {
     "allowPrivilegeEscalation": False,
@@ -30,31 +32,30 @@ CONTAINER_SECURITY: Object = {
 }
 
 
-def templates(step: Step, plan: Plan) -> list[Object]:
-    """What carries out one step: a template named like the step and, where the wait for a node is bounded, a second one.
+def templates(step: PlannedStep, plan: Plan) -> list[Object]:
+    """Return the templates of a step: one named like the step and, if it has a pending timeout, a second one.
 
-    Argo 4.1 does not look at `pendingTimeout` in a template with a `retryStrategy`. There the step is a DAG of one task,
-    which has the retries, around the container, which has the limit on waiting. A DAG knows no exit code, so only a lost pod
-    is tried again.
+    Argo 4.1 ignores `pendingTimeout` in a template with a `retryStrategy`. Such a step is a DAG with the retry strategy and
+    a single task, whose container has the pending timeout. A DAG has no exit code, so only lost pods are retried.
 
     Raises:
-        UserError: the step's specification is too large for an environment variable.
+        UserError: the step's specification does not fit into an environment variable.
     """
     if step.pending_timeout is None:
-        return [{"name": step.name, "retryStrategy": retry_strategy(step.retry, RETRIED_FAULTS), **_pod(step, plan)}]
+        return [{"name": step.name, "retryStrategy": retry_strategy(step.retry, TRANSIENT_FAULT), **_pod(step, plan)}]
     attempt = f"attempt-{step.name}"
     return [
         {
             "name": step.name,
-            "retryStrategy": retry_strategy(step.retry, LOST),
+            "retryStrategy": retry_strategy(step.retry, POD_LOST),
             "dag": {"tasks": [{"name": "attempt", "template": attempt}]},
         },
         {"name": attempt, "pendingTimeout": f"{step.pending_timeout}s", **_pod(step, plan)},
     ]
 
 
-def _pod(step: Step, plan: Plan) -> Object:
-    """All of a template but its name, retries and limit on waiting."""
+def _pod(step: PlannedStep, plan: Plan) -> Object:
+    """Return the fields of a template except its name, retry strategy and pending timeout."""
     body: Object = {
         "metadata": {"labels": {naming.STEP_LABEL: naming.shorten(step.name)}},
         "activeDeadlineSeconds": str(step.timeout),
@@ -71,12 +72,12 @@ def _pod(step: Step, plan: Plan) -> Object:
     return body
 
 
-def container(step: Step, plan: Plan) -> Object:
-    """The container: an argv list without a shell, the specification in one variable, only the Secrets it needs."""
+def container(step: PlannedStep, plan: Plan) -> Object:
+    """Return the container: an argv list without a shell, the specification in one variable, only required Secrets."""
     mounts: list[Object] = [{"name": naming.WORKSPACE_CLAIM, "mountPath": contract.WORKSPACE}]
     if step.connection is not None:
-        folder = f"{contract.CONNECTIONS}/{step.connection}"
-        mounts.append({"name": naming.connection_volume(step.connection), "mountPath": folder, "readOnly": True})
+        path = f"{contract.CONNECTIONS}/{step.connection}"
+        mounts.append({"name": naming.connection_volume(step.connection), "mountPath": path, "readOnly": True})
     body: Object = {
         "image": step.image,
         "command": ["python", "-m", contract.MODULE, step.kind],
@@ -91,8 +92,11 @@ def container(step: Step, plan: Plan) -> Object:
     return body
 
 
-def retry_strategy(retry: Retry, expression: str) -> Object:
-    """Retries while `expression` holds, each wait twice as long (https://argo-workflows.readthedocs.io/en/latest/retries/)."""
+def retry_strategy(retry: RetryPolicy, expression: str) -> Object:
+    """Return a strategy that retries while `expression` is true and doubles the delay each time.
+
+    Source: https://argo-workflows.readthedocs.io/en/latest/retries/
+    """
     return {
         "limit": str(retry.limit),
         "retryPolicy": "Always",
@@ -113,21 +117,22 @@ def _connection_volume(connection: str) -> Object:
     }
 
 
-def _environment(step: Step, plan: Plan) -> list[Object]:
-    specification = inert_json(contract.spec_to_json(step.spec))
-    if len(specification.encode()) > LARGEST_SPECIFICATION:
-        message = f"step {step.name} of {plan.training_id} is described by {len(specification.encode())} bytes"
-        raise UserError(f"{message}; {LARGEST_SPECIFICATION} are allowed", "keep large values in a data connection")
+def _environment(step: PlannedStep, plan: Plan) -> list[Object]:
+    specification = escape_json(contract.spec_to_json(step.spec))
+    if len(specification.encode()) > MAX_SPEC_BYTES:
+        size = len(specification.encode())
+        message = f"the specification of step {step.name} of {plan.training_id} has {size} bytes"
+        raise UserError(f"{message}; the limit is {MAX_SPEC_BYTES}", "move large values to a data connection")
     environment = {
         contract.STEP_VARIABLE: specification,
         "HOME": f"{contract.WORKSPACE}/home",
-        **(_tracking(plan) if step.uses_tracking else {}),
+        **(_tracking_variables(plan) if step.uses_tracking else {}),
     }
     return [{"name": name, "value": value} for name, value in environment.items()]
 
 
-def _tracking(plan: Plan) -> dict[str, str]:
-    """Where MLflow keeps its records: the site's server, that of the training's environment, else the workspace."""
+def _tracking_variables(plan: Plan) -> dict[str, str]:
+    """Return the variables that configure MLflow tracking; none if the training's environment does."""
     match plan.tracking:
         case "server":
             return {contract.TRACKING_VARIABLE: plan.profile.tracking.uri or ""}
@@ -140,7 +145,7 @@ def _tracking(plan: Plan) -> dict[str, str]:
             }
 
 
-def _resources(step: Step, gpu_resource: str) -> Object:
+def _resources(step: PlannedStep, gpu_resource: str) -> Object:
     limits = _amounts(step.limits)
     if step.limits.gpus:
         limits[gpu_resource] = str(step.limits.gpus)
@@ -148,5 +153,5 @@ def _resources(step: Step, gpu_resource: str) -> Object:
 
 
 def _amounts(amounts: Amounts) -> dict[str, str]:
-    named = {"cpu": amounts.cpu, "memory": amounts.memory}
-    return {name: amount for name, amount in named.items() if amount}
+    values = {"cpu": amounts.cpu, "memory": amounts.memory}
+    return {name: amount for name, amount in values.items() if amount}

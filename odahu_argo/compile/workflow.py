@@ -1,4 +1,4 @@
-"""A plan to the Argo Workflow that carries it out, as plain data. Pure: no clock, no random, no environment."""
+"""Compilation of a plan to an Argo Workflow as plain data. Pure: no clock, randomness or environment."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from odahu_argo import naming, quantity
-from odahu_argo.compile.emit import inert_json
+from odahu_argo.compile.emit import escape_json
 from odahu_argo.compile.steps import CONTAINER_SECURITY, templates
 from odahu_argo.errors import UserError
 from odahu_argo.plan.model import Plan
@@ -16,48 +16,48 @@ from odahu_argo.plan.model import Plan
 Object = dict[str, Any]
 
 API_VERSION = "argoproj.io/v1alpha1"
-LARGEST_WORKFLOW = 2**20
-"""Bytes, a limit of Argo's controller."""
-LARGEST_ANNOTATIONS = 2**18
-"""Bytes of keys and values together, a limit of Kubernetes (`TotalAnnotationSizeLimitB` of its apimachinery)."""
+MAX_WORKFLOW_BYTES = 2**20
+"""Limit of Argo's controller."""
+MAX_ANNOTATION_BYTES = 2**18
+"""Limit of Kubernetes on all keys and values together (`TotalAnnotationSizeLimitB` in apimachinery)."""
 
 
-def metadata(plan: Plan, name: str) -> Object:
-    """The beginning of an object's metadata: its name, and its namespace where the profile has one."""
-    return {"name": name, "namespace": plan.profile.namespace} if plan.profile.namespace else {"name": name}
-
-
-def require_size(plan: Plan, workflow: Object) -> Object:
-    """The same object.
+def compile_workflow(plan: Plan, attempt: int = 1) -> Object:
+    """Return the Workflow for an attempt of a training. Equal plans give equal objects with the same order of keys.
 
     Raises:
-        UserError: it is larger than Argo takes, or its annotations larger than Kubernetes does.
+        UserError: the workflow exceeds the size limits of Argo or Kubernetes.
     """
-    of_template = workflow["spec"].get("workflowMetadata", {}).get("annotations", {})
-    annotations = {**workflow["metadata"].get("annotations", {}), **of_template}
-    noted = sum(len(text.encode()) for pair in annotations.items() for text in pair)
-    if noted > LARGEST_ANNOTATIONS:
-        message = f"the spec of {plan.training_id} takes {noted} bytes as an annotation"
-        raise UserError(f"{message}; Kubernetes takes {LARGEST_ANNOTATIONS}", "keep large values in a data connection")
-    size = len(_json(workflow).encode())
-    if size > LARGEST_WORKFLOW:
-        message = f"the workflow of {plan.training_id} would have {size} bytes; Argo takes {LARGEST_WORKFLOW}"
-        raise UserError(message, "let one data connection fetch a whole folder instead of naming each object")
-    return workflow
+    spec = workflow_spec(plan)
+    workflow = {
+        "apiVersion": API_VERSION,
+        "kind": "Workflow",
+        "metadata": {
+            **metadata(plan, naming.workflow_name(plan.training_id, attempt)),
+            "labels": {**labels(plan), naming.ATTEMPT_LABEL: str(attempt)},
+            "annotations": workflow_annotations(plan, spec),
+        },
+        "spec": spec,
+    }
+    return require_size(plan, workflow)
 
 
 def digest(plan: Plan) -> str:
-    """32 hexadecimal digits that are equal for plans that do the same, whichever attempt they are compiled for."""
-    return digest_of(plan, workflow_spec(plan))
+    """Return 32 hexadecimal digits that are equal for plans with equal workflows, regardless of the attempt."""
+    return _digest(plan, workflow_spec(plan))
 
 
-def digest_of(plan: Plan, spec: Object) -> str:
-    """The digest of a plan whose workflow has this spec, as `workflow_spec` makes it."""
-    return hashlib.sha256(_json({"labels": labels(plan), "spec": spec}).encode()).hexdigest()[:32]
+def _digest(plan: Plan, spec: Object) -> str:
+    return hashlib.sha256(_compact_json({"labels": labels(plan), "spec": spec}).encode()).hexdigest()[:32]
+
+
+def metadata(plan: Plan, name: str) -> Object:
+    """Return metadata with the name, and the namespace if the profile sets one."""
+    return {"name": name, "namespace": plan.profile.namespace} if plan.profile.namespace else {"name": name}
 
 
 def labels(plan: Plan) -> dict[str, str]:
-    """What a workflow and its pods can be found by."""
+    """Return the labels that select a training's workflows and pods."""
     return {
         naming.MANAGED_BY_LABEL: naming.MANAGED_BY,
         naming.TRAINING_ID_LABEL: plan.training_id,
@@ -68,28 +68,24 @@ def labels(plan: Plan) -> dict[str, str]:
 
 
 def workflow_annotations(plan: Plan, spec: Object) -> dict[str, str]:
-    """What Argo's UI shows, the digest of a plan with this spec, and the training as its author wrote it.
+    """Return title and description for Argo's UI, the digest of the plan with this spec, and the training's own spec.
 
-    Title and description in Argo's UI hold only ids and label values, which cannot be Markdown or templates.
+    Title and description contain only IDs and label values, which cannot be Markdown or Argo templates.
     """
     gpus = plan.step("train").limits.gpus
-    where = f"on {gpus} GPU{'s' if gpus > 1 else ''}" if gpus else "on CPU"
+    device = f"on {gpus} GPU{'s' if gpus > 1 else ''}" if gpus else "on CPU"
     return {
         "workflows.argoproj.io/title": f"Train {plan.model_name} {plan.model_version}",
         "workflows.argoproj.io/description": (
-            f"ModelTraining {plan.training_id} with toolchain {plan.toolchain}, {where}"
+            f"ModelTraining {plan.training_id} with toolchain {plan.toolchain}, {device}"
         ),
-        naming.DIGEST_ANNOTATION: digest_of(plan, spec),
-        naming.SPEC_ANNOTATION: inert_json(_json(plan.spec)),
+        naming.DIGEST_ANNOTATION: _digest(plan, spec),
+        naming.SPEC_ANNOTATION: escape_json(_compact_json(plan.spec)),
     }
 
 
-def _json(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
 def workflow_spec(plan: Plan) -> Object:
-    """All of a workflow but its metadata."""
+    """Return the specification of a training's workflow."""
     profile = plan.profile
     spec: Object = {
         "entrypoint": naming.ENTRYPOINT,
@@ -131,14 +127,14 @@ def workflow_spec(plan: Plan) -> Object:
 
 
 def _executor_security(plan: Plan) -> Object:
-    """Argo gives its own two containers no security context; a namespace that enforces `restricted` refuses such pods."""
+    """Return a patch that restricts Argo's own containers, as the Pod Security Standard `restricted` requires."""
     if not plan.profile.restrict_executor:
         return {}
     patch = {
         "initContainers": [{"name": "init", "securityContext": CONTAINER_SECURITY}],
         "containers": [{"name": "wait", "securityContext": CONTAINER_SECURITY}],
     }
-    return {"podSpecPatch": json.dumps(patch, separators=(",", ":"))}
+    return {"podSpecPatch": _compact_json(patch)}
 
 
 def _workspace_claim(plan: Plan) -> Object:
@@ -160,21 +156,25 @@ def _dag(plan: Plan) -> Object:
     return {"name": naming.ENTRYPOINT, "dag": {"tasks": tasks}}
 
 
-def compile_workflow(plan: Plan, attempt: int = 1) -> Object:
-    """The Workflow of a training's n-th attempt. Equal plans give equal objects, in the same order of keys.
+def require_size(plan: Plan, workflow: Object) -> Object:
+    """Return the object unchanged.
 
     Raises:
-        UserError: it would be larger than Argo takes.
+        UserError: the object exceeds Argo's size limit, or its annotations exceed that of Kubernetes.
     """
-    spec = workflow_spec(plan)
-    workflow = {
-        "apiVersion": API_VERSION,
-        "kind": "Workflow",
-        "metadata": {
-            **metadata(plan, naming.workflow_name(plan.training_id, attempt)),
-            "labels": {**labels(plan), naming.ATTEMPT_LABEL: str(attempt)},
-            "annotations": workflow_annotations(plan, spec),
-        },
-        "spec": spec,
-    }
-    return require_size(plan, workflow)
+    template_annotations = workflow["spec"].get("workflowMetadata", {}).get("annotations", {})
+    annotations = {**workflow["metadata"].get("annotations", {}), **template_annotations}
+    annotation_bytes = sum(len(text.encode()) for pair in annotations.items() for text in pair)
+    if annotation_bytes > MAX_ANNOTATION_BYTES:
+        message = f"the spec of {plan.training_id} requires {annotation_bytes} bytes of annotations"
+        hint = "move large values to a data connection"
+        raise UserError(f"{message}; the limit of Kubernetes is {MAX_ANNOTATION_BYTES}", hint)
+    size = len(_compact_json(workflow).encode())
+    if size > MAX_WORKFLOW_BYTES:
+        message = f"the workflow of {plan.training_id} has {size} bytes; Argo's limit is {MAX_WORKFLOW_BYTES}"
+        raise UserError(message, "download a whole prefix with one data connection instead of single objects")
+    return workflow
+
+
+def _compact_json(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

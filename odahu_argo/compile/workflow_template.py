@@ -1,8 +1,8 @@
-"""A plan as objects that git can hold: a WorkflowTemplate, a small Workflow that refers to it, a CronWorkflow.
+"""Compilation of plans to objects for GitOps: a WorkflowTemplate, a Workflow that refers to it, and a CronWorkflow.
 
-Argo's restrictions `Strict` and `Secure` allow a workflow that refers to a template few fields of its own
-(https://argo-workflows.readthedocs.io/en/latest/workflow-restrictions/), so all that matters is in the template. Argo adds
-the template's `workflowMetadata` to each workflow that runs it: its digest is therefore that of what was run.
+Argo's restrictions `Strict` and `Secure` limit the fields of a workflow that refers to a template
+(https://argo-workflows.readthedocs.io/en/latest/workflow-restrictions/), so the template contains all of them. Argo copies
+the template's `workflowMetadata` to each workflow that runs it, so a run's digest is the digest of the template it ran.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 
 from odahu_argo import contract, naming
-from odahu_argo.compile.emit import inert_json
-from odahu_argo.compile.steps import LARGEST_SPECIFICATION
+from odahu_argo.compile.emit import escape_json
+from odahu_argo.compile.steps import MAX_SPEC_BYTES
 from odahu_argo.compile.workflow import (
     API_VERSION,
     Object,
@@ -25,43 +25,43 @@ from odahu_argo.compile.workflow import (
 from odahu_argo.plan.model import Plan
 
 AFTER_TEMPLATES = {"argocd.argoproj.io/sync-wave": "1"}
-"""https://argo-cd.readthedocs.io/en/stable/user-guide/sync-waves/"""
-NEVER = 2**31 - 1
-"""Seconds, the most that the field holds: 68 years."""
-FINISHED_RUNS = 10
-LATE_BY = 600
-"""Seconds after its time at which a run that the controller has missed is still begun."""
+"""Source: https://argo-cd.readthedocs.io/en/stable/user-guide/sync-waves/"""
+MAX_TTL = 2**31 - 1
+"""Maximum of the field in seconds, 68 years."""
+HISTORY_LIMIT = 10
+STARTING_DEADLINE = 600
+"""Seconds within which the controller starts a scheduled run that it missed."""
 
 
 def workflow_template(plan: Plan) -> Object:
-    """The WorkflowTemplate of a training, named like it.
+    """Return the WorkflowTemplate of a training, named like the training.
 
     Raises:
-        UserError: it would be larger than Argo takes.
+        UserError: the template exceeds the size limits of Argo or Kubernetes.
     """
     spec = workflow_spec(plan)
-    described = workflow_annotations(plan, spec)
-    described[naming.SPEC_ANNOTATION] = _spread(described[naming.SPEC_ANNOTATION])
-    own = {name: labels(plan)[name] for name in (naming.MANAGED_BY_LABEL, naming.TRAINING_ID_LABEL)}
+    annotations = workflow_annotations(plan, spec)
+    annotations[naming.SPEC_ANNOTATION] = _indent_json(annotations[naming.SPEC_ANNOTATION])
+    template_labels = {name: labels(plan)[name] for name in (naming.MANAGED_BY_LABEL, naming.TRAINING_ID_LABEL)}
     template = {
         "apiVersion": API_VERSION,
         "kind": "WorkflowTemplate",
-        "metadata": {**metadata(plan, plan.training_id), "labels": own},
+        "metadata": {**metadata(plan, plan.training_id), "labels": template_labels},
         "spec": {
-            "workflowMetadata": {"labels": labels(plan), "annotations": described},
+            "workflowMetadata": {"labels": labels(plan), "annotations": annotations},
             **spec,
-            "templates": [_readable(each) for each in spec["templates"]],
+            "templates": [_with_indented_spec(template) for template in spec["templates"]],
         },
     }
     return require_size(plan, template)
 
 
-def run(plan: Plan) -> Object:
-    """The Workflow that runs the training once for each of its contents.
+def template_run(plan: Plan) -> Object:
+    """Return the Workflow that runs the training's template once; its name contains the digest of the plan.
 
-    Argo must not remove it when it has finished: what git holds would be created, and run, again.
+    Argo must not delete the finished workflow, because GitOps tools would create and run it again.
     """
-    for_good = {f"secondsAfter{end}": NEVER for end in ("Completion", "Success", "Failure")}
+    ttl = {f"secondsAfter{event}": MAX_TTL for event in ("Completion", "Success", "Failure")}
     return {
         "apiVersion": API_VERSION,
         "kind": "Workflow",
@@ -70,12 +70,12 @@ def run(plan: Plan) -> Object:
             "labels": labels(plan),
             "annotations": AFTER_TEMPLATES,
         },
-        "spec": {"workflowTemplateRef": {"name": plan.training_id}, "ttlStrategy": for_good},
+        "spec": {"workflowTemplateRef": {"name": plan.training_id}, "ttlStrategy": ttl},
     }
 
 
 def cron_workflow(plan: Plan) -> Object | None:
-    """The CronWorkflow of a training that asks for a schedule; None for one that does not."""
+    """Return the CronWorkflow of a training, or None if the training has no schedule."""
     if plan.schedule is None:
         return None
     return {
@@ -90,9 +90,9 @@ def cron_workflow(plan: Plan) -> Object | None:
             "schedules": list(plan.schedule.crons),
             "timezone": plan.schedule.timezone,
             "concurrencyPolicy": "Forbid",
-            "startingDeadlineSeconds": LATE_BY,
-            "successfulJobsHistoryLimit": FINISHED_RUNS,
-            "failedJobsHistoryLimit": FINISHED_RUNS,
+            "startingDeadlineSeconds": STARTING_DEADLINE,
+            "successfulJobsHistoryLimit": HISTORY_LIMIT,
+            "failedJobsHistoryLimit": HISTORY_LIMIT,
             "workflowMetadata": {"labels": labels(plan)},
             "workflowSpec": {"workflowTemplateRef": {"name": plan.training_id}},
         },
@@ -100,38 +100,40 @@ def cron_workflow(plan: Plan) -> Object | None:
 
 
 def external_secret(plan: Plan, connection: str) -> Object:
-    """The ExternalSecret that brings a connection's Secret from the store that the profile names.
+    """Return the ExternalSecret that creates a connection's Secret from the secret store of the profile.
 
-    https://external-secrets.io/latest/api/externalsecret/
+    Source: https://external-secrets.io/latest/api/externalsecret/
     """
     settings, secret = plan.profile.external_secrets, naming.connection_secret(connection)
-    own = {naming.MANAGED_BY_LABEL: naming.MANAGED_BY, naming.CONNECTION_ID_LABEL: connection}
+    secret_labels = {naming.MANAGED_BY_LABEL: naming.MANAGED_BY, naming.CONNECTION_ID_LABEL: connection}
     return {
         "apiVersion": "external-secrets.io/v1",
         "kind": "ExternalSecret",
-        "metadata": {**metadata(plan, secret), "labels": own},
+        "metadata": {**metadata(plan, secret), "labels": secret_labels},
         "spec": {
             "refreshInterval": settings.refresh,
             "secretStoreRef": {"kind": settings.kind, "name": settings.store},
-            "target": {"name": secret, "template": {"metadata": {"labels": own}}},
+            "target": {"name": secret, "template": {"metadata": {"labels": secret_labels}}},
             "dataFrom": [{"extract": {"key": settings.prefix + connection}}],
         },
     }
 
 
-def _readable(template: Object) -> Object:
-    """With the step's specification on several lines, so that a review shows the value that has changed."""
+def _with_indented_spec(template: Object) -> Object:
+    """Return the template with the step's specification on several lines, so that diffs show the changed value."""
     if "container" not in template:
         return template
     container = template["container"]
     environment = [
-        {**each, "value": _spread(each["value"])} if each["name"] == contract.STEP_VARIABLE else each
-        for each in container["env"]
+        {**variable, "value": _indent_json(variable["value"])}
+        if variable["name"] == contract.STEP_VARIABLE
+        else variable
+        for variable in container["env"]
     ]
     return {**template, "container": {**container, "env": environment}}
 
 
-def _spread(text: str) -> str:
-    """The same JSON on several lines, unless an environment variable could not hold that."""
-    spread = inert_json(json.dumps(json.loads(text), indent=2, ensure_ascii=False)) + "\n"
-    return spread if len(spread.encode()) <= LARGEST_SPECIFICATION else text
+def _indent_json(text: str) -> str:
+    """Return the JSON text indented, or unchanged if the result would not fit into an environment variable."""
+    indented = escape_json(json.dumps(json.loads(text), indent=2, ensure_ascii=False)) + "\n"
+    return indented if len(indented.encode()) <= MAX_SPEC_BYTES else text

@@ -165,7 +165,7 @@ def from_plans(plans: Iterable[Plan]) -> dict[str, Held]:
         plan.training_id: Held(
             workflow_template.workflow_template(plan),
             workflow_template.cron_workflow(plan),
-            {naming.run_name(plan.training_id, digest(plan)): workflow_template.run(plan)},
+            {naming.run_name(plan.training_id, digest(plan)): workflow_template.template_run(plan)},
         )
         for plan in plans
     }

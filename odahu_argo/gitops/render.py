@@ -34,7 +34,10 @@ def rendered(plans: Iterable[Plan]) -> dict[str, str]:
     for plan in plans:
         cron = workflow_template.cron_workflow(plan)
         objects[f"{TEMPLATES}/{plan.training_id}.template.yaml"] = [workflow_template.workflow_template(plan)]
-        objects[f"{RUNS}/{plan.training_id}.run.yaml"] = [workflow_template.run(plan), *([cron] if cron else [])]
+        objects[f"{RUNS}/{plan.training_id}.run.yaml"] = [
+            workflow_template.template_run(plan),
+            *([cron] if cron else []),
+        ]
         for use in plan.connections if plan.profile.external_secrets.store else ():
             objects[f"{TEMPLATES}/{use.id}.secret.yaml"] = [workflow_template.external_secret(plan, use.id)]
     texts = {path: to_yaml(each) for path, each in objects.items()}

@@ -16,7 +16,7 @@ from odahu_argo import __version__, document
 from odahu_argo.errors import Problem, UserError
 from odahu_argo.naming import ID_PATTERN
 from odahu_argo.profile import LabelKey, LabelValue, Name, Profile, Toleration, VolumeSize, read_text
-from odahu_argo.validation import Image, InvalidValue, Quantity, Strict, check_image, shaped, validate
+from odahu_argo.validation import Image, InvalidValue, Quantity, Strict, check_image, matching, validate
 
 _HOST = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _PATH = re.compile(r"/|(/[A-Za-z0-9._~-]+)+")
@@ -49,13 +49,13 @@ def _check_variable(text: str) -> str:
 
 
 _QUANTITY_SCHEMA = WithJsonSchema({"type": ["string", "number"]})
-Host = Annotated[str, shaped(_HOST, "is not a host name, such as mlflow.example.org", may_be_empty=True)]
-UrlPath = Annotated[str, shaped(_PATH, "is not a path, such as /mlflow; it begins with / and does not end with /")]
+Host = Annotated[str, matching(_HOST, "is not a host name, such as mlflow.example.org", may_be_empty=True)]
+UrlPath = Annotated[str, matching(_PATH, "is not a path, such as /mlflow; it begins with / and does not end with /")]
 Subpath = Annotated[str, AfterValidator(_check_subpath)]
 HostOrOrigin = Annotated[str, AfterValidator(_check_host_or_origin)]
-ObjectName = Annotated[str, shaped(_HOST, "is not the name of a Kubernetes object", may_be_empty=True)]
-ConnectionId = Annotated[str, shaped(ID_PATTERN, "is not the ID of a connection", may_be_empty=True)]
-SecretKey = Annotated[str, shaped(_SECRET_KEY, "is not a key of a Secret")]
+ObjectName = Annotated[str, matching(_HOST, "is not the name of a Kubernetes object", may_be_empty=True)]
+ConnectionId = Annotated[str, matching(ID_PATTERN, "is not the ID of a connection", may_be_empty=True)]
+SecretKey = Annotated[str, matching(_SECRET_KEY, "is not a key of a Secret")]
 OptionalImage = Annotated[str, AfterValidator(_check_optional_image)]
 Amount = Annotated[Quantity, _QUANTITY_SCHEMA]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import yaml
 
 from odahu_argo import naming
-from odahu_argo.compile.emit import quoted
+from odahu_argo.compile.emit import quote_yaml
 from odahu_argo.kube import apply as kube_apply
 from odahu_argo.kube.apply import Outcome
 from odahu_argo.kube.cluster import (
@@ -73,7 +73,7 @@ def _yaml_scalar(text: str) -> str:
     is_block = text.strip() and text[0] not in " \n" and text.endswith("\n") and not text[:-1].endswith((" ", "\n"))
     if is_block and all(character.isprintable() or character == "\n" for character in text):
         return f"|\n{text[:-1]}"
-    return quoted(text)
+    return quote_yaml(text)
 
 
 def install_namespace(cluster: Cluster, manifests: str) -> Iterator[InstalledObject]:

@@ -23,7 +23,7 @@ from odahu_argo.backends.operations import require_valid_id, submit_training, tr
 from odahu_argo.backends.streaming import stream_lines
 from odahu_argo.errors import OdahuArgoError, Problem, TooLarge, UserError
 from odahu_argo.jupyter.config import OdahuArgo
-from odahu_argo.manifest.load import Manifests, beside, gather, read_text
+from odahu_argo.manifest.load import Manifests, add_missing, load_text, load_with_problems
 from odahu_argo.trainings.events import LogEvent, LogLine
 from odahu_argo.trainings.model import Training
 from odahu_argo.web.model import newest_first
@@ -70,21 +70,21 @@ class OpenDocument:
         """
         if len(self.text) > MAX_CHARACTERS:
             raise TooLarge(f"{self.file} is larger than {MAX_CHARACTERS // 1024} KiB")
-        manifests = read_text(self.text, self.file)
+        manifests = load_text(self.text, self.file)
         ids = [written.manifest.id for written in manifests.trainings]
         if training_id is None and len(ids) > 1:
             raise SeveralTrainings(self.file, ids)
         if training_id is not None and training_id not in ids and not manifests.problems:
             raise UserError(f"{self.file} does not contain training {training_id!r}")
         selected = tuple(entry for entry in manifests.trainings if training_id in (None, entry.manifest.id))
-        return beside(replace(manifests, trainings=selected), self._neighbors())
+        return add_missing(replace(manifests, trainings=selected), self._neighbors())
 
     def _neighbors(self) -> Manifests:
         """Return the manifests in the other files of the directory."""
         if self.directory is None or not self.directory.is_dir():
             return Manifests()
         name = Path(self.file).name
-        return gather(sorted(file for file in self.directory.glob("*.y*ml") if file.name != name))
+        return load_with_problems(sorted(file for file in self.directory.glob("*.y*ml") if file.name != name))
 
 
 def trainings_json(backend: Backend) -> Json:

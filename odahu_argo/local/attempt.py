@@ -19,7 +19,7 @@ from odahu_argo.local.home import Home
 from odahu_argo.local.logs import plain_text
 from odahu_argo.local.process import ProcessCommand, ProcessMonitor, run_process
 from odahu_argo.plan.explain import duration
-from odahu_argo.plan.model import Step
+from odahu_argo.plan.model import PlannedStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class AttemptResult:
         return self.exit_code == contract.EXIT_FAULT
 
 
-def run_attempt(step: Step, connection: StepConnection | None, number: int, around: RunContext) -> AttemptResult:
+def run_attempt(step: PlannedStep, connection: StepConnection | None, number: int, around: RunContext) -> AttemptResult:
     """Run the step once. What it prints is added to its log, without the secrets of its connection.
 
     Raises:
@@ -108,7 +108,7 @@ def percentage(text: str) -> int | None:
     return min(100, 100 * int(done) // int(total))
 
 
-def _environment(step: Step, connections: Path, private: Path, around: RunContext) -> dict[str, str]:
+def _environment(step: PlannedStep, connections: Path, private: Path, around: RunContext) -> dict[str, str]:
     return {
         **os.environ,
         contract.STEP_VARIABLE: contract.spec_to_json(step.spec),

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 from odahu_argo.errors import Problem, UserError
 from odahu_argo.local.home import Home
 from odahu_argo.manifest.models import Connection
-from odahu_argo.manifest.secrets import plain_connection, secrets_as_written
+from odahu_argo.manifest.secrets import decode_connection, encoded_secrets
 from odahu_argo.plan.model import Plan
 
 _PATH_IN_BUCKET = re.compile(r"(s3[an]?|gsc?)://[\w.-]+(/.*)?")
@@ -116,7 +116,7 @@ def write_connection(connection: StepConnection | None, folder: Path) -> Path:
 
 
 def _plain(connection: Connection) -> StepConnection:
-    plain, written = plain_connection(connection), secrets_as_written(connection.spec)
+    plain, written = decode_connection(connection), encoded_secrets(connection.spec)
     secrets = [value for name in ("password", "keySecret") for value in (written[name], plain.fields.get(name, ""))]
     secrets.append(urlsplit(connection.spec.uri).password or "")
     lines = {line.strip() for secret in secrets for line in secret.splitlines()}

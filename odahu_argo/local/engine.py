@@ -19,7 +19,7 @@ from odahu_argo.local.prepare import clean_up_after_crash, new_run, resumed_run
 from odahu_argo.local.store import LocalTraining, TrainingStore, utc_now
 from odahu_argo.local.tracking import prepare_tracking
 from odahu_argo.manifest.models import Connection
-from odahu_argo.plan.model import Plan, Step
+from odahu_argo.plan.model import Plan, PlannedStep
 
 SIDE_BY_SIDE = 8
 LONGEST_WAIT = 5.0
@@ -93,7 +93,7 @@ class _LocalRun:
             raise
         return self._read(training.id)
 
-    def _side_by_side(self, steps: Sequence[Step]) -> None:
+    def _side_by_side(self, steps: Sequence[PlannedStep]) -> None:
         if not steps:
             return
         futures: list[Future[None]] = []
@@ -115,7 +115,7 @@ class _LocalRun:
             except KeyboardInterrupt:
                 self._hurry.set()
 
-    def _run_step(self, step: Step) -> None:
+    def _run_step(self, step: PlannedStep) -> None:
         if self._stop.is_set():
             return
         began = monotonic()
@@ -131,7 +131,7 @@ class _LocalRun:
             self._stop.set()
             raise
 
-    def _attempts(self, step: Step) -> AttemptResult:
+    def _attempts(self, step: PlannedStep) -> AttemptResult:
         number = 1
         while True:
             self._tell(StepStarted(step.name, number))
@@ -147,7 +147,7 @@ class _LocalRun:
                 return AttemptResult("stopped", None, "")
             number += 1
 
-    def _record_step(self, step: Step, outcome: AttemptResult) -> None:
+    def _record_step(self, step: PlannedStep, outcome: AttemptResult) -> None:
         results = {
             "commit_id": self._result(step, contract.COMMIT_ID),
             "run_id": self._result(step, contract.RUN_ID),
@@ -170,7 +170,7 @@ class _LocalRun:
         if is_first:
             self._store.update(self._plan.training_id, reason=reason)
 
-    def _result(self, step: Step, name: str) -> str | None:
+    def _result(self, step: PlannedStep, name: str) -> str | None:
         return self._room.read_result(name) if name in step.results else None
 
     def _record_end(self, training_id: str) -> None:

@@ -12,7 +12,7 @@ from threading import Event
 from odahu_argo.errors import UserError
 from odahu_argo.local.home import Home
 from odahu_argo.local.queries import get_training
-from odahu_argo.validation import nearest
+from odahu_argo.validation import suggest
 
 MAX_LINE_LENGTH = 64 * 1024
 """Characters. A longer line is cut into pieces of this length."""
@@ -97,7 +97,7 @@ def read_logs(
     training = get_training(home, training_id)
     names = [each.name for each in training.steps]
     if step is not None and step not in names:
-        raise UserError(f"training {training_id!r} has no step {step!r}", hint=nearest(step, names))
+        raise UserError(f"training {training_id!r} has no step {step!r}", hint=suggest(step, names))
     tails = [_LogTail(name, home.run(training_id).log(name)) for name in ([step] if step else names)]
     is_over = is_over or Event()
     while not is_over.is_set():

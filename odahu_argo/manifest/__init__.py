@@ -1,1 +1,1 @@
-"""What the user wrote."""
+"""ODAHU-flow manifests: models, loading and references."""

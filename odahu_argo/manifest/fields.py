@@ -1,4 +1,4 @@
-"""One thing said twice, or not at all: what the fields of ODAHU's older and newer versions can contradict each other in."""
+"""Checks of fields that ODAHU versions spell differently: the manifest must set each value exactly once."""
 
 from __future__ import annotations
 
@@ -10,40 +10,39 @@ from odahu_argo.errors import Problem
 from odahu_argo.manifest.models import ModelTraining, ModelTrainingSpec
 
 
-def contradictions(training: ModelTraining, document: Document) -> Iterator[Problem]:
-    """A problem for each thing that is said in two spellings, or in none."""
-    yield from _code(training.spec, document)
+def check_spellings(training: ModelTraining, document: Document) -> Iterator[Problem]:
+    """Yield a problem for each value that is set in two spellings, or in none."""
+    yield from _check_code(training.spec, document)
     for index, binding in enumerate(training.spec.data):
         where = document.where(("spec", "data", index, "connName"))
         if binding.conn_name and binding.connection:
-            yield Problem("connName and connection both name the connection", where, "keep one of them")
+            yield Problem("connName and connection are both set", where, "keep one of them")
         elif not binding.source:
-            yield Problem("is missing", where, "name the connection by connName, or by connection as ODAHU 1.5 does")
+            yield Problem("required field is missing", where, "set connName, or connection as in ODAHU 1.5")
     if training.spec.timezone and not training.spec.schedules:
         where = document.where(("spec", "timezone"))
-        yield Problem("timezone has no effect without schedules", where, "give schedules, or leave timezone out")
+        yield Problem("timezone has no effect without schedules", where, "set schedules, or remove timezone")
 
 
-def older_spelling(field: str) -> str:
-    """The field of ODAHU up to 1.4 that says what this one says since; any other field itself."""
+def _check_code(spec: ModelTrainingSpec, document: Document) -> Iterator[Problem]:
+    source = spec.algorithm_source
+    vcs_name, algorithm_source = document.where(("spec", "vcsName")), document.where(("spec", "algorithmSource"))
+    if spec.vcs_name and (source.vcs.connection or source.object_storage.connection):
+        yield Problem("algorithmSource and vcsName are both set", algorithm_source, "keep one of them")
+    elif source.vcs.connection and source.object_storage.connection:
+        message = "algorithmSource.vcs and algorithmSource.objectStorage are both set"
+        yield Problem(message, algorithm_source, "keep one of them")
+    elif not spec.code.connection:
+        hint = "set vcsName, or algorithmSource.vcs or algorithmSource.objectStorage as in ODAHU 1.5"
+        yield Problem("required field is missing", vcs_name, hint)
+    elif spec.reference and not spec.vcs_name:
+        message = "reference has no effect with algorithmSource"
+        hint = "set algorithmSource.vcs.reference instead"
+        yield Problem(message, document.where(("spec", "reference")), hint)
+
+
+def legacy_field(field: str) -> str:
+    """Return the name of a field up to ODAHU 1.4; the field itself if its name has not changed."""
     if field.startswith("spec.algorithmSource"):
         return "spec.vcsName"
     return re.sub(r"^(spec\.data\[\d+\])\.connection$", r"\1.connName", field)
-
-
-def _code(spec: ModelTrainingSpec, document: Document) -> Iterator[Problem]:
-    source = spec.algorithm_source
-    old, new = document.where(("spec", "vcsName")), document.where(("spec", "algorithmSource"))
-    if spec.vcs_name and (source.vcs.connection or source.object_storage.connection):
-        yield Problem("algorithmSource and vcsName both say where the code is", new, "keep one of them")
-    elif source.vcs.connection and source.object_storage.connection:
-        message = "algorithmSource.vcs and algorithmSource.objectStorage both say where the code is"
-        yield Problem(message, new, "keep one of them")
-    elif not spec.code.connection:
-        hint = (
-            "name the git connection, or write algorithmSource.vcs or algorithmSource.objectStorage as ODAHU 1.5 does"
-        )
-        yield Problem("is missing", old, hint)
-    elif spec.reference and not spec.vcs_name:
-        message = "reference belongs to vcsName; with algorithmSource it is algorithmSource.vcs.reference"
-        yield Problem(message, document.where(("spec", "reference")), "move it there")

@@ -1,4 +1,4 @@
-"""Files, folders and standard input to manifests that remember where they were written."""
+"""Loading of manifests from files, directories and standard input. Each manifest keeps its source location."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from typing import Any, Generic, TypeVar
 from odahu_argo import document
 from odahu_argo.document import Document
 from odahu_argo.errors import Problem, UserError
-from odahu_argo.manifest.fields import contradictions, older_spelling
+from odahu_argo.manifest.fields import check_spellings, legacy_field
 from odahu_argo.manifest.models import Connection, Manifest, ModelTraining, ToolchainIntegration
-from odahu_argo.manifest.sources import Source, find, parse
-from odahu_argo.validation import further, nearest, salvage, validate
+from odahu_argo.manifest.sources import SourceFile, find_files, parse_files
+from odahu_argo.validation import exclude_reported, suggest, validate, validate_partially
 
 T = TypeVar("T", bound=Manifest)
-
 
 KINDS: dict[str, type[Manifest]] = {
     "ModelTraining": ModelTraining,
@@ -36,207 +35,205 @@ OTHER_ODAHU_KINDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Written(Generic[T]):
-    """A manifest and the document it was read from. `told` are the fields of which a problem is known already."""
+class LoadedManifest(Generic[T]):
+    """A manifest with its document. `reported` lists the fields whose problems are already reported."""
 
     manifest: T
     document: Document
-    told: frozenset[str] = frozenset()
+    reported: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Manifests:
-    """What was found, in the order given.
+    """Loaded manifests in input order.
 
-    `skipped` are documents of kinds that odahu-argo has no use for, `warnings` what was understood although it is not quite
-    right, `problems` what is wrong, and `refused` manifests that are there and cannot be used, by kind and id. `faulty` are
-    those trainings among them, as far as they can be read, for what else is wrong with them. `registered` are toolchains
-    that live where the trainings shall run; those among the manifests win over them.
+    `invalid_trainings` contains the readable parts of trainings with problems, so that further checks can run on them.
+    `invalid` maps the kind and ID of every manifest with problems to its document. `skipped` contains documents of other
+    kinds, `warnings` tolerated deviations, and `registered` the toolchains of the target; toolchains among the manifests
+    take precedence over those.
     """
 
-    trainings: tuple[Written[ModelTraining], ...] = ()
-    connections: tuple[Written[Connection], ...] = ()
-    toolchains: tuple[Written[ToolchainIntegration], ...] = ()
-    faulty: tuple[Written[ModelTraining], ...] = ()
+    trainings: tuple[LoadedManifest[ModelTraining], ...] = ()
+    connections: tuple[LoadedManifest[Connection], ...] = ()
+    toolchains: tuple[LoadedManifest[ToolchainIntegration], ...] = ()
+    invalid_trainings: tuple[LoadedManifest[ModelTraining], ...] = ()
     skipped: tuple[Document, ...] = ()
     problems: tuple[Problem, ...] = ()
-    refused: Mapping[tuple[str, str], Document] = field(default_factory=dict)
+    invalid: Mapping[tuple[str, str], Document] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
     registered: tuple[ToolchainIntegration, ...] = ()
 
 
 def load(sources: Iterable[Path]) -> Manifests:
-    """The manifests in files, in folders (every .yaml, .yml and .json below them) and, for `-`, on standard input.
+    """Load manifests from files, from directories (every .yaml, .yml and .json file below them) and, for `-`, stdin.
 
     Raises:
-        UserError: with every problem of every document: unreadable file, bad YAML, unknown kind or field, wrong type, an id
-            given twice.
+        UserError: all problems of all documents at once: unreadable files, invalid YAML, unknown kinds or fields, wrong
+            types, duplicate IDs.
     """
-    manifests = gather(sources)
+    manifests = load_with_problems(sources)
     if manifests.problems:
         raise UserError(manifests.problems)
     return manifests
 
 
-def gather(sources: Iterable[Path]) -> Manifests:
-    """The same, with the problems kept beside what could be read, so that they can be told with those found later."""
+def load_with_problems(sources: Iterable[Path]) -> Manifests:
+    """Load manifests like `load`, but return the problems so that later checks can report theirs together with them."""
     problems: list[Problem] = []
     documents: list[Document] = []
     skipped: list[Document] = []
-    given = list(find(sources))
-    parsed = iter(parse([each.path for each in given if isinstance(each, Source)]))
-    for each in given:
-        if isinstance(each, Problem):
-            problems.append(each)
+    files = list(find_files(sources))
+    parsed_files = iter(parse_files([file.path for file in files if isinstance(file, SourceFile)]))
+    for file in files:
+        if isinstance(file, Problem):
+            problems.append(file)
             continue
-        file = next(parsed)
-        problems += file.problems
-        for found in file.documents:
-            is_other = _is_for_others(found) or (each.from_folder and _is_no_manifest(found))
-            (skipped if is_other else documents).append(found)
-    return read_documents(documents, problems, skipped)
+        parsed = next(parsed_files)
+        problems += parsed.problems
+        for item in parsed.documents:
+            is_other = _is_other_kind(item) or (file.from_directory and _is_no_manifest(item))
+            (skipped if is_other else documents).append(item)
+    return parse_documents(documents, problems, skipped)
 
 
-def read_text(text: str, file: str) -> Manifests:
-    """The manifests of a file whose text is at hand, problems kept beside them in the same way."""
+def load_text(text: str, file: str) -> Manifests:
+    """Load manifests from the text of a file, like `load_with_problems`."""
     try:
-        documents = [each for found in document.parse(text, file) for each in found.items()]
+        documents = [item for parsed in document.parse(text, file) for item in parsed.items()]
     except UserError as error:
         return Manifests(problems=error.problems)
-    skipped = [found for found in documents if _is_for_others(found)]
-    return read_documents([found for found in documents if found not in skipped], skipped=skipped)
+    skipped = [item for item in documents if _is_other_kind(item)]
+    return parse_documents([item for item in documents if item not in skipped], skipped=skipped)
 
 
-def beside(first: Manifests, other: Manifests) -> Manifests:
-    """The first, with the connections and toolchains of the other that it does not hold itself, refused ones included."""
-    own = {*map(_key, first.connections), *map(_key, first.toolchains), *first.refused}
-    return replace(
-        first,
-        connections=first.connections + _others(other.connections, own),
-        toolchains=first.toolchains + _others(other.toolchains, own),
-        refused={key: found for key, found in other.refused.items() if key not in own} | dict(first.refused),
-    )
-
-
-def _others(written: tuple[Written[T], ...], own: set[tuple[str, str]]) -> tuple[Written[T], ...]:
-    return tuple(each for each in written if _key(each) not in own)
-
-
-def _key(written: Written[Any]) -> tuple[str, str]:
-    return written.manifest.kind, written.manifest.id
-
-
-def read_documents(
-    documents: Iterable[Document], known_problems: Iterable[Problem] = (), skipped: Iterable[Document] = ()
+def parse_documents(
+    documents: Iterable[Document], earlier_problems: Iterable[Problem] = (), skipped: Iterable[Document] = ()
 ) -> Manifests:
-    """Every document as a manifest; `known_problems` stand before those found here, `skipped` is passed on."""
-    problems = list(known_problems)
-    written: list[Written[Manifest]] = []
-    faulty: list[Written[Manifest]] = []
-    refused: dict[tuple[str, str], Document] = {}
+    """Parse documents as manifests. The result starts with `earlier_problems` and contains `skipped` unchanged."""
+    problems = list(earlier_problems)
+    valid: list[LoadedManifest[Manifest]] = []
+    invalid_trainings: list[LoadedManifest[Manifest]] = []
+    invalid: dict[tuple[str, str], Document] = {}
     documents = list(documents)
-    for found in documents:
-        manifest, found_problems = _manifest(found)
-        problems += found_problems
-        if found_problems and isinstance(found.value, dict):
-            refused[_kind(found.value) or "", str(found.value.get("id"))] = found
+    for item in documents:
+        manifest, own_problems = _parse_manifest(item)
+        problems += own_problems
+        if own_problems and isinstance(item.value, dict):
+            invalid[_kind(item.value) or "", str(item.value.get("id"))] = item
         if manifest is not None:
-            (faulty if found_problems else written).append(manifest)
-    problems += _repeated_ids(documents)
+            (invalid_trainings if own_problems else valid).append(manifest)
+    problems += _check_duplicate_ids(documents)
     return Manifests(
-        trainings=_of_kind(written, ModelTraining),
-        connections=_of_kind(written, Connection),
-        toolchains=_of_kind(written, ToolchainIntegration),
-        faulty=_of_kind(faulty, ModelTraining),
+        trainings=_select(valid, ModelTraining),
+        connections=_select(valid, Connection),
+        toolchains=_select(valid, ToolchainIntegration),
+        invalid_trainings=_select(invalid_trainings, ModelTraining),
         skipped=tuple(skipped),
-        warnings=tuple(warning for each in written for warning in _warnings(each)),
+        warnings=tuple(warning for manifest in valid for warning in _warnings(manifest)),
         problems=tuple(problems),
-        refused=refused,
+        invalid=invalid,
     )
 
 
-def _is_for_others(found: Document) -> bool:
-    """Kubernetes objects and ODAHU's kinds beside training, which live in the same folders."""
-    if not isinstance(found.value, dict):
+def add_missing(manifests: Manifests, other: Manifests) -> Manifests:
+    """Add the connections and toolchains of `other`, valid or not, whose kind and ID `manifests` does not contain."""
+    own = {*map(_key, manifests.connections), *map(_key, manifests.toolchains), *manifests.invalid}
+    return replace(
+        manifests,
+        connections=manifests.connections + tuple(item for item in other.connections if _key(item) not in own),
+        toolchains=manifests.toolchains + tuple(item for item in other.toolchains if _key(item) not in own),
+        invalid={key: item for key, item in other.invalid.items() if key not in own} | dict(manifests.invalid),
+    )
+
+
+def _key(loaded: LoadedManifest[Any]) -> tuple[str, str]:
+    return loaded.manifest.kind, loaded.manifest.id
+
+
+def _select(manifests: list[LoadedManifest[Manifest]], kind: type[T]) -> tuple[LoadedManifest[T], ...]:
+    return tuple(
+        LoadedManifest(loaded.manifest, loaded.document, loaded.reported)
+        for loaded in manifests
+        if isinstance(loaded.manifest, kind)
+    )
+
+
+def _is_other_kind(item: Document) -> bool:
+    """Return whether the document is a Kubernetes object or another kind of ODAHU, which share directories with manifests."""
+    if not isinstance(item.value, dict):
         return False
-    kind, api_version = found.value.get("kind"), found.value.get("apiVersion")
+    kind, api_version = item.value.get("kind"), item.value.get("apiVersion")
     if kind in KINDS:
         return False
     if not isinstance(kind, str) or not isinstance(api_version, str):
         return kind in OTHER_ODAHU_KINDS
-    has_metadata = "metadata" in found.value or api_version.startswith("kustomize.config.k8s.io/")
+    has_metadata = "metadata" in item.value or api_version.startswith("kustomize.config.k8s.io/")
     return kind in OTHER_ODAHU_KINDS or has_metadata
 
 
-def _is_no_manifest(found: Document) -> bool:
-    """A project's other files: conda.yaml, a request's JSON and the like."""
-    return not isinstance(found.value, dict) or not ({"kind", "spec"} & found.value.keys())
+def _is_no_manifest(item: Document) -> bool:
+    """Return whether the document is another file of a project, such as conda.yaml."""
+    return not isinstance(item.value, dict) or not ({"kind", "spec"} & item.value.keys())
 
 
-def _manifest(found: Document) -> tuple[Written[Manifest] | None, list[Problem]]:
-    """The manifest, of a training with problems what can be read of it, and the problems."""
-    kind = _kind(found.value) if isinstance(found.value, dict) else None
-    if (problem := _is_no_kind(found, kind)) is not None:
+def _parse_manifest(item: Document) -> tuple[LoadedManifest[Manifest] | None, list[Problem]]:
+    """Return the manifest and its problems. Of a training with problems, return the readable part."""
+    kind = _kind(item.value) if isinstance(item.value, dict) else None
+    if (problem := _check_kind(item, kind)) is not None:
         return None, [problem]
-    manifest, problems = validate(KINDS[str(kind)], found)
-    aside: set[str] = set()
+    manifest, problems = validate(KINDS[str(kind)], item)
+    replaced: set[str] = set()
     if manifest is None and kind == "ModelTraining":
-        manifest, aside = salvage(ModelTraining, found)
+        manifest, replaced = validate_partially(ModelTraining, item)
     if isinstance(manifest, ModelTraining):
-        problems += further(contradictions(manifest, found), {older_spelling(field) for field in aside})
-    told = {problem.where.field or "" for problem in problems} | aside
-    return Written(manifest, found, frozenset(told)) if manifest else None, problems
-
-
-def _is_no_kind(found: Document, kind: str | None) -> Problem | None:
-    """What is wrong with a document of which it cannot be said what it is."""
-    known, where = list(KINDS), found.where(("kind",))
-    if not isinstance(found.value, dict):
-        return Problem("a manifest is a mapping with kind, id and spec", found.where())
-    if kind is None:
-        return Problem("is missing", where, f"write {', '.join(known[:-1])} or {known[-1]}")
-    if kind not in KINDS:
-        return Problem(f"{kind!r} is not a kind that odahu-argo knows", where, nearest(kind, known))
-    if kind == "ModelTraining" and _is_like_a_connection(found.value):
-        message = "is ModelTraining, but the spec is a connection's: it has type and uri, and no model"
-        return Problem(message, where, "write kind: Connection")
-    return None
-
-
-def _warnings(written: Written[Manifest]) -> Iterator[Problem]:
-    yield from written.document.warnings
-    if isinstance(written.manifest, ModelTraining) and written.manifest.spec.args:
-        message = "args has no effect: ODAHU-flow never passed it to MLflow"
-        yield Problem(message, written.document.where(("spec", "args")), "use hyperParameters")
+        spelling_problems = check_spellings(manifest, item)
+        problems += exclude_reported(spelling_problems, {legacy_field(field) for field in replaced})
+    reported = {problem.where.field or "" for problem in problems} | replaced
+    return LoadedManifest(manifest, item, frozenset(reported)) if manifest else None, problems
 
 
 def _kind(value: dict[str, Any]) -> str | None:
-    """The kind that is written, or that only a connection can have: ODAHU's documentation prints connections without one."""
+    """Return the kind of a manifest. A spec with a type is a Connection: ODAHU's documentation omits their kind."""
     kind, spec = value.get("kind"), value.get("spec")
     if kind is None and isinstance(spec, dict) and isinstance(spec.get("type"), str):
         return "Connection"
     return kind if isinstance(kind, str) else None
 
 
-def _is_like_a_connection(value: dict[str, Any]) -> bool:
-    """As one of the connections in ODAHU's documentation is."""
+def _check_kind(item: Document, kind: str | None) -> Problem | None:
+    kinds, where = list(KINDS), item.where(("kind",))
+    if not isinstance(item.value, dict):
+        return Problem("not a manifest", item.where(), "write a mapping with kind, id and spec")
+    if kind is None:
+        return Problem("required field is missing", where, f"set it to {', '.join(kinds[:-1])} or {kinds[-1]}")
+    if kind not in KINDS:
+        return Problem(f"unknown kind {kind!r}", where, suggest(kind, kinds))
+    if kind == "ModelTraining" and _has_connection_spec(item.value):
+        message = "kind is ModelTraining, but the spec is that of a connection: it has type and uri, and no model"
+        return Problem(message, where, "set kind: Connection")
+    return None
+
+
+def _has_connection_spec(value: dict[str, Any]) -> bool:
+    """Return whether the spec is a connection's, as in an example of ODAHU's documentation."""
     spec = value.get("spec")
     return isinstance(spec, dict) and {"type", "uri"} <= spec.keys() and "model" not in spec
 
 
-def _repeated_ids(documents: list[Document]) -> Iterator[Problem]:
+def _warnings(loaded: LoadedManifest[Manifest]) -> Iterator[Problem]:
+    yield from loaded.document.warnings
+    if isinstance(loaded.manifest, ModelTraining) and loaded.manifest.spec.args:
+        message = "args has no effect: ODAHU-flow never passed it to MLflow"
+        yield Problem(message, loaded.document.where(("spec", "args")), "use hyperParameters")
+
+
+def _check_duplicate_ids(documents: list[Document]) -> Iterator[Problem]:
     first: dict[tuple[str, str], Document] = {}
-    for each in documents:
-        if not isinstance(each.value, dict) or not isinstance(each.value.get("id"), str):
+    for item in documents:
+        if not isinstance(item.value, dict) or not isinstance(item.value.get("id"), str):
             continue
-        key = (_kind(each.value) or "", each.value["id"])
+        key = (_kind(item.value) or "", item.value["id"])
         if key[0] in KINDS and key in first:
-            message = f"the {key[0]} {key[1]!r} is given twice; the other is at {first[key].where()}"
-            yield Problem(message, each.where(("id",)), "remove one, or give it another id")
-        first.setdefault(key, each)
-
-
-def _of_kind(written: list[Written[Manifest]], kind: type[T]) -> tuple[Written[T], ...]:
-    return tuple(
-        Written(each.manifest, each.document, each.told) for each in written if isinstance(each.manifest, kind)
-    )
+            message = f"duplicate {key[0]} {key[1]!r}; the first one is at {first[key].where()}"
+            yield Problem(message, item.where(("id",)), "remove one of them, or change its id")
+        first.setdefault(key, item)

@@ -1,8 +1,8 @@
-"""ModelTraining, Connection and ToolchainIntegration as ODAHU-flow wrote them, 1.0 to 1.6.
+"""Models of ModelTraining, Connection and ToolchainIntegration as in ODAHU-flow 1.0 to 1.6.
 
-Where the older and the newer versions spell one thing in two ways, the model has both and a property that says what is meant.
-Fields carry ODAHU's names (odahu-flow's API reference). A `status` that an export of the old API holds is read and has no
-effect. This module knows single documents; what they say of each other is for `resolve`.
+Field names are ODAHU's (odahu-flow's API reference). If versions spell a field differently, the model has both fields and a
+property with the effective value. The `status` of an export from ODAHU's API is accepted and ignored. References between
+manifests are checked in `resolve`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from odahu_argo.errors import UserError
 from odahu_argo.naming import ID_PATTERN, LABEL_PATTERN
 from odahu_argo.profile import ResourceRequirements
 from odahu_argo.schedule import check_cron, check_time_zone
-from odahu_argo.uri import FORMS, is_of_type, is_reference, without_credentials
-from odahu_argo.validation import Image, InvalidValue, Strict, placeholder
+from odahu_argo.uri import URI_FORMS, is_of_type, is_reference, without_credentials
+from odahu_argo.validation import Image, InvalidValue, Strict, placeholder_message
 
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -27,7 +27,8 @@ _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 def _id(text: str) -> str:
     if not ID_PATTERN.fullmatch(text):
         raise ValueError(
-            f"{text!r} is not a valid id: 1 to 63 lowercase letters, digits and '-', a letter or digit at both ends"
+            f"{text!r} is not a valid id: use 1 to 63 lowercase letters, digits and '-', "
+            "starting and ending with a letter or digit"
         )
     return text
 
@@ -35,38 +36,42 @@ def _id(text: str) -> str:
 def _label(text: str) -> str:
     if not LABEL_PATTERN.fullmatch(text):
         raise ValueError(
-            f"{text!r} is not a valid Kubernetes label value: 1 to 63 letters, digits and '-_.', "
-            "a letter or digit at both ends"
+            f"{text!r} is not a valid Kubernetes label value: use 1 to 63 letters, digits and '-_.', "
+            "starting and ending with a letter or digit"
         )
     return text
 
 
 def _environment_name(text: str) -> str:
     if text.startswith("ODAHU_ARGO_"):
-        raise ValueError(f"{text!r} is a variable of odahu-argo's own")
+        raise ValueError(f"{text!r} is reserved: names must not start with ODAHU_ARGO_")
     if not _ENVIRONMENT_NAME.fullmatch(text):
-        raise ValueError(f"{text!r} is not a name for an environment variable: letters, digits and '_', no digit first")
+        raise ValueError(
+            f"{text!r} is not a valid environment variable name: use letters, digits and '_', not starting with a digit"
+        )
     return text
 
 
 def _reference(text: str) -> str:
     if not is_reference(text.strip()):
-        raise ValueError(f"{text!r} is no branch, tag or commit")
+        raise ValueError(f"{text!r} is not a valid git reference: use a branch, tag or commit")
     return text
 
 
 def _without_nul(text: str) -> str:
     if "\0" in text:
-        raise ValueError("holds a NUL character, which no program can be given")
+        raise ValueError("contains a NUL character; remove it")
     return text
 
 
-def _empty_texts(values: Any) -> Any:
-    return {k: "" if v is None else v for k, v in values.items()} if isinstance(values, dict) else values
+def _none_to_empty_text(values: Any) -> Any:
+    return (
+        {key: "" if value is None else value for key, value in values.items()} if isinstance(values, dict) else values
+    )
 
 
-MOST_ENTRIES = 2000
-"""Of a list; a workflow with more would be larger than Argo takes."""
+MAX_ENTRIES = 2000
+"""Limit on a list; a workflow with more entries would exceed Argo's size limit."""
 
 Id = Annotated[str, AfterValidator(_id), Field(json_schema_extra={"pattern": f"^({ID_PATTERN.pattern})$"})]
 Label = Annotated[str, AfterValidator(_label), Field(json_schema_extra={"pattern": f"^({LABEL_PATTERN.pattern})$"})]
@@ -78,11 +83,11 @@ TimeZone = Annotated[str, AfterValidator(check_time_zone)]
 
 
 class _Manifest(Strict, alias_generator=to_camel):
-    """A model whose fields are spelled as in ODAHU's API."""
+    """Base model with the camelCase field names of ODAHU's API."""
 
 
 class ModelIdentity(_Manifest):
-    """What the model is called; all three decide the name of its artifact."""
+    """Name and version of the model, and the template for the name of its artifact."""
 
     name: Label
     version: Label
@@ -90,7 +95,7 @@ class ModelIdentity(_Manifest):
 
     @field_validator("artifact_name_template")
     @classmethod
-    def _gives_a_file_name(cls, template: str, info: ValidationInfo) -> str:
+    def _check_artifact_name(cls, template: str, info: ValidationInfo) -> str:
         try:
             artifact_name.check(template, info.data.get("name", "name"), info.data.get("version", "version"))
         except UserError as error:
@@ -100,9 +105,9 @@ class ModelIdentity(_Manifest):
 
 
 class DataBinding(_Manifest):
-    """Data to have in place before training, at `local_path` from the repository's root.
+    """Data to download before the training to `local_path`, relative to the repository.
 
-    The connection is `conn_name` up to 1.4, `connection` since.
+    The connection is `conn_name` up to ODAHU 1.4 and `connection` since 1.5.
     """
 
     conn_name: Id | None = None
@@ -112,48 +117,48 @@ class DataBinding(_Manifest):
 
     @property
     def source(self) -> str:
-        """The connection, however it was spelt."""
+        """ID of the connection in either spelling."""
         return self.conn_name or self.connection or ""
 
 
 class VersionControl(_Manifest):
-    """Code in git. An empty one, which exports of the API hold, says nothing."""
+    """Code in git. Exports of ODAHU's API contain an empty one if the code is elsewhere."""
 
     connection: Id | None = None
     reference: Reference = ""
 
 
 class ObjectStorage(_Manifest):
-    """Code in a bucket: the files below `path`, from the bucket's root; empty means the path of the connection's URI."""
+    """Code in an object store: the files under `path` in the bucket, or under the path of the connection's URI if empty."""
 
     connection: Id | None = None
     path: Text = ""
 
 
 class AlgorithmSource(_Manifest):
-    """Where the code is, since 1.5: one of the two."""
+    """Source of the code since ODAHU 1.5: either `vcs` or `objectStorage`."""
 
     vcs: VersionControl = VersionControl.model_construct()
     object_storage: ObjectStorage = ObjectStorage.model_construct()
 
 
 class EnvironmentVariable(_Manifest):
-    """One environment variable of the training program."""
+    """Environment variable of the training program."""
 
     name: EnvironmentName
     value: Text = ""
 
     @field_validator("value", mode="before")
     @classmethod
-    def _empty(cls, value: Any) -> Any:
+    def _none_is_empty(cls, value: Any) -> Any:
         return "" if value is None else value
 
 
 class ModelTrainingSpec(_Manifest):
-    """How a model is trained.
+    """Specification of a training.
 
-    Two fields are ours: `schedules`, when it is to be trained anew, and `timezone`, in which these are meant; UTC where it
-    is not given.
+    `schedules` (cron schedules of repeated runs) and `timezone` (their time zone, UTC by default) are extensions of
+    odahu-argo.
     """
 
     model: ModelIdentity
@@ -164,8 +169,8 @@ class ModelTrainingSpec(_Manifest):
     work_dir: Text = "./"
     entrypoint: Text = "main"
     hyper_parameters: dict[str, Text] = {}
-    data: tuple[DataBinding, ...] = Field(default=(), max_length=MOST_ENTRIES)
-    envs: tuple[EnvironmentVariable, ...] = Field(default=(), max_length=MOST_ENTRIES)
+    data: tuple[DataBinding, ...] = Field(default=(), max_length=MAX_ENTRIES)
+    envs: tuple[EnvironmentVariable, ...] = Field(default=(), max_length=MAX_ENTRIES)
     resources: ResourceRequirements = ResourceRequirements.model_construct()
     image: Image | None = None
     output_connection: Id | None = None
@@ -174,19 +179,19 @@ class ModelTrainingSpec(_Manifest):
     schedules: tuple[Cron, ...] = ()
     timezone: TimeZone | None = None
 
-    _keep_empty_values = field_validator("hyper_parameters", mode="before")(_empty_texts)
+    _keep_empty_values = field_validator("hyper_parameters", mode="before")(_none_to_empty_text)
 
     @property
     def code(self) -> VersionControl | ObjectStorage:
-        """Where the code is, however it was spelt."""
+        """Source of the code in either spelling."""
         if self.vcs_name:
             return VersionControl.model_construct(connection=self.vcs_name, reference=self.reference)
-        stored = self.algorithm_source.object_storage
-        return stored if stored.connection else self.algorithm_source.vcs
+        storage = self.algorithm_source.object_storage
+        return storage if storage.connection else self.algorithm_source.vcs
 
 
 class TrainingArtifact(_Manifest, extra="ignore"):
-    """What a training left: MLflow's run, the zip's name and the commit that was trained."""
+    """Result of a training: the MLflow run, the name of the zip and the trained commit."""
 
     run_id: str = ""
     artifact_name: str = ""
@@ -194,7 +199,7 @@ class TrainingArtifact(_Manifest, extra="ignore"):
 
 
 class ModelTrainingStatus(_Manifest, extra="ignore"):
-    """The outcome in ODAHU's words, as an export of any of its versions holds it."""
+    """Status of a training in exports of ODAHU's API."""
 
     state: str = ""
     artifacts: tuple[TrainingArtifact, ...] = ()
@@ -204,8 +209,8 @@ class ModelTrainingStatus(_Manifest, extra="ignore"):
     pod_name: str = ""
 
 
-class _Exported(_Manifest):
-    """Fields that every document of ODAHU's API has; only `id` counts here."""
+class _Resource(_Manifest):
+    """Common fields of ODAHU's API resources; all but `id` are ignored."""
 
     id: Id
     api_version: str | None = None
@@ -214,8 +219,8 @@ class _Exported(_Manifest):
     deletion_mark: bool = False
 
 
-class ModelTraining(_Exported):
-    """One training, by its id."""
+class ModelTraining(_Resource):
+    """Training of a model."""
 
     kind: Literal["ModelTraining"] = "ModelTraining"
     spec: ModelTrainingSpec
@@ -223,10 +228,10 @@ class ModelTraining(_Exported):
 
 
 class ConnectionSpec(_Manifest):
-    """Where something is kept and how to get in.
+    """Address and credentials of a repository, object store or container registry.
 
-    Two fields are ours: `endpoint`, the URL of a server that speaks the same protocol, and `secret_encoding`, which says how
-    `password`, `keyID`, `keySecret` and `publicKey` are written where that cannot be told from the values.
+    `endpoint` (URL of a server with the same protocol) and `secretEncoding` (encoding of `password`, `keyID`, `keySecret` and
+    `publicKey` if it cannot be detected) are extensions of odahu-argo.
     """
 
     type: Literal["s3", "gcs", "azureblob", "git", "docker", "ecr"]
@@ -247,17 +252,19 @@ class ConnectionSpec(_Manifest):
 
     @field_validator("uri")
     @classmethod
-    def _is_of_the_type(cls, uri: str, info: ValidationInfo) -> str:
+    def _matches_type(cls, uri: str, info: ValidationInfo) -> str:
         kind = info.data.get("type")
-        if left := re.search(r"<[^<>/]+>", without_credentials(uri)):
-            raise ValueError(placeholder(left[0]))
+        if match := re.search(r"<[^<>/]+>", without_credentials(uri)):
+            raise ValueError(placeholder_message(match[0]))
         if kind and not is_of_type(uri, kind):
-            raise ValueError(f"{without_credentials(uri)!r} is not an address of type {kind}, such as {FORMS[kind]}")
+            raise ValueError(
+                f"{without_credentials(uri)!r} is not a valid URI of type {kind}; write for example {URI_FORMS[kind]}"
+            )
         return uri
 
 
-class Connection(_Exported):
-    """One connection, by its id."""
+class Connection(_Resource):
+    """Connection to an external system."""
 
     kind: Literal["Connection"] = "Connection"
     spec: ConnectionSpec
@@ -265,17 +272,17 @@ class Connection(_Exported):
 
 
 class ToolchainIntegrationSpec(_Manifest):
-    """The program that trains (`entrypoint`), the image it is in, and environment variables it needs."""
+    """Training program (`entrypoint`), its image and its environment variables."""
 
     entrypoint: Text
     default_image: Image | None = None
     additional_environments: dict[EnvironmentName, Text] = {}
 
-    _keep_empty_values = field_validator("additional_environments", mode="before")(_empty_texts)
+    _keep_empty_values = field_validator("additional_environments", mode="before")(_none_to_empty_text)
 
 
-class ToolchainIntegration(_Exported):
-    """One toolchain, by its id."""
+class ToolchainIntegration(_Resource):
+    """Toolchain for trainings."""
 
     kind: Literal["ToolchainIntegration"] = "ToolchainIntegration"
     spec: ToolchainIntegrationSpec

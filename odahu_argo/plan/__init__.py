@@ -1,1 +1,1 @@
-"""What will happen."""
+"""Plans of trainings."""

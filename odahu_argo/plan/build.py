@@ -1,4 +1,4 @@
-"""A training and all that it names, to its plan. The rules and defaults of ODAHU-flow are here and nowhere else."""
+"""Construction of plans from resolved trainings. Applies the rules and defaults of ODAHU-flow."""
 
 from __future__ import annotations
 
@@ -11,49 +11,48 @@ from odahu_argo.contract import CheckoutSpec, DownloadSpec, PackageSpec, StepSpe
 from odahu_argo.errors import Problem, UserError
 from odahu_argo.manifest.load import Manifests
 from odahu_argo.manifest.models import ModelTrainingSpec, ObjectStorage
-from odahu_argo.manifest.resolve import BUILT_IN_TOOLCHAINS, ResolvedTraining, look_up
-from odahu_argo.plan import rules
-from odahu_argo.plan import rules as resources
-from odahu_argo.plan.model import ConnectionUse, Plan, Retry, Schedule, Step
+from odahu_argo.manifest.resolve import BUILT_IN_TOOLCHAINS, ResolvedTraining, resolve_with_problems
+from odahu_argo.plan import resources, rules
+from odahu_argo.plan.model import ConnectionUse, Plan, PlannedStep, RetryPolicy, Schedule
 from odahu_argo.profile import UNLIMITED, Profile
 from odahu_argo.uri import without_credentials
-from odahu_argo.validation import further
+from odahu_argo.validation import exclude_reported
 
 
 def plan_trainings(manifests: Manifests, profile: Profile, training_id: str | None = None) -> list[Plan]:
-    """A plan for each training among the manifests, or for the one called `training_id`.
+    """Return a plan for each training in the manifests, or for the one with ID `training_id`.
 
     Raises:
-        UserError: with every problem at once: of the documents, of what trainings name, and of what they ask for.
+        UserError: all problems of the documents, their references and their values at once.
     """
-    resolved, problems = look_up(manifests, profile, training_id)
+    resolved, problems = resolve_with_problems(manifests, profile, training_id)
     return build_plans(resolved, profile, [*manifests.problems, *problems])
 
 
 def build_plans(
-    trainings: Iterable[ResolvedTraining], profile: Profile, known_problems: Iterable[Problem] = ()
+    trainings: Iterable[ResolvedTraining], profile: Profile, earlier_problems: Iterable[Problem] = ()
 ) -> list[Plan]:
-    """A plan for each training.
+    """Return a plan for each training.
 
     Raises:
-        UserError: with `known_problems` and every mistake of every training, if there is any.
+        UserError: `earlier_problems` and all problems of all trainings, if there are any.
     """
-    trainings, problems = list(trainings), list(known_problems)
-    for each in trainings:
-        problems += further(rules.mistakes(each, profile), each.told)
+    trainings, problems = list(trainings), list(earlier_problems)
+    for training in trainings:
+        problems += exclude_reported(rules.check(training, profile), training.reported)
     if problems:
-        raise UserError(_by_place(problems))
+        raise UserError(_sorted_by_location(problems))
     return [build_plan(training, profile) for training in trainings]
 
 
-def _by_place(problems: list[Problem]) -> list[Problem]:
-    """File by file, as they were given, and line by line."""
+def _sorted_by_location(problems: list[Problem]) -> list[Problem]:
+    """Sort problems by file, in order of first occurrence, and by line."""
     files = list(dict.fromkeys(problem.where.file for problem in problems))
     return sorted(problems, key=lambda problem: (files.index(problem.where.file), problem.where.line or 0))
 
 
 def build_plan(resolved: ResolvedTraining, profile: Profile) -> Plan:
-    """The plan of one training, which must hold none of the mistakes that `checks` tells."""
+    """Return the plan of one training. The training must have passed `rules.check`."""
     spec = resolved.training.spec
     checkout = _checkout(resolved, profile)
     downloads = _downloads(resolved, profile)
@@ -81,21 +80,21 @@ def build_plan(resolved: ResolvedTraining, profile: Profile) -> Plan:
 
 
 def schedule_of(spec: ModelTrainingSpec) -> Schedule | None:
-    """When a training is to be run anew, where its spec asks for that."""
+    """Return the schedule of a training, or None if its spec has none."""
     return Schedule(spec.schedules, spec.timezone or "UTC") if spec.schedules else None
 
 
 def _spec_with_defaults(resolved: ResolvedTraining) -> dict[str, Any]:
-    """The training's spec as ODAHU's API would show it: what was written, and the defaults that ODAHU wrote beside it."""
+    """Return the training's spec as ODAHU's API shows it: the fields of the manifest, and ODAHU's defaults."""
     spec = resolved.training.spec
-    written = spec.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
-    written["model"].setdefault("artifactNameTemplate", spec.model.artifact_name_template)
+    fields = spec.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
+    fields["model"].setdefault("artifactNameTemplate", spec.model.artifact_name_template)
     defaults = {"workDir": spec.work_dir, "outputConnection": resolved.output_connection}
-    return {**written, **{name: value for name, value in defaults.items() if not written.get(name)}}
+    return {**fields, **{name: value for name, value in defaults.items() if not fields.get(name)}}
 
 
-def _checkout(resolved: ResolvedTraining, profile: Profile) -> Step:
-    """The step that brings the code: from git, or from a bucket."""
+def _checkout(resolved: ResolvedTraining, profile: Profile) -> PlannedStep:
+    """Return the step that fetches the code, from git or from an object store."""
     code = resolved.training.spec.code
     name = code.connection or ""
     results: tuple[str, ...] = ()
@@ -105,14 +104,14 @@ def _checkout(resolved: ResolvedTraining, profile: Profile) -> Step:
         connection = resolved.connections[name]
         step = CheckoutSpec(name, code.reference or (connection.spec.reference if connection else ""))
         results = (contract.COMMIT_ID,)
-    return _light_step("checkout", step, (), resolved, profile, profile.timeouts.checkout, results)
+    return _transfer_step("checkout", step, (), resolved, profile, profile.timeouts.checkout, results)
 
 
-def _downloads(resolved: ResolvedTraining, profile: Profile) -> list[Step]:
+def _downloads(resolved: ResolvedTraining, profile: Profile) -> list[PlannedStep]:
     bindings = resolved.training.spec.data
     names = naming.download_steps([binding.source for binding in bindings])
     return [
-        _light_step(
+        _transfer_step(
             name,
             DownloadSpec(binding.source, binding.local_path, binding.remote_path),
             ("checkout",),
@@ -124,10 +123,10 @@ def _downloads(resolved: ResolvedTraining, profile: Profile) -> list[Step]:
     ]
 
 
-def _train(resolved: ResolvedTraining, profile: Profile, needs: tuple[str, ...]) -> Step:
+def _train(resolved: ResolvedTraining, profile: Profile, needs: tuple[str, ...]) -> PlannedStep:
     spec = resolved.training.spec
     limits, requests = resources.amounts(spec.resources, profile.training_resources)
-    return Step(
+    return PlannedStep(
         name="train",
         spec=TrainSpec(
             training_id=resolved.training.id,
@@ -145,15 +144,15 @@ def _train(resolved: ResolvedTraining, profile: Profile, needs: tuple[str, ...])
         limits=limits,
         requests=requests,
         placement=resources.placement(profile.pools, gpu=limits.gpus > 0),
-        retry=Retry(int(profile.retries.train), quantity.seconds(profile.retries.first_wait)),
+        retry=RetryPolicy(int(profile.retries.train), quantity.seconds(profile.retries.first_wait)),
         timeout=quantity.seconds(profile.timeouts.train),
         pending_timeout=_pending_timeout(profile, on_gpu_pool=limits.gpus > 0),
         results=(contract.RUN_ID,),
     )
 
 
-def _package(resolved: ResolvedTraining, profile: Profile) -> Step:
-    """The step that uploads the zip. A toolchain that is not built in lays it out too, so this step takes its image."""
+def _package(resolved: ResolvedTraining, profile: Profile) -> PlannedStep:
+    """Return the step that uploads the zip. It runs on the training image if a custom toolchain lays out the zip."""
     model = resolved.training.spec.model
     spec = PackageSpec(
         training_id=resolved.training.id,
@@ -166,13 +165,13 @@ def _package(resolved: ResolvedTraining, profile: Profile) -> Step:
         trainer=_trainer(resolved),
     )
     results = (contract.ARTIFACT_NAME,)
-    step = _light_step("package", spec, ("train",), resolved, profile, profile.timeouts.package, results)
+    step = _transfer_step("package", spec, ("train",), resolved, profile, profile.timeouts.package, results)
     return step if spec.trainer in BUILT_IN_TOOLCHAINS else replace(step, image=_training_image(resolved, profile))
 
 
 def _trainer(resolved: ResolvedTraining) -> str:
     entrypoint = resolved.toolchain.spec.entrypoint
-    return rules.trainer(entrypoint) or entrypoint
+    return rules.trainer_name(entrypoint) or entrypoint
 
 
 def _training_image(resolved: ResolvedTraining, profile: Profile) -> str:
@@ -180,12 +179,12 @@ def _training_image(resolved: ResolvedTraining, profile: Profile) -> str:
 
 
 def _environment(resolved: ResolvedTraining) -> dict[str, str]:
-    """The toolchain's variables, and the training's own, which win."""
-    own = {env.name: env.value for env in resolved.training.spec.envs}
-    return {**resolved.toolchain.spec.additional_environments, **own}
+    """Return the environment variables of the toolchain and the training; the training's take precedence."""
+    variables = {env.name: env.value for env in resolved.training.spec.envs}
+    return {**resolved.toolchain.spec.additional_environments, **variables}
 
 
-def _light_step(
+def _transfer_step(
     name: str,
     spec: StepSpec,
     needs: tuple[str, ...],
@@ -193,12 +192,12 @@ def _light_step(
     profile: Profile,
     timeout: str,
     results: tuple[str, ...] = (),
-) -> Step:
-    """A step that moves files: no GPU, the site's own image, retried as often as transfers are."""
+) -> PlannedStep:
+    """Return a step that transfers files: without a GPU, on the runner image, with the retries of transfers."""
     limits, requests = resources.amounts(profile.step_resources, profile.step_resources)
-    gpu_training = resources.gpus(resolved.training.spec.resources) > 0
+    gpu_training = resources.gpu_count(resolved.training.spec.resources) > 0
     on_gpu_pool = gpu_training and profile.pools.other_steps == "with_training"
-    return Step(
+    return PlannedStep(
         name=name,
         spec=spec,
         needs=needs,
@@ -206,7 +205,7 @@ def _light_step(
         limits=limits,
         requests=requests,
         placement=resources.placement(profile.pools, gpu=on_gpu_pool),
-        retry=Retry(int(profile.retries.transfer), quantity.seconds(profile.retries.first_wait)),
+        retry=RetryPolicy(int(profile.retries.transfer), quantity.seconds(profile.retries.first_wait)),
         timeout=quantity.seconds(timeout),
         pending_timeout=_pending_timeout(profile, on_gpu_pool),
         results=results,
@@ -214,6 +213,6 @@ def _light_step(
 
 
 def _pending_timeout(profile: Profile, on_gpu_pool: bool) -> int | None:
-    """Nodes with GPUs are scarce; whichever step comes first must not wait for one for ever."""
-    longest = profile.pools.gpu.pending_timeout
-    return quantity.seconds(longest) if on_gpu_pool and longest != UNLIMITED else None
+    """Return the limit on the wait for a node, in seconds. Only steps on the GPU pool have one."""
+    limit = profile.pools.gpu.pending_timeout
+    return quantity.seconds(limit) if on_gpu_pool and limit != UNLIMITED else None

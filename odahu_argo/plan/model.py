@@ -1,4 +1,4 @@
-"""The plan: what will happen, in which order, where, and how long it may take. Frozen; Argo and the local engine read it."""
+"""The plan of a training: steps, order, nodes and limits. Immutable; the compiler and the local engine consume it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from odahu_argo.profile import Profile
 
 @dataclass(frozen=True, slots=True)
 class Amounts:
-    """CPU cores, bytes of memory (Kubernetes' spelling) and the GPUs of one container."""
+    """CPU and memory of a container as Kubernetes quantities, and its number of GPUs."""
 
     cpu: str
     memory: str
@@ -21,7 +21,7 @@ class Amounts:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """The nodes that a step may run on: `pool` as the profile calls it, with its selector and tolerations."""
+    """Node pool of a step with the pool's selector and tolerations from the profile."""
 
     pool: Literal["cpu", "gpu"]
     node_selector: Mapping[str, str]
@@ -29,18 +29,19 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True)
-class Retry:
-    """How often a step is tried again after a fault, and how many seconds pass before the first time."""
+class RetryPolicy:
+    """Maximum number of retries after a fault, and the delay in seconds before the first one."""
 
     limit: int
     first_wait: int
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One step. `needs` names the steps that must have ended; `results` the files it leaves, as the contract calls them.
+class PlannedStep:
+    """One step of a plan.
 
-    `timeout` bounds one attempt in seconds; `pending_timeout`, where there is one, the wait for a node.
+    `needs` lists the steps that must finish first; `results` lists the result files of the step contract. `timeout` limits
+    one attempt, and `pending_timeout` the wait for a node, both in seconds.
     """
 
     name: str
@@ -50,30 +51,30 @@ class Step:
     limits: Amounts
     requests: Amounts
     placement: Placement
-    retry: Retry
+    retry: RetryPolicy
     timeout: int
     pending_timeout: int | None = None
     results: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:
-        """checkout, download, train or package."""
+        """Kind of the step: checkout, download, train or package."""
         return self.spec.kind
 
     @property
     def connection(self) -> str | None:
-        """The one connection that this step may read; a training has none."""
+        """The connection that this step reads; None for the training."""
         return getattr(self.spec, "connection", None)
 
     @property
     def uses_tracking(self) -> bool:
-        """Whether the step speaks to the MLflow tracking server."""
+        """Whether the step accesses the MLflow tracking server."""
         return self.kind in ("train", "package")
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionUse:
-    """A connection as far as it may be shown: no field of it is secret. `type` and `uri` are empty for an external one."""
+    """Public fields of a connection. `type` and `uri` are empty for an external connection."""
 
     id: str
     external: bool
@@ -83,7 +84,7 @@ class ConnectionUse:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """When a training is to be run anew: cron schedules, meant in a time zone of the IANA database."""
+    """Cron schedules of a training, in an IANA time zone."""
 
     crons: tuple[str, ...]
     timezone: str
@@ -94,9 +95,9 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What becomes of one ModelTraining. Steps stand in an order in which they could run one after the other.
+    """Plan of one ModelTraining. The steps are in a valid sequential order.
 
-    `spec` is what the training's author wrote, with ODAHU's defaults, as plain data by ODAHU's names.
+    `spec` is the training's specification with ODAHU's defaults, as plain data with ODAHU's field names.
     """
 
     training_id: str
@@ -104,7 +105,7 @@ class Plan:
     model_version: str
     toolchain: str
     artifact_name_preview: str
-    steps: tuple[Step, ...]
+    steps: tuple[PlannedStep, ...]
     connections: tuple[ConnectionUse, ...]
     profile: Profile
     spec: Mapping[str, Any]
@@ -112,9 +113,10 @@ class Plan:
 
     @property
     def tracking(self) -> Literal["training", "server", "workspace"]:
-        """Who says where MLflow keeps its records: the training's environment, else the profile, else nobody.
+        """What configures MLflow tracking: the training's environment, else the profile, else nothing.
 
-        Then it keeps them in the workspace, which is gone after a success; the model is in the zip all the same.
+        Without a tracking server, MLflow writes to the workspace, which is deleted after success; the zip still contains the
+        model.
         """
         if self.own_tracking is not None:
             return "training"
@@ -122,28 +124,32 @@ class Plan:
 
     @property
     def own_tracking(self) -> str | None:
-        """The tracking server that the environment of the training or its toolchain names."""
+        """Tracking URI in the environment of the training or its toolchain, if any."""
         train = self.step("train").spec
         return train.environment.get(TRACKING_VARIABLE) if isinstance(train, TrainSpec) else None
 
-    def step(self, name: str) -> Step:
-        """The step of that name; KeyError where there is none."""
+    def step(self, name: str) -> PlannedStep:
+        """Return the step with this name.
+
+        Raises:
+            KeyError: the plan has no such step.
+        """
         return {step.name: step for step in self.steps}[name]
 
     @property
-    def levels(self) -> tuple[tuple[Step, ...], ...]:
-        """The steps in groups: those of one group can run side by side once all groups before have ended."""
-        done: set[str] = set()
+    def levels(self) -> tuple[tuple[PlannedStep, ...], ...]:
+        """Steps in groups: the steps of a group can run in parallel once all earlier groups have finished."""
+        finished: set[str] = set()
         remaining = list(self.steps)
         levels = []
         while remaining:
-            ready = tuple(step for step in remaining if done.issuperset(step.needs))
+            ready = tuple(step for step in remaining if finished.issuperset(step.needs))
             levels.append(ready)
-            done.update(step.name for step in ready)
-            remaining = [step for step in remaining if step.name not in done]
+            finished.update(step.name for step in ready)
+            remaining = [step for step in remaining if step.name not in finished]
         return tuple(levels)
 
 
 def schedules_of(plans: Iterable[Plan]) -> list[tuple[str, str]]:
-    """The plans that have a schedule, each by id and in words."""
+    """Return the ID and schedule of each plan that has a schedule."""
     return [(plan.training_id, str(plan.schedule)) for plan in plans if plan.schedule]

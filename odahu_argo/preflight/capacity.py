@@ -9,7 +9,7 @@ from typing import Any
 from odahu_argo import quantity
 from odahu_argo.errors import Forbidden
 from odahu_argo.kube.cluster import NODE, Cluster, Object
-from odahu_argo.plan.model import Plan, Step
+from odahu_argo.plan.model import Plan, PlannedStep
 from odahu_argo.preflight.result import Finding
 
 KEEPS_OUT = ("NoSchedule", "NoExecute")
@@ -42,7 +42,7 @@ def _room(plan: Plan, nodes: Sequence[Object]) -> Iterator[Finding]:
         yield Finding("ok", "nodes", f"some node could hold each step of {plan.training_id}")
 
 
-def _why_not(step: Step, nodes: Sequence[Object], gpu_resource: str) -> str | None:
+def _why_not(step: PlannedStep, nodes: Sequence[Object], gpu_resource: str) -> str | None:
     open_to_it = [node for node in nodes if _is_open(node, step)]
     pool = ", ".join(f"{name}={value}" for name, value in step.placement.node_selector.items()) or "any"
     if not open_to_it:
@@ -58,7 +58,7 @@ def _why_not(step: Step, nodes: Sequence[Object], gpu_resource: str) -> str | No
     return "no single node has at once the cpu, memory and GPUs that it asks for"
 
 
-def _wanted(step: Step, gpu_resource: str) -> dict[str, Decimal]:
+def _wanted(step: PlannedStep, gpu_resource: str) -> dict[str, Decimal]:
     """What the scheduler will look for: requests, or limits where there is no request."""
     amounts = {
         "cpu": step.requests.cpu or step.limits.cpu,
@@ -75,7 +75,7 @@ def _allocatable(node: Object, name: str) -> Decimal:
         return Decimal(0)
 
 
-def _is_open(node: Object, step: Step) -> bool:
+def _is_open(node: Object, step: PlannedStep) -> bool:
     spec = node.get("spec") or {}
     labels = node["metadata"].get("labels") or {}
     is_selected = all(labels.get(name) == value for name, value in step.placement.node_selector.items())

@@ -9,7 +9,7 @@ from odahu_argo.compile.workflow import compile_workflow
 from odahu_argo.errors import Forbidden, NotFound, Unauthorized, UserError
 from odahu_argo.kube.apply import find
 from odahu_argo.kube.cluster import NAMESPACE, SECRET, STORAGE_CLASS, Cluster, Kind, Object
-from odahu_argo.plan.model import Plan, Step
+from odahu_argo.plan.model import Plan, PlannedStep
 from odahu_argo.preflight.argo import check_argo
 from odahu_argo.preflight.capacity import room_on_nodes
 from odahu_argo.preflight.permissions import check_account, check_own_rights
@@ -93,7 +93,7 @@ def _connections(cluster: Cluster, plan: Plan) -> Iterator[Finding]:
             yield _fields(subject, secret, found, steps[0], types.get(name, ""))
 
 
-def _fields(subject: str, secret: str, found: Object, step: Step, declared: str) -> Finding:
+def _fields(subject: str, secret: str, found: Object, step: PlannedStep, declared: str) -> Finding:
     from base64 import b64decode
 
     data = found.get("data") or {}
@@ -112,8 +112,8 @@ def _fields(subject: str, secret: str, found: Object, step: Step, declared: str)
     return Finding("ok", subject, f"Secret {secret}, type {kind}")
 
 
-def _users(steps: Iterable[Step]) -> dict[str, list[Step]]:
-    users: dict[str, list[Step]] = {}
+def _users(steps: Iterable[PlannedStep]) -> dict[str, list[PlannedStep]]:
+    users: dict[str, list[PlannedStep]] = {}
     for step in steps:
         if step.connection is not None:
             users.setdefault(step.connection, []).append(step)

@@ -17,13 +17,13 @@ from odahu_argo.kube.apply import last_change
 from odahu_argo.kube.cluster import SECRET, Object
 from odahu_argo.manifest.models import Connection
 from odahu_argo.manifest.secrets import (
-    OPEN_FIELDS,
+    DOCKER_SECRET_KEY,
+    DOCKER_SECRET_TYPE,
+    PUBLIC_FIELDS,
     SECRET_FIELDS,
-    SECRET_KEY,
-    SECRET_TYPE,
+    decode_connection,
     docker_config,
-    plain_connection,
-    secrets_as_written,
+    encoded_secrets,
 )
 from odahu_argo.uri import without_credentials
 
@@ -45,7 +45,7 @@ def connection_to_secret(connection: Connection) -> Object:
     fields = connection_fields(connection)
     is_pull_secret = spec.type in ("docker", "ecr")
     if is_pull_secret:
-        fields[SECRET_KEY] = docker_config(connection)
+        fields[DOCKER_SECRET_KEY] = docker_config(connection)
     return {
         "apiVersion": SECRET.api_version,
         "kind": SECRET.name,
@@ -57,7 +57,7 @@ def connection_to_secret(connection: Connection) -> Object:
                 naming.CONNECTION_TYPE_LABEL: spec.type,
             },
         },
-        "type": SECRET_TYPE if is_pull_secret else _OPAQUE,
+        "type": DOCKER_SECRET_TYPE if is_pull_secret else _OPAQUE,
         "data": {name: b64encode(value.encode()).decode() for name, value in fields.items() if value},
     }
 
@@ -74,13 +74,13 @@ def connection_fields(connection: Connection) -> dict[str, str]:
         "webUILink": spec.web_ui_link,
         "vital": "true" if spec.vital else "",
     }
-    return {**plain_connection(connection).fields, **descriptive}
+    return {**decode_connection(connection).fields, **descriptive}
 
 
 def connection_id(secret: Object) -> str | None:
     """Return the ID of the connection in a Secret, or None if the Secret is not a connection."""
     name = str(secret["metadata"]["name"])
-    if not name.startswith(_PREFIX) or secret.get("type", _OPAQUE) not in (_OPAQUE, SECRET_TYPE):
+    if not name.startswith(_PREFIX) or secret.get("type", _OPAQUE) not in (_OPAQUE, DOCKER_SECRET_TYPE):
         return None
     identifier = name.removeprefix(_PREFIX)
     return identifier if naming.ID_PATTERN.fullmatch(identifier) else None
@@ -112,7 +112,7 @@ def connection_to_api(secret: Object, decrypted: bool = False) -> dict[str, Any]
 
 def connection_spec_to_api(fields: Mapping[str, str], decrypted: bool) -> dict[str, Any]:
     """Return the `spec` of `connection_to_api` for a connection with these plain fields."""
-    spec: dict[str, Any] = {name: fields[name] for name in (*OPEN_FIELDS, *_DESCRIPTIVE_FIELDS) if fields.get(name)}
+    spec: dict[str, Any] = {name: fields[name] for name in (*PUBLIC_FIELDS, *_DESCRIPTIVE_FIELDS) if fields.get(name)}
     secrets = {name: fields[name] for name in SECRET_FIELDS if fields.get(name)}
     if "vital" in spec:
         spec["vital"] = spec["vital"] == "true"
@@ -128,7 +128,7 @@ def connection_spec_to_api(fields: Mapping[str, str], decrypted: bool) -> dict[s
 
 
 def _require_unmasked(connection: Connection) -> None:
-    masked = [name for name, value in secrets_as_written(connection.spec).items() if value == MASK]
+    masked = [name for name, value in encoded_secrets(connection.spec).items() if value == MASK]
     if "***" in connection.spec.uri:
         masked.append("uri")
     if masked:
@@ -140,16 +140,16 @@ def _require_unmasked(connection: Connection) -> None:
 
 def _unknown_keys(secret: Object) -> list[str]:
     return sorted(
-        set(secret.get("data") or {}).difference(OPEN_FIELDS, SECRET_FIELDS, _DESCRIPTIVE_FIELDS, [SECRET_KEY])
+        set(secret.get("data") or {}).difference(PUBLIC_FIELDS, SECRET_FIELDS, _DESCRIPTIVE_FIELDS, [DOCKER_SECRET_KEY])
     )
 
 
 def _docker_fields(secret: Object) -> dict[str, str]:
     """Return the fields of the first registry in a pull secret, as `kubectl create secret docker-registry` writes it."""
-    if secret.get("type") != SECRET_TYPE:
+    if secret.get("type") != DOCKER_SECRET_TYPE:
         return {}
     try:
-        [(registry, entry), *_] = json.loads(secret_fields(secret)[SECRET_KEY])["auths"].items()
+        [(registry, entry), *_] = json.loads(secret_fields(secret)[DOCKER_SECRET_KEY])["auths"].items()
     except (KeyError, ValueError, TypeError, AttributeError):
         return {"type": "docker"}
     entry = entry if isinstance(entry, Mapping) else {}

@@ -14,7 +14,7 @@ from odahu_argo.errors import AlreadyExists, NotFound, Problem, UserError, Where
 from odahu_argo.kube import apply as kube_apply
 from odahu_argo.kube.apply import Outcome
 from odahu_argo.kube.cluster import CONFIG_MAP, Cluster, Object
-from odahu_argo.manifest.load import read_documents
+from odahu_argo.manifest.load import parse_documents
 from odahu_argo.manifest.models import ToolchainIntegration
 from odahu_argo.manifest.resolve import BUILT_IN_TOOLCHAINS
 
@@ -44,7 +44,7 @@ def read_toolchain(config_map: Object) -> ToolchainIntegration:
     """
     name = str(config_map["metadata"]["name"])
     source = f"ConfigMap {name}"
-    manifests = read_documents(document.parse(str((config_map.get("data") or {}).get(TOOLCHAIN_KEY) or ""), source))
+    manifests = parse_documents(document.parse(str((config_map.get("data") or {}).get(TOOLCHAIN_KEY) or ""), source))
     if manifests.problems:
         raise UserError(manifests.problems)
     toolchains = [written.manifest for written in manifests.toolchains]

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 
 from odahu_argo import document
 from odahu_argo.errors import NotFound, TooLarge, UserError
-from odahu_argo.manifest.load import Manifests, Written, read_documents
+from odahu_argo.manifest.load import LoadedManifest, Manifests, parse_documents
 from odahu_argo.manifest.models import Connection, ModelTraining, ToolchainIntegration
 from odahu_argo.naming import ID_PATTERN
 from odahu_argo.odahu_api import MAX_PAGE_SIZE
@@ -142,7 +142,7 @@ def read_manifests(body: object, kind: str) -> Manifests:
     if body.get("kind") not in (None, kind):
         raise UserError(f"kind: {str(body['kind'])[:63]!r} is not {kind}")
     fields = {name: value for name, value in body.items() if name not in RESPONSE_FIELDS}
-    return read_documents(document.parse(json.dumps({**fields, "kind": kind}), "body"))
+    return parse_documents(document.parse(json.dumps({**fields, "kind": kind}), "body"))
 
 
 def read_manifest(body: object, kind: str) -> Connection | ToolchainIntegration:
@@ -154,7 +154,7 @@ def read_manifest(body: object, kind: str) -> Connection | ToolchainIntegration:
     manifests = read_manifests(body, kind)
     if manifests.problems:
         raise UserError(manifests.problems)
-    entries: list[Written[Any]] = [*manifests.connections, *manifests.toolchains]
+    entries: list[LoadedManifest[Any]] = [*manifests.connections, *manifests.toolchains]
     [written] = entries
     manifest: Connection | ToolchainIntegration = written.manifest
     return manifest

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from odahu_argo import contract, naming
-from odahu_argo.compile.resume import claim_of, resumed_workflow, workspace_claim
+from odahu_argo.compile.retry import own_workspace_claim, retry_workflow, workspace_claim
 from odahu_argo.compile.workflow import compile_workflow, digest
 from odahu_argo.errors import AlreadyExists, Forbidden, NotFound, OdahuArgoError, UserError
 from odahu_argo.kube.cluster import CONFIG_MAP, PERSISTENT_VOLUME_CLAIM, WORKFLOW, Cluster, Kind, Object
@@ -101,9 +101,9 @@ def retry(cluster: Cluster, training_id: str) -> SubmittedWorkflow:
             hint="odahu-argo train edit -f FILE starts a new run in any state",
         )
     earlier = _require(cluster, WORKFLOW, newest.workflow, training_id)
-    workspace = _require(cluster, PERSISTENT_VOLUME_CLAIM, claim_of(earlier), training_id)
+    workspace = _require(cluster, PERSISTENT_VOLUME_CLAIM, workspace_claim(earlier), training_id)
     finished = frozenset(step.name for step in newest.status.steps if step.state == "succeeded")
-    workflow = resumed_workflow(earlier, training_id, newest.number + 1, finished, _results(newest.status))
+    workflow = retry_workflow(earlier, training_id, newest.number + 1, finished, _results(newest.status))
     submitted = submit(cluster, workflow)
     _add_owner(cluster, workspace, submitted)
     return submitted
@@ -136,7 +136,7 @@ def delete_workspaces(cluster: Cluster, attempts: Sequence[Attempt]) -> None:
     """
     have_ended = all(attempt.status.has_ended or attempt.is_gone for attempt in attempts)
     for attempt in attempts:
-        claim = workspace_claim(attempt.workflow)
+        claim = own_workspace_claim(attempt.workflow)
         with suppress(NotFound, Forbidden):
             cluster.delete(PERSISTENT_VOLUME_CLAIM, claim)
             if have_ended:

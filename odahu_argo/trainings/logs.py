@@ -15,7 +15,7 @@ from odahu_argo.resources.connections import find_connection
 from odahu_argo.status.model import PodRun
 from odahu_argo.trainings.events import LogEvent, LogLine, LogNote
 from odahu_argo.trainings.model import Training
-from odahu_argo.validation import nearest
+from odahu_argo.validation import suggest
 
 CONTAINER = "main"
 WORKFLOW_LABEL = "workflows.argoproj.io/workflow"
@@ -49,7 +49,7 @@ def require_step(training: Training, step: str | None) -> None:
     """Raise UserError if the training does not have the step."""
     names = [found.name for found in training.steps]
     if step is not None and step not in names:
-        raise UserError(f"training {training.id!r} has no step {step!r}", hint=nearest(step, names))
+        raise UserError(f"training {training.id!r} has no step {step!r}", hint=suggest(step, names))
 
 
 def pod_names(cluster: Cluster, workflow: str) -> dict[str, str]:

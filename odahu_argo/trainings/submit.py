@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from odahu_argo import naming
 from odahu_argo.backoff import pauses
-from odahu_argo.compile.schema import refused_fields
+from odahu_argo.compile.schema import schema_errors
 from odahu_argo.errors import AlreadyExists, Forbidden, NotFound, Unreachable, UserError
 from odahu_argo.kube.cluster import WORKFLOW, Cluster, Object
 from odahu_argo.manifest.load import Manifests
@@ -71,7 +71,7 @@ def check(cluster: Cluster, workflow: Object) -> None:
         AlreadyExists: A Workflow of this name exists.
         Forbidden, Unreachable: The API did not answer the question.
     """
-    if problems := list(refused_fields(workflow)):
+    if problems := list(schema_errors(workflow)):
         raise UserError(problems)
     _retry(lambda: cluster.create(WORKFLOW, workflow, dry_run=True), _CHECK_SECONDS)
 

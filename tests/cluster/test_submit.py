@@ -26,13 +26,13 @@ pytestmark = pytest.mark.cluster
 RACERS = 20
 RACER = """
 import json, sys
-from odahu_argo.compile.schema import refused_fields
+from odahu_argo.compile.schema import schema_errors
 from odahu_argo.kube.client import connect
 from odahu_argo.trainings.submit import submit
 
 workflow = json.load(open(sys.argv[1]))
 cluster = connect(sys.argv[2])
-refused_fields(workflow)
+schema_errors(workflow)
 print("ready", flush=True)
 sys.stdin.readline()
 print(json.dumps(submit(cluster, workflow).is_new))

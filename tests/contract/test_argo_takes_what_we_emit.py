@@ -14,7 +14,7 @@ import yaml
 
 from odahu_argo import naming
 from odahu_argo.compile import workflow_template
-from odahu_argo.compile.schema import NEWER_THAN_HERA, refused_fields
+from odahu_argo.compile.schema import NEWER_THAN_HERA, schema_errors
 from tests.commands import odahu_argo
 from tests.conftest import ROOT, Example
 from tests.manifests import plan
@@ -79,7 +79,7 @@ def rendered(kind: str, folder: Path) -> dict[str, Any]:
     planned = plan(folder, schedules=["0 3 * * 1"], timezone="Europe/Berlin", hyperParameters={"alpha": "0.1"})
     found = [
         workflow_template.workflow_template(planned),
-        workflow_template.run(planned),
+        workflow_template.template_run(planned),
         workflow_template.cron_workflow(planned),
     ]
     return next(each for each in found if each is not None and each["kind"] == kind)
@@ -90,14 +90,14 @@ def test_argos_schema_and_heras_models_take_what_git_holds(kind: str, tmp_path: 
     written = rendered(kind, tmp_path)
     jsonschema.validate(written, schema_of(kind, strict_schema()))
     jsonschema.validate(written, schema_of(kind, oldest_schema()))
-    assert refused_fields(written) == []
+    assert schema_errors(written) == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_field_that_argo_does_not_know_is_found_in_each_kind(kind: str, tmp_path: Path) -> None:
     written = rendered(kind, tmp_path)
     written["spec"]["schedule"] = "0 3 * * 1"
-    assert [problem.where.field for problem in refused_fields(written)] == ["spec.schedule"]
+    assert [problem.where.field for problem in schema_errors(written)] == ["spec.schedule"]
     with pytest.raises(jsonschema.ValidationError, match="schedule"):
         jsonschema.validate(written, schema_of(kind, strict_schema()))
 
@@ -121,14 +121,14 @@ def spread(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_heras_models_take_the_workflow(example: Example) -> None:
-    assert refused_fields(golden(example)) == []
+    assert schema_errors(golden(example)) == []
 
 
 @pytest.mark.parametrize("field", ["retryStrategies", "activeDeadline"])
 def test_a_field_that_argo_does_not_know_is_found_by_both(example: Example, field: str) -> None:
     workflow = copy.deepcopy(golden(example))
     workflow["spec"]["templates"][1][field] = "1"
-    assert [problem.where.field for problem in refused_fields(workflow)] == [f"spec.templates[1].{field}"]
+    assert [problem.where.field for problem in schema_errors(workflow)] == [f"spec.templates[1].{field}"]
     with pytest.raises(jsonschema.ValidationError, match=field):
         jsonschema.validate(workflow, strict_schema())
 
@@ -136,7 +136,7 @@ def test_a_field_that_argo_does_not_know_is_found_by_both(example: Example, fiel
 def test_a_value_of_the_wrong_type_is_told_with_its_field(example: Example) -> None:
     workflow = copy.deepcopy(golden(example))
     workflow["spec"]["templates"][1]["container"]["command"] = "python"
-    [problem] = refused_fields(workflow)
+    [problem] = schema_errors(workflow)
     assert problem.where.field == "spec.templates[1].container.command"
 
 

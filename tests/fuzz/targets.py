@@ -8,7 +8,7 @@ from typing import Any, get_args
 from odahu_argo import build_plans, compile_workflow, document, resolve
 from odahu_argo.compile.emit import to_yaml
 from odahu_argo.errors import OdahuArgoError
-from odahu_argo.manifest.load import read_documents
+from odahu_argo.manifest.load import parse_documents
 from odahu_argo.odahu_api import status_to_api
 from odahu_argo.profile import Profile
 from odahu_argo.status.model import State, Status
@@ -44,7 +44,7 @@ def loader(data: bytes) -> None:
     text = data.decode("utf-8", "replace")
     try:
         documents = [each for found in document.parse(text, "fuzz.yaml") for each in found.items()]
-        manifests = read_documents(documents)
+        manifests = parse_documents(documents)
         require_told(manifests.problems, manifests.warnings)
         if manifests.problems:
             return

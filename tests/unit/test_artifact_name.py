@@ -21,7 +21,7 @@ UUID = "be17d12d-df43-4588-99e7-56a0db3cad77"
         ("model.zip", "model.zip"),
     ],
 )
-def test_gos_syntax_is_understood(template: str, name: str) -> None:
+def test_renders_go_template(template: str, name: str) -> None:
     assert artifact_name.render(template, "wine", "3.0", UUID) == name
 
 
@@ -49,25 +49,25 @@ def test_gos_syntax_is_understood(template: str, name: str) -> None:
         "{{ .Name }}" * 64,
     ],
 )
-def test_anything_else_is_refused(template: str) -> None:
+def test_rejects_other_templates(template: str) -> None:
     with pytest.raises(UserError):
         artifact_name.render(template, "wine", "3.0", UUID)
 
 
-def test_the_refusal_names_the_fields_there_are() -> None:
-    with pytest.raises(UserError) as refusal:
+def test_error_lists_available_fields() -> None:
+    with pytest.raises(UserError) as error:
         artifact_name.check("{{ .Nam }}.zip", "wine", "3.0")
-    [problem] = refusal.value.problems
+    [problem] = error.value.problems
     assert ".Nam" in problem.message
     assert "{{ .Name }}, {{ .Version }}, {{ .RandomUUID }}" in str(problem.hint)
 
 
-def test_the_preview_tells_that_a_uuid_will_be_drawn() -> None:
+def test_preview_has_placeholder_for_uuid() -> None:
     assert artifact_name.preview(artifact_name.DEFAULT_TEMPLATE, "wine", "3.0") == "wine-3.0-<random UUID>.zip"
 
 
 @given(st.text(max_size=60))
-def test_whatever_the_template_the_result_is_one_safe_file_name(template: str) -> None:
+def test_result_is_safe_file_name(template: str) -> None:
     try:
         name = artifact_name.render(template, "wine", "3.0", UUID)
     except UserError:

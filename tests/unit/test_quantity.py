@@ -11,33 +11,33 @@ from odahu_argo import quantity
     ("text", "value"),
     [("2", 2), ("500m", "0.5"), (".5", "0.5"), ("1.5Gi", 1610612736), ("1G", 10**9), ("3e2", 300), ("2E3", 2000)],
 )
-def test_kubernetes_quantities_are_read(text: str, value: str | int) -> None:
+def test_parses_quantity(text: str, value: str | int) -> None:
     assert quantity.amount(text) == Decimal(value)
 
 
 @pytest.mark.parametrize("text", ["", "4GB", "-1", "1,5", "1 Gi", "Gi", "0x10", "1e999", "{{x}}", "\uff11"])
-def test_what_kubernetes_refuses_is_refused(text: str) -> None:
+def test_rejects_invalid_quantity(text: str) -> None:
     with pytest.raises(ValueError, match="not a quantity"):
         quantity.amount(text)
 
 
-def test_a_gpu_is_not_divided() -> None:
-    with pytest.raises(ValueError, match="GPUs are not divided"):
+def test_rejects_fraction_of_gpu() -> None:
+    with pytest.raises(ValueError, match="GPUs cannot be divided"):
         quantity.whole_number("500m")
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("30m", 1800), ("12h", 43200), ("7d", 604800)])
-def test_durations_are_seconds(text: str, seconds: int) -> None:
+def test_parses_duration(text: str, seconds: int) -> None:
     assert quantity.seconds(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["30", "1w", "-3m", "1h30m", ""])
-def test_other_durations_are_refused(text: str) -> None:
+def test_rejects_invalid_duration(text: str) -> None:
     with pytest.raises(ValueError, match="not a duration"):
         quantity.seconds(text)
 
 
 @pytest.mark.parametrize("text", ["-1", "two", "1.5", ""])
-def test_what_is_no_number_of_gpus_is_told_in_gpus(text: str) -> None:
+def test_rejects_invalid_gpu_count(text: str) -> None:
     with pytest.raises(ValueError, match="whole number"):
         quantity.whole_number(text)

@@ -18,24 +18,24 @@ from tests.manifests import plan, problems
     "text",
     ["0 3 * * 1", "*/5 8-17 * * MON-FRI", "0 0 1,15 jan-mar ?", "0 0 29 2 *", "0 7 7 7 *", "@daily", "@every 1h30m"],
 )
-def test_a_schedule_of_argos_is_taken_as_it_is(text: str) -> None:
+def test_accepts_valid_schedule(text: str) -> None:
     assert check_cron(text) == text
 
 
-def test_blanks_do_not_make_another_schedule() -> None:
+def test_normalizes_spaces() -> None:
     assert check_cron("  0  3 * *\t1 ") == "0 3 * * 1"
 
 
 @pytest.mark.parametrize(
-    ("text", "why"),
+    ("text", "message"),
     [
         ("0 3 * *", "five fields"),
         ("0 0 3 * * 1", "five fields"),
         ("61 * * * *", "bad minute"),
         ("0 24 * * *", "bad hour"),
-        ("0 0 30 2 *", "never comes|bad day-of-month"),
-        ("0 0 31 4,6 *", "never comes|bad day-of-month"),
-        ("0 0 * * 7", "Sunday is 0"),
+        ("0 0 30 2 *", "never occurs|bad day-of-month"),
+        ("0 0 31 4,6 *", "never occurs|bad day-of-month"),
+        ("0 0 * * 7", "use 0 for Sunday"),
         ("0 0 L * *", "no L"),
         ("0 0 * * 5L", "no L"),
         ("0 0 * * 1#2", "five fields"),
@@ -46,47 +46,49 @@ def test_blanks_do_not_make_another_schedule() -> None:
         ("", "five fields"),
     ],
 )
-def test_what_argo_would_not_take_is_told(text: str, why: str) -> None:
-    with pytest.raises(ValueError, match=why):
+def test_rejects_schedule_that_argo_rejects(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         check_cron(text)
 
 
 @pytest.mark.parametrize("name", ["Europe/Berlin", "UTC", "US/Eastern", "Etc/GMT+5"])
-def test_a_time_zone_is_known(name: str) -> None:
+def test_accepts_time_zone(name: str) -> None:
     assert check_time_zone(name) == name
 
 
 @pytest.mark.parametrize("name", ["CET/Berlin", "", "Local", "europe/berlin", "../etc/passwd"])
-def test_what_is_no_time_zone_is_told(name: str) -> None:
+def test_rejects_unknown_time_zone(name: str) -> None:
     with pytest.raises(ValueError, match="not a time zone"):
         check_time_zone(name)
 
 
-def test_a_schedule_changes_nothing_of_what_is_run(tmp_path: Path) -> None:
+def test_schedule_does_not_change_digest(tmp_path: Path) -> None:
     once, often = plan(tmp_path), plan(tmp_path, schedules=["@daily"])
     assert digest(once) == digest(often)
     assert compile_workflow(once)["spec"] == compile_workflow(often)["spec"]
     assert str(often.schedule) == "@daily (UTC)"
 
 
-def test_a_time_zone_alone_is_a_mistake_at_its_line(tmp_path: Path) -> None:
-    with pytest.raises(UserError) as told:
+def test_rejects_time_zone_without_schedule(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as error:
         plan(tmp_path, timezone="UTC")
-    assert problems(told.value) == ["spec.timezone: timezone has no effect without schedules"]
+    assert problems(error.value) == ["spec.timezone: timezone has no effect without schedules"]
 
 
-def test_a_schedule_that_is_none_is_a_mistake_at_its_place(tmp_path: Path) -> None:
-    with pytest.raises(UserError) as told:
+def test_invalid_schedule_reports_field(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as error:
         plan(tmp_path, schedules=["0 3 * * 1", "0 3 * * 8"], timezone="Mars/Base")
-    assert [line.partition(":")[0] for line in problems(told.value)] == ["spec.schedules[1]", "spec.timezone"]
+    assert [line.partition(":")[0] for line in problems(error.value)] == ["spec.schedules[1]", "spec.timezone"]
 
 
-def test_a_schedule_written_as_one_text_is_told_to_be_a_list(tmp_path: Path) -> None:
-    with pytest.raises(UserError) as told:
+def test_schedules_must_be_a_list(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as error:
         plan(tmp_path, schedules="@daily")
-    assert problems(told.value) == ["spec.schedules: must be a list, not text"]
+    assert problems(error.value) == ["spec.schedules: must be a list, not text"]
 
 
-def test_the_documented_example_is_a_schedule() -> None:
-    [row] = re.findall(r"^schedules: .*$", (ROOT / "docs" / "gitops.md").read_text(encoding="utf-8"), re.MULTILINE)
+def test_documented_example_is_valid() -> None:
+    [row] = re.findall(
+        r"^schedules: .*$", (ROOT / "docs" / "guides" / "gitops.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
     assert [check_cron(each) for each in yaml.safe_load(row)["schedules"]]

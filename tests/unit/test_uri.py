@@ -24,5 +24,5 @@ from odahu_argo.uri import without_credentials
         ("fetching 'https://u:p@h/x' failed", "fetching 'https://***@h/x' failed"),
     ],
 )
-def test_what_may_be_shown_of_an_address(uri: str, shown: str) -> None:
+def test_masks_credentials(uri: str, shown: str) -> None:
     assert without_credentials(uri) == shown

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odahu_argo.compile.emit import quoted, to_yaml
+from odahu_argo.compile.emit import quote_yaml, to_yaml
 
 MISREAD = [
     "yes",
@@ -51,6 +51,6 @@ def test_numbers_and_truths_that_are_equal_keep_their_kind() -> None:
 
 @given(TEXTS)
 def test_a_quoted_text_stands_on_one_line_and_is_read_back(text: str) -> None:
-    written = quoted(text)
+    written = quote_yaml(text)
     assert "\n" not in written
     assert yaml.safe_load(written) == text

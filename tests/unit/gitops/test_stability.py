@@ -13,7 +13,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from odahu_argo.manifest.load import gather
+from odahu_argo.manifest.load import load_with_problems
 from odahu_argo.plan.build import plan_trainings
 from odahu_argo.profile import Profile
 from tests.conftest import ROOT
@@ -72,11 +72,11 @@ from pathlib import Path
 from odahu_argo.compile.emit import to_json, to_yaml
 from odahu_argo.compile.workflow import compile_workflow
 from odahu_argo.gitops.render import rendered
-from odahu_argo.manifest.load import gather
+from odahu_argo.manifest.load import load_with_problems
 from odahu_argo.plan.build import plan_trainings
 from odahu_argo.profile import Profile
 
-plans = plan_trainings(gather(map(Path, sys.argv[1:])), Profile(external_secrets={"store": "vault"}))
+plans = plan_trainings(load_with_problems(map(Path, sys.argv[1:])), Profile(external_secrets={"store": "vault"}))
 for plan in sorted(plans, key=lambda plan: plan.training_id):
     workflow = compile_workflow(plan)
     text = to_yaml([workflow]) + to_json([workflow])
@@ -116,4 +116,4 @@ def test_a_thousand_random_trainings_are_the_same_bytes_in_any_process_and_order
         told.append(ran.stdout)
     assert told[0] == told[1]
     assert len(told[0].splitlines()) == MANY + 2 * MANY + 4 + 3
-    assert len(plan_trainings(gather(files), Profile())) == MANY
+    assert len(plan_trainings(load_with_problems(files), Profile())) == MANY

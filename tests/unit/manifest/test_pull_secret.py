@@ -22,7 +22,7 @@ def encoded(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-def test_user_and_password_stand_under_the_registry() -> None:
+def test_config_contains_credentials_of_registry() -> None:
     entry = {"username": "robot", "password": "s3cret!", "auth": encoded("robot:s3cret!")}
     assert json.loads(docker_config(connection())) == {"auths": {"registry.example.org": entry}}
 
@@ -42,46 +42,46 @@ def test_user_and_password_stand_under_the_registry() -> None:
         ("odahu/models", HUB),
     ],
 )
-def test_the_registry_is_the_host_of_the_address_as_docker_reads_it(uri: str, registry: str) -> None:
+def test_registry_of_uri(uri: str, registry: str) -> None:
     assert list(json.loads(docker_config(connection(uri=uri)))["auths"]) == [registry]
 
 
 @pytest.mark.parametrize("plain", ["mypassword", '{\n  "type": "service_account"\n}', "pässwort"])
-def test_the_password_may_be_written_in_base64(plain: str) -> None:
+def test_password_in_base64(plain: str) -> None:
     [entry] = json.loads(docker_config(connection(password=encoded(plain))))["auths"].values()
     assert (entry["password"], base64.b64decode(entry["auth"]).decode()) == (plain, f"robot:{plain}")
 
 
-def test_the_reading_of_the_password_can_be_forced() -> None:
+def test_password_with_explicit_encoding() -> None:
     [entry] = json.loads(docker_config(connection(password="cGxhaW4=", secretEncoding="plain")))["auths"].values()
     assert entry["password"] == "cGxhaW4="
-    with pytest.raises(UserError, match="field password is not the base64 of any text"):
+    with pytest.raises(UserError, match="password is not base64-encoded text"):
         docker_config(connection(secretEncoding="base64"))
 
 
 @pytest.mark.parametrize(
-    ("left_out", "told"),
+    ("overrides", "message"),
     [
         ({"username": ""}, "has no username"),
         ({"password": ""}, "has no password"),
         ({"username": "", "password": ""}, "has no username and password"),
     ],
 )
-def test_what_is_missing_is_told_without_the_rest(left_out: dict[str, str], told: str) -> None:
-    with pytest.raises(UserError, match=told) as refused:
-        docker_config(connection(**left_out))
-    assert "s3cret!" not in str(refused.value)
+def test_reports_missing_credentials_without_secrets(overrides: dict[str, str], message: str) -> None:
+    with pytest.raises(UserError, match=message) as error:
+        docker_config(connection(**overrides))
+    assert "s3cret!" not in str(error.value)
 
 
-def test_ecr_is_refused_with_a_way_out() -> None:
+def test_rejects_ecr_with_hint() -> None:
     uri = "012345678901.dkr.ecr.eu-central-1.amazonaws.com/team"
-    with pytest.raises(UserError, match="12 hours") as refused:
+    with pytest.raises(UserError, match="12 hours") as error:
         docker_config(connection(type="ecr", uri=uri, keyID="AKIA", keySecret="s3cret!"))
-    [problem] = refused.value.problems
+    [problem] = error.value.problems
     assert problem.hint is not None
     assert "image_pull_secrets" in problem.hint
 
 
-def test_a_bucket_gives_no_images() -> None:
-    with pytest.raises(UserError, match="type s3, which gives no images"):
+def test_rejects_bucket() -> None:
+    with pytest.raises(UserError, match="type s3, which cannot pull images"):
         docker_config(connection(type="s3", uri="s3://bucket"))

@@ -1,4 +1,4 @@
-"""ODAHU 1.5 and 1.6 spell some things anew; both spellings work, together they are a mistake."""
+"""Fields that ODAHU 1.5 renamed: either spelling works, both together are an error."""
 
 from __future__ import annotations
 
@@ -15,50 +15,53 @@ from odahu_argo.profile import Pool, Pools, Profile
 from tests.manifests import plan, problems, training, write
 
 VCS = {"vcs": {"connection": "code", "reference": "v2"}, "objectStorage": {}}
-STORED = {"objectStorage": {"connection": "wine-data", "path": "code/wine/"}}
+FROM_BUCKET = {"objectStorage": {"connection": "wine-data", "path": "code/wine/"}}
 
 
-def test_code_in_git_is_spelt_either_way(tmp_path: Path) -> None:
+def test_code_in_git_in_either_spelling(tmp_path: Path) -> None:
     new = plan(tmp_path, vcsName=None, algorithmSource=VCS, data=[{"connection": "wine-data", "localPath": "data/"}])
     old = plan(tmp_path, reference="v2")
     assert replace(new, spec=old.spec) == old
     assert new.step("checkout").spec == CheckoutSpec("code", "v2")
 
 
-def test_code_from_a_bucket_takes_the_place_of_the_checkout(tmp_path: Path) -> None:
-    checkout = plan(tmp_path, vcsName=None, algorithmSource=STORED).step("checkout")
+def test_code_from_bucket_replaces_checkout(tmp_path: Path) -> None:
+    checkout = plan(tmp_path, vcsName=None, algorithmSource=FROM_BUCKET).step("checkout")
     assert checkout.spec == DownloadSpec("wine-data", "./", "code/wine/", is_code=True)
     assert checkout.results == ()
 
 
 @pytest.mark.parametrize(
-    ("spec", "told"),
+    ("spec", "message"),
     [
-        ({"algorithmSource": VCS}, "spec.algorithmSource: algorithmSource and vcsName both say where the code is"),
+        ({"algorithmSource": VCS}, "spec.algorithmSource: algorithmSource and vcsName are both set"),
         (
-            {"vcsName": None, "algorithmSource": {**VCS, **STORED}},
-            "spec.algorithmSource: algorithmSource.vcs and algorithmSource.objectStorage both say where the code is",
+            {"vcsName": None, "algorithmSource": {**VCS, **FROM_BUCKET}},
+            "spec.algorithmSource: algorithmSource.vcs and algorithmSource.objectStorage are both set",
         ),
-        ({"vcsName": None}, "spec.vcsName: is missing"),
-        ({"vcsName": None, "algorithmSource": {"vcs": {}, "objectStorage": {}}}, "spec.vcsName: is missing"),
+        ({"vcsName": None}, "spec.vcsName: required field is missing"),
+        (
+            {"vcsName": None, "algorithmSource": {"vcs": {}, "objectStorage": {}}},
+            "spec.vcsName: required field is missing",
+        ),
         (
             {"vcsName": None, "algorithmSource": VCS, "reference": "v1"},
-            "spec.reference: reference belongs to vcsName; with algorithmSource it is algorithmSource.vcs.reference",
+            "spec.reference: reference has no effect with algorithmSource",
         ),
         (
             {"data": [{"connName": "wine-data", "connection": "wine-data", "localPath": "x"}]},
-            "spec.data[0].connName: connName and connection both name the connection",
+            "spec.data[0].connName: connName and connection are both set",
         ),
-        ({"data": [{"localPath": "x"}]}, "spec.data[0].connName: is missing"),
+        ({"data": [{"localPath": "x"}]}, "spec.data[0].connName: required field is missing"),
     ],
 )
-def test_what_is_said_twice_or_never_is_told(tmp_path: Path, spec: dict[str, Any], told: str) -> None:
+def test_reports_duplicate_and_missing_fields(tmp_path: Path, spec: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError) as error:
         load([write(tmp_path, training(**spec))])
-    assert problems(error.value) == [told]
+    assert problems(error.value) == [message]
 
 
-def test_a_node_selector_must_be_that_of_the_pool(tmp_path: Path) -> None:
+def test_node_selector_must_match_pool(tmp_path: Path) -> None:
     profile = Profile(pools=Pools(cpu=Pool(node_selector={"pool": "cpu"})))
     assert plan(tmp_path, profile, nodeSelector={"pool": "cpu"}).step("train").placement.node_selector == {
         "pool": "cpu"
@@ -68,13 +71,13 @@ def test_a_node_selector_must_be_that_of_the_pool(tmp_path: Path) -> None:
     assert problems(error.value) == ["spec.nodeSelector: no node pool of the profile has the selector pool=gpu"]
 
 
-def test_args_are_taken_with_a_warning(tmp_path: Path) -> None:
+def test_args_give_warning(tmp_path: Path) -> None:
     manifests = load([write(tmp_path, training(args=["--fast"]))])
     assert [warning.where.field for warning in manifests.warnings] == ["spec.args"]
 
 
-def test_a_code_path_that_leaves_the_bucket_is_refused(tmp_path: Path) -> None:
+def test_rejects_code_path_outside_bucket(tmp_path: Path) -> None:
     source = {"objectStorage": {"connection": "wine-data", "path": "a/../../b"}}
     with pytest.raises(UserError) as error:
         plan(tmp_path, vcsName=None, algorithmSource=source)
-    assert problems(error.value) == ["spec.algorithmSource.objectStorage.path: 'a/../../b' leaves the bucket"]
+    assert problems(error.value) == ["spec.algorithmSource.objectStorage.path: 'a/../../b' is outside the bucket"]

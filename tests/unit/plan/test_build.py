@@ -15,7 +15,7 @@ TWO = [
 ]
 
 
-def test_downloads_run_side_by_side_between_checkout_and_training(tmp_path: Path) -> None:
+def test_downloads_run_in_parallel_after_checkout(tmp_path: Path) -> None:
     levels = plan(tmp_path, data=TWO).levels
     assert [[step.name for step in level] for level in levels] == [
         ["checkout"],
@@ -25,7 +25,7 @@ def test_downloads_run_side_by_side_between_checkout_and_training(tmp_path: Path
     ]
 
 
-def test_a_training_without_data_follows_its_checkout(tmp_path: Path) -> None:
+def test_training_without_data_follows_checkout(tmp_path: Path) -> None:
     planned = plan(tmp_path, data=None)
     assert [(step.name, step.needs) for step in planned.steps] == [
         ("checkout", ()),
@@ -34,7 +34,7 @@ def test_a_training_without_data_follows_its_checkout(tmp_path: Path) -> None:
     ]
 
 
-def test_each_step_is_told_what_it_needs_and_no_more(tmp_path: Path) -> None:
+def test_step_specifications(tmp_path: Path) -> None:
     planned = plan(tmp_path, data=TWO, workDir="w", hyperParameters={"a": "1"})
     assert [step.spec for step in planned.steps] == [
         CheckoutSpec("code", "develop"),
@@ -49,20 +49,18 @@ def test_each_step_is_told_what_it_needs_and_no_more(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("reference", "expected"), [("v1.0", "v1.0"), ("", "develop"), (None, "develop")])
-def test_the_trainings_reference_comes_before_the_connections(
-    tmp_path: Path, reference: str | None, expected: str
-) -> None:
+def test_reference_of_training_overrides_connection(tmp_path: Path, reference: str | None, expected: str) -> None:
     spec = plan(tmp_path, reference=reference).step("checkout").spec
     assert isinstance(spec, CheckoutSpec)
     assert spec.reference == expected
 
 
-def test_without_any_reference_the_step_takes_the_default_branch(tmp_path: Path) -> None:
+def test_default_branch_without_reference(tmp_path: Path) -> None:
     profile = Profile().with_external(("elsewhere",))
     assert plan(tmp_path, profile, vcsName="elsewhere").step("checkout").spec == CheckoutSpec("elsewhere", "")
 
 
-def test_the_users_environment_wins_over_the_toolchains(tmp_path: Path) -> None:
+def test_environment_of_training_overrides_toolchain(tmp_path: Path) -> None:
     from odahu_argo import build_plans, load, resolve
     from tests.manifests import training, write
 
@@ -82,18 +80,18 @@ def test_the_users_environment_wins_over_the_toolchains(tmp_path: Path) -> None:
     assert packaging.environment == spec.environment
 
 
-def test_resources_come_from_the_profile_where_the_training_is_silent(tmp_path: Path) -> None:
+def test_default_resources_from_profile(tmp_path: Path) -> None:
     train = plan(tmp_path).step("train")
     assert (train.limits, train.requests) == (Amounts("2", "4Gi"), Amounts("1", "2Gi"))
 
 
-def test_a_default_never_contradicts_what_was_asked_for(tmp_path: Path) -> None:
+def test_defaults_do_not_contradict_given_resources(tmp_path: Path) -> None:
     train = plan(tmp_path, resources={"limits": {"cpu": "500m"}, "requests": {"memory": "8Gi"}}).step("train")
     assert (train.limits, train.requests) == (Amounts("500m", "8Gi"), Amounts("500m", "8Gi"))
 
 
 @pytest.mark.parametrize("where", ["limits", "requests"])
-def test_only_the_training_holds_gpus(tmp_path: Path, where: str) -> None:
+def test_only_training_uses_gpus(tmp_path: Path, where: str) -> None:
     planned = plan(tmp_path, resources={where: {"gpu": "2"}})
     assert {step.name: step.limits.gpus for step in planned.steps} == {
         "checkout": 0,
@@ -104,28 +102,26 @@ def test_only_the_training_holds_gpus(tmp_path: Path, where: str) -> None:
     assert [step.name for step in planned.steps if step.pending_timeout] == ["train"]
 
 
-def test_every_step_on_the_gpu_pool_has_a_limit_on_waiting(tmp_path: Path) -> None:
+def test_steps_on_gpu_pool_have_pending_timeout(tmp_path: Path) -> None:
     profile = Profile(pools=Pools(other_steps="with_training"))
     planned = plan(tmp_path, profile, resources={"limits": {"gpu": "1"}})
     assert {step.pending_timeout for step in planned.steps} == {1800}
 
 
 @pytest.mark.parametrize(("other_steps", "pool"), [("with_training", "gpu"), ("on_cpu", "cpu")])
-def test_the_profile_decides_whether_other_steps_follow_a_gpu_training(
-    tmp_path: Path, other_steps: str, pool: str
-) -> None:
+def test_pool_of_other_steps(tmp_path: Path, other_steps: str, pool: str) -> None:
     profile = Profile(pools=Pools(cpu=Pool(node_selector={"pool": "cpu"}), other_steps=other_steps))
     planned = plan(tmp_path, profile, resources={"limits": {"gpu": "1"}})
     assert {step.placement.pool for step in planned.steps if step.name != "train"} == {pool}
     assert planned.step("train").placement.pool == "gpu"
 
 
-def test_a_cpu_training_stays_off_the_gpu_pool(tmp_path: Path) -> None:
+def test_cpu_training_uses_cpu_pool(tmp_path: Path) -> None:
     for gpus in ({}, {"limits": {"gpu": "0"}}):
         assert {step.placement.pool for step in plan(tmp_path, resources=gpus).steps} == {"cpu"}
 
 
-def test_the_image_is_the_trainings_own_else_the_sites(tmp_path: Path) -> None:
+def test_image_of_training_overrides_profile(tmp_path: Path) -> None:
     assert plan(tmp_path, image="own:1").step("train").image == "own:1"
     assert plan(tmp_path).step("train").image == Profile().training_image
     assert plan(tmp_path, image="own:1").step("package").image == Profile().runner_image

@@ -33,18 +33,18 @@ def data(count: int) -> list[dict[str, str]]:
         ),
     ],
 )
-def test_the_dag_is_drawn(tmp_path: Path, count: int, drawing: str) -> None:
+def test_drawing(tmp_path: Path, count: int, drawing: str) -> None:
     assert draw(plan(tmp_path, data=data(count))) == textwrap.dedent(drawing)
 
 
-def test_mermaid_has_every_step_and_arrow(tmp_path: Path) -> None:
+def test_mermaid_contains_steps_and_arrows(tmp_path: Path) -> None:
     lines = mermaid(plan(tmp_path, resources={"limits": {"gpu": "1"}})).splitlines()
     assert lines[0] == "flowchart LR"
     assert '    s2["train (1 GPU)"]' in lines
     assert [line for line in lines if "-->" in line] == ["    s0 --> s1", "    s1 --> s2", "    s2 --> s3"]
 
 
-def test_the_words_name_what_a_reviewer_asks_for(tmp_path: Path) -> None:
+def test_explanation_contains_facts(tmp_path: Path) -> None:
     text = explain(plan(tmp_path, resources={"limits": {"gpu": "2"}}, hyperParameters={"note": "two\nlines"}))
     for fact in (
         "clone connection code (https://git.example.org/ml/code.git), develop",
@@ -60,7 +60,7 @@ def test_the_words_name_what_a_reviewer_asks_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(0, "0 s"), (59, "59 s"), (5400, "1 h 30 min"), (86400, "1 d"), (90061, "1 d 1 h 1 min 1 s")]
+    ("seconds", "text"), [(0, "0 s"), (59, "59 s"), (5400, "1 h 30 min"), (86400, "1 d"), (90061, "1 d 1 h 1 min 1 s")]
 )
-def test_durations_are_said_in_words(seconds: int, words: str) -> None:
-    assert duration(seconds) == words
+def test_duration(seconds: int, text: str) -> None:
+    assert duration(seconds) == text

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from odahu_argo import Profile, compile_workflow
-from odahu_argo.compile.resume import claim_of, resumed_workflow
+from odahu_argo.compile.retry import retry_workflow, workspace_claim
 from odahu_argo.errors import UserError
 from tests.manifests import plan
 
@@ -15,7 +15,7 @@ BOTH = frozenset({"checkout", "download-wine-data"})
 
 def test_a_further_attempt_goes_on_in_the_earlier_workspace(tmp_path: Path) -> None:
     first = compile_workflow(plan(tmp_path, Profile(namespace="ml")))
-    second = resumed_workflow(first, "wine", 2, BOTH, {"commit-id": "0" * 40})
+    second = retry_workflow(first, "wine", 2, BOTH, {"commit-id": "0" * 40})
     assert (second["metadata"]["name"], second["metadata"]["namespace"]) == ("wine-2", "ml")
     assert [t["name"] for t in second["spec"]["templates"]] == ["training", "train", "package"]
     tasks = second["spec"]["templates"][0]["dag"]["tasks"]
@@ -29,9 +29,9 @@ def test_a_further_attempt_goes_on_in_the_earlier_workspace(tmp_path: Path) -> N
 
 
 def test_a_third_attempt_stays_in_the_workspace_of_the_first(tmp_path: Path) -> None:
-    second = resumed_workflow(compile_workflow(plan(tmp_path)), "wine", 2, BOTH, {})
-    third = resumed_workflow(second, "wine", 3, frozenset({"train"}), {"run-id": "abc"})
-    assert claim_of(third) == "wine-1-workspace"
+    second = retry_workflow(compile_workflow(plan(tmp_path)), "wine", 2, BOTH, {})
+    third = retry_workflow(second, "wine", 3, frozenset({"train"}), {"run-id": "abc"})
+    assert workspace_claim(third) == "wine-1-workspace"
     assert [task["name"] for task in third["spec"]["templates"][0]["dag"]["tasks"]] == ["package"]
 
 
@@ -40,17 +40,17 @@ def test_what_argo_and_kubernetes_have_written_stays_behind(tmp_path: Path) -> N
     first["metadata"]["labels"]["workflows.argoproj.io/completed"] = "true"
     first["metadata"]["uid"] = "7"
     first["spec"]["shutdown"] = "Stop"
-    second = resumed_workflow(first, "wine", 2, BOTH, {})
+    second = retry_workflow(first, "wine", 2, BOTH, {})
     assert "workflows.argoproj.io/completed" not in second["metadata"]["labels"]
     assert "uid" not in second["metadata"] and "shutdown" not in second["spec"]
 
 
 def test_a_step_on_the_gpu_pool_is_left_out_with_its_attempt(tmp_path: Path) -> None:
     first = compile_workflow(plan(tmp_path, resources={"limits": {"gpu": 1}}))
-    second = resumed_workflow(first, "wine", 2, BOTH | {"train"}, {})
+    second = retry_workflow(first, "wine", 2, BOTH | {"train"}, {})
     assert [t["name"] for t in second["spec"]["templates"]] == ["training", "package"]
 
 
 def test_nothing_is_left_to_resume(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="all its steps have succeeded"):
-        resumed_workflow(compile_workflow(plan(tmp_path)), "wine", 2, BOTH | {"train", "package"}, {})
+        retry_workflow(compile_workflow(plan(tmp_path)), "wine", 2, BOTH | {"train", "package"}, {})

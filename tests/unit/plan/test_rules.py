@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from odahu_argo.contract import PackageSpec, TrainSpec
 from odahu_argo.document import parse
 from odahu_argo.errors import UserError
-from odahu_argo.manifest.load import gather, read_documents
+from odahu_argo.manifest.load import load_with_problems, parse_documents
 from odahu_argo.plan.build import plan_trainings
 from odahu_argo.plan.model import Plan
 from odahu_argo.profile import Profile
@@ -22,65 +22,65 @@ def data(local_path: str, remote_path: str = "") -> dict[str, object]:
 
 
 @pytest.mark.parametrize(
-    ("spec", "told"),
+    ("spec", "message"),
     [
-        (data("../x"), "spec.data[0].localPath: '../x' leaves the repository"),
-        (data("a/../../x"), "spec.data[0].localPath: 'a/../../x' leaves the repository"),
-        (data("/etc/passwd"), "spec.data[0].localPath: '/etc/passwd' leaves the repository"),
-        (data(".git/hooks/"), "spec.data[0].localPath: '.git/hooks/' is git's own folder"),
-        (data("x", "a/../b"), "spec.data[0].remotePath: 'a/../b' leaves the bucket"),
-        ({"workDir": "../other"}, "spec.workDir: '../other' leaves the repository"),
+        (data("../x"), "spec.data[0].localPath: '../x' is outside the repository"),
+        (data("a/../../x"), "spec.data[0].localPath: 'a/../../x' is outside the repository"),
+        (data("/etc/passwd"), "spec.data[0].localPath: '/etc/passwd' is outside the repository"),
+        (data(".git/hooks/"), "spec.data[0].localPath: '.git/hooks/' is inside git's own directory"),
+        (data("x", "a/../b"), "spec.data[0].remotePath: 'a/../b' is outside the bucket"),
+        ({"workDir": "../other"}, "spec.workDir: '../other' is outside the repository"),
         (
             {"envs": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]},
-            "spec.envs[1].name: the environment variable 'A' is set twice",
+            "spec.envs[1].name: the environment variable 'A' is defined twice",
         ),
         (
             {"data": [data("x.csv")["data"][0], data("./x.csv")["data"][0]]},  # type: ignore[index]
-            "spec.data[1].localPath: two downloads write 'x.csv'",
+            "spec.data[1].localPath: two downloads write the file 'x.csv'",
         ),
         (
             {"resources": {"limits": {"memory": "1Gi"}, "requests": {"memory": "1025Mi"}}},
-            "spec.resources.requests.memory: the request of 1025Mi is above the limit of 1Gi",
+            "spec.resources.requests.memory: the request of 1025Mi exceeds the limit of 1Gi",
         ),
         (
             {"resources": {"limits": {"gpu": "2"}, "requests": {"gpu": "1"}}},
-            "spec.resources.requests.gpu: requests 1 GPUs and limits 2; Kubernetes wants both equal",
+            "spec.resources.requests.gpu: requests.gpu is 1 and limits.gpu is 2; Kubernetes requires equal values",
         ),
         (
             {"model": {"name": "wine", "version": "1", "artifactNameTemplate": "a/{{ .Name }}"}},
-            "spec.model.artifactNameTemplate: artifactNameTemplate 'a/{{ .Name }}' cannot be used: "
-            "it gives 'a/wine', which is not a safe file name",
+            "spec.model.artifactNameTemplate: invalid artifactNameTemplate 'a/{{ .Name }}': "
+            "the result 'a/wine' is not a safe file name",
         ),
     ],
 )
-def test_a_mistake_is_told_with_its_field(tmp_path: Path, spec: dict[str, object], told: str) -> None:
+def test_reports_problem_with_field(tmp_path: Path, spec: dict[str, object], message: str) -> None:
     with pytest.raises(UserError) as error:
         plan(tmp_path, **spec)
-    assert problems(error.value) == [told]
+    assert problems(error.value) == [message]
 
 
 @pytest.mark.parametrize("local_path", ["./data/", "data/..data", "a/../b", ".gitignore", "x y/ü"])
-def test_a_path_that_stays_in_the_repository_is_taken(tmp_path: Path, local_path: str) -> None:
+def test_accepts_path_inside_repository(tmp_path: Path, local_path: str) -> None:
     assert plan(tmp_path, **data(local_path)).step("download-wine-data")
 
 
-def test_a_folder_and_a_file_may_share_a_parent(tmp_path: Path) -> None:
+def test_directory_and_file_may_share_parent(tmp_path: Path) -> None:
     both = [{"connName": "wine-data", "localPath": p} for p in ("data/", "data/", "data/x.csv")]
     assert len(plan(tmp_path, data=both).steps) == 6
 
 
-def plan_with_toolchain(folder: Path, **spec: object) -> Plan:
+def plan_with_toolchain(directory: Path, **spec: object) -> Plan:
     own = {"kind": "ToolchainIntegration", "id": "own", "spec": spec}
-    [planned] = plan_trainings(gather([write(folder, training(toolchain="own"), own)]), Profile())
+    [planned] = plan_trainings(load_with_problems([write(directory, training(toolchain="own"), own)]), Profile())
     return planned
 
 
 @pytest.mark.parametrize("entrypoint", ["/usr/bin/train", "bin/least-squares", "least squares", "-x"])
-def test_a_toolchain_that_is_no_name_is_refused(tmp_path: Path, entrypoint: str) -> None:
+def test_rejects_entrypoint_that_is_no_name(tmp_path: Path, entrypoint: str) -> None:
     with pytest.raises(UserError) as error:
         plan_with_toolchain(tmp_path, entrypoint=entrypoint)
     assert problems(error.value) == [
-        f"spec.toolchain: the toolchain 'own' trains with {entrypoint!r}, which names no toolchain"
+        f"spec.toolchain: the entrypoint {entrypoint!r} of toolchain 'own' is not the name of a toolchain"
     ]
 
 
@@ -94,7 +94,7 @@ def test_a_toolchain_that_is_no_name_is_refused(tmp_path: Path, entrypoint: str)
         ("least-squares", "least-squares"),
     ],
 )
-def test_an_entrypoint_names_the_toolchain_that_both_steps_use(tmp_path: Path, entrypoint: str, trainer: str) -> None:
+def test_entrypoint_selects_trainer(tmp_path: Path, entrypoint: str, trainer: str) -> None:
     planned = plan_with_toolchain(tmp_path, entrypoint=entrypoint)
     train, package = planned.step("train").spec, planned.step("package").spec
     assert isinstance(train, TrainSpec)
@@ -105,27 +105,27 @@ def test_an_entrypoint_names_the_toolchain_that_both_steps_use(tmp_path: Path, e
 @pytest.mark.parametrize(
     ("entrypoint", "package"), [("mlflow-project", Profile().runner_image), ("least-squares", "registry/squares:1")]
 )
-def test_a_toolchain_of_another_package_packs_in_its_own_image(tmp_path: Path, entrypoint: str, package: str) -> None:
+def test_custom_toolchain_packages_in_its_image(tmp_path: Path, entrypoint: str, package: str) -> None:
     planned = plan_with_toolchain(tmp_path, entrypoint=entrypoint, defaultImage="registry/squares:1")
     assert [planned.step(name).image for name in ("train", "package")] == ["registry/squares:1", package]
 
 
-def test_a_missing_toolchain_is_told_together_with_a_wrong_type(tmp_path: Path) -> None:
+def test_reports_unknown_toolchain_with_type_error(tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
-        plan_trainings(gather([write(tmp_path, training(toolchain="mlfow", data="none"))]), Profile())
+        plan_trainings(load_with_problems([write(tmp_path, training(toolchain="mlfow", data="none"))]), Profile())
     assert problems(error.value) == [
-        "spec.toolchain: there is no toolchain 'mlfow'",
+        "spec.toolchain: unknown toolchain 'mlfow'",
         "spec.data: must be a list, not text",
     ]
 
 
-def test_the_mistakes_of_several_fields_come_together(tmp_path: Path) -> None:
+def test_reports_problems_of_several_fields(tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
         plan(tmp_path, workDir="/x", **data("../x"))
     assert len(problems(error.value)) == 2
 
 
-def test_documents_references_and_checks_are_told_in_one_go(tmp_path: Path) -> None:
+def test_reports_documents_references_and_rules_together(tmp_path: Path) -> None:
     unreadable = {**training(), "id": "Unreadable"}
     lost = {**training(vcsName="lost"), "id": "lost"}
     outside = {**training(workDir="/x"), "id": "outside"}
@@ -133,11 +133,11 @@ def test_documents_references_and_checks_are_told_in_one_go(tmp_path: Path) -> N
     uses_it = {**training(data=[{"connName": "broken", "localPath": "x"}]), "id": "uses-it"}
     file = write(tmp_path, unreadable, lost, outside, broken_connection, uses_it)
     with pytest.raises(UserError) as error:
-        plan_trainings(gather([file]), Profile())
+        plan_trainings(load_with_problems([file]), Profile())
     assert [line.split(":")[0] for line in problems(error.value)] == ["id", "spec.vcsName", "spec.workDir", "spec.type"]
 
 
-FAULTY = {
+INVALID_SPEC = {
     "model": {"name": "my wine", "version": "1.0"},
     "workdir": "x",
     "workDir": "../x",
@@ -154,11 +154,11 @@ FAULTY = {
 }
 
 
-def test_every_mistake_of_one_training_is_told_in_one_go_and_none_that_only_follows_from_another(
+def test_reports_every_problem_of_training_once(
     tmp_path: Path,
 ) -> None:
     with pytest.raises(UserError) as error:
-        plan_trainings(gather([write(tmp_path, training(**FAULTY))]), Profile())
+        plan_trainings(load_with_problems([write(tmp_path, training(**INVALID_SPEC))]), Profile())
     assert sorted(line.split(":")[0] for line in problems(error.value)) == [
         "spec.data[0].connName",
         "spec.data[0].localPath",
@@ -197,11 +197,11 @@ def test_every_mistake_of_one_training_is_told_in_one_go_and_none_that_only_foll
         max_leaves=6,
     ),
 )
-def test_whatever_a_field_holds_the_mistakes_are_told_in_the_users_words(field: str, value: object) -> None:
+def test_problems_never_mention_placeholder_values(field: str, value: object) -> None:
     text = json.dumps({**training(), "spec": {**training()["spec"], field: value}})
     documents = [*parse(text, "t.json"), *parse(CONNECTIONS, "c.yaml")]
     try:
-        plan_trainings(read_documents(documents), Profile())
+        plan_trainings(parse_documents(documents), Profile())
     except UserError as error:
         assert "standin" not in str(error)
         assert len({problem.where for problem in error.problems}) == len(error.problems)
