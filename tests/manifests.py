@@ -1,4 +1,4 @@
-"""A small training and its connections as text, to be changed by a test."""
+"""A small training and its connections for tests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ spec: {type: s3, uri: s3://wine/data/}
 
 
 def training(**spec: Any) -> dict[str, Any]:
-    """A ModelTraining; keyword arguments replace fields of its spec, None takes a field away."""
+    """Return a ModelTraining. Keyword arguments replace fields of its spec; None removes a field."""
     fields: dict[str, Any] = {
         "model": {"name": "wine", "version": "1.0"},
         "toolchain": "mlflow",
@@ -34,20 +34,20 @@ def training(**spec: Any) -> dict[str, Any]:
     return {"kind": "ModelTraining", "id": "wine", "spec": {k: v for k, v in fields.items() if v is not None}}
 
 
-def write(folder: Path, *documents: dict[str, Any], connections: str = CONNECTIONS) -> Path:
-    """The documents and connections as one file."""
-    file = folder / "manifests.yaml"
+def write(directory: Path, *documents: dict[str, Any], connections: str = CONNECTIONS) -> Path:
+    """Write the documents and connections to one file."""
+    file = directory / "manifests.yaml"
     file.write_text(yaml.safe_dump_all(documents, sort_keys=False) + "---\n" + connections, encoding="utf-8")
     return file
 
 
-def plan(folder: Path, profile: Profile | None = None, **spec: Any) -> Plan:
-    """The plan of that training."""
+def plan(directory: Path, profile: Profile | None = None, **spec: Any) -> Plan:
+    """Return the plan of the training."""
     settings = profile or Profile()
-    [planned] = build_plans(resolve(load([write(folder, training(**spec))]), settings), settings)
+    [planned] = build_plans(resolve(load([write(directory, training(**spec))]), settings), settings)
     return planned
 
 
 def problems(error: BaseException) -> list[str]:
-    """The problems of an error as `field: message` lines, without the file."""
-    return [f"{each.where.field}: {each.message}" for each in error.problems]  # type: ignore[attr-defined]
+    """Return the problems of an error as `field: message` lines, without the file."""
+    return [f"{problem.where.field}: {problem.message}" for problem in error.problems]  # type: ignore[attr-defined]

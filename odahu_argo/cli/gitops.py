@@ -35,13 +35,13 @@ def render_command(
 
     Example: odahu-argo render -d manifests/ -o deploy/
     """
-    from odahu_argo.gitops.render import compare, difference, rendered, write
+    from odahu_argo.gitops.render import compare_files, render_files, unified_diff, write_files
     from odahu_argo.plan.build import plan_trainings
 
     manifests, settings = read(file, manifest_dir, profile, external_connection)
-    files = compare(output, rendered(plan_trainings(manifests, settings)))
+    files = compare_files(output, render_files(plan_trainings(manifests, settings)))
     if check:
-        if stale := difference(output, files):
+        if stale := unified_diff(output, files):
             render.out(stale)
             render.note(
                 f"{output} is out of date; run odahu-argo render with the same options without --check to update it"
@@ -49,7 +49,7 @@ def render_command(
             raise typer.Exit(DIFFERENT)
         render.out(f"{output} is up to date")
         return
-    for change in write(output, files, overwrite):
+    for change in write_files(output, files, overwrite):
         render.note(change)
 
 
@@ -73,18 +73,18 @@ def diff_command(
     Example: odahu-argo diff -d manifests/ -o deploy/ -n ml
     """
     from odahu_argo.errors import UserError
-    from odahu_argo.gitops.diff import compare, from_cluster, from_folder, from_plans
+    from odahu_argo.gitops.diff import compare_trainings, planned_trainings, read_cluster, read_directory
     from odahu_argo.kube.client import connect
     from odahu_argo.plan.build import plan_trainings
 
     if offline and output is None:
         raise UserError("nothing to compare with", hint="pass -o DIR or omit --offline")
     manifests, settings = read(file, manifest_dir, profile, external_connection)
-    wanted = from_plans(plan_trainings(manifests, settings))
-    places = [] if output is None else [from_folder(output)]
+    wanted = planned_trainings(plan_trainings(manifests, settings))
+    places = [] if output is None else [read_directory(output)]
     if not offline:
-        places.append(from_cluster(connect(namespace or settings.namespace, context)))
-    differences = [line for place in places for line in compare(wanted, place)]
+        places.append(read_cluster(connect(namespace or settings.namespace, context)))
+    differences = [line for place in places for line in compare_trainings(wanted, place)]
     for line in differences:
         render.out(line)
     if differences:

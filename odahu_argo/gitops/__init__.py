@@ -1,1 +1,1 @@
-"""Trainings as objects in git, brought to clusters by Argo CD, Flux or kubectl."""
+"""GitOps: trainings as objects in git, for Argo CD, Flux or kubectl."""

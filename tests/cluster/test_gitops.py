@@ -108,9 +108,7 @@ def test_runs_from_git_and_by_schedule_are_attempts_of_the_training_in_their_ord
     assert newest.spec["model"]["name"] == "wine"
 
 
-def test_what_was_run_is_told_by_the_template_that_was_run(
-    api: client.ApiClient, cluster: KubeCluster, tmp_path: Path
-) -> None:
+def test_run_has_digest_and_spec_of_its_template(api: client.ApiClient, cluster: KubeCluster, tmp_path: Path) -> None:
     kubectl(cluster, "apply", "-k", render(tmp_path))
     [run] = workflow_names(cluster)
     begun(api, cluster, run, "running")
@@ -119,9 +117,7 @@ def test_what_was_run_is_told_by_the_template_that_was_run(
     assert training.newest.spec["data"] == [{"connName": "wine-data", "localPath": "data/"}]
 
 
-def test_a_failed_run_from_git_is_retried_from_the_step_that_failed(
-    api: client.ApiClient, cluster: KubeCluster, tmp_path: Path
-) -> None:
+def test_retries_failed_gitops_run(api: client.ApiClient, cluster: KubeCluster, tmp_path: Path) -> None:
     kubectl(cluster, "apply", "-k", render(tmp_path))
     [run] = workflow_names(cluster)
     begun(api, cluster, run, "train-failed")
@@ -135,11 +131,11 @@ def test_a_failed_run_from_git_is_retried_from_the_step_that_failed(
     assert [number for number, _, _ in history(cluster)] == [1, 2]
 
 
-def test_differences_from_the_cluster_are_told_in_words(cluster: KubeCluster, tmp_path: Path) -> None:
+def test_describes_differences_from_cluster(cluster: KubeCluster, tmp_path: Path) -> None:
     folder = render(tmp_path, hyperParameters={"alpha": "0.5"})
     options = ("-f", tmp_path / "manifests.yaml", "-o", folder, "-n", cluster.namespace)
     missing = odahu_argo("diff", *options)
-    assert (missing.code, missing.out) == (1, "training wine on the cluster: not there yet\n"), missing.err
+    assert (missing.code, missing.out) == (1, "training wine on the cluster: does not exist yet\n"), missing.err
     kubectl(cluster, "apply", "-k", folder)
     same = odahu_argo("diff", *options)
     assert (same.code, same.out) == (0, "no difference: wine\n"), same.err

@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz loader|status [libFuzzer's options]`: looks for inputs that break a promise, until it finds one."""
+"""Fuzzer for the invariants of `targets`: `python -m tests.fuzz loader|status [libFuzzer options]`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is fuzzed, and what must hold for any input. Nothing here needs atheris, so what it once found stays tested."""
+"""Fuzz targets with their invariants. They do not need atheris, so that regular tests can run regression inputs."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ from odahu_argo.status.model import State, Status
 from odahu_argo.status.state import read_status
 from tests.unit.status.recordings import NAMES, recording
 
-LONGEST_TOLD = 300_000
-"""Characters that an error may have in all."""
-LONGEST_COMPILED = 20 * 1024 * 1024
-LONGEST_STATUS = 2 * 1024 * 1024
-_NASTY: list[Any] = [
+MAX_ERROR_LENGTH = 300_000
+MAX_WORKFLOWS_LENGTH = 20 * 1024 * 1024
+MAX_STATUS_LENGTH = 2 * 1024 * 1024
+_REPLACEMENTS: list[Any] = [
     None,
     True,
     -1,
@@ -36,39 +35,39 @@ _NASTY: list[Any] = [
     [[]],
     {"a": {}},
 ]
-_NASTY += ["x" * 5000, "Error (exit code 137)", "2026-01-01T00:00:00Z", "99999999999999/0"]
+_REPLACEMENTS += ["x" * 5000, "Error (exit code 137)", "2026-01-01T00:00:00Z", "99999999999999/0"]
 
 
 def loader(data: bytes) -> None:
-    """Bytes of a manifest, as far down as it goes: documents, manifests, plans, workflows."""
+    """Process the bytes of a manifest as far as possible: documents, manifests, plans, workflows."""
     text = data.decode("utf-8", "replace")
     try:
         documents = [each for found in document.parse(text, "fuzz.yaml") for each in found.items()]
         manifests = parse_documents(documents)
-        require_told(manifests.problems, manifests.warnings)
+        require_messages(manifests.problems, manifests.warnings)
         if manifests.problems:
             return
         plans = build_plans(resolve(manifests, Profile()), Profile())
-        written = to_yaml(compile_workflow(plan) for plan in plans)
+        workflows = to_yaml(compile_workflow(plan) for plan in plans)
     except OdahuArgoError as error:
-        require_told(error.problems)
-        require(len(str(error)) < LONGEST_TOLD, "an error is endless")
+        require_messages(error.problems)
+        require(len(str(error)) < MAX_ERROR_LENGTH, "the error is too long")
         return
-    require(len(written) < LONGEST_COMPILED, "a workflow is endless")
-    require("{{" not in written, "text became syntax")
+    require(len(workflows) < MAX_WORKFLOWS_LENGTH, "the workflows are too long")
+    require("{{" not in workflows, "user text became Argo syntax")
 
 
 def status(data: bytes) -> None:
-    """JSON of any shape, or, where the bytes are none, a recording of Argo that they change."""
+    """Read the status of JSON of any shape or, if the bytes are not JSON, of a recording that they modify."""
     try:
         workflow = json.loads(data)
     except (ValueError, RecursionError):
-        workflow = changed(data)
+        workflow = modify_recording(data)
     require_status(read_status(workflow))
 
 
-def changed(data: bytes) -> Any:
-    """A recording, chosen by the first byte, in which each further three bytes put something nasty in some place."""
+def modify_recording(data: bytes) -> Any:
+    """Return the recording selected by the first byte; each further three bytes replace one of its values."""
     if not data:
         return {}
     workflow = recording(NAMES[data[0] % len(NAMES)])
@@ -83,26 +82,26 @@ def changed(data: bytes) -> Any:
                 break
             parent = parent[key]
         if key is not None and (isinstance(parent, list) or key in parent):
-            parent[key] = json.loads(json.dumps(_NASTY[data[at + 2] % len(_NASTY)]))
+            parent[key] = json.loads(json.dumps(_REPLACEMENTS[data[at + 2] % len(_REPLACEMENTS)]))
     return workflow
 
 
-def require_status(found: Status) -> None:
-    require(found.state in get_args(State), f"the state is {found.state!r}")
-    shown = json.dumps(status_to_api(found))
-    require(len(shown) < LONGEST_STATUS, "a status is endless")
-    require(found.state not in ("failed", "unknown") or bool(found.message), "a failure without a word")
+def require_status(status: Status) -> None:
+    require(status.state in get_args(State), f"the state is {status.state!r}")
+    text = json.dumps(status_to_api(status))
+    require(len(text) < MAX_STATUS_LENGTH, "the status is too long")
+    require(status.state not in ("failed", "unknown") or bool(status.message), "a failure without a message")
 
 
-def require_told(*groups: Any) -> None:
+def require_messages(*groups: Any) -> None:
     for problem in (each for group in groups for each in group):
         require(bool(problem.message.strip()), "a problem without a message")
 
 
-def require(holds: bool, otherwise: str) -> None:
-    """As `assert`, in words that atheris shows."""
-    if not holds:
-        raise AssertionError(otherwise)
+def require(condition: bool, message: str) -> None:
+    """Raise AssertionError with a message that atheris shows."""
+    if not condition:
+        raise AssertionError(message)
 
 
 TARGETS = {"loader": loader, "status": status}

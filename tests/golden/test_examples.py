@@ -1,4 +1,4 @@
-"""Each example gives the bytes of its golden files. After a wanted change: `pytest tests/golden --update-goldens`."""
+"""Golden files of the examples. To update them, run `pytest tests/golden --update-goldens`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GOLDENS = {
 
 
 @pytest.mark.parametrize("name", GOLDENS)
-def test_an_example_gives_its_golden_file(example: Example, name: str, request: pytest.FixtureRequest) -> None:
+def test_example_matches_golden_file(example: Example, name: str, request: pytest.FixtureRequest) -> None:
     ran = odahu_argo(*GOLDENS[name], *example.arguments, cwd=ROOT)
     assert ran.code == 0, ran.err
     golden = example.folder / "golden" / name
@@ -29,7 +29,7 @@ def test_an_example_gives_its_golden_file(example: Example, name: str, request: 
     assert ran.out == golden.read_text(encoding="utf-8"), difference(golden, ran.out)
 
 
-def test_an_example_renders_as_its_golden_folder(example: Example, request: pytest.FixtureRequest) -> None:
+def test_rendered_example_matches_golden_directory(example: Example, request: pytest.FixtureRequest) -> None:
     folder = example.folder / "golden" / "rendered"
     if request.config.getoption("--update-goldens"):
         odahu_argo("render", *example.arguments, "-o", folder, "--overwrite", cwd=ROOT)
@@ -37,7 +37,7 @@ def test_an_example_renders_as_its_golden_folder(example: Example, request: pyte
     assert ran.code == 0, ran.out
 
 
-def test_the_example_repository_holds_what_its_manifests_say(request: pytest.FixtureRequest) -> None:
+def test_gitops_example_is_up_to_date(request: pytest.FixtureRequest) -> None:
     repository = ROOT / "examples" / "04-gitops"
     options = ("-d", "manifests", "--profile", "profile.yaml", "-o", "deploy")
     if request.config.getoption("--update-goldens"):
@@ -46,7 +46,7 @@ def test_the_example_repository_holds_what_its_manifests_say(request: pytest.Fix
     assert ran.code == 0, ran.out
 
 
-def test_the_folder_of_an_example_compiles_as_its_files_do(example: Example, tmp_path: Path) -> None:
+def test_directory_compiles_like_its_files(example: Example, tmp_path: Path) -> None:
     profile = [a for a in example.arguments if a.endswith("profile.yaml")]
     manifests = [p for p in example.folder.glob("*.yaml") if p.name != "profile.yaml"]
     for manifest in manifests:

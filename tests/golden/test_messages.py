@@ -1,4 +1,4 @@
-"""The catalogue of messages: what each broken manifest in messages/ is told. `make goldens` writes it anew; read it then."""
+"""Catalogue of error messages for the invalid manifests in messages/. `make goldens` updates it; review the changes."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from tests.conftest import ROOT
 
 FOLDER = ROOT / "tests" / "golden" / "messages"
 CATALOGUE = FOLDER / "catalogue.txt"
-BROKEN = sorted(FOLDER.glob("*.yaml"))
+INVALID = sorted(FOLDER.glob("*.yaml"))
 
 
-def told(name: str, *options: str) -> Ran:
+def compile_file(name: str, *options: str) -> Ran:
     return odahu_argo("compile", "-f", name, *options, cwd=FOLDER)
 
 
-def test_each_broken_manifest_is_told_what_the_catalogue_says(request: pytest.FixtureRequest) -> None:
+def test_messages_match_catalogue(request: pytest.FixtureRequest) -> None:
     sections = []
-    for file in BROKEN:
-        ran = told(file.name)
+    for file in INVALID:
+        ran = compile_file(file.name)
         assert (ran.code, ran.out) == (2, ""), file.name
         assert "Traceback" not in ran.err
         sections.append(f"# {file.stem}\n{ran.err}")
@@ -32,12 +32,12 @@ def test_each_broken_manifest_is_told_what_the_catalogue_says(request: pytest.Fi
 
 
 @pytest.mark.parametrize("name", ["bad-quantity.yaml", "syntax.yaml"])
-def test_the_same_is_told_as_data(name: str) -> None:
-    ran = told(name, "-o", "json")
+def test_problems_as_json(name: str) -> None:
+    ran = compile_file(name, "-o", "json")
     assert (ran.code, ran.out) == (2, "")
     problems = json.loads(ran.err)["problems"]
     assert [sorted(problem) for problem in problems] == [["field", "file", "hint", "line", "message"]] * len(problems)
     for problem in problems:
         assert problem["file"] == name
-        assert f"{problem['file']}:{problem['line']}" in told(name).err
-        assert problem["message"] in told(name).err
+        assert f"{problem['file']}:{problem['line']}" in compile_file(name).err
+        assert problem["message"] in compile_file(name).err

@@ -1,4 +1,4 @@
-"""What is written as YAML is read back as it was, by a reader that knows nothing of us."""
+"""YAML output parses to the same values with a standard parser."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from odahu_argo.compile.emit import quote_yaml, to_yaml
 
-MISREAD = [
+AMBIGUOUS = [
     "yes",
     "on",
     "1",
@@ -29,7 +29,7 @@ MISREAD = [
     "a\n",
     "\t",
 ]
-TEXTS = st.one_of(st.text(max_size=100), st.sampled_from(MISREAD))
+TEXTS = st.one_of(st.text(max_size=100), st.sampled_from(AMBIGUOUS))
 VALUES = st.recursive(
     st.one_of(TEXTS, st.integers(), st.booleans(), st.none()),
     lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(TEXTS, inner, max_size=4)),
@@ -39,18 +39,18 @@ OBJECTS = st.lists(st.dictionaries(TEXTS, VALUES, max_size=4), min_size=1, max_s
 
 
 @given(OBJECTS)
-def test_objects_are_read_back_as_they_were(objects: list[dict[str, Any]]) -> None:
+def test_yaml_round_trip(objects: list[dict[str, Any]]) -> None:
     assert list(yaml.safe_load_all(to_yaml(objects))) == objects
 
 
-def test_numbers_and_truths_that_are_equal_keep_their_kind() -> None:
+def test_scalars_keep_their_type() -> None:
     assert to_yaml([{"a": 1, "b": True, "c": "1", "d": "true", "e": None, "f": "null"}]) == (
         "{a: 1, b: true, c: '1', d: 'true', e: null, f: 'null'}\n"
     )
 
 
 @given(TEXTS)
-def test_a_quoted_text_stands_on_one_line_and_is_read_back(text: str) -> None:
-    written = quote_yaml(text)
-    assert "\n" not in written
-    assert yaml.safe_load(written) == text
+def test_quoted_text_round_trip(text: str) -> None:
+    quoted = quote_yaml(text)
+    assert "\n" not in quoted
+    assert yaml.safe_load(quoted) == text

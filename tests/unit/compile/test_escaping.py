@@ -20,17 +20,17 @@ PODS = {"PATH": "/bin"}
         ("}} {", "}} {"),
     ],
 )
-def test_the_model_replaces_what_argo_does(text: str, seen: str) -> None:
+def test_replaces_tags_like_argo(text: str, seen: str) -> None:
     assert through_argo({"env": [text, "<&>\u2028\0"]}, ARGO) == {"env": [seen, "<&>\u2028\0"]}
 
 
 @pytest.mark.parametrize("text", ["{{", "{{ }", "{{x}} {{"])
-def test_the_model_fails_where_argo_does(text: str) -> None:
+def test_rejects_unclosed_tag_like_argo(text: str) -> None:
     with pytest.raises(CannotSubstitute, match="end tag"):
         through_argo([text], ARGO)
 
 
-def test_a_tag_over_the_end_of_a_text_takes_its_structure_along() -> None:
+def test_tag_across_texts_breaks_structure() -> None:
     assert through_argo(["{{=", "}}"], ARGO) == [EVALUATED]
     with pytest.raises(CannotSubstitute, match="invalid JSON"):
         through_argo({"{{=": "}}"}, ARGO)
@@ -44,5 +44,5 @@ def test_a_tag_over_the_end_of_a_text_takes_its_structure_along() -> None:
         ("$$ a$", "$ a$"),
     ],
 )
-def test_the_model_expands_what_the_kubelet_does(text: str, seen: str) -> None:
+def test_expands_variables_like_kubelet(text: str, seen: str) -> None:
     assert through_kubelet(text, PODS) == seen

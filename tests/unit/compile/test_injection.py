@@ -1,4 +1,4 @@
-"""Whatever stands in a field that takes text reaches the step as it was written, or is refused."""
+"""Text of any field reaches the step unchanged or is rejected."""
 
 from __future__ import annotations
 
@@ -88,30 +88,30 @@ def manifests() -> dict[str, dict[str, Any]]:
 KEYS = "key of "
 
 
-def texts_of(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The path of every text in the manifests, and of every key that a user chooses."""
+def text_paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the path of every text in the manifests, and of every user-defined key."""
     if isinstance(value, str):
         yield path
     elif isinstance(value, list):
-        for index, each in enumerate(value):
-            yield from texts_of(each, (*path, index))
+        for index, item in enumerate(value):
+            yield from text_paths(item, (*path, index))
     else:
-        for name, each in value.items():
-            yield from texts_of(each, (*path, name))
+        for name, item in value.items():
+            yield from text_paths(item, (*path, name))
             if path and path[-1] in ("hyperParameters", "nodeSelector", "additionalEnvironments"):
                 yield (*path, KEYS + name)
 
 
-FIELDS = [path for path in texts_of(manifests()) if path[-1] not in ("kind", "type")]
+FIELDS = [path for path in text_paths(manifests()) if path[-1] not in ("kind", "type")]
 
 
-def put(path: tuple[Any, ...], text: str) -> list[dict[str, Any]]:
-    """The manifests with the text in that field; what must name the same still does."""
+def replace_text(path: tuple[Any, ...], text: str) -> list[dict[str, Any]]:
+    """Return the manifests with the text in a field, and update references to it."""
     documents = manifests()
     documents["training"]["spec"].pop("nodeSelector") if "nodeSelector" not in path else None
-    *above, last = path
+    *parents, last = path
     parent: Any = documents
-    for part in above:
+    for part in parents:
         parent = parent[part]
     if isinstance(last, str) and last.startswith(KEYS):
         parent[text] = parent.pop(last.removeprefix(KEYS))
@@ -138,8 +138,8 @@ def compiled(documents: list[dict[str, Any]]) -> list[tuple[Any, dict[str, Any]]
         return [(plan, compile_workflow(plan)) for plan in plans]
 
 
-def require_arrives(plan: Any, workflow: dict[str, Any]) -> None:
-    """Neither Argo nor the kubelet changes anything, the file reads back the same, and steps get their specifications."""
+def assert_unchanged(plan: Any, workflow: dict[str, Any]) -> None:
+    """Assert that Argo and the kubelet change nothing, and that steps receive their specifications."""
     assert yaml.safe_load(to_yaml([workflow])) == workflow
     for part in (workflow["spec"], *workflow["spec"]["templates"], workflow["metadata"]):
         assert through_argo(part, ARGO) == part
@@ -167,39 +167,39 @@ def strings(value: Any) -> Iterator[str]:
 
 NOT_FOR_STEPS = ("description", "webUILink", "region", "role", "endpoint", "uri", "args", "nodeSelector", "image")
 NOT_FOR_STEPS += ("defaultImage", "id")
-"""What a step does not get by its specification: it stays in the Secret, or names an image that a pattern has accepted."""
+"""Fields outside of step specifications: they are in the Secret, or are image names that match a pattern."""
 
 
 @pytest.mark.parametrize("path", FIELDS, ids=lambda path: ".".join(map(str, path)))
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(text=TEXTS)
-def test_a_hostile_text_arrives_as_it_is_or_is_refused(path: tuple[Any, ...], text: str) -> None:
+def test_hostile_text_is_unchanged_or_rejected(path: tuple[Any, ...], text: str) -> None:
     try:
-        found = compiled(put(path, text))
+        results = compiled(replace_text(path, text))
     except UserError as error:
         assert all(problem.message and len(str(problem)) < 5_000 for problem in error.problems)
         return
-    for plan, workflow in found:
-        require_arrives(plan, workflow)
+    for plan, workflow in results:
+        assert_unchanged(plan, workflow)
     if text and not set(NOT_FOR_STEPS) & set(path):
-        specs = [contract.spec_to_json(step.spec) for plan, _ in found for step in plan.steps]
+        specs = [contract.spec_to_json(step.spec) for plan, _ in results for step in plan.steps]
         assert text in {each for spec in specs for each in strings(json.loads(spec))}
 
 
-def test_the_manifests_compile_with_harmless_texts_so_that_a_refusal_is_of_the_text() -> None:
-    assert len(compiled(put(("training", "spec", "entrypoint"), "main"))) == 2
+def test_manifests_compile_with_harmless_text() -> None:
+    assert len(compiled(replace_text(("training", "spec", "entrypoint"), "main"))) == 2
     assert len(FIELDS) > 35
 
 
 @pytest.mark.parametrize("text", ["{{workflow.name}}", "{{=1+1}}", "{{", "$(PATH)", "`id`", "a\nb", "x" * 100_000])
 @pytest.mark.parametrize("field", ["hyperParameters", "envs", "entrypoint", "remotePath"])
-def test_where_any_text_makes_sense_it_is_taken_and_not_refused(field: str, text: str) -> None:
+def test_free_text_fields_accept_any_text(field: str, text: str) -> None:
     paths = {"hyperParameters": ("hyperParameters", "a"), "envs": ("envs", 0, "value"), "entrypoint": ("entrypoint",)}
     paths["remotePath"] = ("data", 0, "remotePath")
-    for plan, workflow in compiled(put(("training", "spec", *paths[field]), text)):
-        require_arrives(plan, workflow)
+    for plan, workflow in compiled(replace_text(("training", "spec", *paths[field]), text)):
+        assert_unchanged(plan, workflow)
 
 
-def test_a_spec_that_kubernetes_would_not_keep_as_an_annotation_is_refused() -> None:
-    with pytest.raises(UserError, match=r"takes 6\d+ bytes as an annotation; Kubernetes takes 262144"):
-        compiled(put(("training", "spec", "args", 0), "$" * 100_000))
+def test_rejects_annotations_over_size_limit() -> None:
+    with pytest.raises(UserError, match=r"requires 6\d+ bytes of annotations; the limit of Kubernetes is 262144"):
+        compiled(replace_text(("training", "spec", "args", 0), "$" * 100_000))

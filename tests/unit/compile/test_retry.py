@@ -13,7 +13,7 @@ from tests.manifests import plan
 BOTH = frozenset({"checkout", "download-wine-data"})
 
 
-def test_a_further_attempt_goes_on_in_the_earlier_workspace(tmp_path: Path) -> None:
+def test_retry_uses_workspace_of_first_attempt(tmp_path: Path) -> None:
     first = compile_workflow(plan(tmp_path, Profile(namespace="ml")))
     second = retry_workflow(first, "wine", 2, BOTH, {"commit-id": "0" * 40})
     assert (second["metadata"]["name"], second["metadata"]["namespace"]) == ("wine-2", "ml")
@@ -28,14 +28,14 @@ def test_a_further_attempt_goes_on_in_the_earlier_workspace(tmp_path: Path) -> N
     assert second["metadata"]["labels"]["odahu.org/attempt"] == "2"
 
 
-def test_a_third_attempt_stays_in_the_workspace_of_the_first(tmp_path: Path) -> None:
+def test_second_retry_uses_workspace_of_first_attempt(tmp_path: Path) -> None:
     second = retry_workflow(compile_workflow(plan(tmp_path)), "wine", 2, BOTH, {})
     third = retry_workflow(second, "wine", 3, frozenset({"train"}), {"run-id": "abc"})
     assert workspace_claim(third) == "wine-1-workspace"
     assert [task["name"] for task in third["spec"]["templates"][0]["dag"]["tasks"]] == ["package"]
 
 
-def test_what_argo_and_kubernetes_have_written_stays_behind(tmp_path: Path) -> None:
+def test_retry_omits_fields_set_by_cluster(tmp_path: Path) -> None:
     first = compile_workflow(plan(tmp_path))
     first["metadata"]["labels"]["workflows.argoproj.io/completed"] = "true"
     first["metadata"]["uid"] = "7"
@@ -45,12 +45,12 @@ def test_what_argo_and_kubernetes_have_written_stays_behind(tmp_path: Path) -> N
     assert "uid" not in second["metadata"] and "shutdown" not in second["spec"]
 
 
-def test_a_step_on_the_gpu_pool_is_left_out_with_its_attempt(tmp_path: Path) -> None:
+def test_retry_omits_both_templates_of_finished_gpu_step(tmp_path: Path) -> None:
     first = compile_workflow(plan(tmp_path, resources={"limits": {"gpu": 1}}))
     second = retry_workflow(first, "wine", 2, BOTH | {"train"}, {})
     assert [t["name"] for t in second["spec"]["templates"]] == ["training", "package"]
 
 
-def test_nothing_is_left_to_resume(tmp_path: Path) -> None:
+def test_rejects_retry_of_finished_workflow(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="all its steps have succeeded"):
         retry_workflow(compile_workflow(plan(tmp_path)), "wine", 2, BOTH | {"train", "package"}, {})

@@ -1,4 +1,4 @@
-"""The same manifests and profile give the same bytes, whatever the process and wherever it runs."""
+"""The same manifests and profile give the same bytes in any process and environment."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.conftest import ROOT, Example
 from tests.manifests import plan
 
 
-def test_hash_seed_locale_time_zone_and_folder_do_not_matter(example: Example, tmp_path: Path) -> None:
+def test_output_is_independent_of_environment(example: Example, tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONHASHSEED": "4711", "LC_ALL": "C", "TZ": "Asia/Kathmandu", "PYTHONUTF8": "1"}
     arguments = [str(ROOT / a) if a.endswith(".yaml") else a for a in example.arguments]
     command = [sys.executable, "-m", "odahu_argo", "compile", *arguments]
@@ -23,15 +23,15 @@ def test_hash_seed_locale_time_zone_and_folder_do_not_matter(example: Example, t
     assert compiled == (example.folder / "golden" / "workflow.yaml").read_bytes()
 
 
-def test_the_order_of_files_does_not_matter(example: Example) -> None:
+def test_output_is_independent_of_file_order(example: Example) -> None:
     pairs = list(zip(example.arguments[::2], example.arguments[1::2], strict=True))
-    turned = [part for pair in reversed(pairs) for part in pair]
-    command = [sys.executable, "-m", "odahu_argo", "compile", *turned]
+    reordered = [part for pair in reversed(pairs) for part in pair]
+    command = [sys.executable, "-m", "odahu_argo", "compile", *reordered]
     compiled = subprocess.run(command, capture_output=True, check=True, cwd=ROOT).stdout
     assert compiled == (example.folder / "golden" / "workflow.yaml").read_bytes()
 
 
-def test_importing_hera_first_changes_nothing(tmp_path: Path) -> None:
+def test_output_is_independent_of_hera(tmp_path: Path) -> None:
     workflow = compile_workflow(plan(tmp_path, hyperParameters={"text": "several\nlines"}))
     before = to_yaml([workflow])
     import hera.workflows  # noqa: F401
@@ -39,7 +39,7 @@ def test_importing_hera_first_changes_nothing(tmp_path: Path) -> None:
     assert to_yaml([workflow]) == before
 
 
-def test_what_is_written_reads_back_as_the_same_object(tmp_path: Path) -> None:
+def test_output_parses_to_same_object(tmp_path: Path) -> None:
     workflow = compile_workflow(
         plan(tmp_path, hyperParameters={"a": "yes", "b": "1e3", "c": "ü\u2028\x7f", "d": "- x"})
     )

@@ -1,4 +1,4 @@
-"""What an operator looks for in a compiled workflow, and what must never be in one."""
+"""Compiled workflows: scheduling, security, limits and absence of secrets."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ def templates(workflow: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {template["name"]: template for template in workflow["spec"]["templates"] if "container" in template}
 
 
-def test_the_training_alone_asks_for_gpus_on_the_gpu_pool_with_a_limit_on_waiting(tmp_path: Path) -> None:
-    found = templates(compile_workflow(plan(tmp_path, Profile(pools=POOLS), resources=GPU)))
-    train = found.pop("attempt-train")
+def test_only_training_requests_gpus(tmp_path: Path) -> None:
+    compiled = templates(compile_workflow(plan(tmp_path, Profile(pools=POOLS), resources=GPU)))
+    train = compiled.pop("attempt-train")
     assert train["container"]["resources"]["limits"]["amd.com/gpu"] == "2"
     assert "amd.com/gpu" not in train["container"]["resources"]["requests"]
     assert (train["nodeSelector"], train["pendingTimeout"]) == ({"pool": "gpu"}, "600s")
     assert train["tolerations"] == [{"key": "dedicated", "operator": "Exists"}]
-    for other in found.values():
+    for other in compiled.values():
         assert "amd.com/gpu" not in json.dumps(other)
         assert other["nodeSelector"] == {"pool": "cpu"}
         assert "pendingTimeout" not in other
         assert "tolerations" not in other
 
 
-def test_each_secret_is_mounted_only_where_it_is_used(tmp_path: Path) -> None:
-    found = templates(compile_workflow(plan(tmp_path)))
-    mounted = {name: [v["secret"]["secretName"] for v in t.get("volumes", [])] for name, t in found.items()}
+def test_steps_mount_only_their_secrets(tmp_path: Path) -> None:
+    compiled = templates(compile_workflow(plan(tmp_path)))
+    mounted = {name: [v["secret"]["secretName"] for v in t.get("volumes", [])] for name, t in compiled.items()}
     assert mounted == {
         "checkout": ["connection-code"],
         "download-wine-data": ["connection-wine-data"],
@@ -56,7 +56,7 @@ def test_each_secret_is_mounted_only_where_it_is_used(tmp_path: Path) -> None:
     }
 
 
-def test_every_pod_fits_the_restricted_security_standard(tmp_path: Path) -> None:
+def test_pods_conform_to_restricted_standard(tmp_path: Path) -> None:
     workflow = compile_workflow(plan(tmp_path))
     pod = workflow["spec"]["securityContext"]
     assert pod["runAsNonRoot"] is True
@@ -69,7 +69,7 @@ def test_every_pod_fits_the_restricted_security_standard(tmp_path: Path) -> None
         assert context == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 
 
-def test_a_fault_is_tried_again_and_a_mistake_is_not(tmp_path: Path) -> None:
+def test_retries_faults_only(tmp_path: Path) -> None:
     for template in templates(compile_workflow(plan(tmp_path))).values():
         retry = template["retryStrategy"]
         assert retry["retryPolicy"] == "Always"
@@ -80,7 +80,7 @@ def test_a_fault_is_tried_again_and_a_mistake_is_not(tmp_path: Path) -> None:
         assert int(retry["limit"]) > 0
 
 
-def test_the_limit_on_waiting_stands_where_argo_heeds_it_beneath_the_retries(tmp_path: Path) -> None:
+def test_pending_timeout_is_below_retries(tmp_path: Path) -> None:
     workflow = compile_workflow(plan(tmp_path, resources=GPU))
     train = next(template for template in workflow["spec"]["templates"] if template["name"] == "train")
     assert train["dag"]["tasks"] == [{"name": "attempt", "template": "attempt-train"}]
@@ -91,7 +91,7 @@ def test_the_limit_on_waiting_stands_where_argo_heeds_it_beneath_the_retries(tmp
     assert attempt["metadata"]["labels"] == {"odahu.org/step": "train"}
 
 
-def test_the_workflow_cleans_up_and_ends_in_bounded_time(tmp_path: Path) -> None:
+def test_cleanup_and_time_limits(tmp_path: Path) -> None:
     spec = compile_workflow(plan(tmp_path))["spec"]
     assert spec["volumeClaimGC"] == {"strategy": "OnWorkflowSuccess"}
     assert spec["podGC"] == {"strategy": "OnWorkflowCompletion", "deleteDelayDuration": "1209600s"}
@@ -103,7 +103,7 @@ def test_the_workflow_cleans_up_and_ends_in_bounded_time(tmp_path: Path) -> None
     assert bounds == {"checkout": "1800", "download-wine-data": "43200", "train": "259200", "package": "10800"}
 
 
-def test_the_workflow_can_be_found_by_odahus_words(tmp_path: Path) -> None:
+def test_labels_and_annotations(tmp_path: Path) -> None:
     metadata = compile_workflow(plan(tmp_path, Profile(namespace="ml")))["metadata"]
     assert (metadata["name"], metadata["namespace"]) == ("wine-1", "ml")
     assert metadata["labels"] == {
@@ -118,7 +118,7 @@ def test_the_workflow_can_be_found_by_odahus_words(tmp_path: Path) -> None:
     assert json.loads(metadata["annotations"]["odahu.org/training-spec"])["model"]["name"] == "wine"
 
 
-def test_no_two_templates_have_one_name_whatever_connections_are_called(tmp_path: Path) -> None:
+def test_template_names_are_unique(tmp_path: Path) -> None:
     other = CONNECTIONS + "---\nkind: Connection\nid: wine-data-attempt\nspec: {type: s3, uri: s3://wine/x/}\n"
     data = [{"connName": name, "localPath": f"{name}/"} for name in ("wine-data", "wine-data-attempt")]
     profile = Profile(pools=Pools(other_steps="with_training"))
@@ -128,9 +128,9 @@ def test_no_two_templates_have_one_name_whatever_connections_are_called(tmp_path
     assert len(set(names)) == len(names) == 11
 
 
-def test_results_become_output_parameters_with_global_names(tmp_path: Path) -> None:
-    found = templates(compile_workflow(plan(tmp_path)))
-    outputs = [p for t in found.values() for p in t.get("outputs", {}).get("parameters", [])]
+def test_results_are_global_output_parameters(tmp_path: Path) -> None:
+    compiled = templates(compile_workflow(plan(tmp_path)))
+    outputs = [p for t in compiled.values() for p in t.get("outputs", {}).get("parameters", [])]
     assert {p["globalName"]: p["valueFrom"]["path"] for p in outputs} == {
         "commit-id": "/workspace/results/commit-id",
         "run-id": "/workspace/results/run-id",
@@ -138,7 +138,7 @@ def test_results_become_output_parameters_with_global_names(tmp_path: Path) -> N
     }
 
 
-def test_the_workspace_is_as_the_profile_says(tmp_path: Path) -> None:
+def test_workspace_from_profile(tmp_path: Path) -> None:
     profile = Profile(workspace=WorkspaceVolume(size="50Gi", storage_class="fast", access_mode="ReadWriteMany"))
     [claim] = compile_workflow(plan(tmp_path, profile))["spec"]["volumeClaimTemplates"]
     assert claim["spec"] == {
@@ -148,7 +148,7 @@ def test_the_workspace_is_as_the_profile_says(tmp_path: Path) -> None:
     }
 
 
-def test_only_steps_that_speak_to_mlflow_get_its_address_and_credentials(tmp_path: Path) -> None:
+def test_only_mlflow_steps_get_tracking_credentials(tmp_path: Path) -> None:
     profile = Profile(tracking=TrackingSettings(uri="http://mlflow:5000", credentials_secret="mlflow"))
     with_tracking = [
         name
@@ -163,14 +163,14 @@ def variables(workflow: dict[str, Any], step: str) -> dict[str, str]:
     return {each["name"]: each["value"] for each in templates(workflow)[step]["container"]["env"]}
 
 
-def test_without_a_tracking_server_mlflow_keeps_its_records_in_the_workspace(tmp_path: Path) -> None:
+def test_tracking_in_workspace_without_server(tmp_path: Path) -> None:
     workflow = compile_workflow(plan(tmp_path))
     for step in ("train", "package"):
         assert variables(workflow, step)["MLFLOW_TRACKING_URI"] == "sqlite:////workspace/mlflow.db"
         assert variables(workflow, step)["ODAHU_ARGO_MLFLOW_ARTIFACTS"] == "file:///workspace/mlflow-artifacts"
 
 
-def test_a_tracking_server_that_the_training_names_is_its_own_affair(tmp_path: Path) -> None:
+def test_tracking_server_of_training_overrides_profile(tmp_path: Path) -> None:
     own = [{"name": "MLFLOW_TRACKING_URI", "value": "http://own:5000"}]
     workflow = compile_workflow(plan(tmp_path, Profile(tracking=TrackingSettings(uri="http://site:5000")), envs=own))
     assert "MLFLOW_TRACKING_URI" not in variables(workflow, "train")
@@ -179,13 +179,13 @@ def test_a_tracking_server_that_the_training_names_is_its_own_affair(tmp_path: P
     }
 
 
-def test_a_further_attempt_has_a_name_of_its_own(tmp_path: Path) -> None:
+def test_attempt_number_in_name(tmp_path: Path) -> None:
     assert compile_workflow(plan(tmp_path), attempt=2)["metadata"]["name"] == "wine-2"
 
 
-def test_a_workflow_that_argo_would_not_take_is_refused(tmp_path: Path) -> None:
+def test_rejects_workflow_over_size_limit(tmp_path: Path) -> None:
     data = [{"connName": "wine-data", "localPath": f"{number}/"} for number in range(1000)]
-    with pytest.raises(UserError, match="Argo takes 1048576"):
+    with pytest.raises(UserError, match="Argo's limit is 1048576"):
         compile_workflow(plan(tmp_path, data=data))
 
 
@@ -199,7 +199,7 @@ CANARIES = {
 }
 
 
-def test_no_secret_of_a_connection_reaches_the_workflow(tmp_path: Path) -> None:
+def test_output_contains_no_secrets(tmp_path: Path) -> None:
     connections = "---\n".join(
         json.dumps({"kind": "Connection", "id": name, "spec": {"type": kind, "uri": uri, **CANARIES}}) + "\n"
         for name, kind, uri in [
@@ -217,7 +217,7 @@ def test_no_secret_of_a_connection_reaches_the_workflow(tmp_path: Path) -> None:
     assert "canary" not in explain(planned)
 
 
-def test_no_text_of_the_user_can_be_read_as_argos_syntax(tmp_path: Path) -> None:
+def test_user_text_is_no_argo_syntax(tmp_path: Path) -> None:
     hostile = "{{workflow.name}} {{=1+1}} $(PATH)"
     workflow = compile_workflow(
         plan(
@@ -235,6 +235,6 @@ def test_no_text_of_the_user_can_be_read_as_argos_syntax(tmp_path: Path) -> None
     assert "$(" not in text
 
 
-def test_a_specification_that_no_environment_variable_can_hold_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="120000 are allowed"):
+def test_rejects_step_specification_over_size_limit(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="the limit is 120000"):
         compile_workflow(plan(tmp_path, hyperParameters={"a": "x" * 130_000}))

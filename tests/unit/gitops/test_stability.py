@@ -1,4 +1,4 @@
-"""Random manifests, compiled and rendered to the same bytes in two processes that share nothing but the files."""
+"""Random manifests give identical bytes in two independent processes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ AMOUNTS = st.fixed_dictionaries({}, optional={"cpu": CPU, "memory": MEMORY, "gpu
 
 @st.composite
 def trainings(draw: st.DrawFn) -> dict[str, Any]:
-    """Any ModelTraining that is right, whatever text it holds."""
+    """Strategy for valid ModelTrainings with arbitrary text."""
     paths = draw(st.lists(PATHS, max_size=4, unique_by=lambda path: path.partition("/")[0]))
     names = draw(st.lists(VARIABLES, max_size=4, unique=True))
     spec = {
@@ -52,18 +52,18 @@ def trainings(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def corpus() -> list[dict[str, Any]]:
-    """A thousand trainings as hypothesis finds them, each with an id of its own; the same in each run of the test."""
-    found: list[dict[str, Any]] = []
+    """Return a thousand generated trainings with unique IDs, the same in each test run."""
+    generated: list[dict[str, Any]] = []
     checks = list(HealthCheck)
 
     @seed(7)
     @settings(max_examples=MANY, database=None, deadline=None, phases=[Phase.generate], suppress_health_check=checks)
     @given(trainings())
     def collect(training: dict[str, Any]) -> None:
-        found.append({**training, "id": f"{training['id'][:50].rstrip('-')}-{len(found)}"})
+        generated.append({**training, "id": f"{training['id'][:50].rstrip('-')}-{len(generated)}"})
 
     collect()
-    return found[:MANY]
+    return generated[:MANY]
 
 
 PROGRAM = """
@@ -71,7 +71,7 @@ import hashlib, sys
 from pathlib import Path
 from odahu_argo.compile.emit import to_json, to_yaml
 from odahu_argo.compile.workflow import compile_workflow
-from odahu_argo.gitops.render import rendered
+from odahu_argo.gitops.render import render_files
 from odahu_argo.manifest.load import load_with_problems
 from odahu_argo.plan.build import plan_trainings
 from odahu_argo.profile import Profile
@@ -81,17 +81,17 @@ for plan in sorted(plans, key=lambda plan: plan.training_id):
     workflow = compile_workflow(plan)
     text = to_yaml([workflow]) + to_json([workflow])
     print(plan.training_id, hashlib.sha256(text.encode()).hexdigest())
-for path, text in rendered(plans).items():
+for path, text in render_files(plans).items():
     print(path, hashlib.sha256(text.encode()).hexdigest())
 """
 
-SURROUNDINGS = (
+ENVIRONMENTS = (
     {"PYTHONHASHSEED": "1", "LC_ALL": "C", "TZ": "UTC"},
     {"PYTHONHASHSEED": "4711", "LC_ALL": "C.UTF-8", "TZ": "Asia/Kathmandu"},
 )
 
 
-def test_a_thousand_random_trainings_are_the_same_bytes_in_any_process_and_order_of_files(tmp_path: Path) -> None:
+def test_output_is_identical_across_processes_and_file_orders(tmp_path: Path) -> None:
     manifests = corpus()
     assert len(manifests) == MANY
     connections = [
@@ -102,18 +102,18 @@ def test_a_thousand_random_trainings_are_the_same_bytes_in_any_process_and_order
     files = [tmp_path / f"{number}.json" for number in range(20)]
     for number, file in enumerate(files):
         file.write_text(json.dumps(manifests[number :: len(files)] + (connections if number == 0 else [])))
-    turned = random.Random(1).sample(files, len(files))
-    told = []
-    for surroundings, order, folder in zip(SURROUNDINGS, (files, turned), (ROOT, tmp_path), strict=True):
+    shuffled = random.Random(1).sample(files, len(files))
+    outputs = []
+    for environment, order, folder in zip(ENVIRONMENTS, (files, shuffled), (ROOT, tmp_path), strict=True):
         ran = subprocess.run(
             [sys.executable, "-c", PROGRAM, *map(str, order)],
             cwd=folder,
-            env={**os.environ, **surroundings},
+            env={**os.environ, **environment},
             capture_output=True,
             text=True,
         )
         assert ran.returncode == 0, ran.stderr[-2000:]
-        told.append(ran.stdout)
-    assert told[0] == told[1]
-    assert len(told[0].splitlines()) == MANY + 2 * MANY + 4 + 3
+        outputs.append(ran.stdout)
+    assert outputs[0] == outputs[1]
+    assert len(outputs[0].splitlines()) == MANY + 2 * MANY + 4 + 3
     assert len(plan_trainings(load_with_problems(files), Profile())) == MANY

@@ -1,4 +1,4 @@
-"""Every golden is held against hera-workflows' models and Argo 4.1.2's own JSON schema, made to refuse unknown fields."""
+"""Golden files conform to hera's models and to Argo 4.1.2's JSON schema without additional fields."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ NEWER_THAN_3_6 = {
     "Mutex": {"database"},
     "ScriptTemplate": {"restartPolicyRules"},
 }
-"""What 4.1.2's schema has for workflows and 3.6.19's has not, by comparing the two."""
+"""Fields of workflows in the schema of Argo 4.1.2 that are missing in that of 3.6.19."""
 IGNORED_BEFORE_4_1 = {"pendingTimeout"}
-"""A controller of 3.6 or 3.7 passes over it: the wait for a GPU node is then not bounded (docs/guides/argo.md)."""
+"""Controllers of 3.6 and 3.7 ignore it: the wait for a GPU node is then not limited (docs/guides/argo.md)."""
 
 
 def oldest_schema() -> dict[str, Any]:
@@ -56,11 +56,11 @@ def golden(example: Example) -> dict[str, Any]:
     return yaml.safe_load((example.folder / "golden" / "workflow.yaml").read_text(encoding="utf-8"))
 
 
-def test_argos_schema_takes_the_workflow(example: Example) -> None:
+def test_workflow_conforms_to_schema(example: Example) -> None:
     jsonschema.validate(golden(example), strict_schema())
 
 
-def test_argo_3_6_knows_every_field_but_the_one_that_it_may_ignore(example: Example) -> None:
+def test_workflow_conforms_to_schema_of_argo_3_6(example: Example) -> None:
     jsonschema.validate(golden(example), oldest_schema())
     newer = copy.deepcopy(golden(example))
     newer["spec"]["templates"][1]["podResources"] = {}
@@ -75,44 +75,44 @@ def schema_of(kind: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {**schema, "$ref": f"#/definitions/io.argoproj.workflow.v1alpha1.{kind}"}
 
 
-def rendered(kind: str, folder: Path) -> dict[str, Any]:
+def rendered_object(kind: str, folder: Path) -> dict[str, Any]:
     planned = plan(folder, schedules=["0 3 * * 1"], timezone="Europe/Berlin", hyperParameters={"alpha": "0.1"})
-    found = [
+    objects = [
         workflow_template.workflow_template(planned),
         workflow_template.template_run(planned),
         workflow_template.cron_workflow(planned),
     ]
-    return next(each for each in found if each is not None and each["kind"] == kind)
+    return next(item for item in objects if item is not None and item["kind"] == kind)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_argos_schema_and_heras_models_take_what_git_holds(kind: str, tmp_path: Path) -> None:
-    written = rendered(kind, tmp_path)
-    jsonschema.validate(written, schema_of(kind, strict_schema()))
-    jsonschema.validate(written, schema_of(kind, oldest_schema()))
-    assert schema_errors(written) == []
+def test_rendered_objects_conform_to_schemas(kind: str, tmp_path: Path) -> None:
+    rendered = rendered_object(kind, tmp_path)
+    jsonschema.validate(rendered, schema_of(kind, strict_schema()))
+    jsonschema.validate(rendered, schema_of(kind, oldest_schema()))
+    assert schema_errors(rendered) == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_field_that_argo_does_not_know_is_found_in_each_kind(kind: str, tmp_path: Path) -> None:
-    written = rendered(kind, tmp_path)
-    written["spec"]["schedule"] = "0 3 * * 1"
-    assert [problem.where.field for problem in schema_errors(written)] == ["spec.schedule"]
+def test_detects_unknown_field(kind: str, tmp_path: Path) -> None:
+    rendered = rendered_object(kind, tmp_path)
+    rendered["spec"]["schedule"] = "0 3 * * 1"
+    assert [problem.where.field for problem in schema_errors(rendered)] == ["spec.schedule"]
     with pytest.raises(jsonschema.ValidationError, match="schedule"):
-        jsonschema.validate(written, schema_of(kind, strict_schema()))
+        jsonschema.validate(rendered, schema_of(kind, strict_schema()))
 
 
-def test_the_template_of_an_example_is_the_workflow_that_is_compiled(example: Example) -> None:
-    [written] = (example.folder / "golden" / "rendered" / "templates").glob("*.template.yaml")
-    template, workflow = yaml.safe_load(written.read_text(encoding="utf-8"))["spec"], golden(example)["spec"]
+def test_rendered_template_equals_compiled_workflow(example: Example) -> None:
+    [file] = (example.folder / "golden" / "rendered" / "templates").glob("*.template.yaml")
+    template, workflow = yaml.safe_load(file.read_text(encoding="utf-8"))["spec"], golden(example)["spec"]
     metadata = template.pop("workflowMetadata")
-    assert spread(template) == spread(workflow)
+    assert parse_step_specs(template) == parse_step_specs(workflow)
     name = naming.DIGEST_ANNOTATION
     assert metadata["annotations"][name] == golden(example)["metadata"]["annotations"][name]
 
 
-def spread(spec: dict[str, Any]) -> dict[str, Any]:
-    """With steps' specifications as values: the template has them on several lines."""
+def parse_step_specs(spec: dict[str, Any]) -> dict[str, Any]:
+    """Replace the JSON text of step specifications, which is indented in rendered templates, by its value."""
     for template in spec["templates"]:
         for variable in template.get("container", {}).get("env", []):
             if variable["name"] == "ODAHU_ARGO_STEP":
@@ -120,12 +120,12 @@ def spread(spec: dict[str, Any]) -> dict[str, Any]:
     return spec
 
 
-def test_heras_models_take_the_workflow(example: Example) -> None:
+def test_workflow_conforms_to_models_of_hera(example: Example) -> None:
     assert schema_errors(golden(example)) == []
 
 
 @pytest.mark.parametrize("field", ["retryStrategies", "activeDeadline"])
-def test_a_field_that_argo_does_not_know_is_found_by_both(example: Example, field: str) -> None:
+def test_detects_unknown_field_in_workflow(example: Example, field: str) -> None:
     workflow = copy.deepcopy(golden(example))
     workflow["spec"]["templates"][1][field] = "1"
     assert [problem.where.field for problem in schema_errors(workflow)] == [f"spec.templates[1].{field}"]
@@ -133,7 +133,7 @@ def test_a_field_that_argo_does_not_know_is_found_by_both(example: Example, fiel
         jsonschema.validate(workflow, strict_schema())
 
 
-def test_a_value_of_the_wrong_type_is_told_with_its_field(example: Example) -> None:
+def test_reports_field_of_wrong_type(example: Example) -> None:
     workflow = copy.deepcopy(golden(example))
     workflow["spec"]["templates"][1]["container"]["command"] = "python"
     [problem] = schema_errors(workflow)
