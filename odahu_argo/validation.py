@@ -99,7 +99,7 @@ def _count(text: str) -> str:
 
 def _duration(text: str) -> str:
     if quantity.seconds(text) == 0:
-        raise ValueError("must be greater than 0")
+        raise ValueError("must be longer than 0s")
     return text.strip()
 
 

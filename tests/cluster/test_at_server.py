@@ -116,7 +116,7 @@ def test_a_mistake_that_the_server_finds_is_told_at_its_line(reached: Reached, t
     here, there = (each("train", "create", "-f", file, "--no-wait") for each in (reached, reached.site.run))
     line = 1 + file.read_text().splitlines().index("  toolchain: mlfow")
     assert here.code == there.code == 2
-    assert f"{file}:{line}: spec.toolchain: there is no toolchain 'mlfow'" in here.err
+    assert f"{file}:{line}: spec.toolchain: unknown toolchain 'mlfow'" in here.err
     told = [line for line in here.err.splitlines() if line.startswith("error:")]
     assert told == [line for line in there.err.splitlines() if line.startswith("error:")]
     lost = write(tmp_path, training(data=[{"connName": "nowhere", "localPath": "d/"}]))

@@ -75,7 +75,7 @@ def test_invalid_manifest_prevents_all_changes(conn: Conn, cluster: KubeCluster,
     ecr = {"type": "ecr", "uri": "1.dkr.ecr.eu-west-1.amazonaws.com/x", "keyID": "CANARYid", "keySecret": "CANARYkey"}
     ran = conn("apply", "-f", manifests(tmp_path, wine_data=S3, mistaken=mistaken, pulls=ecr, code={"type": "git"}))
     assert ran.code == 2
-    assert "uri: is missing" in ran.err
+    assert "uri: required field is missing" in ran.err
     assert "'mistaken': its field keyID is not the base64 of any text" in ran.err
     assert "passwords last 12 hours" in ran.err
     assert secret_names(cluster) == []

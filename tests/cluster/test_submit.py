@@ -195,7 +195,7 @@ def test_a_workflow_that_does_not_go_is_told(cluster: KubeCluster, workflow: Obj
 
 def test_what_argo_or_the_api_refuses_is_not_created(cluster: KubeCluster, workflow: Object) -> None:
     unknown = {**workflow, "spec": {**workflow["spec"], "parallelisms": 3}}
-    with pytest.raises(UserError, match="does not know this field"):
+    with pytest.raises(UserError, match="unknown field for Argo"):
         submit(cluster, unknown)
     wrong = {**workflow, "metadata": {**workflow["metadata"], "labels": {"a": "b c"}}}
     with pytest.raises(Rejected, match="cannot create Workflow wine-1"):

@@ -106,7 +106,7 @@ def test_invalid_toolchain_affects_only_trainings_that_use_it(ti: Ti, cluster: K
     broken = "kind: ToolchainIntegration\nid: other\nspec: {entrypiont: mlflow}\n"
     cluster.patch(CONFIG_MAP, "toolchain-other", {"data": {"toolchain.json": broken}})
     assert planned(cluster, tmp_path, "wine-trainer").image == IMAGE
-    with pytest.raises(UserError, match=r"ConfigMap toolchain-other:3: spec\.entrypiont: there is no field"):
+    with pytest.raises(UserError, match=r"ConfigMap toolchain-other:3: spec\.entrypiont: unknown field"):
         planned(cluster, tmp_path, "other")
     shown = ti("get", "--id", "other")
     assert shown.code == 2 and "did you mean entrypoint?" in shown.err

@@ -100,7 +100,7 @@ def test_oversized_workflow_among_many_prevents_all_output(tmp_path: Path) -> No
     large = training(data=data) | {"id": "too-large"}
     ran = odahu_argo("compile", "-f", write(tmp_path, *many(), large), "--output-dir", tmp_path / "out")
     assert (ran.code, ran.out) == (2, "")
-    assert "the workflow of too-large would have" in ran.err and "Argo takes 1048576" in ran.err
+    assert "the workflow of too-large has" in ran.err and "Argo's limit is 1048576" in ran.err
     assert "hint: let one data connection fetch a whole folder" in ran.err
     assert not (tmp_path / "out").exists()
 

@@ -64,7 +64,7 @@ def test_one_broken_training_leaves_nothing_written(tmp_path: Path) -> None:
     assert (ran.code, ran.out) == (2, "")
     assert not (tmp_path / "out").exists()
     assert f"error: {file}:" in ran.err
-    assert "hint: write a path relative to the repository's root" in ran.err
+    assert "hint: write a path relative to the root of the repository" in ran.err
 
 
 @pytest.mark.parametrize("command", [["compile"], ["plan"], ["compile", "-f", "no.yaml"], ["compile", "--nope"]])
@@ -98,7 +98,7 @@ def test_the_profile_is_named_by_option_or_environment(tmp_path: Path, monkeypat
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("nodes: {}\n", ":1: nodes: there is no field 'nodes'"),
+        ("nodes: {}\n", ":1: nodes: unknown field 'nodes'"),
         ("pools:\n  gpu:\n    pending_timeout: soon\n", ":3: pools.gpu.pending_timeout: 'soon' is not a duration"),
         ("pools: {other_steps: somewhere}\n", ":1: pools.other_steps: must be 'on_cpu' or 'with_training'"),
         ("a: 1\n---\nb: 2\n", ":3: a profile is a single YAML document"),

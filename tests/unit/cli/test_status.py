@@ -121,7 +121,7 @@ def test_objects_of_other_kinds_are_passed_over_with_a_note() -> None:
         ("{", "invalid JSON"),
         ('{"kind": "Workflow"', "invalid JSON"),
         ('{"kind": "Pod"}', "object of kind Pod"),
-        ("a: [", "not valid YAML"),
+        ("a: [", "invalid YAML"),
         ("just words", "not an object"),
         ("[" * 100_000, "nested too deep"),
         ("{}" * 1000, "object without a kind"),

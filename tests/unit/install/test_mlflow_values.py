@@ -30,8 +30,8 @@ def objects(given: MlflowValues) -> dict[tuple[str, str], Any]:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("wokers: 2\n", ":1: wokers: there is no field 'wokers'\n  hint: did you mean workers?"),
-        ("\nartifacts: {bucket: b}\n", ":2: artifacts.bucket: there is no field 'bucket'"),
+        ("wokers: 2\n", ":1: wokers: unknown field 'wokers'\n  hint: did you mean workers?"),
+        ("\nartifacts: {bucket: b}\n", ":2: artifacts.bucket: unknown field 'bucket'"),
         ("userId: 0\n", ":1: userId: must be greater than or equal to 1"),
         ("ingress:\n  enabled: true\n", "ingress.enabled requires ingress.host"),
         ("path: mlflow/\n", ":1: path: 'mlflow/' is not a path, such as /mlflow"),

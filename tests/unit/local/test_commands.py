@@ -75,7 +75,7 @@ def test_a_failed_training_ends_with_4_its_reason_and_the_way_to_its_log(bench: 
 def test_an_unusable_manifest_ends_with_2_before_anything_is_run(bench: Bench) -> None:
     code, _, err = ended(bench.command("run", "--id", "other", "-f", bench.manifest()))
     assert (code, bench.began()) == (2, [])
-    assert "hold no ModelTraining 'other'" in err
+    assert "contain no ModelTraining 'other'" in err
     assert not bench.home.store_file.exists()
 
 

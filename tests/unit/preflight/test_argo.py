@@ -118,4 +118,4 @@ def test_a_workflow_that_no_object_can_hold_is_told_before_it_is_sent(tmp_path: 
 
     assert size(10) == []
     [(level, message)] = size(1000)
-    assert level == "error" and message.endswith("Argo takes 1048576")
+    assert level == "error" and message.endswith("Argo's limit is 1048576")
