@@ -15,7 +15,7 @@ from odahu_argo.errors import UserError
 from odahu_argo.kube.apply import Outcome
 from odahu_argo.manifest.load import Manifests
 from odahu_argo.odahu_api import Document
-from odahu_argo.preflight.result import Finding
+from odahu_argo.preflight.result import CheckResult
 from odahu_argo.tracking import PAGE_SECONDS, MlflowRun, NoRun
 from odahu_argo.trainings.events import FollowEvent, LogEvent, WatchEvent
 from odahu_argo.trainings.model import Training
@@ -66,7 +66,7 @@ class Submission(Protocol):
     def schedules(self) -> Sequence[tuple[str, str]]:
         """ID and schedule of each training with a schedule."""
 
-    def preflight(self, ids: Sequence[str]) -> Sequence[Finding]:
+    def preflight(self, ids: Sequence[str]) -> Sequence[CheckResult]:
         """Check whether anything prevents these trainings from running."""
 
     def check(self) -> None:

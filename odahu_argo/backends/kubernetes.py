@@ -21,7 +21,7 @@ from odahu_argo.manifest.models import Connection, ToolchainIntegration
 from odahu_argo.odahu_api import Document
 from odahu_argo.plan.model import Plan, schedules_of
 from odahu_argo.preflight import checks
-from odahu_argo.preflight.result import Finding
+from odahu_argo.preflight.result import CheckResult
 from odahu_argo.profile import Profile
 from odahu_argo.resources import connections, toolchains
 from odahu_argo.resources.connection_secret import connection_to_api, connection_to_secret
@@ -190,7 +190,7 @@ class KubernetesSubmission:
         """ID and schedule of each training with a schedule."""
         return schedules_of(self.plans.values())
 
-    def preflight(self, ids: Sequence[str]) -> Sequence[Finding]:
+    def preflight(self, ids: Sequence[str]) -> Sequence[CheckResult]:
         """Check the cluster for anything that prevents these trainings from running."""
         plans = [self.plans[training_id] for training_id in ids]
         return checks.check(self.trainings.cluster, self.trainings.profile, plans)

@@ -29,7 +29,7 @@ from odahu_argo.local.tracking import prepare_tracking
 from odahu_argo.manifest.load import LoadedManifest, Manifests, add_missing
 from odahu_argo.plan.build import plan_trainings
 from odahu_argo.plan.model import Plan, schedules_of
-from odahu_argo.preflight.result import Finding
+from odahu_argo.preflight.result import CheckResult
 from odahu_argo.profile import Profile, load_profile
 from odahu_argo.status.model import Artifacts, Status, StepStatus
 from odahu_argo.status.workflow import read_spec
@@ -220,7 +220,7 @@ class LocalSubmission:
         """ID and schedule of each training with a schedule."""
         return schedules_of(self.plans.values())
 
-    def preflight(self, ids: Sequence[str]) -> Sequence[Finding]:
+    def preflight(self, ids: Sequence[str]) -> Sequence[CheckResult]:
         """Return nothing: `prepare` has checked the connections."""
         return []
 

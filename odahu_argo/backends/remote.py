@@ -18,7 +18,7 @@ from odahu_argo.manifest.models import Connection, ModelTraining, ToolchainInteg
 from odahu_argo.manifest.resolve import select_trainings
 from odahu_argo.odahu_api import CHANGED_HEADER, Document, decode_secrets, training_from_api
 from odahu_argo.plan.build import schedule_of
-from odahu_argo.preflight.result import Finding
+from odahu_argo.preflight.result import CheckResult
 from odahu_argo.resources.connection_secret import connection_fields, connection_spec_to_api
 from odahu_argo.resources.toolchains import toolchain_to_api
 from odahu_argo.tracking import PAGE_SECONDS, MlflowRun, NoRun
@@ -196,14 +196,14 @@ class RemoteSubmission:
         schedules = {name: schedule_of(written.manifest.spec) for name, written in self.manifests.items()}
         return [(name, str(schedule)) for name, schedule in schedules.items() if schedule]
 
-    def preflight(self, ids: Sequence[str]) -> Sequence[Finding]:
+    def preflight(self, ids: Sequence[str]) -> Sequence[CheckResult]:
         """Warn about toolchains that differ from the server's. The server itself checks everything else on submission."""
         client = self.trainings.client
         names = {self.manifests[name].manifest.spec.toolchain for name in ids} & self.toolchains.keys()
         message = "the manifest differs from the server's toolchain, which the training uses"
         hint = f"update it with odahu-argo ti create -f FILE --url {client.url}, or ti edit"
         different = [name for name in sorted(names) if not self._is_known(self.toolchains[name])]
-        return [Finding("warning", f"toolchain {name}", message, hint) for name in different]
+        return [CheckResult("warning", f"toolchain {name}", message, hint) for name in different]
 
     def check(self) -> None:
         """Do nothing: the API cannot check a training without submitting it."""

@@ -51,7 +51,7 @@ class WatchRestored:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known(Generic[T]):
+class _KnownObject(Generic[T]):
     version: str
     value: T
 
@@ -74,7 +74,7 @@ def watch(
         NotFound: the cluster does not support the kind.
     """
     deadline = math.inf if seconds is None else time.monotonic() + seconds
-    known: dict[str, _Known[T]] = {}
+    known: dict[str, _KnownObject[T]] = {}
     version, last_success, is_interrupted = "", -math.inf, False
     delays = pauses(MIN_RETRY_SECONDS, MAX_RETRY_SECONDS)
     while (started := time.monotonic()) < deadline:
@@ -111,10 +111,10 @@ def _list(
     kind: Kind,
     keep: Callable[[Object], T],
     labels: Mapping[str, str] | None,
-    known: dict[str, _Known[T]],
+    known: dict[str, _KnownObject[T]],
 ) -> Generator[WatchChanges[T], None, str]:
     """Yield the differences between a new list and the known objects, and return the version to watch from."""
-    listing = cluster.gather(kind, lambda item: (_uid(item), _Known(_version(item), keep(item))), labels)
+    listing = cluster.gather(kind, lambda item: (_uid(item), _KnownObject(_version(item), keep(item))), labels)
     current = dict(listing.items)
     changes = [WatchChange(known.pop(uid).value, is_deleted=True) for uid in list(known) if uid not in current]
     for uid, item in current.items():
@@ -134,7 +134,7 @@ def _watch_once(
     yield from cluster.watch(kind, labels, version, seconds)
 
 
-def _change(known: dict[str, _Known[T]], event: WatchEvent, keep: Callable[[Object], T]) -> WatchChange[T] | None:
+def _change(known: dict[str, _KnownObject[T]], event: WatchEvent, keep: Callable[[Object], T]) -> WatchChange[T] | None:
     """Update the known objects and return the change; None if this version is known."""
     uid, version = _uid(event.object), _version(event.object)
     if event.type == "deleted":
@@ -142,7 +142,7 @@ def _change(known: dict[str, _Known[T]], event: WatchEvent, keep: Callable[[Obje
         return WatchChange(keep(event.object), is_deleted=True)
     if uid in known and known[uid].version == version:
         return None
-    known[uid] = _Known(version, keep(event.object))
+    known[uid] = _KnownObject(version, keep(event.object))
     return WatchChange(known[uid].value)
 
 

@@ -1,1 +1,1 @@
-"""Checks of a cluster before a training is submitted."""
+"""Read-only checks of a cluster before a training is submitted."""

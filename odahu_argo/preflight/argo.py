@@ -1,4 +1,4 @@
-"""Argo as it is installed: its definitions, its controller, and whether they are new enough for what is compiled."""
+"""Checks of the Argo installation: its CRDs, controller and version."""
 
 from __future__ import annotations
 
@@ -9,127 +9,144 @@ from typing import Any
 
 from odahu_argo.errors import Forbidden, NotFound
 from odahu_argo.kube.argo_server import ArgoServer
-from odahu_argo.kube.cluster import CUSTOM_RESOURCE_DEFINITION, DEPLOYMENT_ALL_NAMESPACES, WORKFLOW, Cluster, Object
+from odahu_argo.kube.cluster import (
+    CUSTOM_RESOURCE_DEFINITION,
+    DEPLOYMENT_ALL_NAMESPACES,
+    WORKFLOW,
+    Cluster,
+    Object,
+)
 from odahu_argo.plan.model import Plan
-from odahu_argo.preflight.result import Finding
+from odahu_argo.preflight.result import CheckResult
 
-OLDEST = (3, 6)
-KNOWS_PENDING_TIMEOUT = (4, 1)
+MIN_VERSION = (3, 6)
+PENDING_TIMEOUT_VERSION = (4, 1)
+"""The first version with `pendingTimeout` in templates."""
 CONTROLLER = "workflow-controller"
-_INSTALL = "install Argo Workflows: https://argo-workflows.readthedocs.io/en/latest/installation/"
+_INSTALL_HINT = "install Argo Workflows: https://argo-workflows.readthedocs.io/en/latest/installation/"
 _VERSION = re.compile(r"v?(\d+)\.(\d+)(\.\d+)?\b")
+_Version = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class _Controller:
-    """`number` is None where the image's tag tells no version."""
+    """A Deployment of Argo's controller. `version` is None if the image tag contains none."""
 
-    place: str
+    namespace: str
+    deployment: str
     image: str
-    number: tuple[int, int] | None
+    version: _Version | None
     is_ready: bool
 
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.deployment}"
 
-def check_argo(cluster: Cluster, url: str | None, plans: Sequence[Plan]) -> Iterator[Finding]:
-    """The version comes from the controllers' Deployments, else from Argo Server at `url`, as far as these can be seen."""
-    definition = None
+
+def check_argo(cluster: Cluster, argo_server_url: str | None, plans: Sequence[Plan]) -> Iterator[CheckResult]:
+    """Check CRDs, controllers and version, and whether Argo supports the features that the plans use.
+
+    The version comes from the image tags of the controllers, or else from Argo Server. What the account may not read is
+    skipped.
+    """
+    crd = None
     try:
-        definition = cluster.get(CUSTOM_RESOURCE_DEFINITION, f"{WORKFLOW.plural}.{WORKFLOW.group}")
-        yield _served(definition)
+        crd = cluster.get(CUSTOM_RESOURCE_DEFINITION, WORKFLOW.resource)
+        yield _check_served_version(crd)
     except NotFound:
-        yield Finding("error", "Argo", "the cluster has no CustomResourceDefinition workflows.argoproj.io", _INSTALL)
+        message = f"the cluster has no CustomResourceDefinition {WORKFLOW.resource}"
+        yield CheckResult("error", "Argo", message, _INSTALL_HINT)
         return
     except Forbidden:
         pass
-    controllers = _controllers(cluster)
-    yield from _running(controllers)
-    numbers = [each.number for each in controllers or () if each.number]
-    number = min(numbers) if numbers else _number(ArgoServer(url).version()) if url else None
-    if number is not None:
-        yield _age(number)
+    controllers = _find_controllers(cluster)
+    if controllers is not None:
+        yield from _check_controllers(controllers)
+    versions = [controller.version for controller in controllers or () if controller.version]
+    version = min(versions) if versions else None
+    if version is None and argo_server_url:
+        version = _parse_version(ArgoServer(argo_server_url).version())
+    if version is not None:
+        yield _check_version(version)
     if any(step.pending_timeout for plan in plans for step in plan.steps):
-        yield from _pending_timeout(definition, number)
+        yield from _check_pending_timeout(crd, version)
 
 
-def _served(definition: Object) -> Finding:
-    name = f"{WORKFLOW.plural}.{WORKFLOW.group}"
-    served = [version.get("name") for version in definition["spec"].get("versions", []) if version.get("served")]
+def _check_served_version(crd: Object) -> CheckResult:
+    served = [version.get("name") for version in crd["spec"].get("versions", []) if version.get("served")]
     if WORKFLOW.version in served:
-        return Finding("ok", "Argo", f"{name} serves {WORKFLOW.version}")
-    return Finding("error", "Argo", f"{name} serves {', '.join(map(str, served))}, not {WORKFLOW.version}", _INSTALL)
+        return CheckResult("ok", "Argo", f"{WORKFLOW.resource} serves {WORKFLOW.version}")
+    message = f"{WORKFLOW.resource} serves {', '.join(map(str, served))}, not {WORKFLOW.version}"
+    return CheckResult("error", "Argo", message, _INSTALL_HINT)
 
 
-def _controllers(cluster: Cluster) -> list[_Controller] | None:
-    """None where Deployments of other namespaces may not be seen."""
+def _find_controllers(cluster: Cluster) -> list[_Controller] | None:
+    """Return the controllers of all namespaces, or None if the account may not list Deployments."""
     try:
-        found = cluster.list(DEPLOYMENT_ALL_NAMESPACES).items
+        deployments = cluster.list(DEPLOYMENT_ALL_NAMESPACES).items
     except Forbidden:
         return None
-    return [controller for each in found if (controller := _controller(each))]
+    return [controller for deployment in deployments if (controller := _parse_controller(deployment))]
 
 
-def _controller(deployment: Object) -> _Controller | None:
+def _parse_controller(deployment: Object) -> _Controller | None:
     containers = deployment["spec"]["template"]["spec"].get("containers") or []
-    images = [str(each.get("image", "")) for each in containers]
-    image = next((each for each in images if re.search(rf"(^|/){CONTROLLER}(:|@|$)", each)), None)
+    images = [str(container.get("image", "")) for container in containers]
+    image = next((image for image in images if re.search(rf"(^|/){CONTROLLER}(:|@|$)", image)), None)
     if image is None:
         return None
     metadata, status = deployment["metadata"], deployment.get("status") or {}
-    tag = image.partition("@")[0].rpartition(":")[2]
-    place = f"{metadata.get('namespace')}/{metadata.get('name')}"
-    return _Controller(place, image, _number(tag), bool(status.get("readyReplicas")))
+    version = _parse_version(image.partition("@")[0].rpartition(":")[2])
+    return _Controller(metadata["namespace"], metadata["name"], image, version, bool(status.get("readyReplicas")))
 
 
-def _number(version: str | None) -> tuple[int, int] | None:
-    found = _VERSION.match(version or "")
-    return (int(found[1]), int(found[2])) if found else None
+def _parse_version(text: str | None) -> _Version | None:
+    match = _VERSION.match(text or "")
+    return (int(match[1]), int(match[2])) if match else None
 
 
-def _running(controllers: Sequence[_Controller] | None) -> Iterator[Finding]:
-    subject = "Argo's controller"
-    if controllers is None:
-        return
+def _check_controllers(controllers: Sequence[_Controller]) -> Iterator[CheckResult]:
+    subject = "Argo controller"
     if not controllers:
-        message = f"no Deployment runs an image {CONTROLLER}; without a controller trainings stay scheduling"
-        yield Finding("warning", subject, message, f"if it does not run elsewhere, {_INSTALL}")
-    for each in controllers:
-        if each.is_ready:
-            yield Finding("ok", subject, f"{each.place} runs {each.image}")
+        message = f"no Deployment runs an image {CONTROLLER}; without a controller, trainings stay in state scheduling"
+        yield CheckResult("warning", subject, message, f"unless the controller runs elsewhere, {_INSTALL_HINT}")
+    for controller in controllers:
+        if controller.is_ready:
+            yield CheckResult("ok", subject, f"{controller} runs {controller.image}")
         else:
-            hint = (
-                f"kubectl describe deployment {each.place.partition('/')[2]} -n {each.place.partition('/')[0]} says why"
-            )
-            yield Finding("warning", subject, f"{each.place} has no pod that is ready; trainings stay scheduling", hint)
+            message = f"{controller} has no ready pod; trainings stay in state scheduling"
+            hint = f"run `kubectl describe deployment {controller.deployment} -n {controller.namespace}`"
+            yield CheckResult("warning", subject, message, hint)
 
 
-def _age(number: tuple[int, int]) -> Finding:
-    shown, oldest = ".".join(map(str, number)), ".".join(map(str, OLDEST))
-    if number < OLDEST:
-        message = f"Argo {shown} is older than {oldest}, the oldest for which trainings are compiled"
-        return Finding("error", "Argo's version", message, "upgrade Argo Workflows")
-    return Finding("ok", "Argo's version", shown)
+def _check_version(version: _Version) -> CheckResult:
+    text, minimum = ".".join(map(str, version)), ".".join(map(str, MIN_VERSION))
+    if version < MIN_VERSION:
+        message = f"Argo {text} is not supported; the oldest supported version is {minimum}"
+        return CheckResult("error", "Argo version", message, "upgrade Argo Workflows")
+    return CheckResult("ok", "Argo version", text)
 
 
-def _pending_timeout(definition: Object | None, number: tuple[int, int] | None) -> Iterator[Finding]:
-    subject = "limit on waiting"
+def _check_pending_timeout(crd: Object | None, version: _Version | None) -> Iterator[CheckResult]:
+    """Check support of `pendingTimeout`: a CRD with a schema rejects it before 4.1, a minimal one lets Argo ignore it."""
+    subject = "pending timeout"
     hint = "upgrade Argo to 4.1, or set pools.gpu.pending_timeout: none in the profile"
-    fields = _template_fields(definition) if definition else {}
+    fields = _template_fields(crd) if crd else {}
     if fields and "pendingTimeout" not in fields:
-        message = "Argo's definitions are of before 4.1 and refuse pendingTimeout, which a GPU training has"
-        yield Finding("error", subject, message, hint)
-    elif not fields and number is not None and number < KNOWS_PENDING_TIMEOUT:
+        message = "Argo's CRDs are older than 4.1 and reject pendingTimeout, which GPU trainings use"
+        yield CheckResult("error", subject, message, hint)
+    elif not fields and version is not None and version < PENDING_TIMEOUT_VERSION:
         message = (
-            "Argo before 4.1 ignores pendingTimeout: a training that finds no GPU node waits until timeouts.workflow"
+            "Argo before 4.1 ignores pendingTimeout: without a GPU node, trainings wait until timeouts.workflow expires"
         )
-        yield Finding("warning", subject, message, hint)
+        yield CheckResult("warning", subject, message, hint)
 
 
-def _template_fields(definition: Object) -> dict[str, Any]:
-    """The fields of a template that the API checks; none where it takes whatever comes, as Argo's minimal definitions do."""
-    for version in definition["spec"].get("versions", []):
-        at: Any = (version.get("schema") or {}).get("openAPIV3Schema")
+def _template_fields(crd: Object) -> dict[str, Any]:
+    """Return the schema of a template's fields; empty if the CRD has no schema, as in Argo's minimal CRDs."""
+    for version in crd["spec"].get("versions", []):
+        node: Any = (version.get("schema") or {}).get("openAPIV3Schema")
         for name in ("properties", "spec", "properties", "templates", "items", "properties"):
-            at = at.get(name) if isinstance(at, dict) else None
-        if version.get("name") == WORKFLOW.version and isinstance(at, dict):
-            return at
+            node = node.get(name) if isinstance(node, dict) else None
+        if version.get("name") == WORKFLOW.version and isinstance(node, dict):
+            return node
     return {}

@@ -1,4 +1,4 @@
-"""Whether some node could ever hold each step of a training, as far as nodes can be seen."""
+"""Check whether the cluster has a node for each step, regardless of what currently runs on the nodes."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from odahu_argo import quantity
 from odahu_argo.errors import Forbidden
 from odahu_argo.kube.cluster import NODE, Cluster, Object
 from odahu_argo.plan.model import Plan, PlannedStep
-from odahu_argo.preflight.result import Finding
+from odahu_argo.preflight.result import CheckResult
 
-KEEPS_OUT = ("NoSchedule", "NoExecute")
-CONDITIONS = "node.kubernetes.io/"
-"""Taints that Kubernetes sets itself, for the time that a condition lasts."""
+BLOCKING_EFFECTS = ("NoSchedule", "NoExecute")
+CONDITION_TAINT_PREFIX = "node.kubernetes.io/"
+"""Prefix of the taints that Kubernetes sets while a node condition lasts, such as `not-ready`."""
 
 
-def room_on_nodes(cluster: Cluster, plans: Sequence[Plan]) -> Iterator[Finding]:
-    """A warning for each step that no node could hold even if it were empty; an autoscaler may still bring one that can."""
+def check_capacity(cluster: Cluster, plans: Sequence[Plan]) -> Iterator[CheckResult]:
+    """Warn about steps that fit on no node. An autoscaler may still add one.
+
+    Yield nothing if the account may not list nodes.
+    """
     if not plans:
         return
     try:
@@ -26,40 +29,38 @@ def room_on_nodes(cluster: Cluster, plans: Sequence[Plan]) -> Iterator[Finding]:
     except Forbidden:
         return
     for plan in plans:
-        yield from _room(plan, nodes)
+        yield from _check_plan(plan, nodes)
 
 
-def _room(plan: Plan, nodes: Sequence[Object]) -> Iterator[Finding]:
-    told = set()
-    for step in plan.steps:
-        message = _why_not(step, nodes, plan.profile.pools.gpu.resource_name)
-        if message is None or message in told:
-            continue
-        told.add(message)
-        hint = "it waits until such a node comes; ask for less, or see pools in the profile"
-        yield Finding("warning", f"step {step.name}", message, hint)
-    if not told:
-        yield Finding("ok", "nodes", f"some node could hold each step of {plan.training_id}")
+def _check_plan(plan: Plan, nodes: Sequence[Object]) -> Iterator[CheckResult]:
+    hint = "it stays pending until such a node exists; reduce its resources, or check pools in the profile"
+    steps = {_explain_misfit(step, nodes, plan.profile.pools.gpu.resource_name): step for step in reversed(plan.steps)}
+    steps.pop(None, None)
+    for message, step in reversed(steps.items()):
+        yield CheckResult("warning", f"step {step.name}", str(message), hint)
+    if not steps:
+        yield CheckResult("ok", "nodes", f"each step of {plan.training_id} fits on a node")
 
 
-def _why_not(step: PlannedStep, nodes: Sequence[Object], gpu_resource: str) -> str | None:
-    open_to_it = [node for node in nodes if _is_open(node, step)]
-    pool = ", ".join(f"{name}={value}" for name, value in step.placement.node_selector.items()) or "any"
-    if not open_to_it:
-        return f"no node of the {step.placement.pool} pool ({pool}) takes its pods; the cluster has {len(nodes)} nodes"
-    wanted = _wanted(step, gpu_resource)
-    if any(all(_allocatable(node, name) >= amount for name, amount in wanted.items()) for node in open_to_it):
+def _explain_misfit(step: PlannedStep, nodes: Sequence[Object], gpu_resource: str) -> str | None:
+    """Return why a step fits on no node, or None if it fits on one."""
+    eligible = [node for node in nodes if _accepts(node, step)]
+    if not eligible:
+        selector = ", ".join(f"{name}={value}" for name, value in step.placement.node_selector.items()) or "any node"
+        return f"none of {len(nodes)} nodes accepts pods of the {step.placement.pool} pool ({selector})"
+    requests = _requests(step, gpu_resource)
+    if any(all(_allocatable(node, name) >= amount for name, amount in requests.items()) for node in eligible):
         return None
-    for name, amount in wanted.items():
-        largest = max(_allocatable(node, name) for node in open_to_it)
+    for name, amount in requests.items():
+        largest = max(_allocatable(node, name) for node in eligible)
         if largest < amount:
-            what = f"GPUs ({name})" if name == gpu_resource else name
-            return f"it asks for {_shown(name, amount)} {what}; the largest node has {_shown(name, largest)}"
-    return "no single node has at once the cpu, memory and GPUs that it asks for"
+            resource = f"GPUs ({name})" if name == gpu_resource else name
+            return f"it requests {_format(name, amount)} {resource}; the largest node has {_format(name, largest)}"
+    return "no single node has the requested CPUs, memory and GPUs together"
 
 
-def _wanted(step: PlannedStep, gpu_resource: str) -> dict[str, Decimal]:
-    """What the scheduler will look for: requests, or limits where there is no request."""
+def _requests(step: PlannedStep, gpu_resource: str) -> dict[str, Decimal]:
+    """Return the amounts that the scheduler considers: requests, or limits without a request."""
     amounts = {
         "cpu": step.requests.cpu or step.limits.cpu,
         "memory": step.requests.memory or step.limits.memory,
@@ -75,18 +76,19 @@ def _allocatable(node: Object, name: str) -> Decimal:
         return Decimal(0)
 
 
-def _is_open(node: Object, step: PlannedStep) -> bool:
+def _accepts(node: Object, step: PlannedStep) -> bool:
+    """Return whether node selector, taints and cordon of the node admit the step's pod."""
     spec = node.get("spec") or {}
     labels = node["metadata"].get("labels") or {}
     is_selected = all(labels.get(name) == value for name, value in step.placement.node_selector.items())
-    taints = [taint for taint in spec.get("taints") or [] if _lasts(taint)]
+    taints = [taint for taint in spec.get("taints") or [] if _is_lasting(taint)]
     tolerated = all(any(_tolerates(toleration, taint) for toleration in step.placement.tolerations) for taint in taints)
     return is_selected and tolerated and not spec.get("unschedulable")
 
 
-def _lasts(taint: Mapping[str, Any]) -> bool:
-    """Whether it keeps pods out for good; a node that is not ready, or under pressure, may be well tomorrow."""
-    return taint.get("effect") in KEEPS_OUT and not str(taint.get("key", "")).startswith(CONDITIONS)
+def _is_lasting(taint: Mapping[str, Any]) -> bool:
+    """Return whether a taint blocks pods permanently, and not only while a node condition lasts."""
+    return taint.get("effect") in BLOCKING_EFFECTS and not str(taint.get("key", "")).startswith(CONDITION_TAINT_PREFIX)
 
 
 def _tolerates(toleration: Mapping[str, Any], taint: Mapping[str, Any]) -> bool:
@@ -98,5 +100,5 @@ def _tolerates(toleration: Mapping[str, Any], taint: Mapping[str, Any]) -> bool:
     return toleration.get("key") == taint.get("key") and (toleration.get("value") or "") == (taint.get("value") or "")
 
 
-def _shown(name: str, amount: Decimal) -> str:
+def _format(name: str, amount: Decimal) -> str:
     return f"{amount / 2**30:.1f}Gi" if name == "memory" else f"{amount.normalize():f}"

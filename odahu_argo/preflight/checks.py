@@ -1,8 +1,9 @@
-"""What can be seen on the cluster before anything is booked: whether a training could run there, and what is in its way."""
+"""All checks of a cluster. They send no request that changes it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from base64 import b64decode
+from collections.abc import Iterator, Sequence
 
 from odahu_argo import naming
 from odahu_argo.compile.workflow import compile_workflow
@@ -11,151 +12,151 @@ from odahu_argo.kube.apply import find
 from odahu_argo.kube.cluster import NAMESPACE, SECRET, STORAGE_CLASS, Cluster, Kind, Object
 from odahu_argo.plan.model import Plan, PlannedStep
 from odahu_argo.preflight.argo import check_argo
-from odahu_argo.preflight.capacity import room_on_nodes
-from odahu_argo.preflight.permissions import check_account, check_own_rights
-from odahu_argo.preflight.result import Finding
+from odahu_argo.preflight.capacity import check_capacity
+from odahu_argo.preflight.permissions import check_service_account, check_user
+from odahu_argo.preflight.result import CheckResult
 from odahu_argo.profile import Profile
 
-STORES = ("s3", "gcs", "azureblob")
-PULL_SECRETS = ("kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg")
-APPLY = "odahu-argo conn apply -f FILE makes it from a Connection"
-DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
+STORE_TYPES = ("s3", "gcs", "azureblob")
+PULL_SECRET_TYPES = ("kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg")
+DEFAULT_CLASS_ANNOTATION = "storageclass.kubernetes.io/is-default-class"
+_APPLY_HINT = "create it from a Connection: odahu-argo conn apply -f FILE"
 
 
-def check(cluster: Cluster, profile: Profile, plans: Sequence[Plan] = ()) -> tuple[Finding, ...]:
-    """Everything that was looked at: the cluster itself, what the profile names, and whatever these plans need.
+def check(cluster: Cluster, profile: Profile, plans: Sequence[Plan] = ()) -> tuple[CheckResult, ...]:
+    """Check the cluster, the objects that the profile references, and what the plans need.
 
     Raises:
-        Unreachable: the API does not answer.
-        Unauthorized: it does not accept the credentials.
+        Unreachable: the API server does not respond.
+        Unauthorized: the API server rejects the credentials.
     """
-    if missing := _namespace(cluster):
+    if missing := _check_namespace(cluster):
         return (missing,)
-    findings = [
+    results = [
         *check_argo(cluster, profile.argo.url, plans),
-        *check_own_rights(cluster),
-        *check_account(cluster, profile),
+        *check_user(cluster),
+        *check_service_account(cluster, profile),
+        *_check_profile_secrets(cluster, profile),
+        *_check_storage_class(cluster, profile),
     ]
-    findings += _other_secrets(cluster, profile)
-    findings += _storage(cluster, profile)
     if not plans:
-        findings += _connections_of_the_profile(cluster, profile)
+        results += _check_profile_connections(cluster, profile)
     for plan in plans:
-        findings += _connections(cluster, plan)
-        findings += _workflow(plan)
-    findings += room_on_nodes(cluster, plans)
-    return tuple(dict.fromkeys(findings))
+        results += _check_plan_connections(cluster, plan)
+        results += _check_workflow(plan)
+    results += check_capacity(cluster, plans)
+    return tuple(dict.fromkeys(results))
 
 
-def _namespace(cluster: Cluster) -> Finding | None:
-    """What is said where the namespace is not there; then nothing in it can be."""
+def _check_namespace(cluster: Cluster) -> CheckResult | None:
+    """Return an error if the namespace does not exist; no other check is useful then."""
     try:
         cluster.get(NAMESPACE, cluster.namespace)
     except Unauthorized:
         raise
     except NotFound:
-        hint = "odahu-argo setup --apply makes it where the profile names it; -n names another"
-        return Finding("error", "namespace", f"there is no namespace {cluster.namespace}", hint)
+        hint = "run `odahu-argo setup --apply` to create the profile's namespace, or set another one with -n"
+        return CheckResult("error", "namespace", f"namespace {cluster.namespace} does not exist", hint)
     except Forbidden:
         pass
     return None
 
 
-def _workflow(plan: Plan) -> Iterator[Finding]:
-    """Whether the plan fits an object of Kubernetes, and Argo."""
-    subject = f"workflow of {plan.training_id}"
+def _check_workflow(plan: Plan) -> Iterator[CheckResult]:
+    """Check that the plan compiles to a Workflow within the size limits."""
     try:
         compile_workflow(plan)
     except UserError as error:
-        yield from (Finding("error", subject, each.message, each.hint) for each in error.problems)
+        for problem in error.problems:
+            yield CheckResult("error", f"workflow of {plan.training_id}", problem.message, problem.hint)
 
 
-def _connections_of_the_profile(cluster: Cluster, profile: Profile) -> Iterator[Finding]:
+def _check_profile_connections(cluster: Cluster, profile: Profile) -> Iterator[CheckResult]:
     for name in dict.fromkeys((profile.output_connection, *profile.external_connections)):
         secret = naming.connection_secret(name)
-        if _look(cluster, SECRET, secret) is None:
-            message = f"there is no Secret {secret} in namespace {cluster.namespace}, which the profile counts on"
-            yield Finding("warning", f"connection {name}", message, APPLY)
+        if _find_readable(cluster, SECRET, secret) is None:
+            message = f"Secret {secret}, which the profile requires, does not exist in namespace {cluster.namespace}"
+            yield CheckResult("warning", f"connection {name}", message, _APPLY_HINT)
 
 
-def _connections(cluster: Cluster, plan: Plan) -> Iterator[Finding]:
-    types = {use.id: use.type for use in plan.connections}
-    for name, steps in _users(plan.steps).items():
-        secret = naming.connection_secret(name)
-        found = _look(cluster, SECRET, secret)
-        subject = f"connection {name}"
-        if found is None:
-            message = f"there is no Secret {secret} in namespace {cluster.namespace}; {steps[0].name} mounts it"
-            yield Finding("error", subject, message, APPLY)
-        elif not found:
-            yield Finding("warning", "connections", "you may not read Secrets, so nothing was seen of connections")
-        else:
-            yield _fields(subject, secret, found, steps[0], types.get(name, ""))
-
-
-def _fields(subject: str, secret: str, found: Object, step: PlannedStep, declared: str) -> Finding:
-    from base64 import b64decode
-
-    data = found.get("data") or {}
-    missing = [field for field in ("type", "uri") if not data.get(field)]
-    hint = "odahu-argo conn apply -f FILE brings it up to date"
-    if missing:
-        return Finding("error", subject, f"Secret {secret} has no {' and no '.join(missing)}", hint)
-    kind = b64decode(data["type"]).decode("utf-8", "replace").strip()
-    wanted = ("git",) if step.kind == "checkout" else STORES
-    if kind not in wanted:
-        return Finding(
-            "error", subject, f"Secret {secret} is of type {kind!r}; {step.name} needs {' or '.join(wanted)}", hint
-        )
-    if declared and declared != kind:
-        return Finding("warning", subject, f"Secret {secret} is of type {kind}, its manifest of type {declared}", hint)
-    return Finding("ok", subject, f"Secret {secret}, type {kind}")
-
-
-def _users(steps: Iterable[PlannedStep]) -> dict[str, list[PlannedStep]]:
-    users: dict[str, list[PlannedStep]] = {}
-    for step in steps:
+def _check_plan_connections(cluster: Cluster, plan: Plan) -> Iterator[CheckResult]:
+    declared_types = {use.id: use.type for use in plan.connections}
+    first_steps: dict[str, PlannedStep] = {}
+    for step in plan.steps:
         if step.connection is not None:
-            users.setdefault(step.connection, []).append(step)
-    return users
+            first_steps.setdefault(step.connection, step)
+    for name, step in first_steps.items():
+        secret_name = naming.connection_secret(name)
+        secret = _find_readable(cluster, SECRET, secret_name)
+        if secret is None:
+            message = (
+                f"Secret {secret_name} does not exist in namespace {cluster.namespace}; step {step.name} mounts it"
+            )
+            yield CheckResult("error", f"connection {name}", message, _APPLY_HINT)
+        elif not secret:
+            message = "connections cannot be checked: you cannot get Secrets"
+            yield CheckResult("warning", "connections", message)
+        else:
+            yield _check_connection_secret(name, secret, step, declared_types.get(name, ""))
 
 
-def _other_secrets(cluster: Cluster, profile: Profile) -> Iterator[Finding]:
+def _check_connection_secret(connection: str, secret: Object, step: PlannedStep, declared_type: str) -> CheckResult:
+    subject, name, data = f"connection {connection}", secret["metadata"]["name"], secret.get("data") or {}
+    hint = "update it: odahu-argo conn apply -f FILE"
+    if missing := [field for field in ("type", "uri") if not data.get(field)]:
+        return CheckResult("error", subject, f"Secret {name} has no {' and no '.join(missing)}", hint)
+    actual_type = b64decode(data["type"]).decode("utf-8", "replace").strip()
+    usable_types = ("git",) if step.kind == "checkout" else STORE_TYPES
+    if actual_type not in usable_types:
+        message = f"Secret {name} has type {actual_type!r}; step {step.name} needs {' or '.join(usable_types)}"
+        return CheckResult("error", subject, message, hint)
+    if declared_type and declared_type != actual_type:
+        message = f"Secret {name} has type {actual_type}, but its manifest has type {declared_type}"
+        return CheckResult("warning", subject, message, hint)
+    return CheckResult("ok", subject, f"Secret {name} has type {actual_type}")
+
+
+def _check_profile_secrets(cluster: Cluster, profile: Profile) -> Iterator[CheckResult]:
     name = profile.tracking.credentials_secret
-    if name and _look(cluster, SECRET, name) is None:
-        hint = "make it, or mend tracking.credentials_secret in the profile"
-        yield Finding("error", "tracking", f"there is no Secret {name} in namespace {cluster.namespace}", hint)
+    if name and _find_readable(cluster, SECRET, name) is None:
+        hint = "create it, or change tracking.credentials_secret in the profile"
+        yield CheckResult("error", "tracking", f"Secret {name} does not exist in namespace {cluster.namespace}", hint)
     for name in profile.image_pull_secrets:
-        found = _look(cluster, SECRET, name)
-        if found is None:
-            hint = "odahu-argo conn apply makes one from a Connection of type docker; image_pull_secrets names it"
-            yield Finding("error", "images", f"there is no Secret {name} in namespace {cluster.namespace}", hint)
-        elif found and found.get("type") not in PULL_SECRETS:
-            message = f"Secret {name} is of type {found.get('type')}; images are pulled with {PULL_SECRETS[0]}"
-            yield Finding("warning", "images", message, "kubectl create secret docker-registry makes one")
+        secret = _find_readable(cluster, SECRET, name)
+        if secret is None:
+            hint = (
+                "create it from a Connection of type docker with `odahu-argo conn apply`, or change image_pull_secrets"
+            )
+            message = f"Secret {name} does not exist in namespace {cluster.namespace}"
+            yield CheckResult("error", "images", message, hint)
+        elif secret and secret.get("type") not in PULL_SECRET_TYPES:
+            message = f"Secret {name} has type {secret.get('type')}; pulling images requires {PULL_SECRET_TYPES[0]}"
+            hint = "create it with `kubectl create secret docker-registry`"
+            yield CheckResult("warning", "images", message, hint)
 
 
-def _storage(cluster: Cluster, profile: Profile) -> Iterator[Finding]:
+def _check_storage_class(cluster: Cluster, profile: Profile) -> Iterator[CheckResult]:
     name = profile.workspace.storage_class
     try:
         classes = cluster.list(STORAGE_CLASS).items
     except Forbidden:
         return
-    names = [each["metadata"]["name"] for each in classes]
+    names = [storage_class["metadata"]["name"] for storage_class in classes]
+    annotations = [storage_class["metadata"].get("annotations") or {} for storage_class in classes]
+    has_default = any(values.get(DEFAULT_CLASS_ANNOTATION) == "true" for values in annotations)
+    hint = "set workspace.storage_class in the profile"
     if name and name not in names:
-        message = f"there is no storage class {name}; there are {', '.join(names) or 'none'}"
-        yield Finding("error", "workspace", message, "mend workspace.storage_class in the profile")
-    elif not name and not any(
-        (each["metadata"].get("annotations") or {}).get(DEFAULT_CLASS) == "true" for each in classes
-    ):
-        message = "the cluster has no default storage class: the workspace waits for a volume made by hand"
-        yield Finding("warning", "workspace", message, "set workspace.storage_class in the profile")
+        message = f"storage class {name} does not exist; the cluster has {', '.join(names) or 'none'}"
+        yield CheckResult("error", "workspace", message, hint)
+    elif not name and not has_default:
+        message = "the cluster has no default storage class: the workspace needs a manually created volume"
+        yield CheckResult("warning", "workspace", message, hint)
     else:
-        yield Finding("ok", "workspace", f"storage class {name or 'by default'}")
+        yield CheckResult("ok", "workspace", f"storage class {name}" if name else "default storage class")
 
 
-def _look(cluster: Cluster, kind: Kind, name: str) -> Object | None:
-    """The object; None where there is none, and an empty one where it may not be seen."""
+def _find_readable(cluster: Cluster, kind: Kind, name: str) -> Object | None:
+    """Return an object, None if it does not exist, and an empty one if the account may not read it."""
     try:
         return find(cluster, kind, name)
     except Forbidden:

@@ -1,13 +1,13 @@
-"""Who may do what: the rights of the user, and those of the account that a training's pods run with.
+"""Checks of RBAC permissions: those of the user, and those of the trainings' service account.
 
 https://kubernetes.io/docs/reference/access-authn-authz/authorization/#checking-api-access
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from odahu_argo.errors import Forbidden
 from odahu_argo.kube.apply import find
@@ -17,118 +17,122 @@ from odahu_argo.kube.cluster import (
     SERVICE_ACCOUNT,
     WORKFLOW,
     Cluster,
-    Kind,
     Object,
 )
-from odahu_argo.preflight.result import Finding
+from odahu_argo.preflight.result import CheckResult
 from odahu_argo.profile import Profile
-
-Right = tuple[str, str, str]
-"""Verb, group, resource; a part of a resource comes after a slash."""
-
-NEEDED: tuple[Right, ...] = tuple(
-    (verb, WORKFLOW.group, WORKFLOW.plural) for verb in ("create", "get", "list", "watch")
-)
-"""Without these rights nothing can be submitted or followed."""
-WANTED: dict[Right, str] = {
-    ("patch", WORKFLOW.group, WORKFLOW.plural): "train stop and train edit cannot stop a run",
-    ("delete", WORKFLOW.group, WORKFLOW.plural): "train delete cannot remove runs",
-    ("list", "", "configmaps"): "what is remembered of earlier trainings is not seen",
-    ("create", "", "configmaps"): "what becomes of trainings is remembered by the recorder alone",
-    ("update", "", "configmaps"): "what becomes of trainings is remembered by the recorder alone",
-    ("list", "", "pods"): "train logs sees no pods",
-    ("list", "", "events"): "why a pod does not start is not told",
-    ("get", "", "pods/log"): "train logs cannot read pods",
-    ("get", "", "persistentvolumeclaims"): "train retry cannot see the workspace",
-    ("patch", "", "persistentvolumeclaims"): "train retry cannot keep the workspace",
-    ("delete", "", "persistentvolumeclaims"): "workspaces of retried trainings are left behind",
-}
-EXECUTOR: tuple[Right, ...] = tuple((verb, WORKFLOW.group, "workflowtaskresults") for verb in ("create", "patch"))
-"""What Argo's executor does in each pod: https://argo-workflows.readthedocs.io/en/latest/workflow-rbac/"""
 
 
 @dataclass(frozen=True, slots=True)
-class _Asker:
-    """Whose rights are asked for, in a namespace: one's own, or those that `subject` names."""
+class Permission:
+    """A verb on a resource in the training namespace. `subresource` is empty for the resource itself."""
 
-    cluster: Cluster
-    review: Kind
-    subject: Object = field(default_factory=dict)
+    verb: str
+    resource: str
+    group: str = ""
+    subresource: str = ""
 
-    def missing(self, rights: Iterable[Right]) -> list[Right]:
-        """Those that are not there. Forbidden where one may not ask."""
-        asked = list(rights)
-        with ThreadPoolExecutor(max_workers=8) as pool:
-            allowed = list(pool.map(self._may, asked))
-        return [right for right, is_allowed in zip(asked, allowed, strict=True) if not is_allowed]
-
-    def _may(self, right: Right) -> bool:
-        verb, group, whole = right
-        resource, _, part = whole.partition("/")
-        asked = {
-            "namespace": self.cluster.namespace,
-            "verb": verb,
-            "group": group,
-            "resource": resource,
-            "subresource": part,
-        }
-        namespace = {"namespace": self.cluster.namespace} if self.review.namespaced else {}
-        answer = self.cluster.create(
-            self.review, {"metadata": namespace, "spec": {**self.subject, "resourceAttributes": asked}}
-        )
-        return bool((answer.get("status") or {}).get("allowed"))
+    def __str__(self) -> str:
+        subresource = f"/{self.subresource}" if self.subresource else ""
+        group = f".{self.group}" if self.group else ""
+        return f"{self.verb} {self.resource}{subresource}{group}"
 
 
-def check_own_rights(cluster: Cluster) -> Iterator[Finding]:
-    """What the user may not do, and what does not work then."""
-    subject, place = "your rights", f"in namespace {cluster.namespace}"
+def _on_workflows(verb: str) -> Permission:
+    return Permission(verb, WORKFLOW.plural, WORKFLOW.group)
+
+
+REQUIRED = tuple(_on_workflows(verb) for verb in ("create", "get", "list", "watch"))
+"""Without these permissions, nothing can be submitted or followed."""
+OPTIONAL: dict[Permission, str] = {
+    _on_workflows("patch"): "train stop and train edit cannot stop a run",
+    _on_workflows("delete"): "train delete cannot delete runs",
+    Permission("list", "configmaps"): "the history of earlier trainings is not available",
+    Permission("create", "configmaps"): "only the recorder can record the history of trainings",
+    Permission("update", "configmaps"): "only the recorder can record the history of trainings",
+    Permission("list", "pods"): "train logs cannot find pods",
+    Permission("list", "events"): "the reason why a pod does not start is not available",
+    Permission("get", "pods", subresource="log"): "train logs cannot read pods",
+    Permission("get", "persistentvolumeclaims"): "train retry cannot find the workspace",
+    Permission("patch", "persistentvolumeclaims"): "train retry cannot keep the workspace",
+    Permission("delete", "persistentvolumeclaims"): "workspaces of retried trainings are not deleted",
+}
+"""What does not work without a permission."""
+EXECUTOR = tuple(Permission(verb, "workflowtaskresults", WORKFLOW.group) for verb in ("create", "patch"))
+"""What Argo's executor needs in each pod: https://argo-workflows.readthedocs.io/en/latest/workflow-rbac/"""
+
+
+def check_user(cluster: Cluster) -> Iterator[CheckResult]:
+    """Check the permissions of the user."""
+    subject, location = "permissions", f"in namespace {cluster.namespace}"
     try:
-        missing = _Asker(cluster, SELF_SUBJECT_ACCESS_REVIEW).missing([*NEEDED, *WANTED])
+        missing = _missing(cluster, [*REQUIRED, *OPTIONAL])
     except Forbidden:
-        yield Finding("warning", subject, "you may not ask for your own rights, so nothing was seen of them")
+        yield CheckResult("warning", subject, "your permissions cannot be checked: access reviews are forbidden")
         return
-    ask = "ask whoever runs the cluster for a Role with this right"
-    for right in missing:
-        what = f"you may not {_told(right)} {place}"
-        if right in WANTED:
-            yield Finding("warning", subject, f"{what}: {WANTED[right]}", ask)
+    hint = "ask a cluster administrator for a Role with this permission"
+    for permission in missing:
+        message = f"you cannot {permission} {location}"
+        if permission in OPTIONAL:
+            yield CheckResult("warning", subject, f"{message}: {OPTIONAL[permission]}", hint)
         else:
-            yield Finding("error", subject, what, ask)
+            yield CheckResult("error", subject, message, hint)
     if not missing:
-        yield Finding("ok", subject, f"all that is needed {place}")
+        yield CheckResult("ok", subject, f"you have all permissions {location}")
 
 
-def check_account(cluster: Cluster, profile: Profile) -> Iterator[Finding]:
-    """Whether the trainings' service account is there, and may do what Argo's executor does with it."""
+def check_service_account(cluster: Cluster, profile: Profile) -> Iterator[CheckResult]:
+    """Check that the trainings' service account exists and has the permissions that Argo's executor needs."""
     name, subject = profile.service_account, "service account"
     try:
-        is_there = find(cluster, SERVICE_ACCOUNT, name) is not None
+        exists = find(cluster, SERVICE_ACCOUNT, name) is not None
     except Forbidden:
-        is_there = True
-    if not is_there:
-        message = f"there is no ServiceAccount {name} in namespace {cluster.namespace}"
-        yield Finding("error", subject, message, "odahu-argo setup --apply makes it, with its rights")
+        exists = True
+    if not exists:
+        message = f"ServiceAccount {name} does not exist in namespace {cluster.namespace}"
+        yield CheckResult("error", subject, message, "run `odahu-argo setup --apply`")
         return
+    user = f"system:serviceaccount:{cluster.namespace}:{name}"
     try:
-        missing = _Asker(cluster, LOCAL_SUBJECT_ACCESS_REVIEW, _as_account(cluster.namespace, name)).missing(EXECUTOR)
+        missing = _missing(cluster, EXECUTOR, user)
     except Forbidden:
-        hint = f"whoever may do so asks: kubectl auth can-i create {EXECUTOR[0][2]}.{WORKFLOW.group} -n {cluster.namespace}"
-        hint = f"{hint} --as system:serviceaccount:{cluster.namespace}:{name}"
-        yield Finding("warning", subject, f"you may not ask what {name} may do, so its rights were not seen", hint)
+        resource = f"{EXECUTOR[0].resource}.{EXECUTOR[0].group}"
+        hint = f"ask a cluster administrator: kubectl auth can-i create {resource} -n {cluster.namespace} --as {user}"
+        message = f"the permissions of {name} cannot be checked: access reviews are forbidden"
+        yield CheckResult("warning", subject, message, hint)
         return
-    for right in missing:
-        message = f"{name} may not {_told(right)}: Argo cannot take over what its pods leave, and fails each step"
-        yield Finding("error", subject, message, "odahu-argo setup --apply gives it its Role")
+    for permission in missing:
+        message = f"{name} cannot {permission}: Argo cannot read the results of its pods, and every step fails"
+        yield CheckResult("error", subject, message, "run `odahu-argo setup --apply`")
     if not missing:
-        yield Finding("ok", subject, f"{name} is there, with the rights that Argo's executor needs")
+        yield CheckResult("ok", subject, f"{name} exists and has the permissions that Argo's executor needs")
 
 
-def _as_account(namespace: str, name: str) -> Object:
-    """https://kubernetes.io/docs/reference/access-authn-authz/authentication/#service-account-tokens"""
-    groups = ["system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated"]
-    return {"user": f"system:serviceaccount:{namespace}:{name}", "groups": groups}
+def _missing(cluster: Cluster, permissions: Sequence[Permission], user: str | None = None) -> list[Permission]:
+    """Return the permissions that a service account, or by default the current user, lacks.
+
+    Raises:
+        Forbidden: access reviews are forbidden.
+    """
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        allowed = list(pool.map(lambda permission: _is_allowed(cluster, permission, user), permissions))
+    return [permission for permission, is_allowed in zip(permissions, allowed, strict=True) if not is_allowed]
 
 
-def _told(right: Right) -> str:
-    verb, group, resource = right
-    return f"{verb} {resource}{'.' + group if group else ''}"
+def _is_allowed(cluster: Cluster, permission: Permission, user: str | None) -> bool:
+    attributes = {
+        "namespace": cluster.namespace,
+        "verb": permission.verb,
+        "group": permission.group,
+        "resource": permission.resource,
+        "subresource": permission.subresource,
+    }
+    spec: Object = {"resourceAttributes": attributes}
+    if user is None:
+        review = cluster.create(SELF_SUBJECT_ACCESS_REVIEW, {"spec": spec})
+    else:
+        # https://kubernetes.io/docs/reference/access-authn-authz/authentication/#service-account-tokens
+        groups = ["system:serviceaccounts", f"system:serviceaccounts:{cluster.namespace}", "system:authenticated"]
+        body = {"metadata": {"namespace": cluster.namespace}, "spec": {**spec, "user": user, "groups": groups}}
+        review = cluster.create(LOCAL_SUBJECT_ACCESS_REVIEW, body)
+    return bool((review.get("status") or {}).get("allowed"))

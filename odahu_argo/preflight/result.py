@@ -1,18 +1,18 @@
-"""What was looked at on a cluster, and what was seen."""
+"""The result of one check of a cluster."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-Level = Literal["ok", "warning", "error"]
+CheckLevel = Literal["ok", "warning", "error"]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at: `subject` in a word or two, `message` what was seen, `hint` the remedy."""
+class CheckResult:
+    """`subject` is what was checked, `message` the result, and `hint` how to fix a problem."""
 
-    level: Level
+    level: CheckLevel
     subject: str
     message: str
     hint: str | None = None

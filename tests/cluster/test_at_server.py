@@ -121,7 +121,7 @@ def test_a_mistake_that_the_server_finds_is_told_at_its_line(reached: Reached, t
     assert told == [line for line in there.err.splitlines() if line.startswith("error:")]
     lost = write(tmp_path, training(data=[{"connName": "nowhere", "localPath": "d/"}]))
     missing = reached("train", "create", "-f", lost, "--no-wait")
-    assert missing.code == 2 and "there is no Secret connection-nowhere" in missing.err
+    assert missing.code == 2 and "Secret connection-nowhere does not exist" in missing.err
 
 
 def test_states_and_logs_are_followed(reached: Reached) -> None:

@@ -76,5 +76,5 @@ def test_one_training_that_cannot_run_keeps_no_other_from_running(site: Site) ->
     ran = site.run("bulk", "apply", write(site.folder, lost, training()))
     assert ran.code == 2
     assert "created resources: 1 (ModelTraining wine)" in ran.out
-    assert "there is no Secret connection-lost" in ran.err
+    assert "Secret connection-lost does not exist" in ran.err
     assert site.workflows() == ["wine-1"]

@@ -1,4 +1,4 @@
-"""What `odahu-argo doctor` finds on a real Kubernetes API, and that it finds it no more when it is mended."""
+"""`odahu-argo doctor` against a real API server, before and after problems are fixed."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ FIELDS = {
 }
 
 
-class Ward:
-    """A namespace to be looked at."""
+class DoctorNamespace:
+    """A namespace to check."""
 
     def __init__(self, api: client.ApiClient, folder: Path) -> None:
         self.core = client.CoreV1Api(api)
@@ -41,13 +41,13 @@ class Ward:
         manifests = write(self.folder, training(**spec))
         return odahu_argo("doctor", "-f", manifests, "--profile", profile, "-o", "json")
 
-    def findings(self, **spec: Any) -> dict[str, tuple[str, str]]:
+    def results(self, **spec: Any) -> dict[str, tuple[str, str]]:
         """Level and message by subject."""
         ran = self.doctor(**spec)
-        found = json.loads(ran.out)
-        assert ran.code == (2 if any(each["level"] == "error" for each in found) else 0)
-        assert all(each["hint"] for each in found if each["level"] == "error")
-        return {each["subject"]: (each["level"], each["message"]) for each in found}
+        results = json.loads(ran.out)
+        assert ran.code == (2 if any(result["level"] == "error" for result in results) else 0)
+        assert all(result["hint"] for result in results if result["level"] == "error")
+        return {result["subject"]: (result["level"], result["message"]) for result in results}
 
     def secret(self, name: str, kind: str = "Opaque", **fields: str) -> None:
         metadata = client.V1ObjectMeta(name=name)
@@ -57,58 +57,60 @@ class Ward:
 
 
 @pytest.fixture
-def ward(api: client.ApiClient, tmp_path: Path) -> Iterator[Ward]:
-    ward = Ward(api, tmp_path)
-    metadata = client.V1ObjectMeta(name=ward.namespace)
-    ward.core.create_namespace(client.V1Namespace(metadata=metadata))
-    yield ward
-    ward.core.delete_namespace(ward.namespace)
+def checked(api: client.ApiClient, tmp_path: Path) -> Iterator[DoctorNamespace]:
+    checked = DoctorNamespace(api, tmp_path)
+    metadata = client.V1ObjectMeta(name=checked.namespace)
+    checked.core.create_namespace(client.V1Namespace(metadata=metadata))
+    yield checked
+    checked.core.delete_namespace(checked.namespace)
 
 
-def test_each_thing_that_is_missing_is_told_until_it_is_there(ward: Ward) -> None:
-    found = ward.findings()
-    assert found["Argo"][0] == "ok" and found["your rights"][0] == "ok"
-    assert found["Argo's controller"][0] == "warning", "none is at work on this cluster"
-    assert found["service account"][0] == "error"
+def test_reports_missing_objects_until_setup_creates_them(checked: DoctorNamespace) -> None:
+    results = checked.results()
+    assert results["Argo"][0] == "ok" and results["permissions"][0] == "ok"
+    assert results["Argo controller"][0] == "warning", "this cluster has no controller"
+    assert results["service account"][0] == "error"
     for name in FIELDS:
-        level, message = found[f"connection {name}"]
-        assert level == "error" and f"no Secret connection-{name} in namespace {ward.namespace}" in message
-    for manifest in yaml.safe_load_all(odahu_argo("setup", "--namespace", ward.namespace).out):
-        utils.create_from_dict(ward.api, manifest)
+        level, message = results[f"connection {name}"]
+        assert (
+            level == "error" and f"Secret connection-{name} does not exist in namespace {checked.namespace}" in message
+        )
+    for manifest in yaml.safe_load_all(odahu_argo("setup", "--namespace", checked.namespace).out):
+        utils.create_from_dict(checked.api, manifest)
     for name, fields in FIELDS.items():
-        ward.secret(f"connection-{name}", **fields)
-    mended = ward.findings()
-    assert {level for level, _ in mended.values()} <= {"ok", "warning"}
-    assert mended["connection wine-data"] == ("ok", "Secret connection-wine-data, type s3")
+        checked.secret(f"connection-{name}", **fields)
+    fixed = checked.results()
+    assert {level for level, _ in fixed.values()} <= {"ok", "warning"}
+    assert fixed["connection wine-data"] == ("ok", "Secret connection-wine-data has type s3")
 
 
-def test_a_secret_of_the_wrong_type_or_without_its_fields_is_told(ward: Ward) -> None:
-    ward.secret("connection-code", type="s3", uri="s3://wine/")
-    ward.secret("connection-wine-data", type="s3")
-    found = ward.findings()
-    assert found["connection code"][0] == "error" and "needs git" in found["connection code"][1]
-    assert found["connection wine-data"] == ("error", "Secret connection-wine-data has no uri")
+def test_reports_secrets_with_a_wrong_type_or_missing_fields(checked: DoctorNamespace) -> None:
+    checked.secret("connection-code", type="s3", uri="s3://wine/")
+    checked.secret("connection-wine-data", type="s3")
+    results = checked.results()
+    assert results["connection code"][0] == "error" and "needs git" in results["connection code"][1]
+    assert results["connection wine-data"] == ("error", "Secret connection-wine-data has no uri")
 
 
-def test_what_the_profile_names_must_be_there(ward: Ward) -> None:
-    ward.profile |= {
+def test_checks_the_objects_of_the_profile(checked: DoctorNamespace) -> None:
+    checked.profile |= {
         "tracking": {"uri": "http://mlflow:5000", "credentials_secret": "mlflow"},
         "image_pull_secrets": ["registry"],
         "workspace": {"storage_class": "no-such"},
     }
-    found = ward.findings()
-    assert found["tracking"][0] == found["images"][0] == found["workspace"][0] == "error"
-    ward.secret("mlflow", MLFLOW_TRACKING_TOKEN="t")
-    ward.secret("registry", user="u")
-    ward.profile["workspace"] = {}
-    found = ward.findings()
-    assert "tracking" not in found
-    assert found["images"][0] == "warning" and "type Opaque" in found["images"][1]
+    results = checked.results()
+    assert results["tracking"][0] == results["images"][0] == results["workspace"][0] == "error"
+    checked.secret("mlflow", MLFLOW_TRACKING_TOKEN="t")
+    checked.secret("registry", user="u")
+    checked.profile["workspace"] = {}
+    results = checked.results()
+    assert "tracking" not in results
+    assert results["images"][0] == "warning" and "has type Opaque" in results["images"][1]
 
 
 @pytest.fixture
 def node(api: client.ApiClient) -> Iterator[str]:
-    """A node that is only an entry: nothing runs on it."""
+    """A Node object without a kubelet."""
     core, name = client.CoreV1Api(api), f"doctor-{time.monotonic_ns() % 10**9}"
     labels = {"pool": name}
     taint = client.V1Taint(key="nvidia.com/gpu", effect="NoSchedule")
@@ -120,60 +122,60 @@ def node(api: client.ApiClient) -> Iterator[str]:
     core.delete_node(name)
 
 
-def test_a_request_that_no_node_can_hold_is_told_with_numbers(ward: Ward, node: str) -> None:
+def test_reports_requests_that_exceed_every_node(checked: DoctorNamespace, node: str) -> None:
     pool = {"node_selector": {"pool": node}}
     tolerated = [{"key": "nvidia.com/gpu", "operator": "Exists"}]
-    ward.profile |= {"pools": {"gpu": pool, "cpu": {**pool, "tolerations": tolerated}}}
-    assert ward.findings(resources={"limits": {"gpu": 2}})["nodes"][0] == "ok"
-    level, message = ward.findings(resources={"limits": {"gpu": 64}})["step train"]
+    checked.profile |= {"pools": {"gpu": pool, "cpu": {**pool, "tolerations": tolerated}}}
+    assert checked.results(resources={"limits": {"gpu": 2}})["nodes"][0] == "ok"
+    level, message = checked.results(resources={"limits": {"gpu": 64}})["step train"]
     assert level == "warning"
-    assert message == "it asks for 64 GPUs (nvidia.com/gpu); the largest node has 2"
-    message = ward.findings(resources={"limits": {"memory": "64Gi"}, "requests": {"memory": "64Gi"}})["step train"][1]
-    assert message == "it asks for 64.0Gi memory; the largest node has 16.0Gi"
-    ward.profile["pools"]["cpu"] = pool
-    assert "takes its pods" in ward.findings()["step checkout"][1], "the taint is not tolerated"
+    assert message == "it requests 64 GPUs (nvidia.com/gpu); the largest node has 2"
+    message = checked.results(resources={"limits": {"memory": "64Gi"}, "requests": {"memory": "64Gi"}})["step train"][1]
+    assert message == "it requests 64.0Gi memory; the largest node has 16.0Gi"
+    checked.profile["pools"]["cpu"] = pool
+    assert "accepts pods" in checked.results()["step checkout"][1], "the taint is not tolerated"
 
 
-def test_an_account_without_its_role_is_told(ward: Ward) -> None:
+def test_reports_a_service_account_without_its_role(checked: DoctorNamespace) -> None:
     account = client.V1ServiceAccount(metadata=client.V1ObjectMeta(name="odahu-argo-training"))
-    ward.core.create_namespaced_service_account(ward.namespace, account)
-    level, message = ward.findings()["service account"]
-    assert level == "error" and "may not patch workflowtaskresults.argoproj.io: Argo cannot" in message
-    assert odahu_argo("setup", "--namespace", ward.namespace, "--apply").code == 0
-    level, message = ward.findings()["service account"]
-    assert (level, message) == ("ok", "odahu-argo-training is there, with the rights that Argo's executor needs")
+    checked.core.create_namespaced_service_account(checked.namespace, account)
+    level, message = checked.results()["service account"]
+    assert level == "error" and "cannot patch workflowtaskresults.argoproj.io: Argo cannot" in message
+    assert odahu_argo("setup", "--namespace", checked.namespace, "--apply").code == 0
+    level, message = checked.results()["service account"]
+    assert (level, message) == ("ok", "odahu-argo-training exists and has the permissions that Argo's executor needs")
 
 
-def test_without_manifests_what_the_profile_names_is_looked_at(ward: Ward) -> None:
-    profile = ward.folder / "profile.yaml"
+def test_checks_the_profile_without_manifests(checked: DoctorNamespace) -> None:
+    profile = checked.folder / "profile.yaml"
     names = "image_pull_secrets: [registry]\nexternal_connections: [pretrained]\n"
-    profile.write_text(f"namespace: {ward.namespace}\n{names}")
+    profile.write_text(f"namespace: {checked.namespace}\n{names}")
     ran = odahu_argo("doctor", "--profile", profile, "-o", "json")
     assert ran.code == 2, ran.err
-    found = {each["subject"]: each["level"] for each in json.loads(ran.out)}
-    assert (found["service account"], found["images"]) == ("error", "error")
-    assert (found["connection models-output"], found["connection pretrained"]) == ("warning", "warning")
+    results = {result["subject"]: result["level"] for result in json.loads(ran.out)}
+    assert (results["service account"], results["images"]) == ("error", "error")
+    assert (results["connection models-output"], results["connection pretrained"]) == ("warning", "warning")
 
 
-def test_rights_that_are_missing_are_told(ward: Ward, tmp_path: Path) -> None:
-    """As somebody who may do nothing: a service account without a role, by its token."""
+def test_reports_missing_permissions(checked: DoctorNamespace, tmp_path: Path) -> None:
+    """As a service account without a role."""
     account = client.V1ServiceAccount(metadata=client.V1ObjectMeta(name="nobody"))
-    ward.core.create_namespaced_service_account(ward.namespace, account)
+    checked.core.create_namespaced_service_account(checked.namespace, account)
     request = client.AuthenticationV1TokenRequest(spec=client.V1TokenRequestSpec(audiences=[]))
-    token = ward.core.create_namespaced_service_account_token("nobody", ward.namespace, request).status.token
-    known = yaml.safe_load(Path(os.environ["KUBECONFIG"]).read_text())
-    known["users"] = [{"name": user["name"], "user": {"token": token}} for user in known["users"]]
+    token = checked.core.create_namespaced_service_account_token("nobody", checked.namespace, request).status.token
+    config = yaml.safe_load(Path(os.environ["KUBECONFIG"]).read_text())
+    config["users"] = [{"name": user["name"], "user": {"token": token}} for user in config["users"]]
     kubeconfig = tmp_path / "kubeconfig"
-    kubeconfig.write_text(yaml.safe_dump(known))
+    kubeconfig.write_text(yaml.safe_dump(config))
     environment = {**os.environ, "KUBECONFIG": str(kubeconfig)}
     profile = tmp_path / "empty.yaml"
     profile.write_text("")
-    ran = odahu_argo("doctor", "-n", ward.namespace, "--profile", profile, "-o", "json", env=environment)
+    ran = odahu_argo("doctor", "-n", checked.namespace, "--profile", profile, "-o", "json", env=environment)
     assert ran.code == 2, ran.err
-    found = [each for each in json.loads(ran.out) if each["subject"] == "your rights"]
-    errors = {each["message"].split(" in ")[0] for each in found if each["level"] == "error"}
-    assert errors == {f"you may not {verb} workflows.argoproj.io" for verb in ("create", "get", "list", "watch")}
-    assert any("train logs cannot read pods" in each["message"] for each in found)
-    [account] = [each for each in json.loads(ran.out) if each["subject"] == "service account"]
+    results = [result for result in json.loads(ran.out) if result["subject"] == "permissions"]
+    errors = {result["message"].split(" in ")[0] for result in results if result["level"] == "error"}
+    assert errors == {f"you cannot {verb} workflows.argoproj.io" for verb in ("create", "get", "list", "watch")}
+    assert any("train logs cannot read pods" in result["message"] for result in results)
+    [account] = [result for result in json.loads(ran.out) if result["subject"] == "service account"]
     assert account["level"] == "warning"
-    assert account["message"].startswith("you may not ask what odahu-argo-training may do")
+    assert account["message"].startswith("the permissions of odahu-argo-training cannot be checked")

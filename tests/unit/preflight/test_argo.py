@@ -1,121 +1,108 @@
-"""Argo's version, and what follows from it. The cluster is a stand-in: one real API has one version of Argo's definitions."""
+"""Checks of the Argo installation and its version."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from odahu_argo.errors import NotFound
-from odahu_argo.kube.cluster import DEPLOYMENT_ALL_NAMESPACES, Kind, Listing, Object
+from odahu_argo.kube.cluster import CUSTOM_RESOURCE_DEFINITION, Cluster
 from odahu_argo.preflight.argo import check_argo
-from odahu_argo.preflight.checks import check
 from odahu_argo.profile import parse_profile
+from tests.fakes.cluster import InMemoryCluster
 from tests.manifests import plan
 from tests.servers.scripted import Answer, answering
-from tests.unit.preflight.test_checks import Closed
+from tests.unit.preflight.conftest import ForbiddenCluster, crd, install_argo
 
 GPU = {"limits": {"gpu": 1}}
-BEFORE_4_1, OF_4_1 = {"container": {}}, {"container": {}, "pendingTimeout": {}}
 
 
-@dataclass
-class WithArgo:
-    """A cluster with a controller of this image, whose definitions list these fields of a template."""
-
-    image: str = "quay.io/argoproj/workflow-controller:v4.1.2"
-    fields: dict[str, Any] = field(default_factory=dict)
-    ready: int = 1
-    version: str = "v1alpha1"
-    namespace: str = "ml"
-
-    def get(self, kind: Kind, name: str) -> Object:
-        spec = {"properties": {"templates": {"items": {"properties": self.fields}}}} if self.fields else {}
-        schema = {"openAPIV3Schema": {"properties": {"spec": spec}}}
-        return {"spec": {"versions": [{"name": self.version, "served": True, "schema": schema}]}}
-
-    def list(self, kind: Kind, labels: object = None, fields: object = None) -> Listing:
-        assert kind is DEPLOYMENT_ALL_NAMESPACES
-        containers = {"containers": [{"image": "envoy:1"}, {"image": self.image}]}
-        spec = {"template": {"spec": containers}}
-        metadata = {"name": "argo-controller", "namespace": "argo"}
-        return Listing([{"metadata": metadata, "spec": spec, "status": {"readyReplicas": self.ready}}], "1")
-
-
-def found(cluster: Any, *plans: Any, url: str | None = None) -> dict[str, tuple[str, str]]:
-    findings = list(check_argo(cluster, url, plans))
-    assert all(each.hint for each in findings if each.level != "ok")
-    return {each.subject: (each.level, each.message) for each in findings}
+def results(cluster: Any, *plans: Any, url: str | None = None) -> dict[str, tuple[str, str]]:
+    """Level and message by subject."""
+    checked: Cluster = cluster
+    found = list(check_argo(checked, url, plans))
+    assert all(result.hint for result in found if result.level != "ok")
+    return {result.subject: (result.level, result.message) for result in found}
 
 
 @pytest.mark.parametrize(
     ("image", "level", "message"),
     [
-        ("quay.io/argoproj/workflow-controller:v3.5.14", "error", "Argo 3.5 is older than 3.6"),
+        ("quay.io/argoproj/workflow-controller:v3.5.14", "error", "Argo 3.5 is not supported"),
         ("quay.io/argoproj/workflow-controller:v3.6.0", "ok", "3.6"),
         ("registry:5000/argo/workflow-controller:4.1.2-debian@sha256:ab", "ok", "4.1"),
     ],
 )
-def test_the_controllers_image_tells_its_version(image: str, level: str, message: str) -> None:
-    said = found(WithArgo(image))
-    assert said["Argo's version"][0] == level and said["Argo's version"][1].startswith(message)
-    assert said["Argo's controller"] == ("ok", f"argo/argo-controller runs {image}")
+def test_reads_the_version_from_the_controller_image(
+    cluster: InMemoryCluster, image: str, level: str, message: str
+) -> None:
+    install_argo(cluster, image)
+    checked = results(cluster)
+    assert checked["Argo version"][0] == level and checked["Argo version"][1].startswith(message)
+    assert checked["Argo controller"] == ("ok", f"argo/argo-controller runs {image}")
 
 
 @pytest.mark.parametrize(
     "image", ["workflow-controller:latest", "workflow-controller", "workflow-controller@sha256:1234"]
 )
-def test_a_tag_that_is_no_version_is_no_guess(image: str) -> None:
-    assert "Argo's version" not in found(WithArgo(image))
+def test_does_not_guess_a_version_from_another_tag(cluster: InMemoryCluster, image: str) -> None:
+    install_argo(cluster, image)
+    assert "Argo version" not in results(cluster)
 
 
-def test_a_controller_without_a_ready_pod_or_none_at_all_is_told() -> None:
-    level, message = found(WithArgo(ready=0))["Argo's controller"]
-    assert level == "warning" and message.startswith("argo/argo-controller has no pod that is ready")
-    level, message = found(WithArgo(image="nginx:1"))["Argo's controller"]
-    assert level == "warning" and "without a controller trainings stay scheduling" in message
+def test_warns_about_a_controller_without_ready_pods(cluster: InMemoryCluster) -> None:
+    install_argo(cluster, ready=0)
+    level, message = results(cluster)["Argo controller"]
+    assert level == "warning" and message.startswith("argo/argo-controller has no ready pod")
 
 
-def test_where_the_controller_cannot_be_seen_argo_server_is_asked() -> None:
+def test_warns_about_a_missing_controller(cluster: InMemoryCluster) -> None:
+    install_argo(cluster, image="nginx:1")
+    level, message = results(cluster)["Argo controller"]
+    assert level == "warning" and "without a controller, trainings stay in state scheduling" in message
+
+
+def test_reads_the_version_from_argo_server_if_deployments_are_forbidden() -> None:
     with answering(Answer(200, {"version": "v3.4.1"})) as server:
-        said = found(Closed(), url=server.address)
-    assert said == {
-        "Argo's version": ("error", "Argo 3.4 is older than 3.6, the oldest for which trainings are compiled")
-    }
+        checked = results(ForbiddenCluster(), url=server.address)
+    assert checked == {"Argo version": ("error", "Argo 3.4 is not supported; the oldest supported version is 3.6")}
     assert server.asked == [("GET", "/api/v1/version")]
-    with answering(Answer(401, {"version": 3})) as server:
-        assert found(Closed(), url=server.address) == {}
 
 
-def test_no_definitions_or_those_of_another_version_are_an_error() -> None:
-    class Without(Closed):
-        def get(self, kind: Kind, name: str) -> Object:
-            raise NotFound("none")
-
-    assert found(Without())["Argo"][0] == "error"
-    assert found(WithArgo(version="v2"))["Argo"] == ("error", "workflows.argoproj.io serves v2, not v1alpha1")
+@pytest.mark.parametrize("answer", [Answer(401, {"version": 3}), Answer(200, b"<html>"), Answer(200, {"version": 3})])
+def test_ignores_an_argo_server_that_does_not_report_a_version(answer: Answer) -> None:
+    with answering(answer) as server:
+        assert results(ForbiddenCluster(), url=server.address) == {}
 
 
-def test_a_limit_on_waiting_needs_argo_4_1(tmp_path: Path) -> None:
-    on_gpu, on_cpu = plan(tmp_path, resources=GPU), plan(tmp_path)
-    refusing = WithArgo("workflow-controller:v4.0.7", BEFORE_4_1)
-    assert found(refusing, on_gpu)["limit on waiting"][0] == "error"
-    assert found(WithArgo("workflow-controller:v3.7.2"), on_gpu)["limit on waiting"][0] == "warning"
-    assert "limit on waiting" not in found(refusing, on_cpu)
-    assert "limit on waiting" not in found(WithArgo(fields=OF_4_1), on_gpu)
+def test_reports_missing_crds(cluster: InMemoryCluster) -> None:
+    assert results(cluster)["Argo"] == (
+        "error",
+        "the cluster has no CustomResourceDefinition workflows.argoproj.io",
+    )
+
+
+def test_reports_crds_of_another_version(cluster: InMemoryCluster) -> None:
+    cluster.create(CUSTOM_RESOURCE_DEFINITION, crd("v2"))
+    assert results(cluster)["Argo"] == ("error", "workflows.argoproj.io serves v2, not v1alpha1")
+
+
+def test_pending_timeout_is_rejected_by_older_crds(cluster: InMemoryCluster, tmp_path: Path) -> None:
+    install_argo(cluster, "workflow-controller:v4.0.7", container={})
+    assert results(cluster, plan(tmp_path, resources=GPU))["pending timeout"][0] == "error"
+    assert "pending timeout" not in results(cluster, plan(tmp_path))
     unlimited = parse_profile("pools: {gpu: {pending_timeout: none}}", "profile.yaml")
-    assert "limit on waiting" not in found(refusing, plan(tmp_path, unlimited, resources=GPU))
+    assert "pending timeout" not in results(cluster, plan(tmp_path, unlimited, resources=GPU))
 
 
-def test_a_workflow_that_no_object_can_hold_is_told_before_it_is_sent(tmp_path: Path) -> None:
-    def size(downloads: int) -> list[tuple[str, str]]:
-        data = [{"connName": "wine-data", "localPath": f"data/{number}"} for number in range(downloads)]
-        planned = plan(tmp_path, data=data)
-        findings = check(Closed(), planned.profile, [planned])  # type: ignore[arg-type]
-        return [(each.level, each.message) for each in findings if each.subject == "workflow of wine"]
+def test_pending_timeout_is_ignored_by_an_older_argo_with_minimal_crds(
+    cluster: InMemoryCluster, tmp_path: Path
+) -> None:
+    install_argo(cluster, "workflow-controller:v3.7.2")
+    assert results(cluster, plan(tmp_path, resources=GPU))["pending timeout"][0] == "warning"
 
-    assert size(10) == []
-    [(level, message)] = size(1000)
-    assert level == "error" and message.endswith("Argo's limit is 1048576")
+
+def test_pending_timeout_is_supported_by_argo_4_1(cluster: InMemoryCluster, tmp_path: Path) -> None:
+    install_argo(cluster, container={}, pendingTimeout={})
+    assert "pending timeout" not in results(cluster, plan(tmp_path, resources=GPU))

@@ -1,4 +1,4 @@
-"""What a person at a terminal is told when the cluster cannot be used: one error that names the cause, and a remedy."""
+"""Commands report one error with its cause and a hint if the cluster cannot be used."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ SECRETS = {
 
 
 def create(folder: Path, namespace: str, **change: Any) -> Ran:
-    """`train create` with a kubeconfig in which every cluster or user is changed."""
-    known = yaml.safe_load(Path(os.environ["KUBECONFIG"]).read_text())
+    """Run `train create` with changed clusters or users in the kubeconfig."""
+    config = yaml.safe_load(Path(os.environ["KUBECONFIG"]).read_text())
     for kind, values in change.items():
-        for each in known[f"{kind}s"]:
-            each[kind] = {**each[kind], **values} if kind == "cluster" else values
+        for entry in config[f"{kind}s"]:
+            entry[kind] = {**entry[kind], **values} if kind == "cluster" else values
     kubeconfig = folder / "kubeconfig"
-    kubeconfig.write_text(yaml.safe_dump(known))
+    kubeconfig.write_text(yaml.safe_dump(config))
     environment = {**os.environ, "KUBECONFIG": str(kubeconfig)}
     return odahu_argo("train", "create", "-f", write(folder, training()), "-n", namespace, "--no-wait", env=environment)
 
@@ -39,27 +39,25 @@ def errors(ran: Ran) -> list[str]:
     return [line for line in ran.err.splitlines() if line.startswith("error: ")]
 
 
-def test_a_namespace_that_is_not_there_is_the_only_error(kubeconfig: str, tmp_path: Path) -> None:
+def test_reports_only_a_missing_namespace(kubeconfig: str, tmp_path: Path) -> None:
     ran = create(tmp_path, "nowhere-at-all")
-    assert (ran.code, errors(ran)) == (2, ["error: namespace: there is no namespace nowhere-at-all"])
+    assert (ran.code, errors(ran)) == (2, ["error: namespace: namespace nowhere-at-all does not exist"])
 
 
-def test_credentials_that_have_expired_are_told_as_that(cluster: KubeCluster, tmp_path: Path) -> None:
+def test_reports_expired_credentials(cluster: KubeCluster, tmp_path: Path) -> None:
     ran = create(tmp_path, cluster.namespace, user={"token": "expired"})
     [error] = errors(ran)
     assert ran.code == 2 and error.endswith("the API server rejects the credentials")
     assert "hint: log in again" in ran.err and "expired" not in ran.err
 
 
-def test_a_cluster_that_does_not_answer_is_told_with_its_address(kubeconfig: str, tmp_path: Path) -> None:
+def test_reports_the_address_of_an_unreachable_server(kubeconfig: str, tmp_path: Path) -> None:
     ran = create(tmp_path, "ml", cluster={"server": "https://127.0.0.1:1"})
     [error] = errors(ran)
     assert ran.code == 3 and error.endswith("no response from https://127.0.0.1:1: connection refused")
 
 
-def test_a_quota_that_is_used_up_is_told_with_its_name(
-    api: client.ApiClient, cluster: KubeCluster, tmp_path: Path
-) -> None:
+def test_reports_the_name_of_an_exhausted_quota(api: client.ApiClient, cluster: KubeCluster, tmp_path: Path) -> None:
     assert odahu_argo("setup", "-n", cluster.namespace, "--apply").code == 0
     for name, (kind, uri) in SECRETS.items():
         body = {"metadata": {"name": f"connection-{name}"}, "stringData": {"type": kind, "uri": uri}}
@@ -68,8 +66,8 @@ def test_a_quota_that_is_used_up_is_told_with_its_name(
     quota = {"metadata": {"name": "few"}, "spec": {"hard": none}}
     core = client.CoreV1Api(api)
     core.create_namespaced_resource_quota(cluster.namespace, quota)
-    counted = {"status": {"hard": none, "used": none}}  # by Kubernetes' controller, where there is one
-    core.patch_namespaced_resource_quota_status("few", cluster.namespace, counted)
+    status = {"status": {"hard": none, "used": none}}  # This cluster has no quota controller.
+    core.patch_namespaced_resource_quota_status("few", cluster.namespace, status)
     ran = create(tmp_path, cluster.namespace)
     [error] = errors(ran)
     assert ran.code == 2 and "exceeded quota: few" in error
