@@ -30,13 +30,14 @@ class Bar:
     """Target of a row: `text` for people, and `limit`, the maximum of our time relative to the rival's (`ratio`), of its
     difference in seconds (`difference`), or of our own value (`itself`).
 
-    Without `rival`, the fastest peer is used.
+    Without `rival`, the fastest peer is used. `memory` limits our peak memory in MiB; 0 sets no limit.
     """
 
     text: str
     limit: float
     rival: str = ""
     measure: Literal["ratio", "difference", "itself"] = "ratio"
+    memory: int = 0
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,12 @@ class Row:
     @property
     def is_met(self) -> bool | None:
         """Whether the target is met; None if it cannot be decided."""
-        return None if self.judged is None else self.judged <= self.bar.limit
+        return None if self.judged is None else self.judged <= self.bar.limit and not self.exceeds_memory
+
+    @property
+    def exceeds_memory(self) -> bool:
+        """Whether our peak memory exceeds the target's limit."""
+        return bool(self.bar.memory) and self.ours in self.samples and self.peak(self.ours) > self.bar.memory * 2**20
 
     def as_data(self) -> dict[str, Any]:
         return asdict(self)

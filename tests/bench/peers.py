@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -57,6 +58,24 @@ BOTO3 = Peer("boto3", ("boto3==1.44.5",))
 AZURE_SDK = Peer("azure-storage-blob", ("azure-storage-blob==12.31.1",))
 
 
+VERSITYGW = "github.com/versity/versitygw/cmd/versitygw@v1.8.0"
+
+
+@cache
+def versitygw() -> str:
+    """Return the path of the S3 server versitygw: the one in PATH, or else one built by Go in build/versitygw.
+
+    Raises:
+        Missing: it cannot be built.
+    """
+    if program := shutil.which("versitygw"):
+        return program
+    folder = BUILD.parent / "versitygw"
+    if not (folder / "versitygw").is_file():
+        _run(system("go"), "install", VERSITYGW, GOBIN=str(folder), GOFLAGS="-mod=mod")
+    return str(folder / "versitygw")
+
+
 @cache
 def our_program() -> str:
     """Return the path of `odahu-argo`, installed from a wheel into its own virtual environment like the peers.
@@ -92,9 +111,9 @@ def _install(folder: Path, *requirements: str) -> None:
     _run(str(_UV), "pip", "install", "-q", "--python", str(folder / "bin/python"), *requirements)
 
 
-def _run(*command: str) -> None:
+def _run(*command: str, **environment: str) -> None:
     try:
-        result = subprocess.run(command, capture_output=True, text=True, timeout=600)
+        result = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, timeout=1200)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Missing(f"it cannot be installed: {error}") from error
     if result.returncode:

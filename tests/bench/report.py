@@ -78,6 +78,8 @@ def _miss(row: Row) -> str:
     """By how much the target was missed."""
     if row.judged is None:
         return ""
+    if row.exceeds_memory:
+        return f": {row.peak(row.ours) / 2**20:.0f} MiB"
     if row.bar.measure == "difference":
         return f": {row.judged:.2f} s"
     return f": {row.judged / row.bar.limit:.2f} times the target"

@@ -56,7 +56,7 @@ def compile_many(bench: Bench) -> Row:
     return Row(
         "thousand",
         f"compile {count:,} manifests from YAML to YAML",
-        Bar("at most 1/5 of hera's time", 1 / 5, rival="hera"),
+        Bar("at most 1/4 of hera's time", 1 / 4, rival="hera"),
         samples,
         versions,
         absent,

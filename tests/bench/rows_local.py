@@ -15,7 +15,7 @@ from tests.bench.bench import Bench
 from tests.bench.figures import OURS, Bar, Row
 from tests.bench.measure import Contender
 from tests.bench.peers import OUR_BIN, output_of, system
-from tests.bench.rows_objects import S3_KEYS, s5cmd_program
+from tests.bench.rows_objects import S3_KEYS, s5cmd_command
 from tests.conftest import ROOT
 from tests.servers.s3 import Bucket, lasting_s3
 
@@ -85,7 +85,7 @@ def _ours(bench: Bench, repository: Path, bucket: Bucket) -> Contender:
 def _by_hand(bench: Bench, repository: Path, bucket: Bucket) -> Contender:
     work, records, archive = bench.folder / "by-hand", bench.folder / "by-hand-mlflow", bench.folder / "by-hand.zip"
     project = work / _WORK_DIR
-    s5cmd = [s5cmd_program(), "--endpoint-url", bucket.endpoint, "cp"]
+    s5cmd = [*s5cmd_command(bucket), "cp"]
     steps = [
         [system("git"), "clone", "-q", str(repository), str(work)],
         [*s5cmd, bucket.url("data/wine-quality.csv"), str(project / "wine-quality.csv")],

@@ -1,10 +1,11 @@
-"""Rows about downloads: 2,000 small objects and a large one, from local S3 and Azure servers."""
+"""Rows about transfers: 2,000 small objects and a large one, from and to local S3 and Azure servers."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -16,18 +17,16 @@ from odahu_argo.contract import DownloadSpec, Workspace
 from tests.bench.bench import Bench
 from tests.bench.figures import OURS, Bar, Row
 from tests.bench.measure import Contender, put_aside
-from tests.bench.peers import AZURE_SDK, BOTO3, OUR_BIN, RCLONE, S5CMD, SCRIPTS, Peer
+from tests.bench.peers import AZURE_SDK, BOTO3, OUR_BIN, RCLONE, S5CMD, SCRIPTS, Peer, versitygw
 from tests.servers.azure import ACCOUNT, KEY, lasting_azure
-from tests.servers.s3 import KEY_ID, KEY_SECRET, lasting_s3, versitygw_s3
+from tests.servers.s3 import KEY_ID, KEY_SECRET, Bucket, lasting_s3, versitygw_s3
 from tests.servers.step_runner import StepRunner
 
 Makers = dict[str, Callable[[], Contender]]
 SMALL, LARGE = 10_000, 2**30
-_PIECE = 2**24
-_PYTHON = str(OUR_BIN / "python")
 S3_KEYS = {"AWS_ACCESS_KEY_ID": KEY_ID, "AWS_SECRET_ACCESS_KEY": KEY_SECRET, "AWS_REGION": "eu-central-1"}
 S3_KEYS |= {"AWS_DEFAULT_REGION": "eu-central-1", "AWS_EC2_METADATA_DISABLED": "true"}
-FLOOR, FLOOR_TO_A_FILE = "raw sockets", "raw sockets, to a file"
+S5CMD_VERSION = "2.3.0"
 
 
 @dataclass(frozen=True)
@@ -39,19 +38,11 @@ class Load:
 
     def put(self, box: Any, folder: Path) -> None:
         if self.count == 1:
-            file = folder / "large.bin"
-            with file.open("wb") as writer:
-                for _ in range(self.size // 2**20):
-                    writer.write(os.urandom(2**20))
+            file = write_random(folder / "large.bin", self.size)
             box.put_file("large.bin", file)
             file.unlink()
         else:
             box.put_all({f"part-{number:05}.bin": os.urandom(self.size) for number in range(self.count)})
-
-    def pieces(self) -> list[str]:
-        """HTTP ranges that cover an object."""
-        begins = range(0, self.size, _PIECE)
-        return [f"{begin}-{min(begin + _PIECE, self.size) - 1}" for begin in begins]
 
     def clear(self, folder: Path) -> None:
         if self.count > 1:
@@ -64,30 +55,40 @@ class Load:
         assert sizes == [self.size] * self.count, f"{len(sizes)} files of {sum(sizes)} bytes"
 
 
-def of(store: str, is_large: bool, bench: Bench) -> Row:
-    """Measure one store with one load."""
-    load = Load(1, bench.size(LARGE, 2**22)) if is_large else Load(bench.size(2000, 10), SMALL)
+def download_small(store: str, bar: Bar, bench: Bench) -> Row:
+    """Download 2,000 objects of 10 kB."""
+    load = Load(bench.size(2000, 10), SMALL)
     with _PEERS[store](bench, load) as makers:
-        samples, versions, absent = bench.race(makers, 5, warm=not is_large)
-    what = "one 1 GiB object" if is_large else f"{load.count:,} objects of 10 kB"
-    bar, note = _BARS[store, is_large]
-    return Row(f"{store}-{'large' if is_large else 'small'}", f"download {what} from {store}", bar, samples, versions, absent,
-               apart=[FLOOR, FLOOR_TO_A_FILE], note=note)  # fmt: skip
+        measured = bench.race(makers, 5)
+    return Row(f"{store}-small", f"download {load.count:,} objects of 10 kB from {store}", bar, *measured)
 
 
-_LIMIT = (
-    "`raw sockets` reads the same objects from presigned URLs over 16 sockets, in ranges of up to 16 MiB, and discards them: "
-    "the limit of the server on this machine. `to a file` also writes them."
-)
-_BARS: Mapping[tuple[str, bool], tuple[Bar, str]] = {
-    ("s3", False): (Bar("at least as fast as s5cmd", 1.0, rival="s5cmd"), f"Server: `rclone serve s3`. {_LIMIT}"),
-    ("s3", True): (
-        Bar("at most 1.2 times s5cmd's time", 1.2, rival="s5cmd"),
-        f"Server: `versitygw`, because `rclone serve s3` does not support range requests. {_LIMIT}",
-    ),
-    ("azure", False): (Bar("faster than all peers", 1.0), "Server: azurite."),
-    ("azure", True): (Bar("faster than all peers", 1.0), "Server: azurite."),
-}
+def download_large(store: str, bar: Bar, bench: Bench) -> Row:
+    """Download one object of 1 GiB."""
+    with _PEERS[store](bench, Load(1, bench.size(LARGE, 2**22))) as makers:
+        measured = bench.race(makers, 5, warm=False)
+    return Row(f"{store}-large", f"download one 1 GiB object from {store}", bar, *measured)
+
+
+def upload(bench: Bench) -> Row:
+    """Upload one file of 1 GiB. The step `package` uploads its zip with the same function."""
+    file = write_random(bench.folder / "large.bin", bench.size(LARGE, 2**24))
+    with versitygw_s3(versitygw(), bench.folder / "server") as bucket:
+        makers = {
+            OURS: partial(_our_upload, bucket, file),
+            "s5cmd": partial(_s5cmd_upload, bucket, file),
+            "boto3": partial(_boto3_upload, bucket, file),
+        }
+        measured = bench.race(makers, 5, warm=False)
+    bar = Bar("faster than boto3, memory under 64 MiB", 1.0, rival="boto3", memory=64)
+    return Row("upload", "upload one 1 GiB file to versitygw", bar, *measured)
+
+
+def write_random(file: Path, size: int) -> Path:
+    with file.open("wb") as writer:
+        for _ in range(size // 2**20):
+            writer.write(os.urandom(2**20))
+    return file
 
 
 def ours(folder: Path, fields: Mapping[str, str], load: Load) -> Contender:
@@ -127,48 +128,38 @@ def _by_library(load: Load, library: Peer, script: str, environment: Mapping[str
 
 
 @contextmanager
-def _s3(bench: Bench, load: Load) -> Iterator[Makers]:
+def _rclone_s3(bench: Bench, load: Load) -> Iterator[Makers]:
+    with lasting_s3(bench.folder / "server") as (bucket, _):
+        yield _s3_downloads(bench, load, bucket)
+
+
+@contextmanager
+def _versitygw_s3(bench: Bench, load: Load) -> Iterator[Makers]:
+    with versitygw_s3(versitygw(), bench.folder / "server") as bucket:
+        yield _s3_downloads(bench, load, bucket)
+
+
+def _s3_downloads(bench: Bench, load: Load, bucket: Bucket) -> Makers:
     target = str(bench.folder / "peer" / "in")
-    serve = lasting_s3 if load.count > 1 else versitygw_s3
-    with serve(bench.folder / "server") as (bucket, _):
-        load.put(bucket, bench.folder)
-        addresses = bench.folder / "addresses"
-        sign = partial(bucket.client.generate_presigned_url, "get_object", ExpiresIn=7200)
-        addresses.write_text(
-            "\n".join(
-                f"{sign(Params={'Bucket': bucket.name, 'Key': key})} {piece}"
-                for key in all_keys(bucket)
-                for piece in load.pieces()
-            )
-        )
+    load.put(bucket, bench.folder)
 
-        def s5cmd() -> Contender:
-            command = [s5cmd_program(), "--endpoint-url", bucket.endpoint, "cp", f"s3://{bucket.name}/*", f"{target}/"]
-            return peer(load, "s5cmd", "2.3.0", S3_KEYS, *command)
+    def s5cmd() -> Contender:
+        command = [*s5cmd_command(bucket), "cp", f"s3://{bucket.name}/*", f"{target}/"]
+        return peer(load, "s5cmd", S5CMD_VERSION, S3_KEYS, *command)
 
-        def by_rclone() -> Contender:
-            remote = f":s3,provider=Other,endpoint='{bucket.endpoint}',env_auth=true:{bucket.name}"
-            return _by_rclone(load, remote, target, S3_KEYS)
+    def by_rclone() -> Contender:
+        remote = f":s3,provider=Other,region=eu-central-1,endpoint='{bucket.endpoint}',env_auth=true:{bucket.name}"
+        return _by_rclone(load, remote, target, S3_KEYS)
 
-        def boto3() -> Contender:
-            return _by_library(load, BOTO3, "boto3_download.py", S3_KEYS, bucket.endpoint, bucket.name, target)
+    def boto3() -> Contender:
+        return _by_library(load, BOTO3, "boto3_download.py", S3_KEYS, bucket.endpoint, bucket.name, target)
 
-        def floor() -> Contender:
-            return Contender(FLOOR, [_PYTHON, str(SCRIPTS / "raw_download.py"), str(addresses)])
-
-        def floor_to_a_file() -> Contender:
-            folder = bench.folder / "bare"
-            command = [_PYTHON, str(SCRIPTS / "raw_download.py"), str(addresses), str(folder / "large.bin")]
-
-            def before() -> None:
-                load.clear(folder)
-                folder.mkdir()
-
-            return Contender(FLOOR_TO_A_FILE, command, before=before, after=partial(load.require, folder))
-
-        first: Makers = {OURS: partial(ours, bench.folder / "step", bucket.fields(), load)}
-        limits: Makers = {FLOOR: floor} if load.count > 1 else {FLOOR: floor, FLOOR_TO_A_FILE: floor_to_a_file}
-        yield {**first, "s5cmd": s5cmd, "rclone": by_rclone, "boto3": boto3, **limits}
+    return {
+        OURS: partial(ours, bench.folder / "step", bucket.fields(), load),
+        "s5cmd": s5cmd,
+        "rclone": by_rclone,
+        "boto3": boto3,
+    }
 
 
 @contextmanager
@@ -194,15 +185,46 @@ def _azure(bench: Bench, load: Load) -> Iterator[Makers]:
         }
 
 
-_PEERS = {"s3": _s3, "azure": _azure}
+_PEERS = {"s3-rclone": _rclone_s3, "s3-versitygw": _versitygw_s3, "azure": _azure}
 
 
-def s5cmd_program() -> str:
-    """Path of the s5cmd binary, without its Python wrapper."""
+def _our_upload(bucket: Bucket, file: Path) -> Contender:
+    """Call the function that uploads the zip in the step `package`."""
+    command = [
+        str(OUR_BIN / "python"),
+        str(SCRIPTS / "our_upload.py"),
+        json.dumps(bucket.fields()),
+        str(file),
+        "ours.bin",
+    ]
+    return _upload(bucket, OURS, __version__, "ours.bin", file, command)
+
+
+def _s5cmd_upload(bucket: Bucket, file: Path) -> Contender:
+    command = [*s5cmd_command(bucket), "cp", str(file), bucket.url("s5cmd.bin")]
+    return _upload(bucket, "s5cmd", S5CMD_VERSION, "s5cmd.bin", file, command)
+
+
+def _boto3_upload(bucket: Bucket, file: Path) -> Contender:
+    script = [BOTO3.program("python"), str(SCRIPTS / "boto3_upload.py")]
+    command = [*script, bucket.endpoint, bucket.name, str(file), "boto3.bin"]
+    return _upload(bucket, BOTO3.name, BOTO3.version, "boto3.bin", file, command)
+
+
+def _upload(bucket: Bucket, name: str, version: str, key: str, file: Path, command: Sequence[str]) -> Contender:
+    """A program that uploads the file as `key`, which does not exist before each run."""
+
+    def before() -> None:
+        bucket.client.delete_object(Bucket=bucket.name, Key=key)
+
+    def after() -> None:
+        size = bucket.client.head_object(Bucket=bucket.name, Key=key)["ContentLength"]
+        assert size == file.stat().st_size, f"{key} has {size} bytes"
+
+    return Contender(name, command, version, S3_KEYS, before=before, after=after)
+
+
+def s5cmd_command(bucket: Bucket) -> list[str]:
+    """The s5cmd binary, without its Python wrapper, with the bucket's endpoint."""
     [program] = Path(S5CMD.program("python")).parents[1].glob("lib/*/site-packages/s5cmd/bin/s5cmd")
-    return str(program)
-
-
-def all_keys(bucket: Any) -> list[str]:
-    pages = bucket.client.get_paginator("list_objects_v2").paginate(Bucket=bucket.name)
-    return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+    return [str(program), "--endpoint-url", bucket.endpoint]

@@ -14,7 +14,7 @@ import boto3
 import pytest
 import trustme
 
-from tests.servers.programs import Server, free_port, require_program, serving
+from tests.servers.programs import Server, free_port, serving
 
 KEY_ID, KEY_SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 
@@ -148,15 +148,14 @@ def lasting_s3(folder: Path) -> Iterator[tuple[Bucket, Server]]:
 
 
 @contextmanager
-def versitygw_s3(folder: Path) -> Iterator[tuple[Bucket, Server]]:
+def versitygw_s3(program: str, folder: Path) -> Iterator[Bucket]:
     """A bucket of versitygw (https://github.com/versity/versitygw), which unlike rclone supports range requests."""
-    objects, metadata = folder / "objects", folder / "metadata"
-    for each in (objects, metadata):
-        each.mkdir(parents=True)
+    for name in ("objects", "metadata"):
+        (folder / name).mkdir(parents=True)
     port = free_port()
-    command = [require_program("versitygw"), "--access", KEY_ID, "--secret", KEY_SECRET, "--region", "eu-central-1"]
-    backend = ["posix", "--sidecar", str(metadata), str(objects)]
-    with serving(port, *command, "--port", f"127.0.0.1:{port}", "--quiet", *backend) as server:
+    options = ["--access", KEY_ID, "--secret", KEY_SECRET, "--region", "eu-central-1", "--quiet", "--keep-alive"]
+    backend = ["posix", "--sidecar", str(folder / "metadata"), str(folder / "objects")]
+    with serving(port, program, *options, "--port", f"127.0.0.1:{port}", *backend):
         bucket = Bucket(f"http://127.0.0.1:{port}", "bucket")
         bucket.create()
-        yield bucket, server
+        yield bucket

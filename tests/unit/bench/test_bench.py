@@ -104,7 +104,7 @@ def test_unknown_row_is_rejected(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     assert "no such row: sise" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("key", ["s3-small", "package"])
+@pytest.mark.parametrize("key", ["s3-rclone-small", "package"])
 def test_row_runs(key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows that need nothing external but s5cmd, which is skipped if it cannot be installed."""
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
