@@ -10,7 +10,7 @@ CheckLevel = Literal["ok", "warning", "error"]
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """`subject` is what was checked, `message` the result, and `hint` how to fix a problem."""
+    """`message` is the result for the `subject`, and `hint` explains how to fix a problem."""
 
     level: CheckLevel
     subject: str
