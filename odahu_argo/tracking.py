@@ -11,10 +11,13 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from odahu_argo.errors import OdahuArgoError, ServiceFault, UserError
 from odahu_argo.uri import without_credentials
+
+if TYPE_CHECKING:
+    from odahu_argo.http import HttpSession
 
 MAX_CURVES = 24
 """Metrics whose history is read. For all others only the last value is read."""
@@ -161,33 +164,29 @@ class TrackingServer:
             curves[name] = thin_out([(int(entry.get("step") or 0), _number(entry.get("value"))) for entry in metrics])
         return curves
 
-    def _get(self, path: str, **fields: str) -> dict[str, Any]:
-        import urllib3
+    def _get(self, path: str, **query: str) -> dict[str, Any]:
+        import requests
+
+        from odahu_argo.http import HttpSession, read_body
 
         shown = without_credentials(self.url)
-        options = {"ca_certs": ca} if (ca := os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH")) else {}
-        with urllib3.PoolManager(timeout=REQUEST_SECONDS, retries=False, **options) as pool:  # type: ignore[arg-type]
+        ca_file = os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH")
+        with HttpSession(self.url, retries=0, read_seconds=REQUEST_SECONDS, ca_file=ca_file) as session:
+            _authenticate(session)
+            url = f"{self.url.rstrip('/')}/api/2.0/mlflow/{path}"
             try:
-                response = pool.request(
-                    "GET",
-                    f"{self.url.rstrip('/')}/api/2.0/mlflow/{path}",
-                    fields=fields,
-                    headers=_headers(),
-                    redirect=False,
-                    preload_content=False,
-                )
-                body = response.read(MAX_BYTES)
-            except (urllib3.exceptions.HTTPError, OSError) as error:
+                response = session.get(url, params=query, timeout=REQUEST_SECONDS)
+                value = _json(read_body(response, MAX_BYTES))
+            except (requests.RequestException, OSError) as error:
                 raise ServiceFault(f"MLflow at {shown} cannot be reached") from error
-        value = _json(body)
-        if response.status == 200 and isinstance(value, dict):
+        if response.status_code == 200 and isinstance(value, dict):
             return value
-        if response.status in (401, 403):
+        if response.status_code in (401, 403):
             hint = "set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
             raise UserError(f"MLflow at {shown} denies access", hint=hint)
         if isinstance(value, dict) and value.get("error_code") == "RESOURCE_DOES_NOT_EXIST":
             raise UserError(f"the run does not exist in MLflow at {shown}")
-        raise ServiceFault(f"unexpected response from MLflow at {shown}: status {response.status}")
+        raise ServiceFault(f"unexpected response from MLflow at {shown}: status {response.status_code}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,14 +250,15 @@ def _json(body: bytes) -> Any:
         return None
 
 
-def _headers() -> dict[str, str]:
-    import urllib3
+def _authenticate(session: HttpSession) -> None:
+    """Use the credentials of the environment, as MLflow's own client does.
 
+    Source: https://mlflow.org/docs/latest/ml/auth/
+    """
     if token := os.environ.get("MLFLOW_TRACKING_TOKEN"):
-        return {"Authorization": f"Bearer {token}"}
-    if user := os.environ.get("MLFLOW_TRACKING_USERNAME"):
-        return urllib3.make_headers(basic_auth=f"{user}:{os.environ.get('MLFLOW_TRACKING_PASSWORD', '')}")
-    return {}
+        session.headers["Authorization"] = f"Bearer {token}"
+    elif user := os.environ.get("MLFLOW_TRACKING_USERNAME"):
+        session.auth = (user, os.environ.get("MLFLOW_TRACKING_PASSWORD", ""))
 
 
 def _number(value: object) -> float:

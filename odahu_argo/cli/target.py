@@ -173,7 +173,7 @@ class Target:
                     hint=f"omit it, or use --url '' --{name} … for the cluster of the kubeconfig",
                 )
         token = self._token(address)
-        if token and address.is_open_to_listeners:
+        if token and address.is_insecure:
             message = f"the token is sent to {address} unencrypted"
             render.warning(Problem(message, hint="use an https URL, for example of a proxy with TLS"))
         return RemoteClient(address, token), token

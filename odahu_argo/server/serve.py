@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 from collections.abc import Callable
 from contextlib import closing
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 
 from odahu_argo.backends.base import Backend
 from odahu_argo.errors import ServiceFault, UserError
+from odahu_argo.http import is_loopback
 from odahu_argo.server.auth import Guard, OidcProvider
 
 MIN_TOKEN_LENGTH = 16
@@ -64,7 +64,7 @@ def _oidc_provider(oidc: OidcSettings) -> OidcProvider:
 
 def require_loopback_or_guard(host: str, guard: Guard) -> None:
     """Raise UserError if other machines could reach a server without authentication."""
-    if guard.is_open and not _is_loopback(host):
+    if guard.is_open and not is_loopback(host):
         raise UserError(
             f"cannot listen on {host}: without authentication, only loopback addresses are allowed",
             hint="set --token-file, or --oidc-jwks, --oidc-audience and --oidc-issuer",
@@ -98,13 +98,6 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         raise ServiceFault(f"cannot listen on {host}, port {port}: {error.strerror}") from error
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _read_token(option: str, file: Path) -> str:
