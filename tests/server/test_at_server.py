@@ -53,7 +53,7 @@ def run(*arguments: object, **environment: str) -> Ran:
     return ran
 
 
-def test_the_token_comes_from_wherever_it_was_put(local: str, tmp_path: Path) -> None:
+def test_token_sources(local: str, tmp_path: Path) -> None:
     ids = ("-o", "jsonpath=[*].id")
     asked = run("train", "get", "--url", local)
     assert asked.code == 2 and "a bearer token is required" in asked.err and "--token-file FILE" in asked.err
@@ -66,7 +66,7 @@ def test_the_token_comes_from_wherever_it_was_put(local: str, tmp_path: Path) ->
     assert wrong.code == 2 and "the bearer token is not valid" in wrong.err
 
 
-def test_what_is_set_for_good_leads_there_and_is_not_told(local: str, config: Path) -> None:
+def test_saved_url_and_token_are_used_and_masked(local: str, config: Path) -> None:
     assert run("config", "set", "API_URL", local).code == 0
     assert odahu_argo("config", "set", "API_TOKEN", "-", stdin=f"{TOKEN}\n").out.count("'****'") == 1
     assert "'****'" in run("config", "all").out
@@ -83,7 +83,7 @@ def test_what_is_set_for_good_leads_there_and_is_not_told(local: str, config: Pa
         assert other.authorizations == [None], "the token of one server went to another"
 
 
-def test_who_logs_in_need_not_name_the_server_again_until_logging_out(local: str, config: Path, tmp_path: Path) -> None:
+def test_login_and_logout(local: str, config: Path, tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("f" * 20)
     refused = run("login", "--url", local, "--token-file", token)
@@ -96,7 +96,7 @@ def test_who_logs_in_need_not_name_the_server_again_until_logging_out(local: str
     assert "kubeconfig" in run("train", "get").err
 
 
-def test_a_shell_completes_ids_of_the_server_that_stands_before(local: str, tmp_path: Path) -> None:
+def test_completion_uses_url_of_the_group(local: str, tmp_path: Path) -> None:
     (tmp_path / "token").write_text(TOKEN)
     where = ("--url", local, "--token-file", str(tmp_path / "token"))
     assert completed("train", *where, "get", "--id", "") == (["wine"], "")
@@ -105,7 +105,7 @@ def test_a_shell_completes_ids_of_the_server_that_stands_before(local: str, tmp_
 
 
 @pytest.mark.parametrize("command", ["stop --id wine", "retry --id wine", "history --id wine"])
-def test_what_has_no_route_is_told_also_where_the_server_is_set_for_good(local: str, command: str) -> None:
+def test_commands_without_route_report_it(local: str, command: str) -> None:
     assert run("config", "set", "API_URL", local).code == 0
     for where in ([], ["--url", local]):
         ran = run("train", *command.split(), *where)
@@ -114,13 +114,13 @@ def test_what_has_no_route_is_told_also_where_the_server_is_set_for_good(local: 
 
 
 @pytest.mark.parametrize("command", ["doctor", "setup", "status -", "report --id wine -o x.html", "recorder"])
-def test_a_command_of_the_cluster_says_that_it_has_no_route(command: str) -> None:
+def test_cluster_commands_reject_url(command: str) -> None:
     ran = run(*command.split(), "--url", "https://odahu.example.org")
     assert ran.code == 2 and "does not work at https://odahu.example.org" in ran.err
     assert "--url" not in run(command.split()[0], "--help").out
 
 
-def test_options_of_a_cluster_are_refused_beside_it(local: str, tmp_path: Path) -> None:
+def test_rejects_cluster_options_with_url(local: str, tmp_path: Path) -> None:
     for option in ("--namespace", "--context", "--profile"):
         ran = run("train", "get", "--url", local, option, "x")
         assert ran.code == 2 and f"{option} is of a cluster" in ran.err
@@ -129,7 +129,7 @@ def test_options_of_a_cluster_are_refused_beside_it(local: str, tmp_path: Path) 
     assert dry.code == 2 and "a dry run is not supported" in dry.err
 
 
-def test_what_this_machine_keeps_in_files_is_not_changed_over_the_api(local: str, tmp_path: Path) -> None:
+def test_cannot_change_connections_of_local_server(local: str, tmp_path: Path) -> None:
     file = write(tmp_path)
     ran = run("conn", "apply", "-f", file, "--url", local, ODAHU_ARGO_API_TOKEN=TOKEN)
     assert ran.code == 2 and "changing connections and toolchains is not supported on this machine" in ran.err
@@ -139,13 +139,13 @@ def test_what_this_machine_keeps_in_files_is_not_changed_over_the_api(local: str
     "url",
     ["ftp://x", "odahu.example.org", "http://", "https://x:notaport", "https://me:secret-of-mine@x", "http://x?y=1"],
 )
-def test_what_is_no_address_is_told(url: str) -> None:
+def test_rejects_invalid_urls(url: str) -> None:
     for ran in (run("train", "get", "--url", url), run("config", "set", "API_URL", url)):
         assert ran.code == 2 and "secret-of-mine" not in ran.err
-        assert "is no address of an API server" in ran.err or "holds a user name or password" in ran.err
+        assert "is not the URL of an API server" in ran.err or "contains a user name or password" in ran.err
 
 
-def test_a_token_that_is_none_is_not_shown(local: str, tmp_path: Path) -> None:
+def test_invalid_token_is_not_shown(local: str, tmp_path: Path) -> None:
     (tmp_path / "token").write_text("secret of\nmine")
     for arguments in (["--token-file", tmp_path / "token"], ["--token-file", tmp_path / "none"]):
         ran = run("train", "get", "--url", local, *arguments)
@@ -154,10 +154,10 @@ def test_a_token_that_is_none_is_not_shown(local: str, tmp_path: Path) -> None:
     assert ran.code == 2 and "ß" not in ran.err
 
 
-def test_a_token_is_warned_of_where_others_can_read_it() -> None:
+def test_warns_about_unencrypted_token() -> None:
     port = free_port()
     ran = run("train", "get", "--url", f"http://name.invalid:{port}", ODAHU_ARGO_API_TOKEN=TOKEN)
-    assert ran.code == 3 and f"warning: the token goes to http://name.invalid:{port} unencrypted" in ran.err
+    assert ran.code == 3 and f"warning: the token is sent to http://name.invalid:{port} unencrypted" in ran.err
     assert "unknown host name" in ran.err
 
 
@@ -169,39 +169,40 @@ ELSEWHERE = Answer(302, b"", {"Location": "https://idp.example.org/login?state=s
     ("answer", "code", "told"),
     [
         (Answer(400, {"message": "size: too many"}), 2, "error: size: too many"),
-        (Answer(401, {"message": "a bearer token is needed"}), 2, "does not let us in: a bearer token is needed"),
-        (Answer(401, b""), 2, "does not let us in"),
+        (Answer(401, {"message": "a bearer token is needed"}), 2, "denies access: a bearer token is needed"),
+        (Answer(401, b""), 2, "denies access"),
         (Answer(403, {"message": "only for admins"}), 2, "error: only for admins"),
         (Answer(404, {"message": 'entity "wine" is not found'}), 2, 'entity "wine" is not found'),
-        (Answer(404, {"message": "Not Found"}), 2, "is no ODAHU API: it answers with 404"),
-        (Answer(404, b"<html>"), 2, "is no ODAHU API: it answers with 404"),
+        (Answer(404, {"message": "Not Found"}), 2, "is not an ODAHU API: status 404"),
+        (Answer(404, b"<html>"), 2, "is not an ODAHU API: status 404"),
         (Answer(409, {"message": "changed meanwhile"}), 3, "error: changed meanwhile"),
-        (Answer(429, b""), 3, "answers with 429"),
+        (Answer(429, b""), 3, "returned status 429"),
         (Answer(500, {"message": "unexpected KeyError"}), 3, "error: unexpected KeyError"),
-        (Answer(502, b"<html>Bad gateway</html>"), 3, "answers with 502"),
+        (Answer(502, b"<html>Bad gateway</html>"), 3, "returned status 502"),
         (Answer(503, {"message": "Kubernetes does not answer"}), 3, "error: Kubernetes does not answer"),
-        (PAGE, 2, "is no ODAHU API: it answers with text/html instead of JSON"),
-        (ELSEWHERE, 2, "sends requests on to https://idp.example.org/login?***"),
-        (Answer(200, b"[", {"Content-Type": "application/json"}), 2, "is no ODAHU API"),
+        (PAGE, 2, "is not an ODAHU API: it returned text/html instead of JSON"),
+        (ELSEWHERE, 2, "redirects to https://idp.example.org/login?***"),
+        (Answer(200, b"[", {"Content-Type": "application/json"}), 2, "is not an ODAHU API"),
         (Answer(200, b"[]", length=99), 3, "connection failed"),
     ],
 )
-def test_what_a_server_says_becomes_a_sentence_and_an_exit_code(answer: Answer, code: int, told: str) -> None:
+def test_error_responses(answer: Answer, code: int, told: str) -> None:
     with answering(answer) as server:
         ran = run("train", "get", "--url", server.address, ODAHU_ARGO_API_TOKEN=TOKEN)
     assert (ran.code, ran.out) == (code, "") and told in ran.err, ran.err
     assert "Traceback" not in ran.err and "secret-of-mine" not in ran.err
     assert set(server.authorizations) == {f"Bearer {TOKEN}"}
-    assert len(server.asked) == (3 if code == 3 and answer.code != 409 else 1), "only what may pass is asked for again"
+    is_retried = answer.code == 429 or answer.code >= 500
+    assert len(server.asked) == (3 if is_retried else 1)
 
 
-def test_a_fault_that_passes_is_not_told() -> None:
+def test_retries_after_temporary_failure() -> None:
     with answering(Answer(503, b""), Answer(200, [])) as server:
         assert run("train", "get", "--url", f"{server.address}/odahu/", "-o", "json").out == "[]\n"
     assert server.asked == [("GET", f"/odahu{LIST}")] * 2
 
 
-def test_what_changes_something_is_sent_once(tmp_path: Path) -> None:
+def test_sends_post_once(tmp_path: Path) -> None:
     missing = Answer(404, {"message": "there is none"})
     with answering(missing, Answer(503, b"")) as server:
         ran = run("train", "create", "-f", write(tmp_path, training()), "--url", server.address)
@@ -209,12 +210,12 @@ def test_what_changes_something_is_sent_once(tmp_path: Path) -> None:
     assert [method for method, _ in server.asked] == ["GET", "POST"]
 
 
-def test_nobody_answers() -> None:
+def test_connection_refused() -> None:
     ran = run("train", "get", "--url", f"http://127.0.0.1:{free_port()}")
     assert ran.code == 3 and "connection refused" in ran.err
 
 
-def test_a_certificate_is_trusted_where_its_authority_is_named(tmp_path: Path) -> None:
+def test_trusts_authority_in_ssl_cert_file(tmp_path: Path) -> None:
     authority = trustme.CA()
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(tls)
