@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import certifi
 import obstore
@@ -76,9 +76,12 @@ class CloudStore(ABC):
     `root` is the address of the bucket for messages, `server` the name or address of the server.
     """
 
+    read_headers: ClassVar[dict[str, str]] = {}
+    """Headers of requests for single objects."""
+
     def __init__(self, root: str, server: str, errors: ErrorTable, credentials: Credentials | None) -> None:
         self.root, self.server, self.errors, self.credentials = root, server, errors, credentials
-        self._reader: Client | None = None
+        self._clients: dict[bool, Client] = {}
         self._connecting = threading.Lock()
 
     def __repr__(self) -> str:
@@ -122,14 +125,14 @@ class CloudStore(ABC):
                 return None
             return None if _is_folder(result.attributes) else _stored(result.meta)
 
-        return self._request("read", key, head, explain=True)
+        return self._request("read", key, head)
 
     def read(self, source: StoredObject, start: int = 0, end: int | None = None) -> Iterator[bytes]:
         """Iterate over bytes of the object in chunks of about `READ_CHUNK` bytes."""
-        is_whole = start == 0 and end in (None, source.size)
-        options: Any = {} if is_whole else {"range": (start, source.size if end is None else end)}
         if source.size == 0:
             return
+        is_whole = start == 0 and end in (None, source.size)
+        options: Any = {} if is_whole else {"range": (start, source.size if end is None else end)}
         result = self._request("download", source.key, lambda client: obstore.get(client, source.key, options=options))
         etag = _etag(result.meta)
         if source.etag and etag and source.etag != etag:
@@ -175,35 +178,36 @@ class CloudStore(ABC):
             markers = {key for key, entry in zip(empty, pool.map(self.stat, empty), strict=True) if entry is None}
         return (entry for entry in objects if entry.key not in markers)
 
-    def _request(self, action: str, key: str, call: Callable[[Client], T], explain: bool = False) -> T:
-        """Return the result of `call`, repeated once with a new client if `recover` could change its settings.
-
-        With `explain`, a list request finds out the error code of a failure without one. Answers to HEAD have no body.
-        """
+    def _request(self, action: str, key: str, call: Callable[[Client], T]) -> T:
+        """Return the result of `call`, repeated once with a new client if `recover` could change its settings."""
+        is_list = action == "list"
         with self._errors(action, key):
             try:
-                return call(self._client())
+                return call(self._client(is_list))
             except _STORE_ERRORS as error:
                 failure = Failure.parse(error)
-                if explain and failure.status and not failure.has_code:
-                    failure = self._explained(failure, key)
+                if not is_list and failure.status and not failure.has_code:
+                    failure = self._failure_of_list(key) or failure
                 if not self.recover(failure):
                     raise self._error(action, key, failure) from None
-                self._reader = None
-                return call(self._client())
+                self._clients.clear()
+                return call(self._client(is_list))
 
-    def _client(self) -> Client:
+    def _client(self, is_list: bool) -> Client:
+        headers = {} if is_list else self.read_headers
         with self._connecting:
-            if self._reader is None:
-                self._reader = self.connect(READ_TIMEOUTS, NO_RETRIES)
-            return self._reader
+            if bool(headers) not in self._clients:
+                options: ClientConfig = {**READ_TIMEOUTS, "default_headers": headers} if headers else READ_TIMEOUTS
+                self._clients[bool(headers)] = self.connect(options, NO_RETRIES)
+            return self._clients[bool(headers)]
 
-    def _explained(self, failure: Failure, key: str) -> Failure:
+    def _failure_of_list(self, key: str) -> Failure | None:
+        """Send a list request to get an error code. The answer to a HEAD request has no body and so no code."""
         try:
-            next(obstore.list(self._client(), key or None), None)
+            next(obstore.list(self._client(is_list=True), key or None), None)
         except _STORE_ERRORS as error:
             return Failure.parse(error)
-        return failure
+        return None
 
     @contextmanager
     def _errors(self, action: str, key: str, content: _UploadContent | None = None) -> Iterator[None]:

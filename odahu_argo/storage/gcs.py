@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from obstore.store import GCSStore as GcsClient
 
@@ -47,6 +47,9 @@ class GcsStore(CloudStore):
     ignored, as in ODAHU.
     """
 
+    # Otherwise Google decompresses objects that are stored with Content-Encoding: gzip.
+    read_headers: ClassVar[dict[str, str]] = {"Accept-Encoding": "gzip"}
+
     def __init__(self, bucket: str, fields: Mapping[str, str]) -> None:
         self._bucket = bucket
         endpoint = fields.get("endpoint", "").rstrip("/")
@@ -62,9 +65,7 @@ class GcsStore(CloudStore):
 
     def connect(self, timeouts: ClientConfig, retries: RetryConfig) -> GcsClient:
         """Return a new client."""
-        # Without this header, Google decompresses objects that are stored with Content-Encoding: gzip.
-        headers = {"Accept-Encoding": "gzip"}
-        options = client_options({**timeouts, "default_headers": headers}, self._address, CA_VARIABLES)
+        options = client_options(timeouts, self._address, CA_VARIABLES)
         if self.credentials is None:
             key = {"gcs_base_url": self._address, "disable_oauth": True, "client_email": "", "private_key": ""}
             account = json.dumps({**key, "private_key_id": ""})

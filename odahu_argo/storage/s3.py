@@ -79,7 +79,7 @@ class S3Store(CloudStore):
         """Return a new client for the current region."""
         with boto3_errors("prepare the connection to", self.root, self.server):
             address, is_path_style = self._address()
-        if not re.fullmatch(r"[a-z0-9-]+", self._region):
+        if not re.fullmatch(r"[\w.-]+", self._region):
             raise UserError(f"the region {self._region!r} is invalid", hint=_REGION_HINT)
         return S3Client(
             self._bucket,

@@ -6,6 +6,7 @@ import hashlib
 import os
 import random
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, as_completed, wait
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from odahu_argo.storage.paths import has_control_characters, has_dots, inside
 
 T = TypeVar("T")
 
-OBJECTS_AT_ONCE = 32
+OBJECTS_AT_ONCE = 24
 RANGES_AT_ONCE = 8
 RANGE = 32 * 1024 * 1024
 """Larger objects are fetched in ranges of this many bytes."""
@@ -151,11 +152,11 @@ class _Download:
         The ETag of an object encrypted with a customer's key only looks like a digest. So a mismatch means damage only if
         a second download differs from the first.
         """
-        digest = with_retries(lambda: self._stream(source, partial), self._stopped)
+        digest = with_retries(lambda: self._stream(source, partial), self._stopped, self._failed)
         if not (digest and self._has_md5_etags) or digest == source.md5:
             return
         self._on_bytes(-source.size)
-        second = with_retries(lambda: self._stream(source, partial), self._stopped)
+        second = with_retries(lambda: self._stream(source, partial), self._stopped, self._failed)
         if second == digest:
             self._has_md5_etags = False
         elif second != source.md5:
@@ -166,11 +167,11 @@ class _Download:
         md5 = hashlib.md5(usedforsecurity=False) if source.md5 and source.size <= RANGE else None
         written = 0
         try:
-            with partial.open("wb", buffering=0) as writer:
+            with partial.open("wb") as writer:
+                self._require_running()
                 for chunk in self._store.read(source):
                     self._require_running()
-                    _write_all(writer.fileno(), chunk, written)
-                    written += len(chunk)
+                    written += writer.write(chunk)
                     self._on_bytes(len(chunk))
                     if md5:
                         md5.update(chunk)
@@ -182,16 +183,16 @@ class _Download:
     def _fetch_in_ranges(self, source: StoredObject, partial: Path) -> bool:
         """Fetch an object by several requests at once; return False if the server does not support ranges."""
         cancelled = threading.Event()
-        with partial.open("wb", buffering=0) as writer:
-            futures = [
-                self._ranges.submit(self._fetch_range, source, writer.fileno(), start, cancelled)
-                for start in range(0, source.size, RANGE)
-            ]
-            wait(futures, return_when=FIRST_EXCEPTION)
-            cancelled.set()
-            for future in futures:
-                future.cancel()
-            wait(futures)
+        partial.write_bytes(b"")
+        futures = [
+            self._ranges.submit(self._fetch_range, source, partial, start, cancelled)
+            for start in range(0, source.size, RANGE)
+        ]
+        wait(futures, return_when=FIRST_EXCEPTION)
+        cancelled.set()
+        for future in futures:
+            future.cancel()
+        wait(futures)
         failures = [error for future in futures if not future.cancelled() and (error := future.exception())]
         if not failures:
             return True
@@ -200,33 +201,35 @@ class _Download:
             return False
         raise next((error for error in failures if not isinstance(error, _Cancelled)), failures[0])
 
-    def _fetch_range(self, source: StoredObject, file: int, start: int, cancelled: threading.Event) -> None:
+    def _fetch_range(self, source: StoredObject, partial: Path, start: int, cancelled: threading.Event) -> None:
         """Write one range to its place in the file. A repetition continues after the bytes that have arrived."""
         end, position = min(start + RANGE, source.size), start
 
         def fetch() -> None:
             nonlocal position
-            for chunk in self._store.read(source, position, end):
-                if cancelled.is_set():
-                    raise _Cancelled
-                self._require_running()
-                _write_all(file, chunk, position)
-                position += len(chunk)
-                self._on_bytes(len(chunk))
+            self._require_running(cancelled)
+            with partial.open("r+b") as writer:
+                writer.seek(position)
+                for chunk in self._store.read(source, position, end):
+                    self._require_running(cancelled)
+                    position += writer.write(chunk)
+                    self._on_bytes(len(chunk))
             if position != end:
                 raise StoreUnavailable(f"{self._store.url(source.key)} arrived incomplete", hint=RETRY_HINT)
 
-        with_retries(fetch, self._stopped)
+        with_retries(fetch, self._stopped, self._failed, cancelled)
 
-    def _require_running(self) -> None:
+    def _require_running(self, cancelled: threading.Event | None = None) -> None:
         if self._stopped.is_set():
             raise TransferStopped
-        if self._failed.is_set():
+        if self._failed.is_set() or (cancelled and cancelled.is_set()):
             raise _Cancelled
 
 
-def with_retries(call: Callable[[], T], stopped: threading.Event) -> T:
+def with_retries(call: Callable[[], T], stopped: threading.Event, *cancelled: threading.Event) -> T:
     """Return the result of `call`, repeated after each of `PAUSES` while the store is unavailable.
+
+    A pause ends early when one of `cancelled` is set; `call` has to check them.
 
     Raises:
         TransferStopped: `stopped` was set.
@@ -235,8 +238,10 @@ def with_retries(call: Callable[[], T], stopped: threading.Event) -> T:
         try:
             return call()
         except StoreUnavailable:
-            if stopped.wait(pause * random.uniform(0.5, 1.5)):
-                raise TransferStopped from None
+            until = time.monotonic() + pause * random.uniform(0.5, 1.5)
+            while time.monotonic() < until and not any(event.is_set() for event in cancelled):
+                if stopped.wait(0.1):
+                    raise TransferStopped from None
     return call()
 
 
@@ -287,10 +292,3 @@ def _is_complete(copy: Copy) -> bool:
     except OSError:
         return False
     return facts.st_size == copy.source.size and abs(facts.st_mtime - copy.source.modified) < 0.001
-
-
-def _write_all(file: int, content: bytes, position: int) -> None:
-    left = memoryview(content)
-    while left:
-        count = os.pwrite(file, left, position)
-        left, position = left[count:], position + count
