@@ -11,7 +11,7 @@ import typer
 from odahu_argo.cli import completing, render
 from odahu_argo.cli.local_run import run_command
 from odahu_argo.cli.target import saved_path
-from odahu_argo.local.prepare import require_packages
+from odahu_argo.local.home import require_local_training
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -159,7 +159,7 @@ def cleanup_command(
     from odahu_argo.local import manage
     from odahu_argo.local.home import Home
 
-    require_packages()
+    require_local_training()
     if not (training_id or older_than or all_of_them):
         raise UserError("which trainings?", hint="name one by --id, or give --older-than DURATION or --all")
     home = Home.from_environment()
@@ -189,7 +189,7 @@ def cleanup_artifacts_command(
     from odahu_argo.local.home import Home
     from odahu_argo.local.manage import remove_artifacts
 
-    require_packages()
+    require_local_training()
     removed = remove_artifacts(Home.from_environment(), model_dir)
     for each in removed:
         render.out(f"removed {each.id}: {each.size} bytes")
@@ -212,7 +212,7 @@ def _backend() -> LocalBackend:
     from odahu_argo.backends.local import LocalBackend
     from odahu_argo.local.home import Home
 
-    require_packages()
+    require_local_training()
     return LocalBackend(Home.from_environment())
 
 

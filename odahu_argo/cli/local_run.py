@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,8 +19,6 @@ if TYPE_CHECKING:
     from odahu_argo.local.store import LocalTraining
     from odahu_argo.manifest.models import Connection
     from odahu_argo.plan.model import Plan
-
-EXIT_INTERRUPTED = 130
 
 
 class RunForm(StrEnum):
@@ -67,25 +62,22 @@ def run_command(
     """
     from odahu_argo.cli.progress import show
     from odahu_argo.local.engine import run
-    from odahu_argo.local.home import Home
-    from odahu_argo.local.prepare import require_packages
-    from odahu_argo.local.store import TrainingStore
+    from odahu_argo.local.home import Home, require_local_training
+    from odahu_argo.local.signals import EXIT_INTERRUPTED, Interrupted, termination_signals
     from odahu_argo.local.summary import ignored_settings
 
-    require_packages()
+    require_local_training()
     connections, plan = _plan(training_id, file, manifest_dir, profile, external_connection)
     home = Home.from_environment()
     render.note(ignored_settings(plan))
     shown = nullcontext(_say_nothing) if quiet else show([step.name for step in plan.steps])
     try:
-        with _signals_interrupt(), shown as listener:
-            ended = run(plan, connections, home, output_dir=model_dir, resume=resume, listener=listener)
-    except KeyboardInterrupt:
-        recorded = TrainingStore(home.store_file).get(plan.training_id)
-        if recorded is not None and recorded.state == "failed":
-            render.note(f"interrupted; training {plan.training_id!r} is recorded as failed, --resume goes on with it")
-        else:
-            render.note(f"interrupted before training {plan.training_id!r} began")
+        with termination_signals() as signals, shown as listener:
+            ended = run(
+                plan, connections, home, output_dir=model_dir, resume=resume, listener=listener, signals=signals
+            )
+    except Interrupted as interrupted:
+        render.note(str(interrupted))
         raise typer.Exit(EXIT_INTERRUPTED) from None
     _report(ended, home, plan, output)
 
@@ -126,20 +118,3 @@ def _report(training: LocalTraining, home: Home, plan: Plan, output: RunForm) ->
         render.out(run_summary(training, home, plan))
     if training.state != "succeeded":
         raise TrainingFailed(failure_problem(training, home))
-
-
-@contextmanager
-def _signals_interrupt() -> Iterator[None]:
-    """SIGTERM and SIGHUP interrupt as Ctrl-C does, so that no process is left behind; what `nohup` ignores stays ignored."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    heeded = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, interrupt) for number in heeded}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -41,9 +41,9 @@ def report_command(
     if local:
         from odahu_argo.backends.local import LocalBackend
         from odahu_argo.local.home import Home
-        from odahu_argo.local.prepare import require_packages
+        from odahu_argo.local.home import require_local_training
 
-        require_packages()
+        require_local_training()
         backend: Backend = LocalBackend(Home.from_environment())
     else:
         from odahu_argo.backends.kubernetes import KubernetesBackend

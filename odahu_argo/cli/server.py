@@ -75,9 +75,9 @@ def server_command(
     if local:
         from odahu_argo.backends.local import LocalBackend
         from odahu_argo.local.home import Home
-        from odahu_argo.local.prepare import require_packages
+        from odahu_argo.local.home import require_local_training
 
-        require_packages()
+        require_local_training()
         local_backend = LocalBackend(Home.from_environment(), manifest_dir or [], target.option("profile"))
         local_backend.prepare()
         backend: Backend = local_backend

@@ -45,14 +45,14 @@ class OdahuArgo(Configurable):
     def _local_backend(self) -> Backend:
         from odahu_argo.backends.local import LocalBackend
         from odahu_argo.local.home import Home
-        from odahu_argo.local.prepare import require_packages
+        from odahu_argo.local.home import require_local_training
 
         if self.namespace or self.context:
             raise UserError(
                 "c.OdahuArgo.namespace and c.OdahuArgo.context require a cluster, but trainings run on this machine",
                 hint="c.OdahuArgo.local = False",
             )
-        require_packages()
+        require_local_training()
         directories = [Path(directory) for directory in self.manifest_dirs]
         backend = LocalBackend(Home.from_environment(), directories, self._profile())
         backend.prepare()

@@ -1,1 +1,1 @@
-"""The plan on this machine."""
+"""Local execution of plans: engine, records, logs and clean-up of trainings on this machine."""

@@ -1,4 +1,4 @@
-"""What the engine tells while it runs a training. A listener is called by one thread at a time."""
+"""Events emitted by the engine during a run. Listeners are called by one thread at a time."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from odahu_argo.local.store import StepState
 
 @dataclass(frozen=True, slots=True)
 class StepReused:
-    """A step succeeded in the run that is resumed, and is not run again."""
+    """A step that succeeded in the resumed run and does not run again."""
 
     step: str
 
 
 @dataclass(frozen=True, slots=True)
 class StepStarted:
-    """A step's process begins; `attempt` counts from 1."""
+    """Start of an attempt, counted from 1."""
 
     step: str
     attempt: int
@@ -25,7 +25,7 @@ class StepStarted:
 
 @dataclass(frozen=True, slots=True)
 class StepOutput:
-    """A step has printed a line: plain text without control characters, which may look like any markup."""
+    """One line of output, without control characters. It may contain text that resembles terminal markup."""
 
     step: str
     text: str
@@ -33,7 +33,7 @@ class StepOutput:
 
 @dataclass(frozen=True, slots=True)
 class StepProgress:
-    """A step is so many percent done."""
+    """Progress in percent."""
 
     step: str
     percent: int
@@ -41,7 +41,7 @@ class StepProgress:
 
 @dataclass(frozen=True, slots=True)
 class StepRetried:
-    """A step had a fault and is tried again in `wait` seconds."""
+    """A transient fault. The next attempt starts after `wait` seconds."""
 
     step: str
     message: str
@@ -50,7 +50,7 @@ class StepRetried:
 
 @dataclass(frozen=True, slots=True)
 class StepFinished:
-    """A step has ended after so many seconds over all its attempts."""
+    """Final state of a step and the duration of all its attempts in seconds."""
 
     step: str
     state: StepState

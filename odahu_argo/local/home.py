@@ -1,106 +1,87 @@
-"""Where the local engine keeps things: one folder, `$ODAHU_ARGO_HOME` or else `~/.odahu-argo`."""
+"""Files and requirements of the local engine. Its root folder is `$ODAHU_ARGO_HOME`, by default `~/.odahu-argo`."""
 
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from odahu_argo.errors import UserError
 
 HOME_VARIABLE = "ODAHU_ARGO_HOME"
+REQUIRED_PACKAGES = ("boto3", "filelock", "mlflow", "psutil")
+
+
+def require_local_training() -> None:
+    """Check that this machine can run trainings.
+
+    Raises:
+        UserError: the operating system is Windows, or a required package is not installed.
+    """
+    if sys.platform == "win32":
+        raise UserError(
+            "local training needs Linux or macOS",
+            hint="use the Windows Subsystem for Linux, or run the training on a cluster",
+        )
+    missing = [name for name in REQUIRED_PACKAGES if find_spec(name) is None]
+    if missing:
+        raise UserError(
+            f"local training needs packages that are not installed: {', '.join(missing)}",
+            hint="pip install 'odahu-argo[training]'",
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """The files of one training: what its steps share, and a log for each step."""
+    """Files of one training: the workspace shared by its steps, and one log per step."""
 
     root: Path
 
     @property
     def workspace(self) -> Path:
-        """The folder that a pod would find at /workspace."""
+        """Folder that a pod mounts at `/workspace`."""
         return self.root / "workspace"
 
     @property
     def workflow(self) -> Path:
-        """What the plan compiles to for Argo, as YAML: the steps, their order, and the training as its author wrote it."""
+        """Argo Workflow compiled from the plan, as YAML. Shows the steps, their order and the training's manifest."""
         return self.root / "workflow.yaml"
 
     @property
     def logs(self) -> Path:
-        """The folder of the logs."""
+        """Folder of the step logs."""
         return self.root / "logs"
 
     def log(self, step: str) -> Path:
-        """What the step printed, over all its attempts."""
+        """Output of all attempts of a step."""
         return self.logs / f"{step}.log"
 
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """The places below `root`, an absolute folder that need not exist yet."""
+    """Paths below `root`, an absolute path that need not exist yet."""
 
     root: Path
 
     @classmethod
     def from_environment(cls) -> Home:
-        """The home that the environment names, else `~/.odahu-argo`.
+        """Return the home set by the environment, or `~/.odahu-argo`.
 
         Raises:
-            UserError: its path holds a character that ends a path in the addresses that MLflow makes of it.
+            UserError: the path contains `?` or `#`, which end the path in the SQLite URI passed to MLflow.
         """
         root = Path(os.environ.get(HOME_VARIABLE) or Path.home() / ".odahu-argo").expanduser().absolute()
         if set("?#") & set(str(root)):
-            raise UserError(f"the home {root} has ? or # in its path, which MLflow cannot use", f"set {HOME_VARIABLE}")
+            raise UserError(
+                f"the path of the local engine's folder contains ? or #, which MLflow does not support: {root}",
+                hint=f"set {HOME_VARIABLE} to another folder",
+            )
         return cls(root)
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """The variable by which another process finds this home."""
-        return {HOME_VARIABLE: str(self.root)}
-
-    @property
-    def store_file(self) -> Path:
-        """The store of trainings, an SQLite file."""
-        return self.root / "trainings.db"
-
-    @property
-    def tracking_file(self) -> Path:
-        """MLflow's database, an SQLite file."""
-        return self.root / "mlflow.db"
-
-    @property
-    def tracking_version_file(self) -> Path:
-        """The version of MLflow that has prepared its database."""
-        return self.root / "mlflow.version"
-
-    @property
-    def tracking_uri(self) -> str:
-        """MLflow's database, as MLflow names it."""
-        return f"sqlite:///{self.tracking_file}"
-
-    @property
-    def mlflow_artifacts(self) -> Path:
-        """Where MLflow's experiments keep their artifacts."""
-        return self.root / "mlflow-artifacts"
-
-    @property
-    def artifacts(self) -> Path:
-        """Where trained models go when nothing else is said."""
-        return self.root / "artifacts"
-
-    @property
-    def locks(self) -> Path:
-        """One lock file for each training that was ever run here."""
-        return self.root / "locks"
-
-    def run(self, training_id: str) -> RunFolder:
-        """The files of one training."""
-        return RunFolder(self.root / "runs" / training_id)
-
     def create(self) -> None:
-        """Create the root folder, readable by this user only, and its locks folder.
+        """Create the root folder, accessible to this user only, and the folder for locks.
 
         Raises:
             UserError: a folder cannot be created.
@@ -112,3 +93,47 @@ class Home:
             raise UserError(
                 f"cannot create {error.filename}: {error.strerror}", hint=f"set {HOME_VARIABLE} to a writable folder"
             ) from error
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Environment variables that make a child process use this home."""
+        return {HOME_VARIABLE: str(self.root)}
+
+    @property
+    def store_file(self) -> Path:
+        """SQLite file with the records of trainings."""
+        return self.root / "trainings.db"
+
+    @property
+    def tracking_file(self) -> Path:
+        """SQLite file that MLflow uses as tracking store."""
+        return self.root / "mlflow.db"
+
+    @property
+    def tracking_version_file(self) -> Path:
+        """File with the MLflow version that last created or upgraded the tracking store."""
+        return self.root / "mlflow.version"
+
+    @property
+    def tracking_uri(self) -> str:
+        """Tracking URI of the tracking store."""
+        return f"sqlite:///{self.tracking_file}"
+
+    @property
+    def mlflow_artifacts(self) -> Path:
+        """Artifact root of MLflow experiments."""
+        return self.root / "mlflow-artifacts"
+
+    @property
+    def artifacts(self) -> Path:
+        """Default folder for zips of trained models."""
+        return self.root / "artifacts"
+
+    @property
+    def locks(self) -> Path:
+        """Folder with one lock file per training."""
+        return self.root / "locks"
+
+    def run(self, training_id: str) -> RunFolder:
+        """Return the files of one training."""
+        return RunFolder(self.root / "runs" / training_id)

@@ -1,4 +1,4 @@
-"""One run of a training at a time on this machine."""
+"""Lock files that allow one run per training at a time."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ from pathlib import Path
 from odahu_argo.errors import ServiceFault, UserError
 from odahu_argo.local.home import Home
 
-_PATIENCE = 1.0
-"""Seconds. `is_held` takes a free lock for a moment; that moment must not refuse a run."""
+_LOCK_TIMEOUT = 1.0
+"""Seconds. `is_locked` acquires an unused lock for a moment, which must not make a run fail."""
 
 
 @contextmanager
 def training_lock(home: Home, training_id: str) -> Iterator[None]:
-    """Hold the training; the operating system lets go of it when this process ends, however it ends.
+    """Lock a training. The operating system releases the lock when this process ends, even after SIGKILL.
 
     Raises:
-        UserError: another process holds it, or the home cannot be made.
-        ServiceFault: the disk is full or failing.
+        UserError: another process holds the lock, or the home folder cannot be created.
+        ServiceFault: the disk is full or failed.
     """
     from filelock import FileLock, Timeout
 
     home.create()
     lock = FileLock(home.locks / f"{training_id}.lock")
     try:
-        lock.acquire(timeout=_PATIENCE, poll_interval=0.05)
+        lock.acquire(timeout=_LOCK_TIMEOUT, poll_interval=0.05)
     except Timeout:
         raise UserError(
-            f"training {training_id!r} is running already, in process {lock_owner(home, training_id) or '(not known)'}",
-            hint="wait for it, or stop that process",
+            f"training {training_id!r} is already running in process {lock_owner(home, training_id) or '(unknown)'}",
+            hint="wait until it ends, or stop that process",
         ) from None
     try:
-        _note_process(home, training_id)
+        _write_owner(home, training_id)
         yield
     finally:
         lock.release()
 
 
 def is_locked(home: Home, training_id: str) -> bool:
-    """Whether a process is running the training now."""
+    """Return whether a process is running the training."""
     from filelock import FileLock, Timeout
 
     file = home.locks / f"{training_id}.lock"
@@ -55,21 +55,19 @@ def is_locked(home: Home, training_id: str) -> bool:
 
 
 def lock_owner(home: Home, training_id: str) -> int | None:
-    """The process that holds the training, or held it last; None where that is not known."""
+    """Return the ID of the process that last locked the training, or None if it is unknown."""
     try:
-        return int(_pid_file(home, training_id).read_text(encoding="ascii"))
+        return int(_owner_file(home, training_id).read_text(encoding="ascii"))
     except (OSError, ValueError):
         return None
 
 
-def _note_process(home: Home, training_id: str) -> None:
+def _write_owner(home: Home, training_id: str) -> None:
     try:
-        _pid_file(home, training_id).write_text(str(os.getpid()), encoding="ascii")
+        _owner_file(home, training_id).write_text(str(os.getpid()), encoding="ascii")
     except OSError as error:
-        raise ServiceFault(
-            f"{home.root} cannot be written: {error.strerror}", hint="free space on this machine"
-        ) from error
+        raise ServiceFault(f"cannot write to {home.root}: {error.strerror}", hint="free disk space") from error
 
 
-def _pid_file(home: Home, training_id: str) -> Path:
+def _owner_file(home: Home, training_id: str) -> Path:
     return home.locks / f"{training_id}.pid"

@@ -1,4 +1,4 @@
-"""The logs of a training, as far as they are written, or as they grow."""
+"""Step logs: split output into lines, read logs, and follow logs while they grow."""
 
 from __future__ import annotations
 
@@ -15,116 +15,117 @@ from odahu_argo.local.queries import get_training
 from odahu_argo.validation import suggest
 
 MAX_LINE_LENGTH = 64 * 1024
-"""Characters. A longer line is cut into pieces of this length."""
-_BAR_EVERY = 1.0
-"""Seconds between two states of a progress bar that are passed on."""
-_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+"""Characters. Longer lines are split."""
+_PROGRESS_BAR_INTERVAL = 1.0
+_FOLLOW_INTERVAL = 0.3
+"""Seconds."""
+_ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 
 
 def plain_text(text: str) -> str:
-    """The text without terminal escape sequences; control characters other than the tab become `?`."""
-    text = _ESCAPES.sub("", text)
+    """Remove terminal escape sequences and replace control characters other than tabs by `?`."""
+    text = _ESCAPE_SEQUENCE.sub("", text)
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() or c == "\t" else "?" for c in text)
+    return "".join(character if character.isprintable() or character == "\t" else "?" for character in text)
 
 
 class LineSplitter:
-    """Cuts a stream into lines, at `\\n`, `\\r\\n` and `\\r`, whatever the chunks it comes in.
+    """Incremental splitter of a byte stream into plain lines, at `\\n`, `\\r\\n` and `\\r`.
 
-    Bytes that are no UTF-8 become the replacement character. What a progress bar overwrites by `\\r` is passed on at most
-    once a second; its last state always is.
+    Invalid UTF-8 becomes the replacement character. Text that a progress bar overwrites by `\\r` is returned at most once
+    a second; the last state of the bar is always returned.
     """
 
     def __init__(self) -> None:
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
-        self._rest = ""
-        self._bar_at = float("-inf")
+        self._pending = ""
+        self._last_progress_bar = float("-inf")
 
     def feed(self, chunk: bytes) -> list[str]:
-        """The lines that end within this chunk."""
-        return self._cut(self._decode(chunk))
+        """Add a chunk and return the lines that it completes."""
+        return self._split(self._decode(chunk))
 
     def end(self) -> list[str]:
-        """What is left when the stream has ended."""
-        lines = self._cut(self._decode(b"", True))
-        last = self._rest.removesuffix("\r").rpartition("\r")[2]
-        self._rest = ""
+        """Return the remaining lines at the end of the stream."""
+        lines = self._split(self._decode(b"", True))
+        last = _visible(self._pending)
+        self._pending = ""
         return [*lines, plain_text(last)] if last else lines
 
-    def _cut(self, text: str) -> list[str]:
-        *whole, self._rest = (self._rest + text).split("\n")
-        lines = [plain_text(line.removesuffix("\r").rpartition("\r")[2]) for line in whole]
-        lines += self._bar()
-        while len(self._rest) > MAX_LINE_LENGTH:
-            lines.append(plain_text(self._rest[:MAX_LINE_LENGTH]))
-            self._rest = self._rest[MAX_LINE_LENGTH:]
+    def _split(self, text: str) -> list[str]:
+        *complete, self._pending = (self._pending + text).split("\n")
+        lines = [plain_text(_visible(line)) for line in complete]
+        lines += self._progress_bar()
+        while len(self._pending) > MAX_LINE_LENGTH:
+            lines.append(plain_text(self._pending[:MAX_LINE_LENGTH]))
+            self._pending = self._pending[MAX_LINE_LENGTH:]
         return lines
 
-    def _bar(self) -> list[str]:
-        """The newest whole state of a progress bar, unless one was passed on just now; older states are dropped."""
-        states, _, growing = self._rest.rpartition("\r")
+    def _progress_bar(self) -> list[str]:
+        """Return the newest complete state of a progress bar unless one was returned less than a second ago."""
+        states, _, incomplete = self._pending.rpartition("\r")
         newest = states.rpartition("\r")[2]
-        if not newest or not growing:
+        if not newest or not incomplete:
             return []
-        if time.monotonic() - self._bar_at < _BAR_EVERY:
-            self._rest = newest + "\r" + growing
+        if time.monotonic() - self._last_progress_bar < _PROGRESS_BAR_INTERVAL:
+            self._pending = newest + "\r" + incomplete
             return []
-        self._bar_at = time.monotonic()
-        self._rest = growing
+        self._last_progress_bar = time.monotonic()
+        self._pending = incomplete
         return [plain_text(newest)]
 
 
+def _visible(line: str) -> str:
+    """Return the text that a terminal shows for a line with carriage returns."""
+    return line.removesuffix("\r").rpartition("\r")[2]
+
+
 def strip_step_prefix(step: str, text: str) -> str:
-    """Steps begin their own lines with their kind, which the step's name before it says already."""
+    """Remove the prefix `<kind>: ` that a step writes before its own messages and that repeats the step's name."""
     return text.removeprefix(f"{step.partition('-')[0]}: ")
 
 
-_LOOK_EVERY = 0.3
-"""Seconds."""
-
-
 def read_logs(
-    home: Home, training_id: str, step: str | None, follow: bool, is_over: Event | None = None
+    home: Home, training_id: str, step: str | None, follow: bool, cancelled: Event | None = None
 ) -> Iterator[tuple[str, str]]:
-    """Pairs of step and line, in the order of the steps; with `follow` then each new line, until the training has ended.
+    """Yield pairs of step name and line, ordered by step. With `follow`, yield new lines until the training ends.
 
-    Whoever reads in a thread sets `is_over` to end it early.
+    Set `cancelled` from another thread to end the iteration early.
 
     Raises:
-        UserError: there is no such training or step.
+        UserError: the training or the step does not exist.
     """
-    training = get_training(home, training_id)
-    names = [each.name for each in training.steps]
+    names = [record.name for record in get_training(home, training_id).steps]
     if step is not None and step not in names:
         raise UserError(f"training {training_id!r} has no step {step!r}", hint=suggest(step, names))
-    tails = [_LogTail(name, home.run(training_id).log(name)) for name in ([step] if step else names)]
-    is_over = is_over or Event()
-    while not is_over.is_set():
-        is_last = not follow or not get_training(home, training_id).is_live
-        for tail in tails:
-            yield from tail.new_lines(is_last)
-        if is_last:
+    logs = [_GrowingLog(name, home.run(training_id).log(name)) for name in ([step] if step else names)]
+    cancelled = cancelled or Event()
+    while not cancelled.is_set():
+        is_complete = not follow or not get_training(home, training_id).is_live
+        for log in logs:
+            yield from log.new_lines(is_complete)
+        if is_complete:
             return
-        is_over.wait(_LOOK_EVERY)
+        cancelled.wait(_FOLLOW_INTERVAL)
 
 
-class _LogTail:
-    """A file that grows: where we are in it."""
+class _GrowingLog:
+    """Log file that is read in increments."""
 
-    def __init__(self, name: str, file: Path) -> None:
-        self._name = name
+    def __init__(self, step: str, file: Path) -> None:
+        self._step = step
         self._file = file
         self._offset = 0
 
-    def new_lines(self, with_unfinished: bool) -> Iterator[tuple[str, str]]:
+    def new_lines(self, include_unterminated: bool) -> Iterator[tuple[str, str]]:
         try:
             with self._file.open("rb") as stream:
                 stream.seek(self._offset)
                 for line in stream:
-                    if not (line.endswith(b"\n") or with_unfinished):
+                    if not (line.endswith(b"\n") or include_unterminated):
                         return
                     self._offset += len(line)
-                    yield self._name, line.decode("utf-8", "replace").rstrip("\n")
+                    yield self._step, line.decode("utf-8", "replace").rstrip("\n")
         except FileNotFoundError:
             return

@@ -1,4 +1,4 @@
-"""The record and the folders that a run begins with: new ones, or those of an earlier run that is resumed."""
+"""Preparation of a run: remains of killed processes, folders, and the first record of a new or resumed run."""
 
 from __future__ import annotations
 
@@ -8,56 +8,29 @@ import os
 import shutil
 from contextlib import suppress
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 
 from odahu_argo.compile.emit import to_yaml
 from odahu_argo.compile.workflow import compile_workflow
 from odahu_argo.contract import WORKSPACE_VARIABLE, spec_to_json
 from odahu_argo.errors import ServiceFault, UserError
-from odahu_argo.local.connections import remove_stale_directories
+from odahu_argo.local.connections import remove_stale_folders
 from odahu_argo.local.home import Home, RunFolder
-from odahu_argo.local.process import end_tree
+from odahu_argo.local.process import terminate_tree
 from odahu_argo.local.store import LocalTraining, StepRecord, TrainingStore, utc_now
 from odahu_argo.plan.model import Plan
 
 
-def remove_tree(folder: Path) -> None:
-    """Remove the folder, where there is one, with folders in it that were made read-only. Nothing outside is touched.
-
-    Raises:
-        OSError: something in it cannot be removed.
-    """
-    if not folder.exists():
-        return
-    for parent, names, _ in os.walk(folder):
-        for path in (Path(parent) / name for name in names):
-            if not path.is_symlink():
-                path.chmod(0o700)
-    shutil.rmtree(folder)
-
-
-PACKAGES = ("boto3", "filelock", "mlflow", "psutil")
-
-
-def require_packages() -> None:
-    """See that the local engine's packages are installed.
-
-    Raises:
-        UserError: some are not.
-    """
-    missing = [name for name in PACKAGES if find_spec(name) is None]
-    if missing:
-        raise UserError(
-            f"training on this machine needs packages that are not installed: {', '.join(missing)}",
-            hint="pip install 'odahu-argo[training]'",
-        )
+def clean_up_after_crash(home: Home, training_id: str) -> None:
+    """Terminate processes and remove private folders of a killed engine. The caller must hold the training's lock."""
+    terminate_tree(None, (WORKSPACE_VARIABLE, str(home.run(training_id).workspace)))
+    remove_stale_folders(home, training_id)
 
 
 def new_run(plan: Plan, home: Home, output: str) -> LocalTraining:
-    """A new run in the place of any earlier one, whose record, workspace and logs are removed.
+    """Delete the record, workspace and logs of an earlier run, and return the record of a new run.
 
-    The record goes first: if this process dies in between, no run is there to be resumed without its files.
+    The record is deleted first. If this process ends before the folders are removed, no run without files can be resumed.
 
     Raises:
         ServiceFault: the disk failed.
@@ -66,20 +39,20 @@ def new_run(plan: Plan, home: Home, output: str) -> LocalTraining:
     TrainingStore(home.store_file).delete(plan.training_id)
     try:
         remove_tree(folder.root)
-        for each in (folder.workspace, folder.logs):
-            each.mkdir(parents=True)
+        folder.workspace.mkdir(parents=True)
+        folder.logs.mkdir()
         _write_workflow(plan, folder)
     except OSError as error:
-        raise ServiceFault(f"{error.filename} cannot be written: {error.strerror}") from error
-    time = utc_now()
+        raise ServiceFault(f"cannot write {error.filename}: {error.strerror}") from error
+    now = utc_now()
     return LocalTraining(
         id=plan.training_id,
         model_name=plan.model_name,
         model_version=plan.model_version,
         toolchain=plan.toolchain,
         state="scheduling",
-        created=time,
-        updated=time,
+        created=now,
+        updated=now,
         digest=plan_digest(plan),
         output=output,
         spec=json.dumps(plan.spec),
@@ -88,42 +61,34 @@ def new_run(plan: Plan, home: Home, output: str) -> LocalTraining:
 
 
 def resumed_run(plan: Plan, home: Home, output: str) -> LocalTraining:
-    """The earlier run, with the steps that succeeded as they are and all others waiting.
+    """Return the record of the earlier run in which every step that did not succeed waits again.
 
     Raises:
-        UserError: there is none, it succeeded, its workspace is gone, or it was run from another plan.
+        UserError: there is no earlier run, it succeeded, its workspace is missing, or it ran a different plan.
     """
-    earlier = TrainingStore(home.store_file).get(plan.training_id)
-    again = "run it without --resume"
+    training_id = plan.training_id
+    earlier = TrainingStore(home.store_file).get(training_id)
+    hint = "run it without --resume"
     if earlier is None:
-        raise UserError(f"there is no earlier run of {plan.training_id!r} to resume", hint=again)
+        raise UserError(f"cannot resume {training_id!r}: no earlier run exists", hint)
     if earlier.state == "succeeded":
-        raise UserError(f"the earlier run of {plan.training_id!r} succeeded; nothing is left to resume", hint=again)
+        raise UserError(f"cannot resume {training_id!r}: the earlier run succeeded", hint)
     if earlier.digest != plan_digest(plan):
-        raise UserError(f"the manifest of {plan.training_id!r} has changed since the earlier run", hint=again)
-    folder = home.run(plan.training_id)
+        raise UserError(f"cannot resume {training_id!r}: its manifest changed since the earlier run", hint)
+    folder = home.run(training_id)
     if not (folder.workspace.is_dir() and folder.logs.is_dir()):
-        raise UserError(f"the files of the earlier run are gone: there is no {folder.workspace}", hint=again)
+        raise UserError(f"cannot resume {training_id!r}: files of the earlier run are missing in {folder.root}", hint)
     steps = tuple(step if step.state == "succeeded" else StepRecord(step.name) for step in earlier.steps)
     return replace(
         earlier, state="scheduling", updated=utc_now(), reason="", exit_code=None, output=output, steps=steps
     )
 
 
-def _write_workflow(plan: Plan, folder: RunFolder) -> None:
-    """One that would be too large for Argo is not written; here it runs all the same."""
-    with suppress(UserError):
-        folder.workflow.write_text(to_yaml([compile_workflow(plan)]), encoding="utf-8")
-
-
-def clean_up_after_crash(home: Home, training_id: str) -> None:
-    """End processes and remove private folders that a killed engine has left. The training's lock must be held."""
-    end_tree(None, (WORKSPACE_VARIABLE, str(home.run(training_id).workspace)))
-    remove_stale_directories(home, training_id)
-
-
 def plan_digest(plan: Plan) -> str:
-    """What tells two plans apart here: the steps, their order, and where code and data come from."""
+    """Return a digest of the plan's steps, their order, and the sources of code and data.
+
+    The destination of the trained model is not part of it: it may change between a run and its resumption.
+    """
     sources = {use.id: [use.type, use.uri] for use in plan.connections}
     steps = [
         [
@@ -135,3 +100,24 @@ def plan_digest(plan: Plan) -> str:
         for step in plan.steps
     ]
     return hashlib.sha256(json.dumps(steps).encode()).hexdigest()
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder, including read-only subfolders. Symbolic links are not followed. A missing folder is not an error.
+
+    Raises:
+        OSError: a file or folder cannot be removed.
+    """
+    if not folder.exists():
+        return
+    for parent, names, _ in os.walk(folder):
+        for path in (Path(parent) / name for name in names):
+            if not path.is_symlink():
+                path.chmod(0o700)
+    shutil.rmtree(folder)
+
+
+def _write_workflow(plan: Plan, folder: RunFolder) -> None:
+    """Write the compiled Workflow. Skip it if it exceeds Argo's size limit, which does not apply to local runs."""
+    with suppress(UserError):
+        folder.workflow.write_text(to_yaml([compile_workflow(plan)]), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""One step as a child process in a session of its own, watched until nothing of it is left."""
+"""Child processes in their own session, including every process that they start."""
 
 from __future__ import annotations
 
@@ -19,123 +19,50 @@ from odahu_argo.local.logs import LineSplitter
 if TYPE_CHECKING:
     from psutil import Process
 
-
 GRACE_PERIOD = 5.0
-"""Seconds that processes get to end by themselves."""
-_KILLED = 5.0
-"""Seconds that killed processes get to be gone."""
-_ROUND = 0.1
-
-
-def end_tree(root: int | None, mark: tuple[str, str], in_a_hurry: Callable[[], bool] = lambda: False) -> None:
-    """End the process `root`, all its descendants, and all processes whose environment holds the variable `mark`.
-
-    They are asked by SIGTERM and killed after `GRACE` seconds, or at once when `in_a_hurry`; whatever they start
-    meanwhile is ended as well. At the return none of them is alive.
-
-    Raises:
-        ServiceFault: some process outlives SIGKILL.
-    """
-    known: set[Process] = set()
-    asked: set[Process] = set()
-    began = time.monotonic()
-    while alive := _alive(known := known | _find(root, mark, known)):
-        waited = time.monotonic() - began
-        if waited > GRACE_PERIOD + _KILLED:
-            numbers = ", ".join(str(process.pid) for process in sorted(alive, key=lambda process: process.pid))
-            raise ServiceFault(f"these processes cannot be stopped: {numbers}", hint="end them yourself: kill -9 PID")
-        for process in alive:
-            with suppress(_gone()):
-                if waited >= GRACE_PERIOD or in_a_hurry():
-                    process.kill()
-                elif process not in asked:
-                    process.terminate()
-        asked |= alive
-        time.sleep(_ROUND)
-
-
-def _find(root: int | None, mark: tuple[str, str], known: set[Process]) -> set[Process]:
-    import psutil
-
-    found: set[Process] = set()
-    if root is not None:
-        with suppress(_gone()):
-            found.add(psutil.Process(root))
-    for process in psutil.process_iter():
-        if process not in known and process.pid != os.getpid() and _has(process, mark):
-            found.add(process)
-    for process in found | known:
-        with suppress(_gone()):
-            found.update(process.children(recursive=True))
-    return found
-
-
-def _alive(processes: set[Process]) -> set[Process]:
-    """Those that still run; one that has ended and waits for its parent to notice does not."""
-    import psutil
-
-    alive = set()
-    for process in processes:
-        with suppress(_gone()):
-            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-                alive.add(process)
-    return alive
-
-
-def _has(process: Process, mark: tuple[str, str]) -> bool:
-    name, value = mark
-    with suppress(_gone(), OSError):
-        return process.environ().get(name) == value
-    return False
-
-
-def _gone() -> type[Exception]:
-    """What psutil raises for a process that has ended or is another user's."""
-    import psutil
-
-    return psutil.Error
-
-
-_LOOK_EVERY = 0.1
-"""Seconds between two looks at the clock, the progress file and the wish to stop."""
-_CHUNK = 64 * 1024
+"""Seconds between SIGTERM and SIGKILL."""
+_KILL_TIMEOUT = 5.0
+"""Seconds that processes get to disappear after SIGKILL."""
+_POLL_INTERVAL = 0.1
+"""Seconds between checks of the deadline, the progress file and the stop request."""
+_CHUNK_SIZE = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessCommand:
-    """What to start, and the folder it works in; `mark` is a variable of `environment` that no other process tree has."""
+    """Program to start. `marker` is a variable of `environment` whose value identifies the process and its descendants."""
 
     arguments: Sequence[str]
     environment: Mapping[str, str]
     folder: Path
-    mark: str
+    marker: str
     timeout: float
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessMonitor:
-    """Who is told: every line, every change in the text of `progress_file`; and who may stop the process, or hasten that."""
+    """Callbacks for output lines and changes of `progress_file`, and events that stop the process or skip the grace."""
 
     on_line: Callable[[str], None]
     on_progress: Callable[[str], None]
     progress_file: Path
     stop: Event
-    hurry: Event
+    kill: Event
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessResult:
-    """How a process ended: `exit_code` as the shell counts it (128 + signal), None where we ended it, and why we did."""
+    """End of a process. `exit_code` is 128 + signal number after a signal, and None unless the process exited itself."""
 
     exit_code: int | None
-    why: Literal["itself", "stopped", "timeout"]
+    cause: Literal["exit", "stop", "timeout"]
 
 
-def run_process(command: ProcessCommand, watch: ProcessMonitor) -> ProcessResult:
-    """Run the command to its end, or until it is told to stop or its time is up; whatever it has started ends with it.
+def run_process(command: ProcessCommand, monitor: ProcessMonitor) -> ProcessResult:
+    """Run a command until it exits, is stopped or exceeds its timeout. Then terminate all processes it started.
 
     Raises:
-        ServiceFault: it cannot be started, or a process of it cannot be ended.
+        ServiceFault: the process cannot be started, or a process cannot be terminated.
     """
     try:
         process = subprocess.Popen(
@@ -148,62 +75,63 @@ def run_process(command: ProcessCommand, watch: ProcessMonitor) -> ProcessResult
             start_new_session=True,
         )
     except OSError as error:
-        raise ServiceFault(f"{command.arguments[0]} cannot be started: {error.strerror}") from error
+        raise ServiceFault(f"cannot start {command.arguments[0]}: {error.strerror}") from error
     with process:
-        output = _OutputReader(process, watch)
+        output = _OutputReader(process, monitor)
         try:
-            why = _wait(process, output, watch, time.monotonic() + command.timeout)
+            cause = _wait(process, output, monitor, time.monotonic() + command.timeout)
         finally:
-            mark = (command.mark, command.environment[command.mark])
-            # Once waited for, the number may be another process's.
-            end_tree(process.pid if process.returncode is None else None, mark, watch.hurry.is_set)
+            # After the exit code was collected, the process ID may belong to another process.
+            root = process.pid if process.returncode is None else None
+            terminate_tree(root, (command.marker, command.environment[command.marker]), monitor.kill.is_set)
             process.wait()
         output.drain()
-    if why != "itself":
-        return ProcessResult(None, why)
+    if cause != "exit":
+        return ProcessResult(None, cause)
     code = process.returncode
-    return ProcessResult(code if code >= 0 else 128 - code, why)
+    return ProcessResult(code if code >= 0 else 128 - code, cause)
 
 
 def _wait(
-    process: subprocess.Popen[bytes], output: _OutputReader, watch: ProcessMonitor, deadline: float
-) -> Literal["itself", "stopped", "timeout"]:
-    seen = ""
+    process: subprocess.Popen[bytes], output: _OutputReader, monitor: ProcessMonitor, deadline: float
+) -> Literal["exit", "stop", "timeout"]:
+    previous_progress = ""
     while True:
-        running = process.poll() is None
-        output.read(_LOOK_EVERY if running else 0)
+        is_running = process.poll() is None
+        output.read(_POLL_INTERVAL if is_running else 0)
         with suppress(OSError):
-            if (progress := watch.progress_file.read_text(encoding="utf-8", errors="replace")) != seen:
-                seen = progress
-                watch.on_progress(progress)
-        if not running:
-            return "itself"
-        if watch.stop.is_set():
-            return "stopped"
+            progress = monitor.progress_file.read_text(encoding="utf-8", errors="replace")
+            if progress != previous_progress:
+                previous_progress = progress
+                monitor.on_progress(progress)
+        if not is_running:
+            return "exit"
+        if monitor.stop.is_set():
+            return "stop"
         if time.monotonic() > deadline:
             return "timeout"
 
 
 class _OutputReader:
-    """The pipe from the process: read without ever waiting longer than asked."""
+    """Reader of a process's output pipe with a timeout for each read."""
 
-    def __init__(self, process: subprocess.Popen[bytes], watch: ProcessMonitor) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], monitor: ProcessMonitor) -> None:
         self._process = process
         self._pipe: IO[bytes] | None = process.stdout
         self._lines = LineSplitter()
-        self._on_line = watch.on_line
+        self._on_line = monitor.on_line
 
-    def read(self, wait: float) -> bool:
-        """Pass on what has come within `wait` seconds; False when the pipe has ended or nothing came."""
+    def read(self, timeout: float) -> bool:
+        """Pass on the output that arrives within `timeout` seconds. Return False if there is none or the pipe is closed."""
         if self._pipe is None:
             with suppress(subprocess.TimeoutExpired):
-                self._process.wait(wait)
+                self._process.wait(timeout)
             return False
         with selectors.DefaultSelector() as selector:
             selector.register(self._pipe, selectors.EVENT_READ)
-            if not selector.select(wait):
+            if not selector.select(timeout):
                 return False
-        chunk = os.read(self._pipe.fileno(), _CHUNK)
+        chunk = os.read(self._pipe.fileno(), _CHUNK_SIZE)
         for line in self._lines.feed(chunk):
             self._on_line(line)
         if not chunk:
@@ -211,8 +139,74 @@ class _OutputReader:
         return bool(chunk)
 
     def drain(self) -> None:
-        """Pass on all that is still in the pipe, the last unfinished line too."""
+        """Pass on all remaining output, including an unterminated last line."""
         while self.read(0):
             pass
         for line in self._lines.end():
             self._on_line(line)
+
+
+def terminate_tree(root: int | None, marker: tuple[str, str], kill_now: Callable[[], bool] = lambda: False) -> None:
+    """Terminate the process `root`, its descendants, and all processes whose environment contains the variable `marker`.
+
+    Send SIGTERM first, and SIGKILL after `GRACE_PERIOD` seconds, or as soon as `kill_now` returns True. Processes started
+    in the meantime are terminated as well. When this function returns, none of the processes is alive.
+
+    Raises:
+        ServiceFault: a process survives SIGKILL.
+    """
+    import psutil
+
+    processes: set[Process] = set()
+    terminated: set[Process] = set()
+    start = time.monotonic()
+    while alive := _alive(processes := processes | _find(root, marker, processes)):
+        elapsed = time.monotonic() - start
+        if elapsed > GRACE_PERIOD + _KILL_TIMEOUT:
+            ids = ", ".join(str(process.pid) for process in sorted(alive, key=lambda process: process.pid))
+            raise ServiceFault(f"cannot terminate processes: {ids}", hint="terminate them with kill -9 PID")
+        for process in alive:
+            with suppress(psutil.Error):
+                if elapsed >= GRACE_PERIOD or kill_now():
+                    process.kill()
+                elif process not in terminated:
+                    process.terminate()
+        terminated |= alive
+        time.sleep(_POLL_INTERVAL)
+
+
+def _find(root: int | None, marker: tuple[str, str], processes: set[Process]) -> set[Process]:
+    import psutil
+
+    found: set[Process] = set()
+    if root is not None:
+        with suppress(psutil.Error):
+            found.add(psutil.Process(root))
+    for process in psutil.process_iter():
+        if process not in processes and process.pid != os.getpid() and _has_variable(process, marker):
+            found.add(process)
+    for process in found | processes:
+        with suppress(psutil.Error):
+            found.update(process.children(recursive=True))
+    return found
+
+
+def _alive(processes: set[Process]) -> set[Process]:
+    """Return the processes that have not exited. Zombies have exited."""
+    import psutil
+
+    alive = set()
+    for process in processes:
+        with suppress(psutil.Error):
+            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                alive.add(process)
+    return alive
+
+
+def _has_variable(process: Process, variable: tuple[str, str]) -> bool:
+    import psutil
+
+    name, value = variable
+    with suppress(psutil.Error, OSError):
+        return process.environ().get(name) == value
+    return False

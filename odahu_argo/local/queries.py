@@ -1,4 +1,4 @@
-"""Read the state of local trainings."""
+"""State of local trainings, corrected for processes that ended without recording a result."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from odahu_argo.local.store import LocalTraining, TrainingStore
 
 
 def get_training(home: Home, training_id: str) -> LocalTraining:
-    """The training; its state is `unknown` where the process that ran it is gone without leaving a result.
+    """Return a training. Its state is `unknown` if the process of its run ended without recording a result.
 
     Raises:
-        UserError: no such training was run here.
+        UserError: no such training has run on this machine.
     """
-    found = TrainingStore(home.store_file).get(training_id)
-    if found is None:
+    training = TrainingStore(home.store_file).get(training_id)
+    if training is None:
         raise UserError(
-            f"no training {training_id!r} was run on this machine",
-            hint="odahu-argo local train list shows those that were",
+            f"no training {training_id!r} on this machine", hint="odahu-argo local train list shows existing trainings"
         )
-    return _as_it_is(home, found)
+    return _verified(home, training)
 
 
 def list_trainings(home: Home) -> list[LocalTraining]:
-    """Every training, the newest first, with states as in `read_training`."""
-    return [_as_it_is(home, training) for training in TrainingStore(home.store_file).all()]
+    """Return all trainings, newest first, with states as in `get_training`."""
+    return [_verified(home, training) for training in TrainingStore(home.store_file).all()]
 
 
-def _as_it_is(home: Home, training: LocalTraining) -> LocalTraining:
+def _verified(home: Home, training: LocalTraining) -> LocalTraining:
     if not training.is_live or is_locked(home, training.id):
         return training
+    # The run may have recorded its result between the read of the record and the check of the lock.
     latest = TrainingStore(home.store_file).get(training.id) or training
     return latest.abandoned() if latest.is_live else latest

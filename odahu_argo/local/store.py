@@ -170,7 +170,7 @@ class TrainingStore:
         trainings = []
         for columns, group in groupby(rows, key=lambda row: row[:width]):
             steps = tuple(StepRecord(*row[width:]) for row in group if row[width] is not None)
-            trainings.append(LocalTraining(*columns, steps=steps))
+            trainings.append(replace(LocalTraining(*columns), steps=steps))
         return trainings
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""What a person is told before and after a run."""
+"""Text shown before and after a local run."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from odahu_argo.uri import without_credentials
 
 
 def ignored_settings(plan: Plan) -> str:
-    """What the plan says that has no effect on this machine."""
+    """Return a note about the settings of a plan that local runs ignore."""
     train = plan.step("train")
     gpus = f", {train.limits.gpus} GPU{'s' if train.limits.gpus > 1 else ''}" if train.limits.gpus else ""
-    return f"note: image {train.image}{gpus} and limits are for the cluster; this machine's Python runs the training"
+    return f"note: image {train.image}{gpus} and resource limits apply on a cluster only; local runs use this Python"
 
 
 def run_summary(training: LocalTraining, home: Home, plan: Plan) -> str:
-    """State and artifacts of a run that has ended, where its files lie, and how to look into MLflow.
+    """Return the result of a run, the location of its files, and how to open its MLflow records.
 
-    A server that the training or its toolchain names has its records, and this machine none.
+    If the training or its toolchain specifies an MLflow server, the records are there instead of in the local store.
     """
     server = without_credentials(plan.own_tracking or "")
     mlflow = server or f"mlflow ui --backend-store-uri {home.tracking_uri}"
@@ -36,11 +36,11 @@ def run_summary(training: LocalTraining, home: Home, plan: Plan) -> str:
 
 
 def failure_problem(training: LocalTraining, home: Home) -> Problem:
-    """Why the training failed, and what to do."""
+    """Return the reason of a failed training, and how to continue."""
     step = training.failed_step
     if step is None:
         return Problem(f"training {training.id!r} failed: {training.reason}")
     return Problem(
         f"training {training.id!r} failed in {training.reason}",
-        hint=f"see {home.run(training.id).log(step.name)}; --resume begins again with {step.name}, with the same code",
+        hint=f"see {home.run(training.id).log(step.name)}; --resume continues from step {step.name} with the same code",
     )

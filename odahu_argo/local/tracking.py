@@ -1,7 +1,7 @@
-"""MLflow's database of this machine, made before any step looks for it.
+"""MLflow's tracking store of this machine.
 
-MLflow makes missing tables when it is first used, and fails when two processes do so at once. Here one process makes them,
-in a file beside, and a later version of MLflow brings them up to date.
+MLflow creates missing tables on first use and fails if two processes do so at once. The engine therefore creates the store
+before the first step starts, in a temporary file, and upgrades it after an upgrade of MLflow.
 """
 
 from __future__ import annotations
@@ -9,43 +9,63 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 
 from odahu_argo.contract import TRACKING_VARIABLE
 from odahu_argo.errors import ServiceFault, UserError
 from odahu_argo.local.home import Home
+from odahu_argo.local.signals import Interrupted, TerminationSignals
 
-_FIRST_USE = "import sys, mlflow; mlflow.MlflowClient(sys.argv[1]).search_experiments(max_results=1)"
+_CREATE_TABLES = "import sys, mlflow; mlflow.MlflowClient(sys.argv[1]).search_experiments(max_results=1)"
+_POLL_INTERVAL = 0.2
+"""Seconds between checks for termination signals."""
 
 
-def prepare_tracking(home: Home) -> None:
-    """See that MLflow's tables are there and of the installed version. Takes seconds the first time, then nothing.
+def prepare_tracking(home: Home, signals: TerminationSignals | None = None) -> None:
+    """Create the tracking store, or upgrade it to the installed MLflow. Takes seconds the first time.
 
     Raises:
         UserError: MLflow is not installed.
-        ServiceFault: the tables cannot be made or brought up to date.
+        ServiceFault: the store cannot be created or upgraded.
+        Interrupted: a termination signal was received.
     """
-    from filelock import FileLock
-
+    signals = signals or TerminationSignals()
     installed = _installed_version()
     try:
         home.mlflow_artifacts.mkdir(exist_ok=True)
-        with FileLock(home.locks / "mlflow"):
+        with _tracking_lock(home, signals):
             if _prepared_version(home) != installed:
-                _prepare(home)
+                _create_or_upgrade(home, signals)
                 home.tracking_version_file.write_text(installed, encoding="utf-8")
     except OSError as error:
-        raise ServiceFault(f"{error.filename or home.root} cannot be written: {error.strerror}") from error
+        raise ServiceFault(f"cannot write {error.filename or home.root}: {error.strerror}") from error
 
 
-def _prepare(home: Home) -> None:
+@contextmanager
+def _tracking_lock(home: Home, signals: TerminationSignals) -> Iterator[None]:
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(home.locks / "mlflow")
+    while not lock.is_locked:
+        signals.check()
+        with suppress(Timeout):
+            lock.acquire(timeout=_POLL_INTERVAL)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _create_or_upgrade(home: Home, signals: TerminationSignals) -> None:
     if home.tracking_file.exists():
-        _mlflow(home, ("-m", "mlflow", "db", "upgrade", home.tracking_uri))
+        # Not interruptible: an incomplete upgrade would damage the store.
+        _run_python(home, ("-m", "mlflow", "db", "upgrade", home.tracking_uri), TerminationSignals())
         return
     partial = home.tracking_file.with_suffix(".partial")
     partial.unlink(missing_ok=True)
-    _mlflow(home, ("-c", _FIRST_USE, f"sqlite:///{partial}"))
+    _run_python(home, ("-c", _CREATE_TABLES, f"sqlite:///{partial}"), signals)
     partial.replace(home.tracking_file)
 
 
@@ -53,7 +73,7 @@ def _installed_version() -> str:
     try:
         return version("mlflow")
     except PackageNotFoundError:
-        raise UserError("MLflow is not installed here", hint="pip install 'odahu-argo[training]'") from None
+        raise UserError("MLflow is not installed", hint="pip install 'odahu-argo[training]'") from None
 
 
 def _prepared_version(home: Home) -> str | None:
@@ -63,19 +83,34 @@ def _prepared_version(home: Home) -> str | None:
         return None
 
 
-def _mlflow(home: Home, arguments: Sequence[str]) -> None:
-    ended = subprocess.run(
+def _run_python(home: Home, arguments: Sequence[str], signals: TerminationSignals) -> None:
+    with subprocess.Popen(
         (sys.executable, "-P", *arguments),
         cwd=home.mlflow_artifacts,
         env=os.environ | {TRACKING_VARIABLE: home.tracking_uri},
-        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
         errors="replace",
-        check=False,
-    )
-    if ended.returncode != 0:
-        said = ended.stderr.strip().splitlines() or [f"exit code {ended.returncode}"]
+        start_new_session=True,
+    ) as process:
+        error_output = _wait(process, signals)
+    if process.returncode != 0:
+        lines = error_output.strip().splitlines() or [f"exit code {process.returncode}"]
         raise ServiceFault(
-            f"MLflow cannot prepare its database {home.tracking_file}: {said[-1]}",
-            hint="free or repair the disk; a damaged database can be moved away, a new one is made",
+            f"MLflow cannot prepare its tracking store {home.tracking_file}: {lines[-1]}",
+            hint="check the disk; if the file is damaged, move it away and run again to create a new one",
         )
+
+
+def _wait(process: subprocess.Popen[str], signals: TerminationSignals) -> str:
+    while True:
+        try:
+            return process.communicate(timeout=_POLL_INTERVAL)[1]
+        except subprocess.TimeoutExpired:
+            try:
+                signals.check()
+            except Interrupted:
+                process.terminate()
+                raise

@@ -1,3 +1,5 @@
+"""The commands `odahu-argo local train …` as processes, with fake steps."""
+
 from __future__ import annotations
 
 import json
@@ -8,35 +10,19 @@ import select
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
-from pathlib import Path
 
+import psutil
 import pytest
 
-from tests.unit.local.conftest import Bench
-from tests.unit.local.test_run import processes_named
+from tests.local_engine import FAKE_STEPS, LocalEngine, processes_with_argument, wait_for_exit, wait_until
 
 
-def until(true: Callable[[], object], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > deadline:
-            pytest.fail("waited in vain")
-        time.sleep(0.05)
-
-
-def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=60)
-    return process.returncode, out, err
-
-
-def test_run_tells_what_happens_in_plain_lines_and_ends_with_a_summary(bench: Bench) -> None:
-    bench.steps_do(train=["write [red]epoch 1\n"])
-    code, out, err = ended(bench.command("run", "-f", bench.manifest()))
-    assert code == 0, err
-    home = bench.home
-    assert out.splitlines() == [
+def test_run_prints_plain_lines_and_a_summary(engine: LocalEngine) -> None:
+    engine.set_actions(train=["write [red]epoch 1\n"])
+    run = engine.command("run", "-f", engine.manifest())
+    assert run.code == 0, run.err
+    home = engine.home
+    assert run.out.splitlines() == [
         "state:        succeeded",
         "runId:        the-run-id",
         "artifactName: the-artifact-name",
@@ -45,230 +31,233 @@ def test_run_tells_what_happens_in_plain_lines_and_ends_with_a_summary(bench: Be
         f"logs:         {home.root}/runs/wine/logs",
         f"MLflow:       mlflow ui --backend-store-uri sqlite:///{home.root}/mlflow.db",
     ]
-    lines = err.splitlines()
+    lines = run.err.splitlines()
     assert lines[0].startswith("note: image odahu-argo-training:")
     assert {"checkout  running", "train | [red]epoch 1"} <= set(lines)
     assert re.fullmatch(r"package  succeeded  \d+\.\d s", lines[-1])
 
 
-def test_the_summary_names_the_tracking_server_that_has_the_records(bench: Bench) -> None:
-    named = [{"name": "MLFLOW_TRACKING_URI", "value": "http://ada:canary@mlflow.example.org/mlflow"}]
-    code, out, err = ended(bench.command("run", "-f", bench.manifest(envs=named)))
-    assert code == 0, err
-    assert out.splitlines()[-1] == "MLflow:       http://***@mlflow.example.org/mlflow"
+def test_summary_shows_the_tracking_server_of_the_training(engine: LocalEngine) -> None:
+    environment = [{"name": "MLFLOW_TRACKING_URI", "value": "http://ada:canary@mlflow.example.org/mlflow"}]
+    run = engine.command("run", "-f", engine.manifest(envs=environment))
+    assert run.code == 0, run.err
+    assert run.out.splitlines()[-1] == "MLflow:       http://***@mlflow.example.org/mlflow"
 
 
-def test_a_failed_training_ends_with_4_its_reason_and_the_way_to_its_log(bench: Bench) -> None:
-    bench.steps_do(train=["fail 2 there is no entry point 'nope'\n  hint: there are main, test"])
-    code, out, err = ended(bench.command("run", "--id", "wine", "-f", bench.manifest(), "-o", "json"))
-    assert code == 4
-    status = json.loads(out)["status"]
+def test_failed_training_exits_4_with_reason_and_log_path(engine: LocalEngine) -> None:
+    engine.set_actions(train=["fail 2 no entry point 'nope'\n  hint: use main or test"])
+    run = engine.command("run", "--id", "wine", "-f", engine.manifest(), "-o", "json")
+    assert run.code == 4
+    status = json.loads(run.out)["status"]
     assert status["state"] == "failed"
     assert status["artifacts"] == [{"runId": "", "artifactName": "", "commitID": "the-commit-id"}]
-    lines, _, told = err.partition("{\n")
-    [problem] = json.loads("{" + told)["problems"]
+    lines, _, report = run.err.partition("{\n")
+    [problem] = json.loads("{" + report)["problems"]
     assert lines.splitlines()[-1].startswith("train  failed")
-    assert problem["message"].startswith("training 'wine' failed in train: there is no entry point 'nope'\n")
-    assert f"see {bench.home.root}/runs/wine/logs/train.log" in problem["hint"]
+    assert problem["message"].startswith("training 'wine' failed in train: no entry point 'nope'\n")
+    assert f"see {engine.home.root}/runs/wine/logs/train.log" in problem["hint"]
 
 
-def test_an_unusable_manifest_ends_with_2_before_anything_is_run(bench: Bench) -> None:
-    code, _, err = ended(bench.command("run", "--id", "other", "-f", bench.manifest()))
-    assert (code, bench.began()) == (2, [])
-    assert "contain no ModelTraining 'other'" in err
-    assert not bench.home.store_file.exists()
+def test_invalid_manifest_exits_2_before_any_step_starts(engine: LocalEngine) -> None:
+    run = engine.command("run", "--id", "other", "-f", engine.manifest())
+    assert (run.code, engine.started_steps()) == (2, [])
+    assert "ModelTraining 'other'" in run.err
+    assert not engine.home.store_file.exists()
 
 
-def test_a_training_goes_on_when_nobody_reads_what_it_tells(bench: Bench) -> None:
-    bench.steps_do(checkout=["sleep 1"], train=["write x\n"] * 50)
-    with bench.command("run", "-f", bench.manifest()) as process:
+def test_training_continues_after_stderr_is_closed(engine: LocalEngine) -> None:
+    engine.set_actions(checkout=["sleep 1"], train=["write x\n"] * 50)
+    with engine.start("run", "-f", engine.manifest()) as process:
         assert process.stderr
         assert process.stderr.readline().startswith("note: ")
         process.stderr.close()
         assert process.wait(60) == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_leaves_no_process_alive_and_the_training_failed(bench: Bench, number: signal.Signals) -> None:
-    name = f"grandchild-{bench.folder}"
-    bench.steps_do(train=[f"grandchild {name}", "sleep 60"])
-    process = bench.command("run", "-f", bench.manifest())
-    until(lambda: processes_named(name))
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signal_terminates_all_processes_and_records_failure(engine: LocalEngine, number: signal.Signals) -> None:
+    argument = f"grandchild-{engine.folder}"
+    engine.set_actions(train=[f"grandchild {argument}", "sleep 60"])
+    process = engine.start("run", "-f", engine.manifest())
+    wait_until(lambda: processes_with_argument(argument))
     process.send_signal(number)
-    code, _, err = ended(process)
-    assert code == 130
-    assert "interrupted; training 'wine' is recorded as failed" in err
-    assert processes_named(name) == []
-    assert list((bench.folder / "tmp").iterdir()) == []
-    _, out, _ = ended(bench.command("get", "--id", "wine", "-o", "json"))
-    status = json.loads(out)["status"]
+    run = wait_for_exit(process)
+    assert run.code == 130
+    assert "interrupted; training 'wine' is recorded as failed" in run.err
+    assert processes_with_argument(argument) == []
+    assert list((engine.folder / "tmp").iterdir()) == []
+    status = json.loads(engine.command("get", "--id", "wine", "-o", "json").out)["status"]
     assert (status["state"], status["reason"], status["exitCode"]) == ("failed", "interrupted by the user", 130)
     assert [step["state"] for step in status["local"]["steps"]][-2:] == ["stopped", "skipped"]
 
 
-def test_a_second_interrupt_kills_without_waiting(bench: Bench) -> None:
-    name = f"grandchild-{bench.folder}"
-    bench.steps_do(train=[f"grandchild {name}", "sleep 60"])
-    process = bench.command("run", "-f", bench.manifest())
-    until(lambda: processes_named(name))
-    began = time.monotonic()
+def test_second_signal_kills_without_grace_period(engine: LocalEngine) -> None:
+    argument = f"grandchild-{engine.folder}"
+    engine.monkeypatch.setenv("FAKE_GRACE_PERIOD", "600")
+    engine.set_actions(train=[f"grandchild {argument}", "sleep 60"])
+    process = engine.start("run", "-f", engine.manifest())
+    wait_until(lambda: processes_with_argument(argument))
+    [step] = psutil.Process(process.pid).children()
     process.send_signal(signal.SIGINT)
-    time.sleep(0.7)
+    wait_until(lambda: step.status() == psutil.STATUS_ZOMBIE)
+    assert processes_with_argument(argument) != []
     process.send_signal(signal.SIGINT)
-    assert ended(process)[0] == 130
-    assert time.monotonic() - began < 4
-    assert processes_named(name) == []
-    assert '"state": "failed"' in ended(bench.command("get", "--id", "wine", "-o", "json"))[1]
+    assert wait_for_exit(process).code == 130
+    assert processes_with_argument(argument) == []
+    assert '"state": "failed"' in engine.command("get", "--id", "wine", "-o", "json").out
 
 
-def test_an_engine_that_was_killed_leaves_the_state_unknown_and_can_be_resumed(bench: Bench) -> None:
-    name = f"grandchild-{bench.folder}"
-    bench.steps_do(train=["show", f"grandchild {name}", "sleep 60"])
-    manifest = bench.manifest()
-    process = bench.command("run", "-f", manifest)
-    until(lambda: processes_named(name))
+def test_ignored_signals_stay_ignored(engine: LocalEngine) -> None:
+    engine.set_actions(train=["sleep 2"])
+    engine.monkeypatch.setenv("FAKE_NOHUP", "1")
+    process = engine.start("run", "-f", engine.manifest())
+    wait_until(lambda: "train" in engine.started_steps())
+    process.send_signal(signal.SIGHUP)
+    run = wait_for_exit(process)
+    assert run.code == 0, run.err
+
+
+def test_killed_engine_leaves_state_unknown_and_is_resumable(engine: LocalEngine) -> None:
+    argument = f"grandchild-{engine.folder}"
+    engine.set_actions(train=["show-connections", f"grandchild {argument}", "sleep 60"])
+    manifest = engine.manifest()
+    process = engine.start("run", "-f", manifest)
+    wait_until(lambda: processes_with_argument(argument))
     process.kill()
-    ended(process)
-    _, out, _ = ended(bench.command("list"))
-    assert re.search(
-        r"^wine +wine +1.0 +unknown .*the process that ran it ended without leaving a result; .*--resume", out, re.M
-    )
-    assert processes_named(name) != []
+    wait_for_exit(process)
+    listed = engine.command("list").out
+    assert re.search(r"^wine +wine +1.0 +unknown .*exited without recording a result; .*--resume", listed, re.M)
+    assert processes_with_argument(argument) != []
 
-    bench.steps_do()
-    before = len(bench.began())
-    code, _, err = ended(bench.command("run", "-f", manifest, "--resume"))
-    assert code == 0, err
-    assert "download-a  succeeded in the earlier run" in err
-    assert bench.began()[before:] == ["train", "package"]
-    assert processes_named(name) == []
-    assert list((bench.folder / "tmp").iterdir()) == []
+    engine.set_actions()
+    before = len(engine.started_steps())
+    resumed = engine.command("run", "-f", manifest, "--resume")
+    assert resumed.code == 0, resumed.err
+    assert "download-a  succeeded in the earlier run" in resumed.err
+    assert engine.started_steps()[before:] == ["train", "package"]
+    assert processes_with_argument(argument) == []
+    assert list((engine.folder / "tmp").iterdir()) == []
 
 
-def test_of_two_commands_that_start_one_training_at_once_one_is_refused(bench: Bench) -> None:
-    bench.steps_do(checkout=["sleep 4"])
-    manifest = bench.manifest()
-    both = [ended(process) for process in [bench.command("run", "-f", manifest) for _ in range(2)]]
-    assert sorted(code for code, _, _ in both) == [0, 2]
-    [refused] = [err for code, _, err in both if code == 2]
-    assert re.search(r"training 'wine' is running already, in process \d+\n  hint: wait for it", refused)
-    assert sorted(bench.began()) == ["checkout", "download-a", "download-b", "package", "train"]
+def test_rejects_one_of_two_concurrent_runs_of_a_training(engine: LocalEngine) -> None:
+    engine.set_actions(checkout=["sleep 4"])
+    manifest = engine.manifest()
+    processes = [engine.start("run", "-f", manifest) for _ in range(2)]
+    runs = sorted((wait_for_exit(process) for process in processes), key=lambda run: run.code)
+    assert [run.code for run in runs] == [0, 2]
+    assert re.search(r"training 'wine' is already running in process \d+\n  hint: wait until it ends", runs[1].err)
+    assert sorted(engine.started_steps()) == ["checkout", "download-a", "download-b", "package", "train"]
 
 
-def test_logs_are_shown_for_all_steps_or_one_and_followed_to_the_end(bench: Bench) -> None:
-    bench.steps_do(checkout=["write cloned\n"], train=["write epoch 1\n", "sleep 2", "write epoch 2\n"])
-    process = bench.command("run", "-f", bench.manifest())
-    until(lambda: "train" in bench.began())
-    _, followed, _ = ended(bench.command("logs", "--id", "wine", "--step", "train", "--follow"))
-    assert followed == "epoch 1\nepoch 2\n"
-    ended(process)
-    _, out, _ = ended(bench.command("logs", "--id", "wine"))
-    assert (
-        out
-        == "checkout | cloned\ndownload-b | connection b: keySecret read as base64\ntrain | epoch 1\ntrain | epoch 2\n"
-    )
-    code, _, err = ended(bench.command("logs", "--id", "wine", "--step", "trian"))
-    assert code == 2
-    assert "did you mean train?" in err
+def test_logs_of_all_steps_of_one_step_and_followed(engine: LocalEngine) -> None:
+    engine.set_actions(checkout=["write cloned\n"], train=["write epoch 1\n", "sleep 2", "write epoch 2\n"])
+    process = engine.start("run", "-f", engine.manifest())
+    wait_until(lambda: "train" in engine.started_steps())
+    followed = engine.command("logs", "--id", "wine", "--step", "train", "--follow")
+    assert followed.out == "epoch 1\nepoch 2\n"
+    wait_for_exit(process)
+    assert engine.command("logs", "--id", "wine").out.splitlines() == [
+        "checkout | cloned",
+        "download-b | connection b: decoded from base64: keySecret",
+        "train | epoch 1",
+        "train | epoch 2",
+    ]
+    mistyped = engine.command("logs", "--id", "wine", "--step", "trian")
+    assert (mistyped.code, "did you mean train?" in mistyped.err) == (2, True)
 
 
-def test_a_training_is_shown_in_odahus_form(bench: Bench) -> None:
-    bench.run()
-    _, out, _ = ended(bench.command("get", "--id", "wine", "-o", "json"))
-    shown = json.loads(out)
-    assert shown["spec"]["model"]["name"] == "wine"
-    assert shown["spec"]["data"] == [{"connName": "a", "localPath": "data/"}, {"connName": "b", "localPath": "data/"}]
-    assert shown["status"]["artifacts"] == [
+def test_get_and_list_print_odahu_json(engine: LocalEngine) -> None:
+    engine.run()
+    training = json.loads(engine.command("get", "--id", "wine", "-o", "json").out)
+    assert training["spec"]["model"]["name"] == "wine"
+    assert training["spec"]["data"] == [{"connName": name, "localPath": "data/"} for name in ("a", "b")]
+    assert training["status"]["artifacts"] == [
         {"runId": "the-run-id", "artifactName": "the-artifact-name", "commitID": "the-commit-id"}
     ]
-    _, listed, _ = ended(bench.command("list", "-o", "json"))
-    assert json.loads(listed) == [shown]
-    code, _, err = ended(bench.command("get", "--id", "beer"))
-    assert code == 2
-    assert "no training 'beer' was run on this machine" in err
+    assert json.loads(engine.command("list", "-o", "json").out) == [training]
+    missing = engine.command("get", "--id", "beer")
+    assert (missing.code, "no training 'beer' on this machine" in missing.err) == (2, True)
 
 
-def test_cleanup_removes_what_is_old_says_how_much_and_spares_what_runs(bench: Bench) -> None:
-    bench.run()
-    (bench.home.run("wine").workspace / "data").write_bytes(b"x" * 5000)
-    _, out, _ = ended(bench.command("cleanup", "--older-than", "1h"))
-    assert out == "0 removed, 0 bytes freed\n"
-    code, out, err = ended(bench.command("cleanup"))
-    assert (code, out) == (2, "")
-    assert "--older-than DURATION or --all" in err
-    _, out, _ = ended(bench.command("cleanup", "--all"))
-    assert re.fullmatch(r"removed wine: 1\d{4} bytes\n1 removed, 1\d{4} bytes freed\n", out)
-    assert not bench.home.run("wine").root.exists()
-    assert ended(bench.command("list", "-o", "json"))[1] == "[]\n"
+def test_cleanup_removes_old_trainings_but_not_running_ones(engine: LocalEngine) -> None:
+    engine.run()
+    (engine.home.run("wine").workspace / "data").write_bytes(b"x" * 5000)
+    assert engine.command("cleanup", "--older-than", "1h").out == "0 removed, 0 bytes freed\n"
+    unselective = engine.command("cleanup")
+    assert (unselective.code, unselective.out) == (2, "")
+    assert "--older-than" in unselective.err and "--all" in unselective.err
+    cleanup = engine.command("cleanup", "--all")
+    assert re.fullmatch(r"removed wine: 1\d{4} bytes\n1 removed, 1\d{4} bytes freed\n", cleanup.out)
+    assert not engine.home.run("wine").root.exists()
+    assert engine.command("list", "-o", "json").out == "[]\n"
 
-    bench.steps_do(checkout=["sleep 60"])
-    process = bench.command("run", "-f", bench.manifest())
-    until(lambda: len(bench.began()) > 5)
-    code, _, err = ended(bench.command("cleanup", "--id", "wine"))
-    assert (code, "training 'wine' is running" in err) == (2, True)
-    assert ended(bench.command("cleanup", "--all"))[1] == "0 removed, 0 bytes freed\n"
+    engine.set_actions(checkout=["sleep 60"])
+    process = engine.start("run", "-f", engine.manifest())
+    wait_until(lambda: len(engine.started_steps()) > 5)
+    cleanup = engine.command("cleanup", "--id", "wine")
+    assert (cleanup.code, "training 'wine' is running" in cleanup.err) == (2, True)
+    assert engine.command("cleanup", "--all").out == "0 removed, 0 bytes freed\n"
     process.send_signal(signal.SIGINT)
-    ended(process)
+    wait_for_exit(process)
 
 
-def test_on_a_terminal_a_table_of_the_steps_is_kept_up_to_date(bench: Bench) -> None:
-    bench.steps_do(train=["write [red]epoch 1\n", "progress 40/100", "sleep 1"])
-    terminal, side = pty.openpty()
+def test_live_step_table_on_a_terminal(engine: LocalEngine) -> None:
+    engine.set_actions(train=["write [red]epoch 1\n", "progress 40/100", "sleep 1"])
+    terminal, stderr = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
-    script = Path(__file__).parent / "fake" / "odahu_argo_with_fake_steps.py"
-    command = [sys.executable, str(script), "local", "train", "run", "-f", str(bench.manifest())]
-    process = subprocess.Popen(command, stderr=side, stdout=subprocess.DEVNULL, env=environment)
-    os.close(side)
-    shown = b""
+    command = [sys.executable, FAKE_STEPS / "command_line.py", "local", "train", "run", "-f", engine.manifest()]
+    process = subprocess.Popen(command, stderr=stderr, stdout=subprocess.DEVNULL, env=environment)
+    os.close(stderr)
+    output = b""
     while process.poll() is None or select.select([terminal], [], [], 0)[0]:
         if select.select([terminal], [], [], 0.2)[0]:
             try:
-                shown += os.read(terminal, 65536)
+                output += os.read(terminal, 65536)
             except OSError:
                 break
     process.wait()
     os.close(terminal)
-    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", output.decode())
     assert "| [red]epoch 1" in text
     assert re.search(r"▸ train +running +40 %", text)
     assert re.search(r"✔ package +succeeded", text)
 
 
-def test_trained_models_are_listed_and_removed_as_odahuflowctl_did(bench: Bench) -> None:
-    models = bench.folder / "models"
-    bench.environment.setenv("ODAHU_ARGO_CONFIG", str(bench.folder / "config"))
-    (bench.folder / "config").write_text(f"[general]\nlocal_model_output_dir = {models}\n", encoding="utf-8")
-    assert ended(bench.command("list", "-o", "text"))[1] == "Artifacts not found\n"
-    code, out, err = ended(bench.command("run", "-f", bench.manifest()))
-    assert code == 0, err
-    assert f"artifact:     file://{models}/the-artifact-name" in out
+def test_lists_and_removes_artifacts_like_odahuflowctl(engine: LocalEngine) -> None:
+    models = engine.folder / "models"
+    engine.monkeypatch.setenv("ODAHU_ARGO_CONFIG", str(engine.folder / "config"))
+    (engine.folder / "config").write_text(f"[general]\nlocal_model_output_dir = {models}\n", encoding="utf-8")
+    assert engine.command("list", "-o", "text").out == "Artifacts not found\n"
+    run = engine.command("run", "-f", engine.manifest())
+    assert run.code == 0, run.err
+    assert f"artifact:     file://{models}/the-artifact-name" in run.out
     models.mkdir()
     (models / "the-artifact-name").write_text("zip", encoding="utf-8")
-    (models / "of-someone-else").write_text("", encoding="utf-8")
-    assert ended(bench.command("list", "-o", "text"))[1] == "Training artifacts:\n* the-artifact-name\n"
-    code, out, _ = ended(bench.command("cleanup-artifacts"))
-    assert (code, out) == (0, "removed the-artifact-name: 3 bytes\n1 removed, 3 bytes freed\n")
-    assert [file.name for file in models.iterdir()] == ["of-someone-else"]
-    assert ended(bench.command("list", "-o", "text"))[1] == "Artifacts not found\n"
+    (models / "unrelated").write_text("", encoding="utf-8")
+    assert engine.command("list", "-o", "text").out == "Training artifacts:\n* the-artifact-name\n"
+    cleanup = engine.command("cleanup-artifacts")
+    assert (cleanup.code, cleanup.out) == (0, "removed the-artifact-name: 3 bytes\n1 removed, 3 bytes freed\n")
+    assert [file.name for file in models.iterdir()] == ["unrelated"]
+    assert engine.command("list", "-o", "text").out == "Artifacts not found\n"
 
 
-def test_models_are_not_removed_while_a_training_runs(bench: Bench) -> None:
-    bench.steps_do(train=["sleep 30"])
-    running = bench.command("run", "-f", bench.manifest())
-    until(lambda: bench.began()[-1:] == ["train"])
-    bench.home.artifacts.mkdir(exist_ok=True)
-    (bench.home.artifacts / "half").write_text("", encoding="utf-8")
-    code, _, err = ended(bench.command("cleanup-artifacts"))
-    assert code == 2 and "training 'wine' is running" in err
-    assert (bench.home.artifacts / "half").exists()
-    running.send_signal(signal.SIGINT)
-    ended(running)
-    assert ended(bench.command("cleanup-artifacts"))[0] == 0
-    assert not (bench.home.artifacts / "half").exists()
+def test_cleanup_artifacts_is_rejected_while_a_training_runs(engine: LocalEngine) -> None:
+    engine.set_actions(train=["sleep 30"])
+    process = engine.start("run", "-f", engine.manifest())
+    wait_until(lambda: engine.started_steps()[-1:] == ["train"])
+    engine.home.artifacts.mkdir(exist_ok=True)
+    (engine.home.artifacts / "incomplete").write_text("", encoding="utf-8")
+    rejected = engine.command("cleanup-artifacts")
+    assert (rejected.code, "training 'wine' is running" in rejected.err) == (2, True)
+    assert (engine.home.artifacts / "incomplete").exists()
+    process.send_signal(signal.SIGINT)
+    wait_for_exit(process)
+    assert engine.command("cleanup-artifacts").code == 0
+    assert not (engine.home.artifacts / "incomplete").exists()
 
 
-@pytest.mark.parametrize("command", [[], ["run"], ["list"], ["get"], ["logs"], ["cleanup"]])
-def test_every_command_has_a_help_with_an_example(bench: Bench, command: list[str]) -> None:
-    code, out, _ = ended(bench.command(*command, "--help"))
-    assert code == 0
-    assert not command or "Example: odahu-argo local train " in out
+@pytest.mark.parametrize("command", ["run", "list", "get", "logs", "cleanup"])
+def test_help_contains_an_example(engine: LocalEngine, command: str) -> None:
+    help_page = engine.command(command, "--help")
+    assert help_page.code == 0
+    assert "Example: odahu-argo local train " in help_page.out

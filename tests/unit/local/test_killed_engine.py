@@ -1,4 +1,4 @@
-"""The engine as a process of its own, killed by SIGKILL at any moment, with the FAKE steps of this folder."""
+"""Engines killed by SIGKILL at any moment, with fake steps."""
 
 from __future__ import annotations
 
@@ -25,139 +25,147 @@ from odahu_argo.local.home import Home
 from odahu_argo.local.queries import list_trainings
 from odahu_argo.local.store import LocalTraining
 from odahu_argo.profile import Profile
-from tests.unit.local.conftest import Bench
+from tests.local_engine import LocalEngine
 
 KILLS = 50
 RESULTS = ("the-commit-id", "the-run-id", "the-artifact-name")
 
 
-def engine(manifest: Path, home: Path, resume: bool, environment: dict[str, str], dies_after: int | None) -> None:
-    """One run, to its end or until the `dies_after`th change of the store has been written."""
+def run_engine(
+    manifest: Path, home: Path, resume: bool, environment: dict[str, str], kill_after_commits: int | None
+) -> None:
+    """Run the training in this process, which kills itself after a number of store commits."""
     os.environ.update(environment)
-    if dies_after is not None:
-        sqlite3.connect = functools.partial(sqlite3.connect, factory=deadly(dies_after))  # type: ignore[assignment]
+    if kill_after_commits is not None:
+        factory = killing_connection(kill_after_commits)
+        sqlite3.connect = functools.partial(sqlite3.connect, factory=factory)  # type: ignore[assignment]
     settings = Profile()
     [resolved] = resolve(load([manifest]), settings)
     [plan] = build_plans([resolved], settings)
     run(plan, resolved.connections, Home(home), resume=resume, module="fake_steps")
 
 
-def deadly(after: int) -> type[sqlite3.Connection]:
-    changes = iter(range(1, after + 1))
+def killing_connection(commits: int) -> type[sqlite3.Connection]:
+    remaining = iter(range(1, commits + 1))
 
-    class Deadly(sqlite3.Connection):
+    class KillingConnection(sqlite3.Connection):
         def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
-            done = super().execute(sql, *values)
-            if sql == "COMMIT" and self.total_changes and next(changes) == after:
+            cursor = super().execute(sql, *values)
+            if sql == "COMMIT" and self.total_changes and next(remaining) == commits:
                 os.kill(os.getpid(), signal.SIGKILL)
-            return done
+            return cursor
 
-    return Deadly
+    return KillingConnection
 
 
 @dataclass
-class Engines:
-    """Starts one engine after the other on the same home, and looks at what each has left."""
+class EngineProcesses:
+    """Engine processes started one after another on the same home, with checks of what each left behind."""
 
-    bench: Bench
+    engine: LocalEngine
     manifest: Path
-    left: LocalTraining | None = None
-    moments: Counter[str] = field(default_factory=Counter)
-    kept: int = 0
+    training: LocalTraining | None = None
+    kills: Counter[str] = field(default_factory=Counter)
+    kept_steps: int = 0
 
-    def start(self, dies_after: int | None = None) -> BaseProcess:
-        resume = self.left is not None and self.left.state != "succeeded"
-        context = get_context("forkserver")
+    def start(self, kill_after_commits: int | None = None) -> BaseProcess:
+        resume = self.training is not None and self.training.state != "succeeded"
         environment = {name: os.environ[name] for name in ("TMPDIR", "FAKE_TRACE", "PYTHONPATH")}
-        process = context.Process(
-            target=engine, args=(self.manifest, self.bench.home.root, resume, environment, dies_after)
-        )
+        arguments = (self.manifest, self.engine.home.root, resume, environment, kill_after_commits)
+        process = get_context("forkserver").Process(target=run_engine, args=arguments)
         process.start()
         return process
 
-    def after(self, process: BaseProcess, began_before: int) -> None:
-        """What has been recorded as finished is not run again, and the store is whole."""
-        done = {step.name for step in self.left.steps if step.state == "succeeded"} if self.left else set()
-        if self.left is not None and self.left.state == "succeeded":
-            done = set()
-        assert done.isdisjoint(self.bench.began()[began_before:])
-        until = time.monotonic() + 20
-        self.left = next(iter(list_trainings(self.bench.home)), None)
-        while self.left is not None and self.left.state == "running" and time.monotonic() < until:
-            time.sleep(0.1)  # a step that was being started holds the engine's lock until it has begun
-            self.left = next(iter(list_trainings(self.bench.home)), None)
-        if self.bench.home.store_file.exists():
-            with closing(sqlite3.connect(self.bench.home.store_file)) as db:
+    def check(self, process: BaseProcess, steps_before: int) -> None:
+        """Check that no finished step ran again, and that the store is intact."""
+        completed = self._completed_steps() if self.training and self.training.state != "succeeded" else set()
+        assert completed.isdisjoint(self.engine.started_steps()[steps_before:])
+        was_killed = process.exitcode == -signal.SIGKILL
+        self.training = self._read_training()
+        if self.engine.home.store_file.exists():
+            with closing(sqlite3.connect(self.engine.home.store_file)) as db:
                 assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        if self.left is None:
-            self.moments["before its record"] += process.exitcode == -signal.SIGKILL
+        if self.training is None:
+            self.kills["before the first record"] += was_killed
             return
-        assert self.left.state in ("unknown", "succeeded")
-        now_done = {step.name for step in self.left.steps if step.state == "succeeded"}
-        assert done <= now_done
-        self.kept += len(done)
+        assert self.training.state in ("unknown", "succeeded")
+        assert completed <= self._completed_steps()
+        self.kept_steps += len(completed)
         for step, result, expected in zip(("checkout", "train", "package"), self.results(), RESULTS, strict=True):
-            assert result == (expected if step in now_done else "")
-        if process.exitcode == -signal.SIGKILL:
-            self.moments[f"{len(now_done)} of {len(self.left.steps)} steps finished"] += 1
+            assert result == (expected if step in self._completed_steps() else "")
+        self.kills[f"{len(self._completed_steps())} of {len(self.training.steps)} steps finished"] += was_killed
+
+    def _read_training(self) -> LocalTraining | None:
+        """Return the training. A step that is just being started keeps the lock of a killed engine until it has started."""
+        deadline = time.monotonic() + 20
+        while True:
+            training = next(iter(list_trainings(self.engine.home)), None)
+            if training is None or training.state != "running" or time.monotonic() > deadline:
+                return training
+            time.sleep(0.1)
+
+    def _completed_steps(self) -> set[str]:
+        assert self.training is not None
+        return {step.name for step in self.training.steps if step.state == "succeeded"}
 
     def results(self) -> tuple[str, str, str]:
-        assert self.left is not None
-        return self.left.commit_id, self.left.run_id, self.left.artifact_name
+        assert self.training is not None
+        return self.training.commit_id, self.training.run_id, self.training.artifact_name
 
-    def to_the_end(self) -> None:
-        began = len(self.bench.began())
+    def complete(self) -> None:
+        """Run the training to its end and check its results."""
+        steps_before = len(self.engine.started_steps())
         process = self.start()
         process.join()
         assert process.exitcode == 0
-        self.after(process, began)
-        assert self.left is not None
-        assert (self.left.state, self.results()) == ("succeeded", RESULTS)
-        assert {step.state for step in self.left.steps} == {"succeeded"}
-        assert list((self.bench.folder / "tmp").glob("odahu*")) == []
+        self.check(process, steps_before)
+        assert self.training is not None
+        assert (self.training.state, self.results()) == ("succeeded", RESULTS)
+        assert {step.state for step in self.training.steps} == {"succeeded"}
+        assert list((self.engine.folder / "tmp").glob("odahu*")) == []
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _ready_to_fork() -> None:
-    """The server that engines are forked from starts before a test has a folder, whose name is too long for its socket."""
+def _forkserver() -> None:
+    """Start the fork server before a test sets TMPDIR, whose length would exceed the limit for the server's socket."""
     get_context("forkserver").set_forkserver_preload([__name__])
     forkserver.ensure_running()
 
 
 @pytest.fixture
-def engines(bench: Bench) -> Engines:
-    return Engines(bench, bench.manifest())
+def engines(engine: LocalEngine) -> EngineProcesses:
+    return EngineProcesses(engine, engine.manifest())
 
 
 @pytest.mark.timeout(900)
-def test_killed_at_fifty_random_moments_it_loses_no_finished_step_and_goes_on(engines: Engines) -> None:
+def test_resumes_after_fifty_kills_at_random_moments(engines: EngineProcesses) -> None:
     seed = int(os.environ.get("ODAHU_ARGO_SEED") or random.randrange(2**32))
-    print(f"ODAHU_ARGO_SEED={seed} repeats this test")
-    moment = random.Random(seed)
-    began_at = time.monotonic()
-    engines.to_the_end()
-    longest = 1.2 * (time.monotonic() - began_at)
+    print(f"repeat this test with ODAHU_ARGO_SEED={seed}")
+    generator = random.Random(seed)
+    start = time.monotonic()
+    engines.complete()
+    max_delay = 1.2 * (time.monotonic() - start)
     kills = 0
     while kills < KILLS:
-        began = len(engines.bench.began())
+        steps_before = len(engines.engine.started_steps())
         process = engines.start()
-        process.join(moment.uniform(0, longest))
+        process.join(generator.uniform(0, max_delay))
         process.kill()
         process.join()
         kills += process.exitcode == -signal.SIGKILL
-        engines.after(process, began)
-    engines.to_the_end()
-    print(f"{kills} kills, {engines.kept} finished steps kept; {dict(engines.moments)}")
+        engines.check(process, steps_before)
+    engines.complete()
+    print(f"{kills} kills, {engines.kept_steps} finished steps kept; {dict(engines.kills)}")
 
 
-def test_killed_after_any_change_of_its_store_it_goes_on(engines: Engines) -> None:
+def test_resumes_after_a_kill_following_any_store_commit(engines: EngineProcesses) -> None:
     for number in itertools.count(1):
-        began = len(engines.bench.began())
-        process = engines.start(dies_after=number)
+        steps_before = len(engines.engine.started_steps())
+        process = engines.start(kill_after_commits=number)
         process.join()
-        engines.after(process, began)
+        engines.check(process, steps_before)
         if process.exitcode == 0:
             break
-        engines.to_the_end()
+        engines.complete()
     assert number > 10
-    print(f"killed after each of {number - 1} changes; {engines.kept} finished steps kept")
+    print(f"killed after each of {number - 1} commits; {engines.kept_steps} finished steps kept")

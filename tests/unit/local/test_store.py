@@ -11,7 +11,6 @@ import pytest
 from odahu_argo.errors import ServiceFault, UserError
 from odahu_argo.local.store import LocalTraining, StepRecord, TrainingStore, utc_now
 
-
 STRICT_TABLES = """
 CREATE TABLE training (
     id TEXT PRIMARY KEY, model_name TEXT NOT NULL, model_version TEXT NOT NULL, toolchain TEXT NOT NULL,
