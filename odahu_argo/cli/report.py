@@ -40,8 +40,7 @@ def report_command(
         )
     if local:
         from odahu_argo.backends.local import LocalBackend
-        from odahu_argo.local.home import Home
-        from odahu_argo.local.home import require_local_training
+        from odahu_argo.local.home import Home, require_local_training
 
         require_local_training()
         backend: Backend = LocalBackend(Home.from_environment())

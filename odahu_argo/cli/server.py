@@ -74,8 +74,7 @@ def server_command(
     require_loopback_or_guard(host, guard)
     if local:
         from odahu_argo.backends.local import LocalBackend
-        from odahu_argo.local.home import Home
-        from odahu_argo.local.home import require_local_training
+        from odahu_argo.local.home import Home, require_local_training
 
         require_local_training()
         local_backend = LocalBackend(Home.from_environment(), manifest_dir or [], target.option("profile"))

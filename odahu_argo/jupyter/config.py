@@ -44,8 +44,7 @@ class OdahuArgo(Configurable):
 
     def _local_backend(self) -> Backend:
         from odahu_argo.backends.local import LocalBackend
-        from odahu_argo.local.home import Home
-        from odahu_argo.local.home import require_local_training
+        from odahu_argo.local.home import Home, require_local_training
 
         if self.namespace or self.context:
             raise UserError(

@@ -10,15 +10,13 @@ from pathlib import Path
 import yaml
 
 from tests.commands import odahu_argo
-from tests.e2e.test_local_run import Desk, desk
+from tests.local_project import LocalProject
 from tests.servers.s3 import lasting_s3
 
-__all__ = ["desk"]
 
-
-def test_resume_uploads_after_store_outage(desk: Desk, tmp_path: Path) -> None:
-    desk.bucket.put_all({"data/data.csv": b"acid,sugar,quality\n1.5,2,5\n2.5,3,6\n0.5,1,7\n"})
-    manifests = desk.manifests(outputConnection="models")
+def test_resume_uploads_after_store_outage(local_project: LocalProject, tmp_path: Path) -> None:
+    local_project.bucket.put_all({"data/data.csv": b"acid,sugar,quality\n1.5,2,5\n2.5,3,6\n0.5,1,7\n"})
+    manifests = local_project.manifests(outputConnection="models")
     profile = tmp_path / "profile.yaml"
     profile.write_text("retries: {transfer: 0}\n")
     run = ("local", "train", "run", "-f", manifests, "--profile", profile, "-o", "json")
@@ -29,14 +27,14 @@ def test_resume_uploads_after_store_outage(desk: Desk, tmp_path: Path) -> None:
         failed = odahu_argo(*run)
         assert failed.code == 4, failed.err
         assert "training 'wine' failed in package: " in failed.err
-        assert "--resume begins again with package" in failed.err
+        assert "--resume continues from step package" in failed.err
         [before] = json.loads(failed.out)["status"]["artifacts"]
 
         server.start()
-        ended = odahu_argo(*run, "--resume")
-        assert ended.code == 0, ended.err
-        assert "train  succeeded in the earlier run" in ended.err
-        [artifact] = json.loads(ended.out)["status"]["artifacts"]
+        resumed = odahu_argo(*run, "--resume")
+        assert resumed.code == 0, resumed.err
+        assert "train  succeeded in the earlier run" in resumed.err
+        [artifact] = json.loads(resumed.out)["status"]["artifacts"]
         assert artifact["runId"] == before["runId"]
         assert models.keys() == [f"trained/{artifact['artifactName']}"]
         with zipfile.ZipFile(io.BytesIO(models.get(models.keys()[0]))) as archive:

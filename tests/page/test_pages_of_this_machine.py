@@ -97,7 +97,9 @@ def test_a_failed_training_says_why_what_helps_and_how_long_each_step_took(
 ) -> None:
     seen = visit(f"{site}/trainings/flowers")
     assert "train: no labels" in seen.text(".callout")
-    assert "How to fix it: see" in seen.text(".callout") and "--resume begins again with train" in seen.text(".callout")
+    assert "How to fix it: see" in seen.text(".callout") and "--resume continues from step train" in seen.text(
+        ".callout"
+    )
     assert "the file labels.csv is missing" in seen.text("#steps")
     bars = seen.page.locator("#steps .bar rect").evaluate_all(
         "all => all.map(each => [each.getAttribute('x'), each.getAttribute('width')])"
