@@ -60,7 +60,7 @@ def test_ctrl_c_terminates_the_training_program_and_its_children(local_project: 
     manifests = local_project.manifests(entrypoint="sleep", hyperParameters={"pid": str(pid_file)})
     command = [sys.executable, "-m", "odahu_argo", "local", "train", "run", "-f", manifests]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    wait_until(lambda: process.poll() is not None or (pid_file.exists() and pid_file.read_text().strip()), 60)
+    wait_until(lambda: process.poll() is not None or (pid_file.exists() and pid_file.read_text().strip()), 150)
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
     run = wait_for_exit(process)
@@ -89,7 +89,7 @@ def test_concurrent_first_runs_share_a_new_mlflow_store(local_project: LocalProj
         subprocess.Popen([*command, file], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         for file in (first, second)
     ]
-    outputs = [process.communicate(timeout=120)[0] for process in processes]
+    outputs = [process.communicate(timeout=250)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], outputs
 
 

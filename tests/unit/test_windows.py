@@ -45,8 +45,11 @@ for name in names:
 """
 RUN_COMMAND = """
 simulate_windows(["odahu_argo.cli.app", "odahu_argo.cli.local"])
-sys.platform = "win32"
+from types import SimpleNamespace
 from odahu_argo.__main__ import main
+from odahu_argo.local import home
+
+home.sys = SimpleNamespace(platform="win32")  # of this module only: the standard library is the one of this system
 main()
 """
 
