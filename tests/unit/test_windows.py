@@ -33,9 +33,9 @@ IMPORT_ALL = """
 import pkgutil
 import odahu_argo
 
-names = [info.name for info in pkgutil.walk_packages(odahu_argo.__path__, "odahu_argo.")]
-names.remove("odahu_argo.__main__")
-names.remove("odahu_argo.steps.mlflow_app")  # runs in MLflow's server only
+# odahu_argo.steps.mlflow.app runs in an MLflow server only.
+not_imported = ("odahu_argo.__main__", "odahu_argo.steps.__main__", "odahu_argo.steps.mlflow.app")
+names = [info.name for info in pkgutil.walk_packages(odahu_argo.__path__, "odahu_argo.") if info.name not in not_imported]
 simulate_windows(names)
 for name in names:
     try:
