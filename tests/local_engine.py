@@ -116,7 +116,7 @@ def step_states(training: LocalTraining) -> dict[str, str]:
     return {step.name: step.state for step in training.steps}
 
 
-def wait_until(condition: Callable[[], object], timeout: float = 30) -> None:
+def wait_until(condition: Callable[[], object], timeout: float = 120) -> None:
     deadline = time.monotonic() + timeout
     while not condition():
         if time.monotonic() > deadline:
@@ -125,7 +125,7 @@ def wait_until(condition: Callable[[], object], timeout: float = 30) -> None:
 
 
 def wait_for_exit(process: subprocess.Popen[str]) -> Ran:
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=150)
     return Ran(process.returncode, out, err)
 
 
