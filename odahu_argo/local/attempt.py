@@ -47,7 +47,9 @@ class AttemptResult:
         return self.exit_code == contract.EXIT_FAULT
 
 
-def run_attempt(step: PlannedStep, connection: StepConnection | None, number: int, context: RunContext) -> AttemptResult:
+def run_attempt(
+    step: PlannedStep, connection: StepConnection | None, number: int, context: RunContext
+) -> AttemptResult:
     """Run a step once and append its output to the step's log. Secrets of its connection are replaced by `***`.
 
     Raises:
