@@ -71,7 +71,7 @@ def test_help_shows_an_example(name: str) -> None:
     [
         ("--non-verbose -h", 0, "Usage: odahu-argo"),
         ("login --token secret-of-mine-0123", 2, "kubectl config get-contexts"),
-        ("login --url http://127.0.0.1:1 --token secret-of-mine-0123", 3, "cannot log in: no answer"),
+        ("login --url http://127.0.0.1:1 --token secret-of-mine-0123", 3, "cannot log in: no response"),
         ("version", 0, "odahu-argo "),
         ("conf path", 0, "config"),
         ("config set MODEL_HOST https://odahu.example.org", 2, "Variable 'MODEL_HOST' is unknown"),
