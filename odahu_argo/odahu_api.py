@@ -30,7 +30,7 @@ _ENCODED_FIELDS = (*SECRET_FIELDS, "publicKey")
 def training_to_api(training: Training) -> Document:
     """Return the document of a training with the status of its newest attempt.
 
-    Its steps include those that an earlier attempt completed. `status.argo`, and `status.local` on this machine, are
+    Its steps include the completed steps of resumed attempts. `status.argo`, and `status.local` on this machine, are
     additions to ODAHU's API.
     """
     if training.document is not None:

@@ -116,7 +116,7 @@ class Trainings(Protocol):
         """Stop and delete a training with its history. Trained models are kept."""
 
     def watch(self, training_id: str | None = None) -> Iterator[WatchEvent]:
-        """Yield every training, or one, then each change. The iterator does not end by itself."""
+        """Yield every training, or one, then each change. The iterator never ends."""
 
     def follow(self, training_id: str, timeout: float | None = None) -> Iterator[FollowEvent]:
         """Yield the training, then each change and log line until it has ended or `timeout` seconds have passed."""

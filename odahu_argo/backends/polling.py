@@ -33,7 +33,7 @@ LOG_SECONDS = 30.0
 
 
 def poll(read: Callable[[], Iterable[Training]]) -> Iterator[WatchEvent]:
-    """Yield the trainings that `read` returns, then each change. The iterator does not end by itself.
+    """Yield the trainings that `read` returns, then each change. The iterator never ends.
 
     Raises:
         NotFound: The first call of `read` raised it. Later, the trainings count as deleted.
@@ -68,19 +68,14 @@ def poll(read: Callable[[], Iterable[Training]]) -> Iterator[WatchEvent]:
 
 
 @dataclass(frozen=True, slots=True)
-class _LogEnded:
-    """The log has been read to its end."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Session:
-    """State shared by the poll and log threads: event queue and stop flags."""
+class _PollSession:
+    """State shared by the poll and log threads: stop flags and the event queue, where None marks the end of the log."""
 
     get: Callable[[], Training]
     read_log: Callable[[threading.Event], Iterator[LogEvent]]
     stop: threading.Event
     has_ended: threading.Event = field(default_factory=threading.Event)
-    queue: SimpleQueue[FollowEvent | OdahuArgoError | _LogEnded] = field(default_factory=SimpleQueue)
+    queue: SimpleQueue[FollowEvent | OdahuArgoError | None] = field(default_factory=SimpleQueue)
 
 
 def follow(
@@ -97,7 +92,7 @@ def follow(
         NotFound: The training does not exist or was deleted.
         Forbidden: The account may not read the training.
     """
-    session = _Session(get, read_log, stop or threading.Event())
+    session = _PollSession(get, read_log, stop or threading.Event())
     deadline = None if timeout is None else monotonic() + timeout
     first = get()
     for work in (_poll, _read_log):
@@ -120,7 +115,7 @@ def follow(
                 continue
             if isinstance(event, OdahuArgoError):
                 raise event
-            if isinstance(event, _LogEnded):
+            if event is None:
                 log_ended = True
             else:
                 yield event
@@ -128,7 +123,7 @@ def follow(
         session.stop.set()
 
 
-def _poll(session: _Session) -> None:
+def _poll(session: _PollSession) -> None:
     """Put each change into the queue. After a deletion, read the training again for the backend's own error message."""
     try:
         for event in poll(lambda: [session.get()]):
@@ -145,7 +140,7 @@ def _poll(session: _Session) -> None:
         session.queue.put(error)
 
 
-def _read_log(session: _Session) -> None:
+def _read_log(session: _PollSession) -> None:
     """Put each line into the queue. A log that starts over is skipped up to the number of known lines of each step."""
     delivered: Counter[str] = Counter()
     notes: set[str] = set()
@@ -175,4 +170,4 @@ def _read_log(session: _Session) -> None:
     except OdahuArgoError as error:
         session.queue.put(error)
     finally:
-        session.queue.put(_LogEnded())
+        session.queue.put(None)

@@ -41,7 +41,7 @@ class _LogEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class _Session:
+class _FollowSession:
     """State shared by the watch and log threads: event queue and stop flags."""
 
     cluster: Cluster
@@ -67,7 +67,7 @@ def follow(
         Forbidden: The account may not read trainings or logs.
     """
     find_training(cluster, training_id)
-    session = _Session(cluster, stop or threading.Event())
+    session = _FollowSession(cluster, stop or threading.Event())
     _start(_watch, session, training_id)
     deadline = None if timeout is None else monotonic() + timeout
     opened: set[str] = set()
@@ -162,7 +162,7 @@ def _start(target: Any, *arguments: object) -> None:
     threading.Thread(target=target, args=arguments, daemon=True).start()
 
 
-def _watch(session: _Session, training_id: str) -> None:
+def _watch(session: _FollowSession, training_id: str) -> None:
     """Put each change of the training into the queue."""
     try:
         for event in watch_trainings(session.cluster, training_id):
@@ -186,7 +186,7 @@ def _new_runs(training: Training, opened: set[str], step: str | None) -> list[tu
     ]
 
 
-def _read_log(session: _Session, attempt: Attempt, step: str, run: PodRun) -> None:
+def _read_log(session: _FollowSession, attempt: Attempt, step: str, run: PodRun) -> None:
     """Put each line of a pod's log into the queue. After a lost connection, skip the lines that were already read."""
     cluster = session.cluster
     lines_read, tries_left = 0, MAX_TRIES

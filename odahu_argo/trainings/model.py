@@ -127,7 +127,7 @@ class Training:
 
     @property
     def steps(self) -> tuple[StepStatus, ...]:
-        """All steps, including those that an earlier attempt completed for the newest one.
+        """All steps, including the completed steps of resumed attempts.
 
         The Workflow of a resumed attempt lists only the remaining steps, so `needs` combines those of all attempts.
         """

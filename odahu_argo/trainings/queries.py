@@ -68,7 +68,7 @@ def find_training(cluster: Cluster, training_id: str) -> Training:
 
 
 def list_runs(cluster: Cluster, training_id: str) -> list[WorkflowRun]:
-    """Return the runs of one training, including those that are being deleted with it."""
+    """Return the runs of one training, including Workflows that are being deleted with it."""
     return list(cluster.gather(WORKFLOW, run_reader(cluster), {naming.TRAINING_ID_LABEL: training_id}).items)
 
 

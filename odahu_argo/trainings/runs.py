@@ -50,7 +50,7 @@ def training_id(item: Object) -> str:
 
 
 def runs_by_training(runs: Iterable[WorkflowRun]) -> dict[str, list[WorkflowRun]]:
-    """Group runs by training, without those that are being deleted with their training."""
+    """Group runs by training, without Workflows that are being deleted with their training."""
     grouped: dict[str, list[WorkflowRun]] = {}
     for run in runs:
         if run.training_id and not run.is_deleted:

@@ -38,7 +38,7 @@ class _Runs:
 
 
 def watch_trainings(cluster: Cluster, training_id: str | None = None) -> Iterator[WatchEvent]:
-    """Yield every training that has a Workflow, or one training, then each change. The iterator does not end by itself.
+    """Yield every training that has a Workflow, or one training, then each change. The iterator never ends.
 
     Raises:
         Forbidden: Workflows cannot be watched.

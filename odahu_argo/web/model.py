@@ -25,7 +25,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class LogTail:
-    """The last lines of a log. `skipped` counts the lines before, `note` states what is missing."""
+    """The last lines of a log. `skipped` counts the lines before, `note` explains gaps."""
 
     lines: tuple[LogLine, ...] = ()
     skipped: int = 0

@@ -1,4 +1,4 @@
-"""The command line led to an API server by --url: a real server on a real Kubernetes API, and the cluster's words."""
+"""Commands with --url against a real API server on a real Kubernetes API, compared with commands on the cluster."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ TOKEN, DECRYPT = "t" * 20, "d" * 20
 
 @dataclass(frozen=True)
 class Reached:
-    """A namespace, and the server upon it."""
+    """A namespace and an API server for it."""
 
     site: Site
     url: str
     environment: dict[str, str]
 
     def __call__(self, *arguments: object, **options: Any) -> Ran:
-        """Over the API. No token is ever told."""
+        """Run a command through the API. No output contains a token."""
         ran = odahu_argo(*arguments, "--url", self.url, env=self.environment, **options)
         assert TOKEN not in ran.out + ran.err and DECRYPT not in ran.out + ran.err
         return ran
 
     def both(self, *arguments: object) -> Ran:
-        """Over the API, after it was seen to be the same as upon the cluster."""
+        """Run a command through the API after comparing the output with the cluster's."""
         here, there = self(*arguments), self.site.run(*arguments)
         assert (here.code, without_times(here.out)) == (there.code, without_times(there.out)), here.err + there.err
         return here
@@ -65,7 +65,7 @@ def reached(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
         yield Reached(site, address, environment)
 
 
-def test_what_is_shown_is_what_the_cluster_shows(reached: Reached) -> None:
+def test_output_matches_cluster(reached: Reached) -> None:
     site = reached.site
     assert "no trainings found (http://127.0.0.1" in reached("train", "get", "-o", "table").err
     assert site.create().code == 0
@@ -86,7 +86,7 @@ def test_what_is_shown_is_what_the_cluster_shows(reached: Reached) -> None:
     assert lost.code == 2 and f"odahu-argo train get --url {reached.url} lists those there are" in lost.err
 
 
-def test_a_training_is_created_waited_for_run_anew_and_deleted(reached: Reached) -> None:
+def test_create_wait_edit_and_delete(reached: Reached) -> None:
     site, file = reached.site, reached.site.manifest()
     created = reached("train", "create", "-f", file, "--no-wait")
     assert (created.code, created.out) == (0, f"training wine submitted as workflow wine-1 at {reached.url}\n")
@@ -110,7 +110,7 @@ def test_a_training_is_created_waited_for_run_anew_and_deleted(reached: Reached)
     assert reached("train", "delete", "--id", "wine", "--ignore-not-found").out == "there is no training wine\n"
 
 
-def test_a_mistake_that_the_server_finds_is_told_at_its_line(reached: Reached, tmp_path: Path) -> None:
+def test_server_problems_have_positions_in_the_file(reached: Reached, tmp_path: Path) -> None:
     wrong = training(toolchain="mlfow", workDir="../elsewhere")
     file = write(tmp_path, wrong)
     here, there = (each("train", "create", "-f", file, "--no-wait") for each in (reached, reached.site.run))
@@ -124,7 +124,7 @@ def test_a_mistake_that_the_server_finds_is_told_at_its_line(reached: Reached, t
     assert missing.code == 2 and "Secret connection-nowhere does not exist" in missing.err
 
 
-def test_states_and_logs_are_followed(reached: Reached) -> None:
+def test_watch_and_follow_logs(reached: Reached) -> None:
     site = reached.site
     assert site.create().code == 0
     with Running("train", "--url", reached.url, "--token", TOKEN, "get", "--watch") as watching:
@@ -142,7 +142,7 @@ def test_states_and_logs_are_followed(reached: Reached) -> None:
     assert lost.code == 2 and "training 'wine' does not exist" in lost.err
 
 
-def test_lines_are_followed_and_none_is_told_twice_where_the_server_is_started_anew(site: Site, tmp_path: Path) -> None:
+def test_follow_survives_server_restart_without_duplicate_lines(site: Site, tmp_path: Path) -> None:
     assert site.create().code == 0
     port = free_port()
     where = ("--url", f"http://127.0.0.1:{port}")
@@ -173,7 +173,7 @@ def test_lines_are_followed_and_none_is_told_twice_where_the_server_is_started_a
     assert told == [f"train | epoch {number}" for number in (1, 2, 3, 4)]
 
 
-def test_connections_and_toolchains_are_kept(reached: Reached, tmp_path: Path) -> None:
+def test_connections_and_toolchains(reached: Reached, tmp_path: Path) -> None:
     file = manifests(tmp_path, wine=S3, code_b=GIT)
     assert reached("conn", "create", "-f", file).out == "connection wine created\nconnection code-b created\n"
     taken = reached("conn", "create", "-f", file)
@@ -205,7 +205,7 @@ def test_connections_and_toolchains_are_kept(reached: Reached, tmp_path: Path) -
     assert built_in.code == 2 and "is built in" in built_in.err
 
 
-def test_bulk_applies_and_deletes(reached: Reached, tmp_path: Path) -> None:
+def test_bulk_apply_and_delete(reached: Reached, tmp_path: Path) -> None:
     toolchain = {"kind": "ToolchainIntegration", "id": "mine", "spec": {"entrypoint": "mlflow"}}
     file = write(tmp_path, training(toolchain="mine"), toolchain)
     applied = reached("bulk", "apply", file, "-o", "changes")

@@ -1,4 +1,4 @@
-"""The pages upon a real Kubernetes API, in a real browser. Argo's controller is played from recordings of a real one."""
+"""Pages of trainings on a real Kubernetes API, in a real browser. Recordings replace Argo's controller."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_page_follows_log(site: Site, pages: str, visit: Callable[..., Visit]) -
 def test_page_shows_mlflow_run_and_link(
     site: Site, mlflow_server: MlflowServer, tmp_path: Path, visit: Callable[..., Visit]
 ) -> None:
-    """A real MLflow server is asked at `tracking.uri`; the link leads to `tracking.url`, else to the same server."""
+    """Runs come from `tracking.uri`; the link points to `tracking.url`, or else to the same server."""
     experiment, run = record_a_run(mlflow_server)
     assert site.create(hyperParameters={"alpha": "0.7"}).code == 0
     site.play("wine-1", "succeeded", run=run)

@@ -34,7 +34,7 @@ def trainings_api(site: Site) -> Iterator[str]:
         process.wait(timeout=30)
 
 
-def test_a_training_is_created_read_run_anew_and_deleted(site: Site, trainings_api: str) -> None:
+def test_create_read_update_and_delete(site: Site, trainings_api: str) -> None:
     created = requests.post(trainings_api, json=training())
     assert created.status_code == 201, created.text
     assert (created.json()["id"], created.json()["status"]["state"]) == ("wine", "scheduling")
@@ -55,7 +55,7 @@ def test_a_training_is_created_read_run_anew_and_deleted(site: Site, trainings_a
     assert site.workflows() == []
 
 
-def test_what_cannot_run_is_refused_with_every_mistake(site: Site, trainings_api: str) -> None:
+def test_reports_all_problems(site: Site, trainings_api: str) -> None:
     wrong = requests.post(trainings_api, json=training(toolchain="mlfow", resources={"limits": {"cpu": "lots"}}))
     assert wrong.status_code == 400
     assert "toolchain" in wrong.json()["message"] and "lots" in wrong.json()["message"]

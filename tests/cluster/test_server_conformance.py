@@ -18,7 +18,7 @@ pytestmark = pytest.mark.cluster
 TOKEN = "0123456789abcdef"
 
 
-def test_no_request_breaks_it_and_every_answer_is_as_the_document_says(site: Site, tmp_path: Path) -> None:
+def test_conforms_to_openapi_document(site: Site, tmp_path: Path) -> None:
     for name in ("token", "decrypt"):
         (tmp_path / name).write_text(f"{name}-{TOKEN}")
     files = ("--token-file", tmp_path / "token", "--decrypt-token-file", tmp_path / "decrypt")

@@ -56,14 +56,14 @@ def is_creation(request: str) -> bool:
     return request.startswith("POST") and "dryRun" not in request
 
 
-def test_what_is_sent_is_there_as_compiled(cluster: KubeCluster, workflow: Object) -> None:
+def test_creates_workflow_as_compiled(cluster: KubeCluster, workflow: Object) -> None:
     sent = submit(cluster, workflow)
     found = cluster.get(WORKFLOW, "wine-1")
     assert (sent.name, sent.uid, sent.is_new) == ("wine-1", found["metadata"]["uid"], True)
     assert found["spec"] == workflow["spec"]
 
 
-def test_of_twenty_processes_one_creates_and_all_end_well(
+def test_twenty_concurrent_submissions_create_one_workflow(
     cluster: KubeCluster, workflow: Object, tmp_path: Path
 ) -> None:
     file = tmp_path / "workflow.json"
@@ -86,7 +86,7 @@ def test_of_twenty_processes_one_creates_and_all_end_well(
     assert there(cluster) == ["wine-1"]
 
 
-def test_a_lost_answer_to_the_creation_is_found_out(through: Through, cluster: KubeCluster, workflow: Object) -> None:
+def test_recovers_from_lost_response_to_creation(through: Through, cluster: KubeCluster, workflow: Object) -> None:
     through.proxy.loses = lambda request: is_creation(request) and creations(through.proxy.requests) == 1
     sent = submit(through.cluster, workflow)
     assert sent.is_new is True
@@ -95,7 +95,7 @@ def test_a_lost_answer_to_the_creation_is_found_out(through: Through, cluster: K
     assert there(cluster) == ["wine-1"]
 
 
-def test_every_lost_answer_is_found_out(through: Through, cluster: KubeCluster, workflow: Object) -> None:
+def test_recovers_from_any_lost_response(through: Through, cluster: KubeCluster, workflow: Object) -> None:
     lost: set[str] = set()
 
     def once_each(request: str) -> bool:
@@ -108,7 +108,7 @@ def test_every_lost_answer_is_found_out(through: Through, cluster: KubeCluster, 
     assert there(cluster) == ["wine-1"]
 
 
-def test_the_api_server_restarts_after_it_has_created(
+def test_recovers_from_api_server_restart(
     through: Through, cluster: KubeCluster, workflow: Object, api_server: ApiServer
 ) -> None:
     through.proxy.loses = lambda request: is_creation(request) and creations(through.proxy.requests) == 1
@@ -126,7 +126,7 @@ def test_the_api_server_restarts_after_it_has_created(
     assert there(cluster) == ["wine-1"]
 
 
-def test_where_no_answer_comes_it_says_that_nothing_is_known(through: Through, workflow: Object) -> None:
+def test_reports_unknown_outcome_without_response(through: Through, workflow: Object) -> None:
     through.proxy.loses = is_creation
     through.proxy.carried_out = through.proxy.cut
     with pytest.raises(Unreachable, match="workflow 'wine-1' may or may not have been created") as raised:
@@ -134,20 +134,18 @@ def test_where_no_answer_comes_it_says_that_nothing_is_known(through: Through, w
     assert "does not run twice" in str(raised.value)
 
 
-def test_an_api_that_is_away_from_the_start_is_told_as_such(through: Through, workflow: Object) -> None:
+def test_reports_unreachable_api(through: Through, workflow: Object) -> None:
     through.proxy.cut()
     with pytest.raises(Unreachable, match="cannot create Workflow wine-1"):
         submit(through.cluster, workflow)
 
 
-def test_the_same_content_is_adopted(cluster: KubeCluster, workflow: Object) -> None:
+def test_adopts_workflow_with_same_content(cluster: KubeCluster, workflow: Object) -> None:
     first, second = submit(cluster, workflow), submit(cluster, workflow)
     assert (second.uid, second.is_new) == (first.uid, False)
 
 
-def test_other_content_under_the_name_is_refused_and_left_alone(
-    cluster: KubeCluster, workflow: Object, tmp_path: Path
-) -> None:
+def test_rejects_workflow_with_other_content(cluster: KubeCluster, workflow: Object, tmp_path: Path) -> None:
     first = submit(cluster, workflow)
     other = compile_workflow(plan(tmp_path, hyperParameters={"alpha": "0.1"}))
     with pytest.raises(AlreadyExists, match="with different content"):
@@ -163,7 +161,7 @@ HELD = {"metadata": {"finalizers": ["example.org/hold"]}}
 FREED = {"metadata": {"finalizers": None}}
 
 
-def test_a_workflow_on_its_way_out_is_waited_for(through: Through, cluster: KubeCluster, workflow: Object) -> None:
+def test_waits_for_deletion_of_older_workflow(through: Through, cluster: KubeCluster, workflow: Object) -> None:
     first = submit(cluster, workflow)
     cluster.patch(WORKFLOW, "wine-1", HELD)
     cluster.delete(WORKFLOW, "wine-1")
@@ -181,7 +179,7 @@ def test_a_workflow_on_its_way_out_is_waited_for(through: Through, cluster: Kube
     assert second.uid != first.uid
 
 
-def test_a_workflow_that_does_not_go_is_told(cluster: KubeCluster, workflow: Object) -> None:
+def test_reports_stuck_deletion(cluster: KubeCluster, workflow: Object) -> None:
     submit(cluster, workflow)
     cluster.patch(WORKFLOW, "wine-1", HELD)
     cluster.delete(WORKFLOW, "wine-1")
@@ -193,7 +191,7 @@ def test_a_workflow_that_does_not_go_is_told(cluster: KubeCluster, workflow: Obj
         cluster.patch(WORKFLOW, "wine-1", FREED)
 
 
-def test_what_argo_or_the_api_refuses_is_not_created(cluster: KubeCluster, workflow: Object) -> None:
+def test_rejected_workflow_is_not_created(cluster: KubeCluster, workflow: Object) -> None:
     unknown = {**workflow, "spec": {**workflow["spec"], "parallelisms": 3}}
     with pytest.raises(UserError, match="unknown field for Argo"):
         submit(cluster, unknown)
@@ -203,7 +201,7 @@ def test_what_argo_or_the_api_refuses_is_not_created(cluster: KubeCluster, workf
     assert there(cluster) == []
 
 
-def test_checking_creates_nothing(cluster: KubeCluster, workflow: Object) -> None:
+def test_check_creates_nothing(cluster: KubeCluster, workflow: Object) -> None:
     check(cluster, workflow)
     with pytest.raises(NotFound):
         cluster.get(WORKFLOW, "wine-1")

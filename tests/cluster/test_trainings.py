@@ -1,4 +1,4 @@
-"""Trainings by the command line on a real Kubernetes API. Argo's controller is played from recordings of a real one."""
+"""Training commands on a real Kubernetes API. Recordings replace Argo's controller."""
 
 from __future__ import annotations
 
@@ -279,7 +279,7 @@ def test_running_training_is_unknown_after_its_workflow_was_deleted(site: Site) 
 
 
 def test_recorder_deletes_workspace_of_replaced_attempt(site: Site) -> None:
-    """A pod that has ended would hold it: the API's protection of claims stands for that."""
+    """An ended pod keeps its claim. Here, the finalizer that protects claims has the same effect."""
     assert site.create().code == 0
     site.make_claim("wine-1-workspace")
     site.make_claim("wine-2-workspace")

@@ -71,7 +71,7 @@ def opened(lab: Lab, visit: Callable[..., Visit], document: str) -> Visit:
     return seen
 
 
-def test_the_open_manifest_is_submitted_followed_run_anew_and_deleted(lab: Lab, visit: Callable[..., Visit]) -> None:
+def test_submits_follows_resubmits_and_deletes_open_manifest(lab: Lab, visit: Callable[..., Visit]) -> None:
     seen = opened(lab, visit, "training.yaml")
     go, row = lab.root.parent / "go", '[data-training="slow"]'
     try:
@@ -112,7 +112,7 @@ def test_the_open_manifest_is_submitted_followed_run_anew_and_deleted(lab: Lab, 
     forget(seen, REFUSED)
 
 
-def test_each_problem_of_a_manifest_leads_to_its_line(lab: Lab, visit: Callable[..., Visit]) -> None:
+def test_problems_link_to_lines(lab: Lab, visit: Callable[..., Visit]) -> None:
     seen = opened(lab, visit, "draft.yaml")
     seen.page.get_by_role("button", name="Submit draft.yaml").click()
     problems = seen.page.locator(".oa-problems li")
@@ -126,7 +126,7 @@ def test_each_problem_of_a_manifest_leads_to_its_line(lab: Lab, visit: Callable[
     forget(seen, REFUSED)
 
 
-def test_rows_are_filtered_reached_by_keys_and_show_text_as_text(lab: Lab, visit: Callable[..., Visit]) -> None:
+def test_rows_filter_keyboard_and_escaping(lab: Lab, visit: Callable[..., Visit]) -> None:
     seen = opened(lab, visit, "training.yaml")
     assert "train: no labels" in seen.text('[data-training="flowers"]')
     assert "<script>window.hacked" in seen.text('[data-training="hostile"]')
@@ -147,7 +147,7 @@ def test_rows_are_filtered_reached_by_keys_and_show_text_as_text(lab: Lab, visit
     assert reached == [first, second, third, second, f"Open the page of {second}", f"Delete {second}"]
 
 
-def test_a_training_has_its_page_and_its_menu(lab: Lab, visit: Callable[..., Visit]) -> None:
+def test_training_page_and_menu(lab: Lab, visit: Callable[..., Visit]) -> None:
     seen = opened(lab, visit, "training.yaml")
     seen.page.locator('[data-training="flowers"]').click(button="right")
     with seen.page.context.expect_page() as found:

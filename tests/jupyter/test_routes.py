@@ -55,7 +55,7 @@ def submit(lab: Lab, text: str, **more: object) -> requests.Response:
     ("method", "path"),
     [("GET", ""), ("POST", ""), ("PUT", ""), ("DELETE", "/flowers"), ("GET", "/flowers/log"), ("GET", "/flowers/page")],
 )
-def test_whoever_is_not_known_to_jupyter_is_told_nothing(lab: Lab, method: str, path: str) -> None:
+def test_requires_jupyter_authentication(lab: Lab, method: str, path: str) -> None:
     for token in (None, "0" * 32):
         answer = ask(lab, method, path, token)
         is_sent_to_log_in = answer.status_code == 302 and "/login" in answer.headers["Location"]
@@ -64,7 +64,7 @@ def test_whoever_is_not_known_to_jupyter_is_told_nothing(lab: Lab, method: str, 
     assert ask(lab, "GET", "").json()["trainings"][0]["id"] == "flowers"
 
 
-def test_another_site_can_send_nothing_by_the_users_cookies(lab: Lab) -> None:
+def test_rejects_cross_site_requests(lab: Lab) -> None:
     with requests.Session() as session:
         session.get(f"{lab.address}/lab?token={TOKEN}")
         assert session.get(f"{lab.address}/odahu-argo/trainings").status_code == 200
@@ -77,7 +77,7 @@ def test_another_site_can_send_nothing_by_the_users_cookies(lab: Lab) -> None:
         assert session.get(f"{lab.address}/odahu-argo/trainings/flowers/log", headers=upgrade).status_code == 403
 
 
-def test_problems_have_their_places_and_no_secret(lab: Lab) -> None:
+def test_problems_have_positions_and_no_secrets(lab: Lab) -> None:
     connection = {"type": "s3", "uri": "s3://b/p", "keyID": "AKIA", "keySecret": SECRET, "keySecrets": SECRET}
     training = {**TRAININGS[0], "spec": {**TRAININGS[0]["spec"], "outputConnection": "out"}}
     answer = submit(lab, yaml.safe_dump_all([training, {"kind": "Connection", "id": "out", "spec": connection}]))
@@ -87,7 +87,7 @@ def test_problems_have_their_places_and_no_secret(lab: Lab) -> None:
     assert problems["spec.keySecrets"]["line"] > problems["spec.vcsName"]["line"] > 1
 
 
-def test_a_body_of_another_form_is_refused(lab: Lab) -> None:
+def test_rejects_malformed_bodies(lab: Lab) -> None:
     assert "the body must be" in ask(lab, "POST", "", json=["text"]).json()["problems"][0]["message"]
     assert ask(lab, "POST", "", data=b"{").status_code == 400
     assert submit(lab, "a: [").json()["problems"][0]["line"] == 1
@@ -96,7 +96,7 @@ def test_a_body_of_another_form_is_refused(lab: Lab) -> None:
     assert ask(lab, "DELETE", "/..%2f..%2fetc").status_code == 404
 
 
-def test_of_several_trainings_one_is_chosen(lab: Lab) -> None:
+def test_selects_one_of_several_trainings(lab: Lab) -> None:
     both = yaml.safe_dump_all(TRAININGS)
     assert submit(lab, both).json()["choose"] == ["one", "two"]
     chosen = submit(lab, both, id="two").json()
@@ -104,14 +104,14 @@ def test_of_several_trainings_one_is_chosen(lab: Lab) -> None:
     assert "does not contain training 'three'" in submit(lab, both, id="three").json()["problems"][0]["message"]
 
 
-def test_settings_that_cannot_be_used_are_told_where_trainings_are_asked_for(tmp_path: Path) -> None:
+def test_reports_invalid_settings_on_request(tmp_path: Path) -> None:
     with jupyter_lab(tmp_path, "--OdahuArgo.namespace=ml", ODAHU_ARGO_HOME=str(tmp_path)) as lab:
         answer = ask(lab, "GET", "")
     assert answer.status_code == 400
     assert answer.json()["problems"][0]["hint"] == "c.OdahuArgo.local = False"
 
 
-def test_the_wheel_puts_both_halves_where_jupyter_finds_them(tmp_path: Path) -> None:
+def test_wheel_installs_both_extensions(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
     subprocess.run(build, check=True, capture_output=True)
     [wheel] = tmp_path.glob("*.whl")

@@ -64,7 +64,7 @@ def manifests(tmp_path: Path) -> Path:
     return file
 
 
-def test_state_steps_curves_and_log_follow_without_a_reload(
+def test_page_refreshes_state_steps_curves_and_log(
     manifests: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, visit: Callable[..., Visit]
 ) -> None:
     home = str(tmp_path / "home")

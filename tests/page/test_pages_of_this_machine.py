@@ -1,4 +1,4 @@
-"""The pages upon a store of trainings, in a real browser and without one."""
+"""Pages of local trainings, in a real browser and without one."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def site(home: Home) -> Iterator[str]:
         yield address
 
 
-def test_the_list_shows_state_reason_model_and_age_and_can_be_narrowed(site: str, visit: Callable[..., Visit]) -> None:
+def test_list_shows_trainings_and_filters_by_state(site: str, visit: Callable[..., Visit]) -> None:
     seen = visit(site)
     rows = seen.page.locator("tbody tr")
     assert "wine" in rows.nth(0).inner_text()
@@ -92,9 +92,7 @@ def test_the_list_shows_state_reason_model_and_age_and_can_be_narrowed(site: str
     assert seen.text(".chips [aria-current]").split() == ["succeeded", "1"]
 
 
-def test_a_failed_training_says_why_what_helps_and_how_long_each_step_took(
-    site: str, visit: Callable[..., Visit]
-) -> None:
+def test_failed_training_shows_reason_hint_and_durations(site: str, visit: Callable[..., Visit]) -> None:
     seen = visit(f"{site}/trainings/flowers")
     assert "train: no labels" in seen.text(".callout")
     assert "How to fix it: see" in seen.text(".callout") and "--resume continues from step train" in seen.text(
@@ -113,7 +111,7 @@ def test_a_failed_training_says_why_what_helps_and_how_long_each_step_took(
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", ["/", "/trainings/flowers", "/trainings/hostile", "/?state=nothing"])
-def test_nothing_is_wider_than_a_phone(site: str, visit: Callable[..., Visit], path: str, scheme: str) -> None:
+def test_pages_fit_phone_width(site: str, visit: Callable[..., Visit], path: str, scheme: str) -> None:
     seen = visit(site + path, width=360, color_scheme=scheme)
     assert seen.overflow() == 0
     if path == "/trainings/flowers":
@@ -121,7 +119,7 @@ def test_nothing_is_wider_than_a_phone(site: str, visit: Callable[..., Visit], p
         assert seen.page.locator(".dag-down .edge").count() == 5
 
 
-def test_every_link_and_region_is_reached_by_the_keyboard_and_seen(site: str, visit: Callable[..., Visit]) -> None:
+def test_keyboard_reaches_all_links_and_regions(site: str, visit: Callable[..., Visit]) -> None:
     seen = visit(f"{site}/trainings/flowers")
     seen.page.keyboard.press("Tab")
     assert seen.text(":focus") == "Skip to content"
@@ -138,7 +136,7 @@ def test_every_link_and_region_is_reached_by_the_keyboard_and_seen(site: str, vi
     assert any("lines of YAML" in each for each in reached)
 
 
-def test_what_others_have_written_is_shown_as_text(site: str, visit: Callable[..., Visit]) -> None:
+def test_escapes_untrusted_text(site: str, visit: Callable[..., Visit]) -> None:
     for path in ("/", "/trainings/hostile"):
         seen = visit(site + path)
         seen.page.wait_for_timeout(300)
@@ -155,7 +153,7 @@ def test_what_others_have_written_is_shown_as_text(site: str, visit: Callable[..
     assert len(whole.content) > 1_000_000 and whole.headers["x-content-type-options"] == "nosniff"
 
 
-def test_without_javascript_everything_is_there(site: str, visit: Callable[..., Visit]) -> None:
+def test_works_without_javascript(site: str, visit: Callable[..., Visit]) -> None:
     seen = visit(site, java_script_enabled=False)
     seen.page.get_by_role("link", name="flowers", exact=True).click()
     assert "epoch 2" in seen.text("#log") and seen.page.locator(".dag-across").is_visible()
@@ -164,7 +162,7 @@ def test_without_javascript_everything_is_there(site: str, visit: Callable[..., 
     seen.wait_for("body", "train | epoch 2")
 
 
-def test_who_is_out_of_reach_is_told_and_found_again(home: Home, visit: Callable[..., Visit]) -> None:
+def test_reports_outage_and_recovery(home: Home, visit: Callable[..., Visit]) -> None:
     with serving("--local", ODAHU_ARGO_HOME=str(home.root)) as address:
         seen = visit(address)
         seen.wait_for("#live-state", "Live")
@@ -176,7 +174,7 @@ def test_who_is_out_of_reach_is_told_and_found_again(home: Home, visit: Callable
         seen.complaints.clear()
 
 
-def test_a_training_that_is_not_there_is_told_as_a_page(site: str) -> None:
+def test_unknown_training_is_error_page(site: str) -> None:
     for path in ("cider", "..%2f", "%00", "x" * 300):
         answer = requests.get(f"{site}/trainings/{path}")
         assert (answer.status_code, answer.headers["content-type"][:9]) in ((404, "text/html"), (404, "applicati")), (
@@ -185,14 +183,14 @@ def test_a_training_that_is_not_there_is_told_as_a_page(site: str) -> None:
     assert "training &#39;cider&#39; does not exist" in requests.get(f"{site}/trainings/cider").text
 
 
-def test_no_page_may_run_or_fetch_anything_but_ours(site: str) -> None:
+def test_content_security_policy(site: str) -> None:
     for path in ("/", "/trainings/flowers", "/trainings/cider"):
         policy = requests.get(site + path).headers["content-security-policy"]
         assert "default-src 'none'" in policy and "unsafe" not in policy and "frame-ancestors 'none'" in policy
     assert requests.get(site, headers={"Host": "evil.example.org"}).status_code == 400
 
 
-def test_with_a_token_one_signs_in_and_out(home: Home, tmp_path: Path, visit: Callable[..., Visit]) -> None:
+def test_sign_in_and_out(home: Home, tmp_path: Path, visit: Callable[..., Visit]) -> None:
     file = tmp_path / "token"
     file.write_text(TOKEN)
     with serving("--local", "--token-file", file, ODAHU_ARGO_HOME=str(home.root)) as address:
@@ -224,7 +222,7 @@ def test_with_a_token_one_signs_in_and_out(home: Home, tmp_path: Path, visit: Ca
         assert from_elsewhere.status_code == 401
 
 
-def test_a_report_is_one_file_that_needs_nothing_else(home: Home, tmp_path: Path, visit: Callable[..., Visit]) -> None:
+def test_report_is_self_contained(home: Home, tmp_path: Path, visit: Callable[..., Visit]) -> None:
     file = tmp_path / "report.html"
     ran = odahu_argo("report", "--local", "--id", "flowers", "-o", file, env=surroundings(home))
     assert ran.code == 0, ran.err
@@ -239,7 +237,7 @@ def test_a_report_is_one_file_that_needs_nothing_else(home: Home, tmp_path: Path
     assert "kind: Workflow" in seen.text(".code")
 
 
-def test_a_report_that_cannot_be_made_leaves_no_file(home: Home, tmp_path: Path) -> None:
+def test_failed_report_leaves_no_file(home: Home, tmp_path: Path) -> None:
     for arguments, told in (
         (("--id", "cider", "-o", tmp_path / "a.html"), "training 'cider' does not exist"),
         (("--id", "flowers", "-o", tmp_path / "nowhere" / "a.html"), "cannot be written"),

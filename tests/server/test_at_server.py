@@ -1,4 +1,4 @@
-"""The command line led elsewhere by --url: where the token comes from and goes to, and what servers may say instead."""
+"""Commands with --url: sources of the token, where it is sent, and unexpected responses of servers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server of this machine's trainings, which asks for the token."""
+    """A server of local trainings that requires a token."""
     folder = tmp_path_factory.mktemp("local")
     home = Home(folder / "home")
     times = ("2026-01-01T00:00:00.000+00:00", "2026-01-01T00:01:00.000+00:00")
@@ -49,7 +49,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def run(*arguments: object, **environment: str) -> Ran:
     ran = odahu_argo(*arguments, env={**os.environ, **environment})
-    assert TOKEN not in ran.out + ran.err, "the token is told"
+    assert TOKEN not in ran.out + ran.err, "the output contains the token"
     return ran
 
 

@@ -38,7 +38,7 @@ def connect(api: str, text: str) -> socket.socket:
     return client
 
 
-def test_a_body_that_is_too_long_is_refused_before_it_is_read_to_its_end(api: str) -> None:
+def test_rejects_large_body_early(api: str) -> None:
     answer = ask(api, "POST", CONNECTIONS, data=b" " * (1024 * 1024 + 1))
     assert (answer.status_code, "larger than 1024 KiB" in answer.json()["message"]) == (413, True)
     endless = f"POST {CONNECTIONS} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n"
@@ -47,7 +47,7 @@ def test_a_body_that_is_too_long_is_refused_before_it_is_read_to_its_end(api: st
         assert client.recv(12) == b"HTTP/1.1 413"
 
 
-def test_who_has_no_token_is_told_so_before_a_body_is_read(api: str) -> None:
+def test_checks_token_before_body(api: str) -> None:
     head = f"POST {CONNECTIONS} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 999\r\n\r\n"
     with connect(api, head) as client:
         assert client.recv(12) == b"HTTP/1.1 401"
@@ -66,14 +66,14 @@ def test_who_has_no_token_is_told_so_before_a_body_is_read(api: str) -> None:
         b"",
     ],
 )
-def test_a_body_that_is_no_manifest_is_a_mistake_of_the_client(api: str, body: bytes) -> None:
+def test_invalid_body_is_bad_request(api: str, body: bytes) -> None:
     for path in (CONNECTIONS, "/api/v1/model/training", "/api/v1/toolchain/integration"):
         answer = ask(api, "PUT", path, data=body)
         assert answer.status_code in (400, 405), answer.text
         assert answer.json()["message"]
 
 
-def test_slow_clients_hold_nobody_up(api: str) -> None:
+def test_slow_clients_do_not_block_others(api: str) -> None:
     head = f"POST {CONNECTIONS} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n"
     body = head + "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
     slow = [connect(api, text) for text in (head, body) for _ in range(60)]
@@ -86,7 +86,7 @@ def test_slow_clients_hold_nobody_up(api: str) -> None:
     assert ask(api, "GET", CONNECTIONS).status_code == 200
 
 
-def test_methods_that_are_invented_make_no_new_measurements(api: str) -> None:
+def test_unknown_methods_share_one_metric(api: str) -> None:
     for number in range(20):
         assert ask(api, f"INVENTED{number}", CONNECTIONS).status_code == 405
         assert ask(api, "GET", f"/invented-{number}").status_code == 404
@@ -95,6 +95,6 @@ def test_methods_that_are_invented_make_no_new_measurements(api: str) -> None:
     assert f'_count{{method="other",route="{CONNECTIONS}",status="405"}} 20.0' in told
 
 
-def test_what_is_not_allowed_names_what_is(api: str) -> None:
+def test_method_not_allowed_lists_allowed_methods(api: str) -> None:
     answer = ask(api, "PATCH", CONNECTIONS)
     assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, POST, PUT")

@@ -1,4 +1,4 @@
-"""The API upon the trainings of this machine: a real server, a real store."""
+"""The API of local trainings: a real server and a real store."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def ids(answer: requests.Response) -> list[str]:
     return [each["id"] for each in answer.json()]
 
 
-def test_trainings_are_listed_filtered_and_paged(api: str) -> None:
+def test_lists_filters_and_pages_trainings(api: str) -> None:
     everything = api + TRAININGS
     assert ids(requests.get(everything)) == ["beer", "wine", "wine-new"]
     assert ids(requests.get(everything, {"model_name": "wine"})) == ["wine", "wine-new"]
@@ -64,39 +64,39 @@ def test_trainings_are_listed_filtered_and_paged(api: str) -> None:
 
 
 @pytest.mark.parametrize("query", ["size=many", "page=-1", "size=0", "colour=red"])
-def test_a_wrong_parameter_is_named(api: str, query: str) -> None:
+def test_reports_invalid_parameter(api: str, query: str) -> None:
     answer = requests.get(f"{api}{TRAININGS}?{query}")
     assert answer.status_code == 400
     assert query.partition("=")[0] in answer.json()["message"]
 
 
-def test_one_training_is_shown_as_odahu_did(api: str) -> None:
+def test_get_training(api: str) -> None:
     shown = requests.get(f"{api}{TRAININGS}/wine").json()
     assert (shown["id"], shown["spec"]["model"]) == ("wine", {"name": "wine", "version": "1.0"})
     assert (shown["status"]["state"], shown["createdAt"]) == ("succeeded", "2026-01-01T00:00:00.000+00:00")
 
 
 @pytest.mark.parametrize("path", ["cider", "cider/log", "NOT_AN_ID", "%00"])
-def test_a_training_that_is_not_there_is_not_found(api: str, path: str) -> None:
+def test_unknown_training_is_not_found(api: str, path: str) -> None:
     answer = requests.get(f"{api}{TRAININGS}/{path}")
     assert answer.status_code == 404
     assert answer.json()["message"]
 
 
 @pytest.mark.parametrize("follow", ["false", "true"])
-def test_the_log_is_text(api: str, follow: str) -> None:
+def test_log_is_plain_text(api: str, follow: str) -> None:
     answer = requests.get(f"{api}{TRAININGS}/wine/log?follow={follow}")
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
     assert answer.text == "checkout | at main\ntrain | epoch 1\ntrain | epoch 2\n"
 
 
-def test_a_page_of_another_site_reaches_nothing(api: str) -> None:
+def test_rejects_foreign_hosts_and_forms(api: str) -> None:
     assert requests.get(api + TRAININGS, headers={"Host": "evil.example.org"}).status_code == 400
     as_a_form = requests.post(api + TRAININGS, data="{}", headers={"Content-Type": "text/plain"})
     assert (as_a_form.status_code, "JSON" in as_a_form.text) == (400, True)
 
 
-def test_health_metrics_and_swagger_need_nothing_from_elsewhere(api: str) -> None:
+def test_health_metrics_and_local_swagger_assets(api: str) -> None:
     assert requests.get(f"{api}/health").json() == {}
     requests.get(f"{api}{TRAININGS}/wine")
     counted = 'odahu_argo_http_request_seconds_count{method="GET",route="/api/v1/model/training/{id}",status="200"}'
@@ -113,7 +113,7 @@ def with_token(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-def test_a_fixed_token(home: Home, tmp_path: Path) -> None:
+def test_fixed_token(home: Home, tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text(TOKEN + "\n")
     with serving("--local", "--token-file", file, ODAHU_ARGO_HOME=str(home.root)) as address:
@@ -153,7 +153,7 @@ def provider(key: rsa.RSAPrivateKey) -> Iterator[str]:
         server.shutdown()
 
 
-def test_tokens_of_an_openid_provider(home: Home) -> None:
+def test_openid_tokens(home: Home) -> None:
     key, other = (rsa.generate_private_key(65537, 2048) for _ in range(2))
     good = {"iss": ISSUER, "aud": "odahu-argo", "exp": int(time.time()) + 600}
 
@@ -189,13 +189,13 @@ def test_tokens_of_an_openid_provider(home: Home) -> None:
         (["--decrypt-role", "admin"], "belong together"),
     ],
 )
-def test_a_server_that_would_not_be_safe_is_refused(arguments: list[str], told: str) -> None:
+def test_rejects_insecure_settings(arguments: list[str], told: str) -> None:
     ran = odahu_argo("server", "--local", *arguments, timeout=60)
     assert ran.code == 2
     assert told in ran.err
     assert "hint:" in ran.err
 
 
-def test_a_port_that_is_taken_is_told(api: str) -> None:
+def test_reports_used_port(api: str) -> None:
     ran = odahu_argo("server", "--local", "--port", api.rpartition(":")[2], timeout=60)
     assert (ran.code, "cannot listen on 127.0.0.1" in ran.err) == (3, True)

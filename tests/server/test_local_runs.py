@@ -29,7 +29,7 @@ API = "/api/v1"
 
 
 class Machine:
-    """A folder of manifests, a home, and the address of the API upon them."""
+    """A directory of manifests, a home directory, and the URL of their API."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -100,7 +100,7 @@ def machine(folder: Path) -> Iterator[Machine]:
         yield machine
 
 
-def test_a_training_runs_to_its_zip_while_its_log_is_followed(machine: Machine) -> None:
+def test_runs_training_and_follows_log(machine: Machine) -> None:
     created = machine.create("wine")
     assert created.status_code == 201, created.text
     assert created.json()["spec"]["hyperParameters"] == {"data": "project/data.csv"}
@@ -125,7 +125,7 @@ def home(machine: Machine) -> dict[str, str]:
     return {**os.environ, "ODAHU_ARGO_HOME": str(machine.home.root)}
 
 
-def test_a_training_outlives_its_server_is_run_anew_and_is_stopped_when_deleted(folder: Path) -> None:
+def test_training_survives_server_restart_and_stops_on_delete(folder: Path) -> None:
     machine = Machine(folder)
     machine.home = Home(folder / "another home")
     machine.home.root.mkdir()
@@ -158,7 +158,7 @@ def test_a_training_outlives_its_server_is_run_anew_and_is_stopped_when_deleted(
     assert not machine.home.run("sleeper").root.exists()
 
 
-def test_what_cannot_run_is_refused_with_every_mistake_before_anything_is_started(machine: Machine) -> None:
+def test_reports_all_problems_before_start(machine: Machine) -> None:
     wrong = machine.create("beer", toolchain="mlfow", vcsName="nowhere")
     assert wrong.status_code == 400
     assert "toolchain" in wrong.json()["message"] and "nowhere" in wrong.json()["message"]
@@ -166,14 +166,14 @@ def test_what_cannot_run_is_refused_with_every_mistake_before_anything_is_starte
     assert machine("GET", "/model/training/beer").status_code == 404
 
 
-def test_a_failure_is_told_by_the_training(machine: Machine) -> None:
+def test_reports_failure_in_status(machine: Machine) -> None:
     assert machine.create("failing", reference="no-such-branch").status_code == 201
     assert machine.wait_for("failing", "succeeded", "failed") == "failed"
     shown = machine("GET", "/model/training/failing").json()
     assert "no-such-branch" in shown["status"]["reason"]
 
 
-def test_connections_and_toolchains_of_the_folder_are_shown_and_changed_in_their_files(machine: Machine) -> None:
+def test_reads_connections_and_toolchains_from_files(machine: Machine) -> None:
     listed = machine("GET", "/connection")
     assert [each["id"] for each in listed.json()] == ["code", "data"]
     assert "CANARY" not in listed.text

@@ -11,7 +11,7 @@ from tests.servers.api import serving
 from tests.servers.programs import require_program
 
 
-def test_swagger_ui_shows_every_route_and_asks_nobody_else(tmp_path: Path) -> None:
+def test_swagger_ui_shows_every_route_without_external_requests(tmp_path: Path) -> None:
     chromium = require_program("chromium")
     (tmp_path / "token").write_text("0123456789abcdef")
     home = str(tmp_path / "home")
