@@ -5,12 +5,12 @@ const main = document.getElementById("main");
 const state = document.getElementById("live-state");
 const log = document.getElementById("log");
 const follow = document.getElementById("follow");
-const LONGEST_PAUSE = 30;
+const MAX_PAUSE_SECONDS = 30;
 let failures = 0;
 
-function tell(text, isWell) {
+function showConnection(text, isConnected) {
   if (state.textContent !== text) state.textContent = text;
-  state.dataset.well = isWell;
+  state.dataset.connected = isConnected;
 }
 
 function isSelected(element) {
@@ -19,44 +19,44 @@ function isSelected(element) {
 }
 
 // Replaces an element and restores the keyboard focus.
-function exchange(before, after) {
-  const reachable = "a, button, input, [tabindex]";
-  const place = [...before.querySelectorAll(reachable)].indexOf(document.activeElement);
+function replaceElement(before, after) {
+  const focusable = "a, button, input, [tabindex]";
+  const index = [...before.querySelectorAll(focusable)].indexOf(document.activeElement);
   before.replaceWith(after);
-  if (place >= 0) after.querySelectorAll(reachable)[place]?.focus({ preventScroll: true });
+  if (index >= 0) after.querySelectorAll(focusable)[index]?.focus({ preventScroll: true });
 }
 
 async function refresh() {
-  const answer = await fetch(main.dataset.part, { signal: AbortSignal.timeout(20000) });
-  if (answer.status === 401 || answer.status === 404) return location.reload();
-  if (!answer.ok) throw new Error(`answered with ${answer.status}`);
-  const found = new DOMParser().parseFromString(await answer.text(), "text/html");
-  for (const after of found.querySelectorAll("[data-live]")) {
+  const response = await fetch(main.dataset.part, { signal: AbortSignal.timeout(20000) });
+  if (response.status === 401 || response.status === 404) return location.reload();
+  if (!response.ok) throw new Error(`status ${response.status}`);
+  const update = new DOMParser().parseFromString(await response.text(), "text/html");
+  for (const after of update.querySelectorAll("[data-live]")) {
     const before = document.getElementById(after.id);
-    if (before && !before.isEqualNode(after) && !isSelected(before)) exchange(before, document.adoptNode(after));
+    if (before && !before.isEqualNode(after) && !isSelected(before)) replaceElement(before, document.adoptNode(after));
   }
   const headline = document.getElementById("headline");
   if (headline) document.title = headline.dataset.title;
   if (headline && headline.dataset.isLive === "true") followLog();
 }
 
-async function keepUp() {
+async function refreshRepeatedly() {
   for (;;) {
-    await new Promise((resolve) => setTimeout(resolve, 1000 * pause()));
+    await new Promise((resolve) => setTimeout(resolve, 1000 * pauseSeconds()));
     if (document.hidden) await new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));
     try {
       await refresh();
       failures = 0;
-      tell("Live", true);
+      showConnection("Live", true);
     } catch {
-      if (failures++ === 0) tell(`Out of reach since ${new Date().toLocaleTimeString()}`, false);
+      if (failures++ === 0) showConnection(`Disconnected since ${new Date().toLocaleTimeString()}`, false);
     }
   }
 }
 
-function pause() {
+function pauseSeconds() {
   const hasEnded = document.getElementById("headline")?.dataset.isLive === "false";
-  return Math.min(LONGEST_PAUSE, Number(main.dataset.every) * 2 ** failures * (hasEnded ? 4 : 1));
+  return Math.min(MAX_PAUSE_SECONDS, Number(main.dataset.every) * 2 ** failures * (hasEnded ? 4 : 1));
 }
 
 let isFollowing = false;
@@ -64,16 +64,16 @@ let isFollowing = false;
 async function followLog() {
   if (isFollowing) return;
   isFollowing = true;
-  const over = new AbortController();
-  const leave = () => document.hidden && over.abort();
-  document.addEventListener("visibilitychange", leave);
+  const controller = new AbortController();
+  const abortIfHidden = () => document.hidden && controller.abort();
+  document.addEventListener("visibilitychange", abortIfHidden);
   try {
-    const answer = await fetch(log.dataset.follow, { signal: over.signal });
-    if (answer.ok) await append(answer.body.pipeThrough(new TextDecoderStream()).getReader());
+    const response = await fetch(log.dataset.follow, { signal: controller.signal });
+    if (response.ok) await append(response.body.pipeThrough(new TextDecoderStream()).getReader());
   } catch {
     // The next refresh retries.
   } finally {
-    document.removeEventListener("visibilitychange", leave);
+    document.removeEventListener("visibilitychange", abortIfHidden);
     isFollowing = false;
   }
 }
@@ -89,28 +89,28 @@ async function append(reader) {
     if (lines.length === 0) continue;
     if (isFirst) log.replaceChildren();
     isFirst = false;
-    log.append(...lines.slice(-log.dataset.most).map(line));
+    log.append(...lines.slice(-log.dataset.most).map(createLine));
     while (log.childElementCount > log.dataset.most) log.firstElementChild.remove();
     if (follow.checked) log.scrollTop = log.scrollHeight;
   }
 }
 
-function line(text) {
+function createLine(text) {
   const [step, ...rest] = text.split(" | ");
-  const shown = document.createElement("div");
-  shown.className = "line";
+  const element = document.createElement("div");
+  element.className = "line";
   for (const [name, part] of [["step", rest.length ? step : ""], ["text", rest.length ? rest.join(" | ") : text]]) {
     const span = document.createElement("span");
     span.className = name;
     span.textContent = part;
-    shown.append(span);
+    element.append(span);
   }
-  return shown;
+  return element;
 }
 
 if (main.dataset.part && state) {
-  tell("Live", true);
-  keepUp();
+  showConnection("Live", true);
+  refreshRepeatedly();
   if (log) {
     follow.parentElement.hidden = false;
     log.scrollTop = log.scrollHeight;

@@ -168,7 +168,7 @@ def test_reports_outage_and_recovery(home: Home, visit: Callable[..., Visit]) ->
         seen.wait_for("#live-state", "Live")
         seen.page.evaluate("main.dataset.every = 0.2")
         seen.page.route("**/page/trainings*", lambda route: route.fulfill(status=503, body=""))
-        seen.wait_for("#live-state", "Out of reach since")
+        seen.wait_for("#live-state", "Disconnected since")
         seen.page.unroute("**/page/trainings*")
         seen.wait_for("#live-state", "Live")
         seen.complaints.clear()
