@@ -78,6 +78,14 @@ def start_step(
     )
 
 
+def is_alive(process: psutil.Process) -> bool:
+    """Return whether a process is running; one that init has not reaped yet is not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 @pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["process", "process-group"])
 def test_checkout_stops_git_that_waits_for_a_server(
     step_runner: StepRunner, requested: threading.Event, send: Callable[[int, int], None]
@@ -93,7 +101,7 @@ def test_checkout_stops_git_that_waits_for_a_server(
     assert process.returncode == 143, log
     assert log.splitlines()[-1] == "checkout: stopped by SIGTERM"
     assert not step_runner.workspace.message.exists()
-    assert children and not any(child.is_running() for child in children)
+    assert children and not any(map(is_alive, children))
 
 
 def test_a_request_without_a_response_does_not_delay_the_exit_beyond_the_grace_period(
@@ -124,5 +132,5 @@ def test_a_training_program_that_ignores_sigterm_is_killed(
     process.send_signal(signal.SIGTERM)
     log, _ = process.communicate(timeout=120)
     assert process.returncode == 143, log
-    assert not program.is_running() or program.status() == psutil.STATUS_ZOMBIE
+    assert not is_alive(program)
     assert tracking.client.get_run(project.workspace.read_result("run-id")).info.status == "KILLED"
