@@ -6,7 +6,7 @@
     ├── TrainingFailed       4   the training failed
     └── StillRunning         5   the training is still running after the time-out of a wait
 
-An exception contains one or more problems. A problem describes what is wrong, where, and how to fix it.
+An exception contains one or more problems. A problem has a message, a location and a hint.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Where:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One problem: `message` describes what is wrong, `hint` how to fix it. Very long texts are shortened."""
+    """One problem: `message` describes the error, `hint` the fix. Very long texts are shortened."""
 
     message: str
     where: Where = Where()

@@ -35,7 +35,7 @@ class DecodedSecret:
 
 @dataclass(frozen=True, slots=True)
 class DecodedConnection:
-    """Non-empty fields of a connection as plain text; `decoded` lists those that the manifest contains as base64."""
+    """Non-empty fields of a connection as plain text; `decoded` lists the fields that were base64 in the manifest."""
 
     fields: Mapping[str, str] = field(repr=False)
     decoded: tuple[str, ...] = ()
