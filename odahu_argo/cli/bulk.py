@@ -1,4 +1,4 @@
-"""`odahu-argo bulk apply|delete FILE`: connections, toolchains and trainings of one file together."""
+"""`odahu-argo bulk apply|delete FILE`: all manifests of a file at once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import typer
 
 from odahu_argo.cli import render
 from odahu_argo.cli.options import read_manifests
-from odahu_argo.cli.resource import ResourceKind, for_each, sound_of
+from odahu_argo.cli.resource import ResourceKind, check_all, validate_all
 from odahu_argo.cli.target import Target, backend_options, group_options
 
 if TYPE_CHECKING:
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from odahu_argo.errors import Problem
     from odahu_argo.manifest.load import Manifests
 
-app = typer.Typer(help="Connections, toolchains and trainings of one file together.", no_args_is_help=True)
+app = typer.Typer(help="Connections, toolchains and trainings of one file.", no_args_is_help=True)
 app.callback()(group_options)
 
 TRAINING = "ModelTraining"
 OUTCOMES = ("created", "changed", "unchanged", "removed")
-"""In the order in which odahuflowctl told them; it counted what had not changed as changed."""
+"""In odahuflowctl's order. odahuflowctl counts unchanged resources as changed."""
 
 
 class BulkForm(StrEnum):
-    """How the changes are told."""
+    """Output format."""
 
     TEXT = "text"
     CHANGES = "changes"
@@ -39,21 +39,24 @@ class BulkForm(StrEnum):
     YAML = "yaml"
 
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help="The file or folder with the manifests, or -.")]
+File = Annotated[
+    Path, typer.Argument(metavar="FILE", help="File or directory with the manifests, or - for standard input.")
+]
 Output = Annotated[
     BulkForm,
     typer.Option(
         "--output",
         "-o",
         callback=render.in_form,
-        help="odahuflowctl's sentence, a line for each change, or the changes as data.",
+        metavar="text|changes|table|json|yaml",
+        help="Output format: the sentence of odahuflowctl, a line per change, or data.",
     ),
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is to be done with one resource, which gives the outcome; `kind` is ODAHU's name of it."""
+    """An operation on one resource. `do` returns the outcome."""
 
     kind: str
     id: str
@@ -62,7 +65,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What became of one resource."""
+    """The outcome for one resource."""
 
     kind: str
     id: str
@@ -76,22 +79,22 @@ def apply_command(
     file: File,
     output: Output = BulkForm.TEXT,
 ) -> None:
-    """Create what the file holds, or bring it up to date: connections, then toolchains, then trainings, which run anew.
+    """Create or update the resources in a file: connections, toolchains, then trainings, which run again.
 
-    All manifests are checked before the first is written. It does not wait for trainings.
+    All manifests are checked before the first is written. The command does not wait for trainings.
 
     Example: odahu-argo bulk apply resources.yaml
     """
-    manifests = _sound(file)
-    sound = _sound_of_kinds(manifests)
-    reached = target.backend()
-    submission = reached.trainings.prepare(manifests) if manifests.trainings else None
-    for_each(sound, lambda each: each[0].kept(reached).check(each[1]))
+    manifests = _read(file)
+    resources = _validate(manifests)
+    backend = target.backend()
+    submission = backend.trainings.prepare(manifests) if manifests.trainings else None
+    check_all(resources, lambda resource: resource[0].store(backend).check(resource[1]))
     if submission:
         submission.check()
-    tasks = [Task(kind.kind, each.id, partial(kind.kept(reached).apply, each)) for kind, each in sound]
+    tasks = [Task(kind.kind, item.id, partial(kind.store(backend).apply, item)) for kind, item in resources]
     tasks += [Task(TRAINING, name, partial(_submit, submission, name)) for name in submission.ids] if submission else []
-    _carry_out(tasks, output)
+    _run_tasks(tasks, output)
 
 
 @app.command("delete")
@@ -101,29 +104,29 @@ def delete_command(
     file: File,
     output: Output = BulkForm.TEXT,
 ) -> None:
-    """Delete what the file holds: trainings, then toolchains, then connections. What is not there is no error.
+    """Delete the resources in a file: trainings, toolchains, then connections. Missing resources are ignored.
 
     Example: odahu-argo bulk delete resources.yaml
     """
-    manifests = _sound(file)
-    reached = target.backend()
+    manifests = _read(file)
+    backend = target.backend()
     tasks = [
-        Task(TRAINING, each.manifest.id, partial(_remove, reached.trainings.delete, each.manifest.id))
-        for each in manifests.trainings
+        Task(TRAINING, item.manifest.id, partial(_remove, backend.trainings.delete, item.manifest.id))
+        for item in manifests.trainings
     ]
     tasks += [
-        Task(kind.kind, each.manifest.id, partial(_remove, kind.kept(reached).delete, each.manifest.id))
+        Task(kind.kind, item.manifest.id, partial(_remove, kind.store(backend).delete, item.manifest.id))
         for kind in reversed(_kinds())
-        for each in kind.among(manifests)
+        for item in kind.select(manifests)
     ]
-    _carry_out(tasks, output)
+    _run_tasks(tasks, output)
 
 
-def _sound(file: Path) -> Manifests:
-    """The manifests.
+def _read(file: Path) -> Manifests:
+    """Return the manifests in the file.
 
     Raises:
-        UserError: with every mistake in them, or because there are none.
+        UserError: They have problems (it contains all), or the file contains none.
     """
     from odahu_argo.errors import UserError
 
@@ -131,40 +134,40 @@ def _sound(file: Path) -> Manifests:
     if manifests.problems:
         raise UserError(manifests.problems)
     if not (manifests.trainings or manifests.connections or manifests.toolchains):
-        raise UserError(f"{file} holds no ModelTraining, Connection or ToolchainIntegration")
+        raise UserError(f"{file} contains no ModelTraining, Connection or ToolchainIntegration")
     return manifests
 
 
 def _kinds() -> list[ResourceKind]:
-    """In the order in which one may need the other."""
+    """Return the kinds in the order of their dependencies."""
     from odahu_argo.cli.conn import connection_kind
     from odahu_argo.cli.toolchain import toolchain_kind
 
     return [connection_kind(), toolchain_kind()]
 
 
-def _sound_of_kinds(manifests: Manifests) -> list[tuple[ResourceKind, Any]]:
-    """Each connection and toolchain with its kind.
+def _validate(manifests: Manifests) -> list[tuple[ResourceKind, Any]]:
+    """Return the connections and toolchains, each with its kind.
 
     Raises:
-        UserError: with what keeps any of them from being kept.
+        UserError: A manifest is invalid; it contains all problems.
     """
     from odahu_argo.errors import UserError
 
-    found: list[tuple[ResourceKind, Any]] = []
+    resources: list[tuple[ResourceKind, Any]] = []
     problems: list[Problem] = []
     for kind in _kinds():
-        sound, mistakes = sound_of(kind, kind.among(manifests))
-        problems += mistakes
-        found += [(kind, each) for each in sound]
+        valid, kind_problems = validate_all(kind, kind.select(manifests))
+        problems += kind_problems
+        resources += [(kind, manifest) for manifest in valid]
     if problems:
         raise UserError(problems)
-    return found
+    return resources
 
 
 def _submit(submission: Submission, training_id: str) -> str:
-    """Run a training: anew where there is one; the very same one while it goes on is left alone."""
-    from odahu_argo.cli.train_plans import preflight
+    """Submit a training, again if it exists. An unchanged training that is running is left alone."""
+    from odahu_argo.cli.submission import preflight
     from odahu_argo.errors import AlreadyExists
 
     preflight(submission, [training_id])
@@ -181,25 +184,25 @@ def _remove(delete: Callable[[str], object], name: str) -> str:
     try:
         delete(name)
     except NotFound:
-        return "not there"
+        return "not found"
     return "removed"
 
 
-def _carry_out(tasks: list[Task], output: BulkForm) -> None:
-    """Do one after the other, go on after one that fails, and tell what was done.
+def _run_tasks(tasks: list[Task], output: BulkForm) -> None:
+    """Run all tasks, also after one fails, and print the outcomes.
 
     Raises:
-        UserError, ServiceFault: with what has failed, after all else was done and told.
+        UserError, ServiceFault: A task failed; raised after all tasks have run.
     """
     from odahu_argo.errors import OdahuArgoError, ServiceFault
 
     changes: list[Change] = []
     errors: list[OdahuArgoError] = []
-    tell = render.out if output is BulkForm.CHANGES else render.note
+    print_line = render.out if output is BulkForm.CHANGES else render.note
     for task in tasks:
         try:
             changes.append(Change(task.kind, task.id, task.do()))
-            tell(f"{task.kind} {task.id} {changes[-1].outcome}")
+            print_line(f"{task.kind} {task.id} {changes[-1].outcome}")
         except OdahuArgoError as error:
             errors.append(error)
     _show(changes, output)
@@ -209,11 +212,11 @@ def _carry_out(tasks: list[Task], output: BulkForm) -> None:
 
 
 def _show(changes: list[Change], output: BulkForm) -> None:
-    data = [asdict(each) for each in changes]
+    data = [asdict(change) for change in changes]
     if output is BulkForm.TEXT:
         render.out(", ".join(["Operation completed", *_counted(changes)]))
     elif output is BulkForm.TABLE:
-        render.table(["KIND", "ID", "OUTCOME"], [list(each.values()) for each in data])
+        render.table(["KIND", "ID", "OUTCOME"], [list(row.values()) for row in data])
     elif output is BulkForm.JSON:
         render.as_json(data)
     elif output is BulkForm.YAML:
@@ -224,5 +227,6 @@ def _show(changes: list[Change], output: BulkForm) -> None:
 
 def _counted(changes: list[Change]) -> Iterator[str]:
     for outcome in OUTCOMES:
-        if found := [f"{each.kind} {each.id}" for each in changes if each.outcome == outcome]:
-            yield f"{outcome} resources: {len(found)} ({', '.join(found)})"
+        names = [f"{change.kind} {change.id}" for change in changes if change.outcome == outcome]
+        if names:
+            yield f"{outcome} resources: {len(names)} ({', '.join(names)})"

@@ -1,4 +1,4 @@
-"""`odahu-argo conn apply|create|edit|get|delete`: connections on a cluster."""
+"""`odahu-argo conn`: manage connections."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from odahu_argo.cli.target import Target, backend_options, group_options
 
 app = typer.Typer(
     name="conn",
-    help="Connections on a cluster, where each is a Secret that pods mount, or at an API server.",
+    help="Connections on a cluster (one Secret each) or an API server.",
     no_args_is_help=True,
 )
 app.callback()(group_options)
@@ -23,7 +23,7 @@ app.callback()(group_options)
 KnownId = Annotated[
     str | None,
     typer.Option(
-        "--id", "--conn-id", metavar="ID", autocompletion=completing.connections, help="Only this connection."
+        "--id", "--conn-id", metavar="ID", autocompletion=completing.connections, help="ID of the connection."
     ),
 ]
 NewId = Annotated[
@@ -32,7 +32,7 @@ NewId = Annotated[
         "--id",
         "--conn-id",
         metavar="ID",
-        help="The connection to take; of a single one, the id to give it instead of its own.",
+        help="Select a connection by ID. With a single connection, override its ID.",
     ),
 ]
 COLUMNS = ("ID", "TYPE", "URI", "AGE")
@@ -47,13 +47,13 @@ def apply_command(
     manifest_dir: Folders = None,
     output: ChangesForm = "changes",
 ) -> None:
-    """Create connections, or bring them up to date. All are checked before the first is written.
+    """Create or update connections. All are checked before the first is written.
 
     Example: odahu-argo conn apply -f connections.yaml
     """
     kind = connection_kind()
-    sound = resource.read_sound(kind, file, manifest_dir)
-    resource.apply(target.backend(), kind, sound, output)
+    manifests = resource.read_valid(kind, file, manifest_dir)
+    resource.apply(target.backend(), kind, manifests, output)
 
 
 @app.command("create")
@@ -66,13 +66,13 @@ def create_command(
     ignore_if_exists: IgnoreIfExists = False,
     output: ChangesForm = "changes",
 ) -> None:
-    """Create connections that are not there yet.
+    """Create connections.
 
     Example: odahu-argo conn create -f connections.yaml
     """
     kind = connection_kind()
-    sound = resource.read_sound(kind, file, manifest_dir, new_id)
-    resource.create(target.backend(), kind, sound, ignore_if_exists, output)
+    manifests = resource.read_valid(kind, file, manifest_dir, new_id)
+    resource.create(target.backend(), kind, manifests, ignore_if_exists, output)
 
 
 @app.command("edit")
@@ -84,13 +84,13 @@ def edit_command(
     new_id: NewId = None,
     output: ChangesForm = "changes",
 ) -> None:
-    """Bring connections up to date that are there.
+    """Update existing connections.
 
     Example: odahu-argo conn edit -f connections.yaml
     """
     kind = connection_kind()
-    sound = resource.read_sound(kind, file, manifest_dir, new_id)
-    resource.edit(target.backend(), kind, sound, output)
+    manifests = resource.read_valid(kind, file, manifest_dir, new_id)
+    resource.edit(target.backend(), kind, manifests, output)
 
 
 @app.command("get")
@@ -99,27 +99,27 @@ def get_command(
     target: Target,
     connection: KnownId = None,
     output: Form = None,
-    decrypted: Annotated[bool, typer.Option("--decrypted", "-d", help="Show secret values, in plain text.")] = False,
+    decrypted: Annotated[bool, typer.Option("--decrypted", "-d", help="Show secret values in plain text.")] = False,
 ) -> None:
-    """Show connections. Secret values are masked.
+    """List connections. Secret values are masked.
 
     Example: odahu-argo conn get --id wine-data -o yaml
     """
-    reached = target.backend()
-    kept = reached.connections
-    forms = kept.list(decrypted) if connection is None else [kept.get(connection, decrypted)]
-    for form in forms:
-        if unknown := form["status"].get("unknownKeys"):
-            name = form["status"]["secretName"]
-            render.note(f"note: the Secret {name} has keys that are no field of a connection: {', '.join(unknown)}")
+    backend = target.backend()
+    store = backend.connections
+    documents = store.list(decrypted) if connection is None else [store.get(connection, decrypted)]
+    for document in documents:
+        if unknown := document["status"].get("unknownKeys"):
+            name = document["status"]["secretName"]
+            render.note(f"note: the Secret {name} has keys that are not fields of a connection: {', '.join(unknown)}")
 
     def table(is_wide: bool) -> None:
-        if forms:
-            _table(forms, is_wide)
+        if documents:
+            _print_table(documents, is_wide)
         else:
-            render.note(f"no connections found ({reached.info.location})")
+            render.note(f"no connections found ({backend.info.location})")
 
-    show(forms, output, table)
+    show(documents, output, table)
 
 
 @app.command("delete")
@@ -130,7 +130,7 @@ def delete_command(
     file: Files = None,
     ignore_not_found: IgnoreNotFound = False,
 ) -> None:
-    """Delete a connection from the cluster. What it leads to is not touched.
+    """Delete connections. The repositories and object stores they refer to are not changed.
 
     Example: odahu-argo conn delete --id wine-data
     """
@@ -138,30 +138,30 @@ def delete_command(
 
 
 def connection_kind() -> ResourceKind:
-    """Connections, for the commands that are the same for all that is kept."""
+    """Return how connections are selected, validated, stored and printed."""
     from odahu_argo.resources.connection_secret import connection_to_secret
 
     return ResourceKind(
-        word="connection",
+        name="connection",
         kind="Connection",
-        among=lambda manifests: manifests.connections,
-        require_sound=connection_to_secret,
-        kept=lambda reached: reached.connections,
-        table=_table,
+        select=lambda manifests: manifests.connections,
+        validate=connection_to_secret,
+        store=lambda backend: backend.connections,
+        print_table=_print_table,
     )
 
 
-def _table(forms: Sequence[dict[str, Any]], is_wide: bool) -> None:
-    render.table([*COLUMNS, *(MORE_COLUMNS if is_wide else ())], [_row(form, is_wide) for form in forms])
+def _print_table(documents: Sequence[dict[str, Any]], is_wide: bool) -> None:
+    render.table([*COLUMNS, *(MORE_COLUMNS if is_wide else ())], [_row(document, is_wide) for document in documents])
 
 
-def _row(form: dict[str, Any], is_wide: bool) -> list[str]:
+def _row(document: dict[str, Any], is_wide: bool) -> list[str]:
     from odahu_argo.manifest.secrets import SECRET_FIELDS
     from odahu_argo.trainings.queries import now
 
-    spec = form["spec"]
-    row = [form["id"], spec.get("type", ""), spec.get("uri", ""), age(form["createdAt"], now())]
+    spec = document["spec"]
+    row = [document["id"], spec.get("type", ""), spec.get("uri", ""), age(document["createdAt"], now())]
     if is_wide:
-        held = ", ".join(name for name in SECRET_FIELDS if name in spec)
-        row += [spec.get("region", ""), spec.get("username", ""), held, spec.get("description", "")]
+        secret_fields = ", ".join(name for name in SECRET_FIELDS if name in spec)
+        row += [spec.get("region", ""), spec.get("username", ""), secret_fields, spec.get("description", "")]
     return row

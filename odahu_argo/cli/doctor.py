@@ -1,4 +1,4 @@
-"""`odahu-argo doctor`: what would be in the way of a training."""
+"""`odahu-argo doctor`: check a cluster before a training is submitted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EXIT_ERRORS = 2
 
 
 class DoctorForm(StrEnum):
-    """How the findings are told."""
+    """Output format."""
 
     TABLE = "table"
     JSON = "json"
@@ -30,32 +30,32 @@ def doctor_command(
     training_id: TrainingId = None,
     external_connection: ExternalConnections = None,
     output: Annotated[
-        DoctorForm, typer.Option("--output", "-o", callback=render.in_form, help="The form of the findings.")
+        DoctorForm, typer.Option("--output", "-o", callback=render.in_form, metavar="table|json", help="Output format.")
     ] = DoctorForm.TABLE,
 ) -> None:
-    """Look at the cluster, and at all that the given trainings need there. Changes nothing.
+    """Check the cluster and, with manifests, everything that the trainings need there. Changes nothing.
 
-    Ends with 2 where something is in the way.
+    Exits with 2 if a check fails.
 
     Example: odahu-argo doctor -n ml -f training.yaml -f connections.yaml
     """
     from odahu_argo.backends.kubernetes import KubernetesBackend
-    from odahu_argo.cli.train_plans import prepare
+    from odahu_argo.cli.submission import prepare
     from odahu_argo.preflight.checks import check
 
     connected, settings = target.cluster()
     if file or manifest_dir:
         trainings = KubernetesBackend(connected, settings).trainings
-        batch = prepare(trainings, file, manifest_dir, training_id, external_connection)
-        findings = batch.preflight(batch.ids)
+        submission = prepare(trainings, file, manifest_dir, training_id, external_connection)
+        results = submission.preflight(submission.ids)
     else:
-        findings = check(connected, settings)
+        results = check(connected, settings)
     if output is DoctorForm.JSON:
-        render.as_json([asdict(finding) for finding in findings])
+        render.as_json([asdict(result) for result in results])
     else:
-        render.table(["", "LOOKED AT", "SEEN"], [[each.level, each.subject, each.message] for each in findings])
-        for each in findings:
-            if each.hint and each.level != "ok":
-                render.note(f"hint, {each.subject}: {each.hint}")
-    if any(each.level == "error" for each in findings):
+        render.table(["LEVEL", "CHECK", "RESULT"], [[check.level, check.subject, check.message] for check in results])
+        for result in results:
+            if result.hint and result.level != "ok":
+                render.note(f"hint, {result.subject}: {result.hint}")
+    if any(result.level == "error" for result in results):
         raise typer.Exit(EXIT_ERRORS)

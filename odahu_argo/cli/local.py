@@ -1,4 +1,4 @@
-"""`odahu-argo local`: trainings on this machine, without a server."""
+"""`odahu-argo local`: trainings on this machine."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from odahu_argo.backends.local import LocalBackend
     from odahu_argo.trainings.model import Training
 
-app = typer.Typer(help="Train on this machine, without a cluster or server.", no_args_is_help=True)
-train = typer.Typer(help="Run trainings here, and look at those that were.", no_args_is_help=True)
+app = typer.Typer(help="Run trainings on this machine, without a cluster or server.", no_args_is_help=True)
+train = typer.Typer(help="Run and manage local trainings.", no_args_is_help=True)
 train.command("run")(run_command)
 app.add_typer(train, name="train")
 app.add_typer(train, name="training", hidden=True)
 
 
 class ListForm(StrEnum):
-    """How `list` shows trainings."""
+    """Output format of `list`."""
 
     TABLE = "table"
     TEXT = "text"
@@ -35,7 +35,7 @@ class ListForm(StrEnum):
 
 
 class Form(StrEnum):
-    """How `get` shows a training."""
+    """Output format of `get`."""
 
     TABLE = "table"
     JSON = "json"
@@ -49,7 +49,7 @@ KnownId = Annotated[
         "--train-id",
         metavar="ID",
         autocompletion=completing.local_trainings,
-        help="The id of a training that was run here.",
+        help="ID of the local training.",
     ),
 ]
 
@@ -68,11 +68,12 @@ def list_command(
             "-o",
             "--output-format",
             callback=render.in_form,
-            help="The form of the list; text is odahuflowctl's.",
+            metavar="table|text|json",
+            help="Output format; text is the format of odahuflowctl.",
         ),
     ] = ListForm.TABLE,
 ) -> None:
-    """Show the trainings of this machine, the newest first.
+    """List the local trainings, newest first.
 
     Example: odahu-argo local train list
     """
@@ -83,9 +84,9 @@ def list_command(
     if output is ListForm.JSON:
         render.as_json([training_to_api(training) for training in trainings])
     elif output is ListForm.TEXT:
-        _artifacts(trainings)
+        _print_artifacts(trainings)
     else:
-        _table(trainings)
+        _print_table(trainings)
 
 
 @train.command("get")
@@ -93,10 +94,17 @@ def get_command(
     training_id: KnownId,
     output: Annotated[
         Form,
-        typer.Option("--output", "-o", "--output-format", callback=render.in_form, help="The form of what is shown."),
+        typer.Option(
+            "--output",
+            "-o",
+            "--output-format",
+            callback=render.in_form,
+            metavar="table|json|yaml",
+            help="Output format.",
+        ),
     ] = Form.TABLE,
 ) -> None:
-    """Show one training: its state, the reason of a failure, its artifacts.
+    """Show the state, steps and artifacts of a training.
 
     Example: odahu-argo local train get --id wine -o yaml
     """
@@ -110,7 +118,7 @@ def get_command(
 
         render.out(yaml.safe_dump(training_to_api(training), sort_keys=False, allow_unicode=True))
     else:
-        _table([training])
+        _print_table([training])
         render.out("")
         render.table(["STEP", "STATE", "MESSAGE"], [[s.name, s.state, _first_line(s.message)] for s in training.steps])
 
@@ -119,13 +127,11 @@ def get_command(
 def logs_command(
     training_id: KnownId,
     step: Annotated[
-        str | None, typer.Option("--step", metavar="STEP", help="Only this step, without its name before each line.")
+        str | None, typer.Option("--step", metavar="STEP", help="Print only this step, without its name as a prefix.")
     ] = None,
-    follow: Annotated[
-        bool, typer.Option("--follow/--not-follow", help="Wait for more until the training ends.")
-    ] = False,
+    follow: Annotated[bool, typer.Option("--follow/--not-follow", help="Continue until the training ends.")] = False,
 ) -> None:
-    """Print what the steps of a training have printed.
+    """Print the logs of a training.
 
     Example: odahu-argo local train logs --id wine --step train
     """
@@ -142,16 +148,22 @@ def cleanup_command(
     training_id: Annotated[
         str | None,
         typer.Option(
-            "--id", "--train-id", metavar="ID", autocompletion=completing.local_trainings, help="Only this training."
+            "--id",
+            "--train-id",
+            metavar="ID",
+            autocompletion=completing.local_trainings,
+            help="Remove only this training.",
         ),
     ] = None,
-    all_of_them: Annotated[bool, typer.Option("--all", help="Every training that is not running.")] = False,
+    all_of_them: Annotated[bool, typer.Option("--all", help="Remove all trainings that are not running.")] = False,
     older_than: Annotated[
         str | None,
-        typer.Option("--older-than", metavar="DURATION", help="Only those unchanged for 90s, 30m, 12h, 7d..."),
+        typer.Option(
+            "--older-than", metavar="DURATION", help="Remove trainings that have not changed for 90s, 30m, 12h, 7d…"
+        ),
     ] = None,
 ) -> None:
-    """Remove workspaces, logs and records of trainings that are not running. Trained models and MLflow's data stay.
+    """Remove trainings that are not running: workspaces, logs and records. Trained models and MLflow data are kept.
 
     Example: odahu-argo local train cleanup --older-than 7d
     """
@@ -161,13 +173,13 @@ def cleanup_command(
 
     require_local_training()
     if not (training_id or older_than or all_of_them):
-        raise UserError("which trainings?", hint="name one by --id, or give --older-than DURATION or --all")
+        raise UserError("no training selected", hint="pass --id, --older-than or --all")
     home = Home.from_environment()
     removed = []
     for training in manage.select_removable(home, training_id, _seconds(older_than) if older_than else None):
         removed.append(manage.remove(home, training.id))
         render.out(f"removed {training.id}: {removed[-1].size} bytes")
-    render.out(f"{len(removed)} removed, {sum(each.size for each in removed)} bytes freed")
+    render.out(f"{len(removed)} removed, {sum(training.size for training in removed)} bytes freed")
 
 
 @train.command("cleanup-artifacts")
@@ -182,7 +194,7 @@ def cleanup_artifacts_command(
         ),
     ] = None,
 ) -> None:
-    """Remove all trained models from this machine: those of local trainings. What connections lead to is not touched.
+    """Remove the trained models of local trainings from this machine. Object stores are not changed.
 
     Example: odahu-argo local train cleanup-artifacts
     """
@@ -191,20 +203,18 @@ def cleanup_artifacts_command(
 
     require_local_training()
     removed = remove_artifacts(Home.from_environment(), model_dir)
-    for each in removed:
-        render.out(f"removed {each.id}: {each.size} bytes")
-    render.out(f"{len(removed)} removed, {sum(each.size for each in removed)} bytes freed")
+    for artifact in removed:
+        render.out(f"removed {artifact.id}: {artifact.size} bytes")
+    render.out(f"{len(removed)} removed, {sum(artifact.size for artifact in removed)} bytes freed")
 
 
 @train.command("cleanup-containers")
 def cleanup_containers_command() -> None:
-    """Say that there are no containers: local trainings are processes of this machine.
+    """Do nothing: local trainings run as processes, not containers. Accepted for odahuflowctl.
 
     Example: odahu-argo local train cleanup-containers
     """
-    render.note(
-        "note: there are no containers to remove: local trainings are processes, and none is left when one ends"
-    )
+    render.note("note: no containers to remove; local trainings run as processes")
 
 
 def _backend() -> LocalBackend:
@@ -216,8 +226,8 @@ def _backend() -> LocalBackend:
     return LocalBackend(Home.from_environment())
 
 
-def _artifacts(trainings: Sequence[Training]) -> None:
-    """As odahuflowctl listed them: the trained models that lie on this machine."""
+def _print_artifacts(trainings: Sequence[Training]) -> None:
+    """Print the local artifacts in the format of odahuflowctl."""
     from odahu_argo.local.manage import local_artifact
 
     names = sorted(
@@ -228,8 +238,10 @@ def _artifacts(trainings: Sequence[Training]) -> None:
     render.out("\n".join(["Training artifacts:", *(f"* {name}" for name in names)]) if names else "Artifacts not found")
 
 
-def _table(trainings: Sequence[Training]) -> None:
-    render.table(["ID", "MODEL", "VERSION", "STATE", "UPDATED", "ARTIFACT", "REASON"], [_row(one) for one in trainings])
+def _print_table(trainings: Sequence[Training]) -> None:
+    render.table(
+        ["ID", "MODEL", "VERSION", "STATE", "UPDATED", "ARTIFACT", "REASON"], [_row(training) for training in trainings]
+    )
 
 
 def _row(training: Training) -> list[str]:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from odahu_argo.plan.model import Plan
 
 
-class RunForm(StrEnum):
-    """How `run` tells its result."""
+class RunFormat(StrEnum):
+    """Output format."""
 
     TEXT = "text"
     JSON = "json"
@@ -45,18 +45,17 @@ def run_command(
         ),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the earlier run: steps that succeeded are not run again.")
+        bool, typer.Option("--resume", help="Continue the previous run. Steps that succeeded are not repeated.")
     ] = False,
     output: Annotated[
-        RunForm, typer.Option("--output-format", "-o", callback=render.in_form, help="The form of the result.")
-    ] = RunForm.TEXT,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Do not show the steps' lines; `local train logs` does.")
-    ] = False,
+        RunFormat,
+        typer.Option("--output-format", "-o", callback=render.in_form, metavar="text|json", help="Output format."),
+    ] = RunFormat.TEXT,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not print logs; see `local train logs`.")] = False,
 ) -> None:
-    """Run a training's steps as processes of this machine, with MLflow in a local SQLite store.
+    """Run a training on this machine. Steps are local processes, and MLflow stores runs in a local SQLite file.
 
-    Ends with 0 when it succeeded, 4 when it failed, 2 when it could not begin, 130 when it was interrupted.
+    Exits with 0 if the training succeeded, 4 if it failed, 2 if it could not start, 130 if it was interrupted.
 
     Example: odahu-argo local train run --id wine -d manifests/
     """
@@ -101,18 +100,18 @@ def _plan(
     plans = plan_trainings(manifests, settings, training_id)
     if len(plans) > 1:
         ids = ", ".join(plan.training_id for plan in plans)
-        raise UserError(f"the given files hold {len(plans)} trainings", hint=f"choose one by --id: {ids}")
-    note_schedules(schedules_of(plans), "it is run once now")
+        raise UserError(f"the manifests contain {len(plans)} trainings", hint=f"select one with --id: {ids}")
+    note_schedules(schedules_of(plans), "it runs once, now")
     return {written.manifest.id: written.manifest for written in manifests.connections}, plans[0]
 
 
-def _report(training: LocalTraining, home: Home, plan: Plan, output: RunForm) -> None:
+def _report(training: LocalTraining, home: Home, plan: Plan, output: RunFormat) -> None:
     from odahu_argo.backends.local import to_training
     from odahu_argo.errors import TrainingFailed
     from odahu_argo.local.summary import failure_problem, run_summary
     from odahu_argo.odahu_api import training_to_api
 
-    if output is RunForm.JSON:
+    if output is RunFormat.JSON:
         render.as_json(training_to_api(to_training(training, home)))
     else:
         render.out(run_summary(training, home, plan))

@@ -1,4 +1,4 @@
-"""`odahu-argo report`: a training's page as one file."""
+"""`odahu-argo report`: the page of a training as one HTML file."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from odahu_argo.cli.target import Target, operator_options
 if TYPE_CHECKING:
     from odahu_argo.backends.base import Backend
 
-PATIENCE = 30.0
-"""Seconds for MLflow."""
+MLFLOW_TIMEOUT = 30.0
+"""Seconds."""
 
 
 @operator_options
 def report_command(
     target: Target,
-    training_id: Annotated[str, typer.Option("--id", "--train-id", metavar="ID", help="The training.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")],
-    local: Annotated[bool, typer.Option("--local", help="Tell of a training of this machine.")] = False,
+    training_id: Annotated[str, typer.Option("--id", "--train-id", metavar="ID", help="ID of the training.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="HTML file to write.")],
+    local: Annotated[bool, typer.Option("--local", help="Report a local training.")] = False,
 ) -> None:
-    """Write what there is to see of a training into one HTML file, which needs nothing from elsewhere.
+    """Save the page of a training as one self-contained HTML file.
 
-    It is the page that `odahu-argo server` shows: steps, times, parameters, metrics, logs, artifacts and the workflow.
+    The page shows steps, times, parameters, metrics, logs, artifacts and the workflow, like that of `odahu-argo server`.
 
     Example: odahu-argo report --id wine -n ml -o wine.html
     """
@@ -36,7 +36,7 @@ def report_command(
 
     if local and (target.is_given("namespace") or target.is_given("context")):
         raise UserError(
-            "--local takes no --namespace and --context", hint="trainings of this machine are in no cluster"
+            "--local cannot be combined with --namespace or --context", hint="omit --local to use a cluster"
         )
     if local:
         from odahu_argo.backends.local import LocalBackend
@@ -48,16 +48,16 @@ def report_command(
         from odahu_argo.backends.kubernetes import KubernetesBackend
 
         backend = KubernetesBackend(*target.cluster())
-    details = training_details(backend, training_id, PATIENCE)
+    details = training_details(backend, training_id, MLFLOW_TIMEOUT)
     _write(output, report(details, backend.info.location))
     render.note(f"{output}: training {training_id} is {details.training.status.state}")
 
 
 def _write(file: Path, content: bytes) -> None:
-    """All of it or nothing.
+    """Write the file atomically.
 
     Raises:
-        UserError: it cannot be written there.
+        UserError: The file cannot be written.
     """
     import os
     import tempfile
@@ -75,4 +75,4 @@ def _write(file: Path, content: bytes) -> None:
             Path(partial).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise UserError(f"{file} cannot be written: {error.strerror}", hint="name another file by -o") from error
+        raise UserError(f"cannot write {file}: {error.strerror}", hint="pass another file with -o") from error

@@ -1,4 +1,4 @@
-"""What the commands of connections and of toolchains share: each is a manifest that is kept where trainings run."""
+"""Operations shared by the commands for connections and toolchains."""
 
 from __future__ import annotations
 
@@ -20,68 +20,74 @@ if TYPE_CHECKING:
     from odahu_argo.manifest.load import LoadedManifest, Manifests
 
 T = TypeVar("T")
-IgnoreIfExists = Annotated[
-    bool, typer.Option("--ignore-if-exists", help="What is there already is no error; it stays as it is.")
-]
+IgnoreIfExists = Annotated[bool, typer.Option("--ignore-if-exists", help="Skip resources that exist.")]
 IgnoreNotFound = Annotated[
-    bool, typer.Option("--ignore-not-found/--not-ignore-not-found", help="What is not there is no error.")
+    bool, typer.Option("--ignore-not-found/--not-ignore-not-found", help="Ignore resources that do not exist.")
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class ResourceKind:
-    """A kind of resource: what it is called, where it stands among manifests, where it is kept, and its table.
+    """A kind of resource.
 
-    `require_sound` finds what of a manifest cannot be kept anywhere; it raises UserError.
+    Attributes:
+        name: Name in messages.
+        kind: Kind in manifests.
+        select: Selects the resources of this kind in manifests.
+        validate: Raises UserError if a manifest is invalid, independently of the backend.
+        store: Selects the resources of this kind in a backend.
+        print_table: Prints documents as a table; its second argument selects the wide one.
     """
 
-    word: str
+    name: str
     kind: str
-    among: Callable[[Manifests], tuple[LoadedManifest[Any], ...]]
-    require_sound: Callable[[Any], object]
-    kept: Callable[[Backend], Resources]
-    table: Callable[[Sequence[dict[str, Any]], bool], None]
+    select: Callable[[Manifests], tuple[LoadedManifest[Any], ...]]
+    validate: Callable[[Any], object]
+    store: Callable[[Backend], Resources]
+    print_table: Callable[[Sequence[dict[str, Any]], bool], None]
 
 
-def read_sound(
+def read_valid(
     kind: ResourceKind, files: list[Path] | None, folders: list[Path] | None, new_id: str | None = None
 ) -> list[Any]:
-    """The manifests of that kind; a single one is given the new id.
+    """Return the manifests of the kind. A single manifest gets the new ID.
 
     Raises:
-        UserError: with every mistake of every manifest, or because there is none among them.
+        UserError: A manifest is invalid (it contains all problems), or no manifest of the kind is selected.
     """
     from odahu_argo.errors import UserError
 
     manifests = read_manifests(files, folders)
-    sound, problems = sound_of(kind, renamed(kind.word, kind.among(manifests), new_id))
+    valid, problems = validate_all(kind, select_or_rename(kind.name, kind.select(manifests), new_id))
     if problems := [*manifests.problems, *problems]:
         raise UserError(problems)
-    if not sound:
-        raise UserError(f"there is no {kind.kind} among the manifests", hint=f"one is a document of kind {kind.kind}")
-    return sound
+    if not valid:
+        raise UserError(f"the manifests contain no {kind.kind}", hint=f"add a document with kind: {kind.kind}")
+    return valid
 
 
-def sound_of(kind: ResourceKind, written: Iterable[LoadedManifest[Any]]) -> tuple[list[Any], list[Problem]]:
-    """The manifests that can be kept, and what is wrong with the others."""
+def validate_all(kind: ResourceKind, written: Iterable[LoadedManifest[Any]]) -> tuple[list[Any], list[Problem]]:
+    """Return the valid manifests, and the problems of the others."""
     from odahu_argo.errors import UserError
 
-    sound: list[Any] = []
+    valid: list[Any] = []
     problems: list[Problem] = []
-    for each in written:
+    for resource in written:
         try:
-            kind.require_sound(each.manifest)
-            sound.append(each.manifest)
+            kind.validate(resource.manifest)
+            valid.append(resource.manifest)
         except UserError as error:
-            problems += [replace(problem, where=each.document.where()) for problem in error.problems]
-    return sound, problems
+            problems += [replace(problem, where=resource.document.where()) for problem in error.problems]
+    return valid, problems
 
 
-def renamed(word: str, written: tuple[LoadedManifest[Any], ...], new_id: str | None) -> tuple[LoadedManifest[Any], ...]:
-    """With another id for the only one, as odahuflowctl did; of several, the one that has that id.
+def select_or_rename(
+    kind_name: str, written: tuple[LoadedManifest[Any], ...], new_id: str | None
+) -> tuple[LoadedManifest[Any], ...]:
+    """Give a single resource the new ID, or select the one of several with that ID, as odahuflowctl does.
 
     Raises:
-        UserError: the id is none, or none of several has it.
+        UserError: The ID is invalid, or no resource has it.
     """
     from odahu_argo.errors import UserError
     from odahu_argo.naming import ID_PATTERN
@@ -90,103 +96,112 @@ def renamed(word: str, written: tuple[LoadedManifest[Any], ...], new_id: str | N
     if new_id is None or not written:
         return written
     if not ID_PATTERN.fullmatch(new_id):
-        hint = "1 to 63 lowercase letters, digits and '-', a letter or digit at both ends"
-        raise UserError(f"--id: {new_id!r} is not a valid id", hint)
+        hint = "use 1 to 63 lowercase letters, digits and '-', with a letter or digit at both ends"
+        raise UserError(f"--id: {new_id!r} is not a valid ID", hint)
     if len(written) > 1:
-        chosen = tuple(each for each in written if each.manifest.id == new_id)
-        if not chosen:
-            hint = suggest(new_id, [each.manifest.id for each in written])
-            raise UserError(f"there is no {word} {new_id!r} among the manifests", hint)
-        return chosen
+        selected = tuple(resource for resource in written if resource.manifest.id == new_id)
+        if not selected:
+            hint = suggest(new_id, [resource.manifest.id for resource in written])
+            raise UserError(f"the manifests contain no {kind_name} {new_id!r}", hint)
+        return selected
     [only] = written
     if only.manifest.id != new_id:
-        render.note(f"note: {word} {only.manifest.id} is submitted as {new_id}")
+        render.note(f"note: {kind_name} {only.manifest.id} is submitted as {new_id}")
     return (replace(only, manifest=only.manifest.model_copy(update={"id": new_id})),)
 
 
-def create(reached: Backend, kind: ResourceKind, sound: list[Any], ignore_if_exists: bool, output: ChangesForm) -> None:
-    """Create all, none before every one could be."""
+def create(
+    backend: Backend, kind: ResourceKind, manifests: list[Any], ignore_if_exists: bool, output: ChangesForm
+) -> None:
+    """Create resources after a dry run of all of them."""
     from odahu_argo.errors import AlreadyExists
 
-    kept = kind.kept(reached)
+    store = kind.store(backend)
 
     def create_one(manifest: Any, dry_run: bool) -> bool:
         try:
-            kept.create(manifest, dry_run)
+            store.create(manifest, dry_run)
         except AlreadyExists:
             if not ignore_if_exists:
                 raise
             return False
         return True
 
-    for_each(sound, lambda manifest: create_one(manifest, dry_run=True))
-    outcomes = ((each.id, "created" if create_one(each, dry_run=False) else "is there already") for each in sound)
-    _tell(kept, kind, outcomes, output)
+    check_all(manifests, lambda manifest: create_one(manifest, dry_run=True))
+    outcomes = (
+        (manifest.id, "created" if create_one(manifest, dry_run=False) else "already exists") for manifest in manifests
+    )
+    _print_outcomes(store, kind, outcomes, output)
 
 
-def edit(reached: Backend, kind: ResourceKind, sound: list[Any], output: ChangesForm) -> None:
-    """Bring those up to date that are there."""
-    for_each(sound, lambda manifest: kind.kept(reached).check_edit(manifest.id))
-    apply(reached, kind, sound, output)
+def edit(backend: Backend, kind: ResourceKind, manifests: list[Any], output: ChangesForm) -> None:
+    """Update existing resources."""
+    check_all(manifests, lambda manifest: kind.store(backend).check_edit(manifest.id))
+    apply(backend, kind, manifests, output)
 
 
-def apply(reached: Backend, kind: ResourceKind, sound: list[Any], output: ChangesForm) -> None:
-    """Create all or bring them up to date, none before every one would be taken."""
-    kept = kind.kept(reached)
-    for_each(sound, kept.check)
-    outcomes = ((each.id, kept.apply(each)) for each in sound)
-    _tell(kept, kind, ((name, "updated" if o == "changed" else o) for name, o in outcomes), output)
+def apply(backend: Backend, kind: ResourceKind, manifests: list[Any], output: ChangesForm) -> None:
+    """Create or update resources after all of them were checked."""
+    store = kind.store(backend)
+    check_all(manifests, store.check)
+    outcomes = ((manifest.id, store.apply(manifest)) for manifest in manifests)
+    renamed = ((name, "updated" if outcome == "changed" else outcome) for name, outcome in outcomes)
+    _print_outcomes(store, kind, renamed, output)
 
 
 def delete(
-    target: Target, kind: ResourceKind, wanted: str | None, files: list[Path] | None, ignore_not_found: bool
+    target: Target, kind: ResourceKind, resource_id: str | None, files: list[Path] | None, ignore_not_found: bool
 ) -> None:
-    """Delete the one of that id, or those of the manifests; none where one is not there, unless that is no error."""
+    """Delete a resource by ID, or those in the manifests. Nothing is deleted if one does not exist and must."""
     from odahu_argo.errors import NotFound
 
-    names = by_id_or_file(kind.word, wanted, files, lambda found: [each.manifest.id for each in kind.among(found)])
-    kept = kind.kept(target.backend())
+    names = by_id_or_file(
+        kind.name, resource_id, files, lambda manifests: [resource.manifest.id for resource in kind.select(manifests)]
+    )
+    store = kind.store(target.backend())
     if not ignore_not_found:
         for name in names:
-            kept.check_delete(name)
+            store.check_delete(name)
     for name in names:
         try:
-            notes = kept.delete(name)
+            notes = store.delete(name)
         except NotFound:
             if not ignore_not_found:
                 raise
-            render.out(f"there is no {kind.word} {name}")
+            render.out(f"{kind.name} {name} does not exist")
             continue
-        render.out(f"{kind.word} {name} deleted")
-        for each in notes:
-            render.note(f"note: {each}")
+        render.out(f"{kind.name} {name} deleted")
+        for note in notes:
+            render.note(f"note: {note}")
 
 
-def for_each(objects: list[T], check: Callable[[T], object]) -> None:
-    """Check all.
+def check_all(items: list[T], check: Callable[[T], object]) -> None:
+    """Check all items.
 
     Raises:
-        UserError: with what is wrong with each.
+        UserError: A check failed; it contains the problems of all items.
     """
     from odahu_argo.errors import UserError
 
     problems: list[Problem] = []
-    for each in objects:
+    for item in items:
         try:
-            check(each)
+            check(item)
         except UserError as error:
             problems += error.problems
     if problems:
         raise UserError(problems)
 
 
-def _tell(kept: Resources, kind: ResourceKind, outcomes: Iterable[tuple[str, str]], output: ChangesForm) -> None:
-    """A line for each as it is done; where another form is asked for, the lines are notes and the resources are shown."""
+def _print_outcomes(
+    store: Resources, kind: ResourceKind, outcomes: Iterable[tuple[str, str]], output: ChangesForm
+) -> None:
+    """Print a line per resource as it is done. With another output format, also print the resources."""
     names = []
     for name, outcome in outcomes:
         names.append(name)
-        line = f"{kind.word} {name} {outcome}"
+        line = f"{kind.name} {name} {outcome}"
         render.out(line) if output == "changes" else render.note(line)
     if output != "changes":
-        forms = [kept.get(name) for name in names]
-        show(forms, output, lambda is_wide: kind.table(forms, is_wide))
+        documents = [store.get(name) for name in names]
+        show(documents, output, lambda is_wide: kind.print_table(documents, is_wide))

@@ -1,4 +1,4 @@
-"""`odahu-argo server`: ODAHU's API for trainings."""
+"""`odahu-argo server`: ODAHU's training API and the pages."""
 
 from __future__ import annotations
 
@@ -21,33 +21,43 @@ _PACKAGES = ("fastapi", "fastapi_offline", "jwt", "prometheus_client", "uvicorn"
 @operator_options
 def server_command(
     target: Target,
-    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="The port; 0 takes a free one.")] = 5000,
-    local: Annotated[bool, typer.Option("--local", help="Train on this machine instead of a cluster.")] = False,
+    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, metavar="PORT", help="Port; 0 selects a free one.")
+    ] = 5000,
+    local: Annotated[bool, typer.Option("--local", help="Run trainings on this machine instead of a cluster.")] = False,
     manifest_dir: Folders = None,
     token_file: Annotated[
-        Path | None, typer.Option("--token-file", help="A file with the bearer token that callers must have.")
+        Path | None,
+        typer.Option("--token-file", metavar="FILE", help="File with the bearer token that clients must send."),
     ] = None,
     decrypt_token_file: Annotated[
         Path | None,
-        typer.Option("--decrypt-token-file", help="A file with the bearer token that may see secret values as well."),
+        typer.Option(
+            "--decrypt-token-file", metavar="FILE", help="File with the bearer token that may also read secret values."
+        ),
     ] = None,
     oidc_jwks: Annotated[
         str | None,
-        typer.Option("--oidc-jwks", metavar="URL", help="The keys of the OpenID provider of callers' tokens."),
+        typer.Option("--oidc-jwks", metavar="URL", help="Key set (JWKS) of the OpenID provider."),
     ] = None,
-    oidc_audience: Annotated[str | None, typer.Option("--oidc-audience", help="The audience of those tokens.")] = None,
-    oidc_issuer: Annotated[str | None, typer.Option("--oidc-issuer", help="The issuer of those tokens.")] = None,
+    oidc_audience: Annotated[
+        str | None, typer.Option("--oidc-audience", metavar="AUDIENCE", help="Audience of OpenID tokens.")
+    ] = None,
+    oidc_issuer: Annotated[
+        str | None, typer.Option("--oidc-issuer", metavar="URL", help="Issuer of OpenID tokens.")
+    ] = None,
     decrypt_role: Annotated[
-        str | None, typer.Option("--decrypt-role", help="The role in those tokens that may see secret values.")
+        str | None,
+        typer.Option("--decrypt-role", metavar="ROLE", help="Role in OpenID tokens that may read secret values."),
     ] = None,
     oidc_role_claim: Annotated[
-        str, typer.Option("--oidc-role-claim", metavar="CLAIM", help="The claim that has the roles; a path by dots.")
+        str, typer.Option("--oidc-role-claim", metavar="CLAIM", help="Claim with the roles, a path separated by dots.")
     ] = "realm_access.roles",
 ) -> None:
-    """Serve ODAHU's API for trainings, with Swagger UI, until stopped. docs/reference/api.md tells the routes.
+    """Serve ODAHU's training API, Swagger UI and the pages. docs/reference/api.md lists the routes.
 
-    Without a token or OpenID it listens on loopback only.
+    Without a token or OpenID, the server listens on loopback only.
 
     Example: odahu-argo server -n ml --host 0.0.0.0 --token-file token
     """
@@ -56,16 +66,16 @@ def server_command(
     missing = [name for name in _PACKAGES if find_spec(name) is None]
     if missing:
         raise UserError(
-            f"the server needs packages that are not installed: {', '.join(missing)}",
+            f"packages of the server are not installed: {', '.join(missing)}",
             hint="pip install 'odahu-argo[server]'",
         )
     if local and any(target.is_given(name) for name in ("namespace", "context")):
         raise UserError(
-            "--local takes no --namespace and --context", hint="trainings of this machine are in no cluster"
+            "--local cannot be combined with --namespace or --context", hint="omit --local to use a cluster"
         )
     if manifest_dir and not local:
         raise UserError(
-            "--manifest-dir belongs to --local", hint="on a cluster connections are kept by odahu-argo conn apply"
+            "--manifest-dir requires --local", hint="on a cluster, store connections with odahu-argo conn apply"
         )
     from odahu_argo.server.serve import OidcSettings, make_guard, require_loopback_or_guard, serve
 

@@ -1,4 +1,4 @@
-"""`odahu-argo status`: what became of a training, told from a Workflow's object, offline."""
+"""`odahu-argo status`: the state of trainings from Workflow objects, offline."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from odahu_argo.cli.target import NoUrl
 if TYPE_CHECKING:
     from odahu_argo.status.model import Status, StepStatus
 
-LONGEST_CELL = 100
+MAX_CELL_LENGTH = 100
 
 
 class Form(StrEnum):
-    """How states are shown."""
+    """Output format."""
 
     TABLE = "table"
     JSON = "json"
@@ -28,18 +28,21 @@ def status_command(
     file: Annotated[
         list[Path],
         typer.Option(
-            "--file", "-f", help="Workflows as kubectl prints, JSON or YAML; - is standard input. Repeatable."
+            "--file",
+            "-f",
+            metavar="FILE",
+            help="Workflows in JSON or YAML, as printed by kubectl; - is standard input. Repeatable.",
         ),
     ],
     output: Annotated[
-        Form, typer.Option("--output", "-o", callback=render.in_form, help="The form of what is shown.")
+        Form, typer.Option("--output", "-o", callback=render.in_form, metavar="table|json", help="Output format.")
     ] = Form.TABLE,
     elsewhere: NoUrl = None,
 ) -> None:
-    """Say in plain words what became of a training, from its Workflow. Needs no cluster.
+    """Report the state of trainings from Workflow objects. Needs no cluster.
 
-    Takes one Workflow, a List or several documents; workflows that odahu-argo has not made as well. Ends with 0 whatever the
-    states are.
+    Accepts a Workflow, a List or several documents, also Workflows of other programs. The exit code does not depend on the
+    states.
 
     Example: kubectl get workflows -o json | odahu-argo status -f -
     """
@@ -49,15 +52,15 @@ def status_command(
 
     workflows = load_workflows(file)
     for skipped, times in workflows.skipped.items():
-        render.note(f"note: {skipped} is passed over{f' ({times} times)' if times > 1 else ''}")
+        render.note(f"note: {skipped} skipped{f' ({times} times)' if times > 1 else ''}")
     statuses = [(training_id(workflow), read_status(workflow)) for workflow in workflows.workflows]
     if output is Form.JSON:
         items = [_item(name, status) for name, status in statuses]
         render.as_json(items[0] if workflows.single else items)
     elif workflows.single:
-        _one(*statuses[0])
+        _print_details(*statuses[0])
     else:
-        _several(statuses)
+        _print_table(statuses)
 
 
 def _item(name: str, status: Status) -> dict[str, Any]:
@@ -74,7 +77,7 @@ def _item(name: str, status: Status) -> dict[str, Any]:
     }
 
 
-def _one(name: str, status: Status) -> None:
+def _print_details(name: str, status: Status) -> None:
     artifacts = status.artifacts
     rows = (
         ("id", name),
@@ -98,8 +101,8 @@ def _one(name: str, status: Status) -> None:
         render.table(columns, [_step(step) for step in status.steps])
 
 
-def _several(statuses: list[tuple[str, Status]]) -> None:
-    """A line for each, then the hints of those that need one."""
+def _print_table(statuses: list[tuple[str, Status]]) -> None:
+    """Print a row per training, then the hints."""
     columns = ["ID", "STATE", "STEP", "REASON", "MESSAGE"]
     render.table(columns, [[name, s.state, s.step, _cell(s.reason), _cell(s.message)] for name, s in statuses])
     for name, status in statuses:
@@ -114,7 +117,7 @@ def _step(step: StepStatus) -> list[str]:
 
 def _cell(text: str) -> str:
     line = text.partition("\n")[0].replace("\t", " ")
-    return line if len(line) <= LONGEST_CELL else f"{line[: LONGEST_CELL - 1]}…"
+    return line if len(line) <= MAX_CELL_LENGTH else f"{line[: MAX_CELL_LENGTH - 1]}…"
 
 
 def _indented(text: str) -> str:

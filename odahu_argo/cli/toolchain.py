@@ -1,4 +1,4 @@
-"""`odahu-argo toolchain-integration create|edit|get|delete`: toolchains on a cluster."""
+"""`odahu-argo toolchain-integration`: manage toolchains."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from odahu_argo.cli.target import Target, backend_options, group_options
 
 app = typer.Typer(
     name="toolchain-integration",
-    help="Toolchains on a cluster or at an API server, beside those that are built in. `ti` is short for it.",
+    help="Toolchains on a cluster or an API server. `ti` is an alias.",
     no_args_is_help=True,
 )
 app.callback()(group_options)
 
 KnownId = Annotated[
     str | None,
-    typer.Option("--id", "--ti-id", metavar="ID", autocompletion=completing.toolchains, help="Only this toolchain."),
+    typer.Option("--id", "--ti-id", metavar="ID", autocompletion=completing.toolchains, help="ID of the toolchain."),
 ]
 NewId = Annotated[
     str | None,
@@ -30,7 +30,7 @@ NewId = Annotated[
         "--id",
         "--ti-id",
         metavar="ID",
-        help="The toolchain to take; of a single one, the id to give it instead of its own.",
+        help="Select a toolchain by ID. With a single toolchain, override its ID.",
     ),
 ]
 COLUMNS = ("ID", "ENTRYPOINT", "IMAGE", "AGE")
@@ -43,13 +43,13 @@ def get_command(
     toolchain: KnownId = None,
     output: Form = None,
 ) -> None:
-    """Show the toolchains that trainings can name: the cluster's, and those built in, which have no age.
+    """List the toolchains that trainings can use. Built-in ones have no age.
 
     Example: odahu-argo ti get --id mlflow -o yaml
     """
-    kept = target.backend().toolchains
-    forms = kept.list() if toolchain is None else [kept.get(toolchain)]
-    show(forms, output, lambda is_wide: _table(forms, is_wide))
+    store = target.backend().toolchains
+    documents = store.list() if toolchain is None else [store.get(toolchain)]
+    show(documents, output, lambda is_wide: _print_table(documents, is_wide))
 
 
 @app.command("create")
@@ -62,13 +62,13 @@ def create_command(
     ignore_if_exists: IgnoreIfExists = False,
     output: ChangesForm = "changes",
 ) -> None:
-    """Create toolchains that are not there yet. One called like a built-in one takes its place.
+    """Create toolchains. A toolchain with the ID of a built-in one replaces it.
 
     Example: odahu-argo ti create -f toolchain.yaml
     """
     kind = toolchain_kind()
-    sound = resource.read_sound(kind, file, manifest_dir, new_id)
-    resource.create(target.backend(), kind, sound, ignore_if_exists, output)
+    manifests = resource.read_valid(kind, file, manifest_dir, new_id)
+    resource.create(target.backend(), kind, manifests, ignore_if_exists, output)
 
 
 @app.command("edit")
@@ -80,13 +80,13 @@ def edit_command(
     new_id: NewId = None,
     output: ChangesForm = "changes",
 ) -> None:
-    """Bring toolchains up to date that are there. Trainings that run are not touched.
+    """Update existing toolchains. Running trainings are not changed.
 
     Example: odahu-argo ti edit -f toolchain.yaml
     """
     kind = toolchain_kind()
-    sound = resource.read_sound(kind, file, manifest_dir, new_id)
-    resource.edit(target.backend(), kind, sound, output)
+    manifests = resource.read_valid(kind, file, manifest_dir, new_id)
+    resource.edit(target.backend(), kind, manifests, output)
 
 
 @app.command("delete")
@@ -97,7 +97,7 @@ def delete_command(
     file: Files = None,
     ignore_not_found: IgnoreNotFound = False,
 ) -> None:
-    """Delete a toolchain from the cluster. Trainings that run go on; a built-in one of that id counts again.
+    """Delete toolchains. Running trainings are not changed. A built-in toolchain with the ID applies again.
 
     Example: odahu-argo ti delete --id wine-trainer
     """
@@ -105,23 +105,23 @@ def delete_command(
 
 
 def toolchain_kind() -> ResourceKind:
-    """Toolchains, for the commands that are the same for all that is kept."""
+    """Return how toolchains are selected, validated, stored and printed."""
     return ResourceKind(
-        word="toolchain",
+        name="toolchain",
         kind="ToolchainIntegration",
-        among=lambda manifests: manifests.toolchains,
-        require_sound=lambda manifest: None,
-        kept=lambda reached: reached.toolchains,
-        table=_table,
+        select=lambda manifests: manifests.toolchains,
+        validate=lambda manifest: None,
+        store=lambda backend: backend.toolchains,
+        print_table=_print_table,
     )
 
 
-def _table(forms: Sequence[dict[str, Any]], is_wide: bool) -> None:
+def _print_table(documents: Sequence[dict[str, Any]], is_wide: bool) -> None:
     from odahu_argo.trainings.queries import now
 
     rows = []
-    for form in forms:
-        spec = form["spec"]
-        row = [form["id"], spec["entrypoint"], spec.get("defaultImage", ""), age(form["createdAt"], now())]
+    for document in documents:
+        spec = document["spec"]
+        row = [document["id"], spec["entrypoint"], spec.get("defaultImage", ""), age(document["createdAt"], now())]
         rows.append([*row, ", ".join(spec.get("additionalEnvironments", {}))] if is_wide else row)
     render.table([*COLUMNS, *(["ENVIRONMENT"] if is_wide else [])], rows)

@@ -1,4 +1,4 @@
-"""`odahu-argo train create|edit|retry|stop|delete`: what changes trainings on a cluster."""
+"""`odahu-argo train`: submit, retry, stop and delete trainings."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import typer
 
 from odahu_argo.cli import completing, render
 from odahu_argo.cli.options import ExternalConnections, Files, Folders, by_id_or_file
+from odahu_argo.cli.submission import preflight, prepare
 from odahu_argo.cli.target import Target, backend_options, cluster_options, group_options
-from odahu_argo.cli.train_plans import preflight, prepare
+from odahu_argo.cli.train_follow import Timeout, Wait, report
 from odahu_argo.cli.train_show import SomeId, get_command, history_command, logs_command, training_ids
-from odahu_argo.cli.train_wait import Timeout, Wait, report
 
-app = typer.Typer(name="train", help="Trainings on a cluster, or at an API server.", no_args_is_help=True)
+app = typer.Typer(name="train", help="Trainings on a cluster or an API server.", no_args_is_help=True)
 app.callback()(group_options)
 app.command("get")(get_command)
 app.command("history")(history_command)
@@ -25,11 +25,12 @@ NewId = Annotated[
         "--id",
         "--train-id",
         metavar="ID",
-        help="The training to take; of a single one, the id to give it instead of its own.",
+        help="Select a training by ID. With a single training, override its ID.",
     ),
 ]
 KnownId = Annotated[
-    str, typer.Option("--id", "--train-id", metavar="ID", autocompletion=completing.trainings, help="The training.")
+    str,
+    typer.Option("--id", "--train-id", metavar="ID", autocompletion=completing.trainings, help="ID of the training."),
 ]
 
 
@@ -44,36 +45,34 @@ def create_command(
     wait: Wait = True,
     timeout: Timeout = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check everything, also by the API; submit nothing.")
+        bool, typer.Option("--dry-run", help="Validate everything, including a dry run by the API. Submit nothing.")
     ] = False,
-    ignore_if_exists: Annotated[
-        bool, typer.Option("--ignore-if-exists", help="A training that is there already is no error.")
-    ] = False,
+    ignore_if_exists: Annotated[bool, typer.Option("--ignore-if-exists", help="Skip trainings that exist.")] = False,
 ) -> None:
-    """Submit a training to Argo, and follow it until it has ended. Ctrl-C ends the following, not the training.
+    """Submit trainings and follow them until they end. Press Ctrl-C to detach; the trainings keep running.
 
-    Ends with 0 when it succeeded, 4 when it failed, 5 when --timeout passed before.
+    Exits with 0 if all succeeded, 4 if one failed, 5 if --timeout expired.
 
     Example: odahu-argo train create -f training.yaml -f connections.yaml
     """
     from odahu_argo.errors import AlreadyExists
 
-    reached = target.backend()
-    submission = prepare(reached.trainings, file, manifest_dir, training_id, external_connection)
+    backend = target.backend()
+    submission = prepare(backend.trainings, file, manifest_dir, training_id, external_connection)
     preflight(submission, submission.ids)
     if dry_run:
         for name in submission.ids:
             render.out(submission.dry_run(name))
         return
-    sent = []
+    submitted = []
     for name in submission.ids:
         try:
-            sent.append(submission.create(name))
+            submitted.append(submission.create(name))
         except AlreadyExists:
             if not ignore_if_exists:
                 raise
-            render.out(f"training {name} is there already")
-    report(reached, sent, wait, timeout)
+            render.out(f"training {name} already exists")
+    report(backend, submitted, wait, timeout)
 
 
 @app.command("edit")
@@ -87,14 +86,14 @@ def edit_command(
     wait: Wait = True,
     timeout: Timeout = None,
 ) -> None:
-    """Run a training anew from its manifest. The run before is stopped, and stays in its history.
+    """Run trainings again with changed manifests. The current run is stopped and kept in the history.
 
     Example: odahu-argo train edit -f training.yaml -f connections.yaml
     """
-    reached = target.backend()
-    submission = prepare(reached.trainings, file, manifest_dir, training_id, external_connection)
+    backend = target.backend()
+    submission = prepare(backend.trainings, file, manifest_dir, training_id, external_connection)
     preflight(submission, submission.ids)
-    report(reached, [submission.edit(name) for name in submission.ids], wait, timeout)
+    report(backend, [submission.edit(name) for name in submission.ids], wait, timeout)
 
 
 @app.command("retry")
@@ -105,14 +104,14 @@ def retry_command(
     wait: Wait = True,
     timeout: Timeout = None,
 ) -> None:
-    """Go on with a failed training from the step that failed: nothing is checked out or downloaded again.
+    """Restart a failed training at the step that failed. Finished steps are not repeated.
 
     Example: odahu-argo train retry --id wine
     """
     from odahu_argo.backends.kubernetes import KubernetesBackend
 
-    reached = KubernetesBackend(*target.cluster())
-    report(reached, [reached.trainings.retry(training_id)], wait, timeout)
+    backend = KubernetesBackend(*target.cluster())
+    report(backend, [backend.trainings.retry(training_id)], wait, timeout)
 
 
 @app.command("stop")
@@ -121,15 +120,15 @@ def stop_command(
     target: Target,
     training_id: KnownId,
 ) -> None:
-    """Stop a training that runs. It is failed then, and `train retry` can go on with it.
+    """Stop a running training. Its state becomes failed; `train retry` restarts it.
 
     Example: odahu-argo train stop --id wine
     """
     from odahu_argo.backends.kubernetes import KubernetesBackend
 
-    before = KubernetesBackend(*target.cluster()).trainings.stop(training_id)
-    if before.status.has_ended:
-        render.out(f"training {training_id} had {before.status.state} before")
+    training = KubernetesBackend(*target.cluster()).trainings.stop(training_id)
+    if training.status.has_ended:
+        render.out(f"training {training_id} had already {training.status.state}")
     else:
         render.out(f"training {training_id} is being stopped")
 
@@ -142,10 +141,10 @@ def delete_command(
     file: Files = None,
     ignore_not_found: Annotated[
         bool,
-        typer.Option("--ignore-not-found/--not-ignore-not-found", help="A training that is not there is no error."),
+        typer.Option("--ignore-not-found/--not-ignore-not-found", help="Ignore trainings that do not exist."),
     ] = False,
 ) -> None:
-    """Delete a training: its runs, their workspaces, and what is remembered of it. Trained models stay.
+    """Delete trainings with their runs, workspaces and history. Trained models are kept.
 
     Example: odahu-argo train delete --id wine
     """
@@ -156,8 +155,8 @@ def delete_command(
     for name in names:
         try:
             trainings.delete(name)
-            render.out(f"training {name} is deleted")
+            render.out(f"training {name} deleted")
         except NotFound:
             if not ignore_not_found:
                 raise
-            render.out(f"there is no training {name}")
+            render.out(f"training {name} does not exist")

@@ -1,4 +1,4 @@
-"""`odahu-argo train get|history|logs`: what shows trainings of a cluster."""
+"""`odahu-argo train get|history|logs`: show trainings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 SomeId = Annotated[
     str | None,
-    typer.Option("--id", "--train-id", metavar="ID", autocompletion=completing.trainings, help="Only this training."),
+    typer.Option(
+        "--id", "--train-id", metavar="ID", autocompletion=completing.trainings, help="Show only this training."
+    ),
 ]
 COLUMNS = ("ID", "STATE", "REASON", "MODEL", "VERSION", "AGE", "ARTIFACT")
 MORE_COLUMNS = ("ATTEMPT", "WORKFLOW", "STEP", "EXIT", "RUN ID", "COMMIT")
@@ -29,42 +31,43 @@ def get_command(
     target: Target,
     training_id: SomeId = None,
     output: Form = None,
-    watch: Annotated[
-        bool, typer.Option("--watch", "-w", help="Go on with a line for each change, until Ctrl-C.")
-    ] = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Print a line per change until Ctrl-C.")] = False,
 ) -> None:
-    """Show trainings: their state, why, and what they have left.
+    """List trainings with state, reason and artifact. With --id, also show the steps.
 
     Example: odahu-argo train get -o 'jsonpath=[*].spec.model.name'
     """
     from odahu_argo.odahu_api import training_to_api
 
-    reached = target.backend()
+    backend = target.backend()
     if watch:
-        _watch(reached, training_id, is_wide=output == "wide")
+        _watch(backend, training_id, is_wide=output == "wide")
         return
-    found = reached.trainings.list() if training_id is None else [reached.trainings.get(training_id)]
+    trainings = backend.trainings.list() if training_id is None else [backend.trainings.get(training_id)]
 
     def table(is_wide: bool) -> None:
-        if not found:
-            render.note(f"no trainings found ({reached.info.location})")
+        if not trainings:
+            render.note(f"no trainings found ({backend.info.location})")
             return
-        render.table(_columns(is_wide), [_row(training, is_wide) for training in found])
+        render.table(_columns(is_wide), [_row(training, is_wide) for training in trainings])
         if training_id is not None:
-            _details(found[0])
+            _print_details(trainings[0])
 
-    show([training_to_api(training) for training in found], output, table)
+    show([training_to_api(training) for training in trainings], output, table)
 
 
 @cluster_options
 def history_command(
     target: Target,
     training_id: Annotated[
-        str, typer.Option("--id", "--train-id", metavar="ID", autocompletion=completing.trainings, help="The training.")
+        str,
+        typer.Option(
+            "--id", "--train-id", metavar="ID", autocompletion=completing.trainings, help="ID of the training."
+        ),
     ],
     output: Form = None,
 ) -> None:
-    """Show every run of a training, the newest first.
+    """List all runs of a training, newest first.
 
     Example: odahu-argo train history --id wine
     """
@@ -77,7 +80,7 @@ def history_command(
 
     def table(is_wide: bool) -> None:
         columns = ["ATTEMPT", "STATE", "REASON", "AGE", "WORKFLOW", "ARTIFACT", *(["MESSAGE"] if is_wide else [])]
-        render.table(columns, [_history_row(each, time, is_wide) for each in reversed(training.attempts)])
+        render.table(columns, [_history_row(attempt, time, is_wide) for attempt in reversed(training.attempts)])
 
     show(history_to_api(training), output, table)
 
@@ -88,11 +91,11 @@ def logs_command(
     training_id: SomeId = None,
     file: Files = None,
     step: Annotated[
-        str | None, typer.Option("--step", metavar="STEP", help="Only this step, without its name before each line.")
+        str | None, typer.Option("--step", metavar="STEP", help="Print only this step, without its name as a prefix.")
     ] = None,
-    follow: Annotated[bool, typer.Option("--follow/--not-follow", help="Go on until the training has ended.")] = True,
+    follow: Annotated[bool, typer.Option("--follow/--not-follow", help="Continue until the training ends.")] = True,
 ) -> None:
-    """Print what the steps of a training have printed, from pods that are gone as well where Argo archives logs.
+    """Print the logs of a training. Logs of deleted pods are read from Argo's log archive, if configured.
 
     Example: odahu-argo train logs --id wine --step train
     """
@@ -101,7 +104,7 @@ def logs_command(
 
     names = by_id_or_file("training", training_id, file, training_ids)
     if len(names) != 1:
-        raise UserError(f"logs are those of one training; the manifests hold {len(names)}", hint="name it by --id")
+        raise UserError(f"the manifests contain {len(names)} trainings", hint="select one with --id ID")
     for event in target.backend().trainings.logs(names[0], step, follow):
         if isinstance(event, LogNote):
             render.note(event.text)
@@ -110,17 +113,17 @@ def logs_command(
 
 
 def training_ids(manifests: Manifests) -> list[str]:
-    """The trainings among the manifests."""
-    return [each.manifest.id for each in manifests.trainings]
+    """Return the IDs of the trainings in the manifests."""
+    return [written.manifest.id for written in manifests.trainings]
 
 
-def _watch(reached: Backend, training_id: str | None, is_wide: bool) -> None:
+def _watch(backend: Backend, training_id: str | None, is_wide: bool) -> None:
     from odahu_argo.trainings.events import Changed, Deleted, Disconnected, Reconnected
 
     shown: dict[str, list[str]] = {}
     widths = [max(len(column), 12) for column in _columns(is_wide)]
     render.out(_line(_columns(is_wide), widths))
-    for change in reached.trainings.watch(training_id):
+    for change in backend.trainings.watch(training_id):
         match change:
             case Disconnected(message):
                 render.live(f"disconnected: {message}")
@@ -170,8 +173,8 @@ def _row(training: Training, is_wide: bool) -> list[str]:
     return row
 
 
-def _details(training: Training) -> None:
-    """What a table of one line cannot hold: why, what to do, and each step."""
+def _print_details(training: Training) -> None:
+    """Print the message, the hint and the steps of a training."""
     if training.status.message:
         render.out(f"\n{training.status.message}")
     if training.status.hint:

@@ -98,16 +98,16 @@ def test_create_wait_edit_and_delete(reached: Reached) -> None:
     site.play("wine-1", "succeeded")
     taken = reached("train", "create", "-f", file)
     assert taken.code == 2 and "training 'wine' already exists: attempt 1, succeeded" in taken.err
-    assert reached("train", "create", "-f", file, "--ignore-if-exists").out == "training wine is there already\n"
+    assert reached("train", "create", "-f", file, "--ignore-if-exists").out == "training wine already exists\n"
     with Running("train", "edit", "-f", file, "--url", reached.url, "--token-file", site.folder / "token") as waiting:
         waiting.wait_for("training wine is scheduling")
         site.play("wine-2", "train-failed")
         assert waiting.end() == 4
     assert "train  failed" in waiting.text and "error: training 'wine' failed in train" in waiting.text
     assert f"train edit -f FILE --url {reached.url} starts a new run" in waiting.text
-    assert reached("train", "delete", "--id", "wine").out == "training wine is deleted\n"
+    assert reached("train", "delete", "--id", "wine").out == "training wine deleted\n"
     assert reached("train", "delete", "-f", file).code == 2
-    assert reached("train", "delete", "--id", "wine", "--ignore-not-found").out == "there is no training wine\n"
+    assert reached("train", "delete", "--id", "wine", "--ignore-not-found").out == "training wine does not exist\n"
 
 
 def test_server_problems_have_positions_in_the_file(reached: Reached, tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_what_a_file_holds_is_applied_in_the_order_of_need_and_deleted_in_the_ot
     )
     nothing = site.run("bulk", "delete", everything(site.folder))
     assert (nothing.code, nothing.out) == (0, "Operation completed\n")
-    assert "ModelTraining wine not there" in nothing.err
+    assert "ModelTraining wine not found" in nothing.err
 
 
 def test_a_mistake_anywhere_leaves_all_unwritten(site: Site) -> None:
@@ -61,7 +61,7 @@ def test_a_mistake_anywhere_leaves_all_unwritten(site: Site) -> None:
     for documents in ([training(toolchain="none"), NEW], [TOOLCHAIN, masked], [{**TOOLCHAIN, "id": "NO"}, NEW]):
         ran = site.run("bulk", "apply", write(site.folder, *documents))
         assert (ran.code, ran.out) == (2, "")
-    assert "'NO' is not a valid id" in ran.err
+    assert "'NO' is not a valid ID" in ran.err
     refused = site.run("bulk", "delete", site.folder / "manifests.yaml")
     assert (refused.code, refused.out) == (2, "")
     assert yaml.safe_load(site.run("conn", "get", "-o", "jsonpath=[*].id").out) == [

@@ -106,7 +106,7 @@ def test_create_requires_a_new_and_edit_an_existing_connection(
     assert refused.code == 2 and "connection 'wine-data' already exists" in refused.err and "conn edit" in refused.err
     assert secret_names(cluster) == ["connection-wine-data"]
     ignored = conn("create", "-f", file, "--ignore-if-exists")
-    assert (ignored.code, ignored.out) == (0, "connection code created\nconnection wine-data is there already\n")
+    assert (ignored.code, ignored.out) == (0, "connection code created\nconnection wine-data already exists\n")
     assert data(cluster, "connection-wine-data")["region"] == "eu"
     assert conn("edit", "-f", file).out == "connection code unchanged\nconnection wine-data updated\n"
     assert data(cluster, "connection-wine-data")["region"] == "us"
@@ -158,7 +158,7 @@ def test_delete_lists_workflows_that_use_the_connection(conn: Conn, cluster: Kub
     assert missing.code == 2 and "there is no connection 'wine-data'" in missing.err
     assert secret_names(cluster) == ["connection-code"]
     ignored = conn("delete", "-f", file, "--ignore-not-found")
-    assert (ignored.code, ignored.out) == (0, "there is no connection wine-data\nconnection code deleted\n")
+    assert (ignored.code, ignored.out) == (0, "connection wine-data does not exist\nconnection code deleted\n")
     with pytest.raises(NotFound):
         cluster.get(SECRET, "connection-code")
 

@@ -130,7 +130,7 @@ def test_create_rejects_existing_id(site: Site) -> None:
     assert again.code == 2 and "training 'wine' already exists: attempt 1, succeeded" in again.err
     assert "train edit" in again.err
     ignored = site.create("--ignore-if-exists")
-    assert (ignored.code, ignored.out) == (0, "training wine is there already\n")
+    assert (ignored.code, ignored.out) == (0, "training wine already exists\n")
     assert site.workflows() == ["wine-1"]
 
 
@@ -197,7 +197,7 @@ def test_recorder_does_not_restore_deleted_training(site: Site) -> None:
     with Running("recorder", "-n", site.namespace) as recorder:
         recorder.wait_for("wine: attempt 1 is scheduling")
         deleted = site.run("train", "delete", "--id", "wine")
-        assert (deleted.code, deleted.out) == (0, "training wine is deleted\n")
+        assert (deleted.code, deleted.out) == (0, "training wine deleted\n")
         recorder.wait_for("wine: deleted")
     gone = site.run("train", "get", "--id", "wine")
     assert gone.code == 2 and "training 'wine' does not exist" in gone.err
@@ -368,13 +368,13 @@ def test_ctrl_c_detaches_from_training(site: Site) -> None:
         waiting.wait_for("training wine is scheduling")
         waiting.process.send_signal(signal.SIGINT)
         assert waiting.end() == 130
-    assert "training wine goes on" in waiting.text
+    assert "training wine keeps running" in waiting.text
     assert "shutdown" not in site.workflow("wine-1")["spec"]
 
 
 def test_wait_exits_with_5_after_timeout(site: Site) -> None:
     ran = site.run("train", "create", "-f", site.manifest(), "--timeout", "1")
-    assert ran.code == 5 and "had not ended after 1 s" in ran.err
+    assert ran.code == 5 and "is still running after 1 s" in ran.err
 
 
 def test_log_of_pending_training_gives_reason(site: Site) -> None:

@@ -29,7 +29,7 @@ def test_ctrl_c_ends_the_waiting_and_not_the_training_which_then_can_be_stopped(
         site.until(lambda: "train | begun" in following.text)
         following.process.send_signal(signal.SIGINT)
         assert following.end() == 130
-    assert "training long goes on" in following.text
+    assert "training long keeps running" in following.text
     assert is_training(site.status("long"))
     assert site.run("train", "stop", "--id", "long").code == 0
     status = site.wait_for_end("long")

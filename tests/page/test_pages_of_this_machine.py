@@ -240,8 +240,8 @@ def test_report_is_self_contained(home: Home, tmp_path: Path, visit: Callable[..
 def test_failed_report_leaves_no_file(home: Home, tmp_path: Path) -> None:
     for arguments, told in (
         (("--id", "cider", "-o", tmp_path / "a.html"), "training 'cider' does not exist"),
-        (("--id", "flowers", "-o", tmp_path / "nowhere" / "a.html"), "cannot be written"),
-        (("--id", "flowers", "-o", tmp_path / "a.html", "-n", "ml"), "--local takes no"),
+        (("--id", "flowers", "-o", tmp_path / "nowhere" / "a.html"), "cannot write "),
+        (("--id", "flowers", "-o", tmp_path / "a.html", "-n", "ml"), "--local cannot be combined"),
     ):
         ran = odahu_argo("report", "--local", *arguments, env=surroundings(home))
         assert (ran.code, told in ran.err) == (2, True), ran.err

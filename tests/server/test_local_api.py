@@ -185,7 +185,7 @@ def test_openid_tokens(home: Home) -> None:
         (["--oidc-jwks", "https://idp.example.org/keys"], "belong together"),
         (["--token-file", "/nowhere/token"], "cannot be read"),
         (["--token-file", "/dev/null"], "fewer than 16 characters"),
-        (["-n", "ml"], "--local takes no"),
+        (["-n", "ml"], "--local cannot be combined"),
         (["--decrypt-role", "admin"], "belong together"),
     ],
 )

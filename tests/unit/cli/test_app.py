@@ -52,3 +52,9 @@ def test_an_id_may_equal_a_command_name() -> None:
     result = odahu_argo("local", "train", "get", "--id", "delete")
     assert "delete" in result.err
     assert "No such" not in result.err
+
+
+def test_help_names_the_type_of_every_value() -> None:
+    for path, command in walk(build_command()):
+        for parameter in command.params:
+            assert parameter.hidden or parameter.metavar is not None, (path, parameter.name)

@@ -78,6 +78,6 @@ def test_a_variable_that_there_is_not_is_refused_with_those_there_are() -> None:
 def test_a_namespace_that_is_kept_does_not_keep_the_server_from_this_machine() -> None:
     config("set", "NAMESPACE", "ml")
     refused = odahu_argo("server", "--local", "-n", "ml")
-    assert refused.code == 2 and "--local takes no --namespace" in refused.err
+    assert refused.code == 2 and "--local cannot be combined with --namespace" in refused.err
     goes_on = odahu_argo("server", "--local", "--host", "0.0.0.0")
-    assert goes_on.code == 2 and "without authentication the server listens on loopback only" in goes_on.err
+    assert goes_on.code == 2 and "without authentication, only loopback addresses are allowed" in goes_on.err

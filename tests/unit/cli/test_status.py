@@ -109,8 +109,8 @@ def test_objects_of_other_kinds_are_passed_over_with_a_note() -> None:
     ran = odahu_argo("status", "-f", "-", "-o", "json", stdin=json.dumps({"kind": "List", "items": items}))
     assert [item["id"] for item in json.loads(ran.out)] == ["running"]
     assert json.loads(ran.err)["notes"] == [
-        "standard input: object of kind Pod is passed over (2 times)",
-        "standard input: a value of type int, not an object is passed over",
+        "standard input: object of kind Pod skipped (2 times)",
+        "standard input: a value of type int, not an object skipped",
     ]
 
 

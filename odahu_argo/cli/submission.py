@@ -1,4 +1,4 @@
-"""The trainings that `train create` and `train edit` submit, and what is in their way."""
+"""Prepare and check the trainings of a command before they are submitted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from odahu_argo.cli import render
 from odahu_argo.cli.options import note_schedules, read_manifests
-from odahu_argo.cli.resource import renamed
+from odahu_argo.cli.resource import select_or_rename
 
 if TYPE_CHECKING:
     from odahu_argo.backends.base import Submission, Trainings
@@ -22,25 +22,25 @@ def prepare(
     training_id: str | None,
     external: list[str] | None,
 ) -> Submission:
-    """The trainings of the manifests, or the one called `training_id`; a single one is given that id.
+    """Prepare the trainings in the manifests, or the one with `training_id`. A single training gets that ID.
 
     Raises:
-        UserError: with every problem at once.
-        Unreachable: the API does not answer.
+        UserError: The manifests have problems; it contains all of them.
+        Unreachable: The API does not answer.
     """
     manifests = read_manifests(files, folders)
     if training_id and len(manifests.trainings) == 1:
-        manifests = replace(manifests, trainings=renamed("training", manifests.trainings, training_id))
+        manifests = replace(manifests, trainings=select_or_rename("training", manifests.trainings, training_id))
     submission = trainings.prepare(manifests, training_id, external or ())
-    note_schedules(submission.schedules, "it is run once now")
+    note_schedules(submission.schedules, "it runs once, now")
     return submission
 
 
 def preflight(submission: Submission, ids: Sequence[str]) -> None:
-    """Tell what may be in the way of these trainings, and end where something surely is.
+    """Print the warnings of the preflight checks.
 
     Raises:
-        UserError: with every error that was found.
+        UserError: A check failed; it contains all errors.
     """
     from odahu_argo.errors import Problem, UserError
 
