@@ -69,7 +69,7 @@ BOMBS = {
     ),
     "a number of GPUs with ten thousand digits": (
         TRAINING.format(model="", more=f"resources: {{limits: {{gpu: {'9' * 10_000}}}}}"),
-        "is not a whole number",
+        "is not a non-negative whole number",
     ),
     "a huge exponent": (
         TRAINING.format(model="", more="resources: {limits: {memory: 1e999999999}}"),
