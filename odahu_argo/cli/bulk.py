@@ -29,7 +29,7 @@ OUTCOMES = ("created", "changed", "unchanged", "removed")
 """In odahuflowctl's order. odahuflowctl counts unchanged resources as changed."""
 
 
-class BulkForm(StrEnum):
+class BulkFormat(StrEnum):
     """Output format."""
 
     TEXT = "text"
@@ -43,11 +43,11 @@ File = Annotated[
     Path, typer.Argument(metavar="FILE", help="File or directory with the manifests, or - for standard input.")
 ]
 Output = Annotated[
-    BulkForm,
+    BulkFormat,
     typer.Option(
         "--output",
         "-o",
-        callback=render.in_form,
+        callback=render.set_format,
         metavar="text|changes|table|json|yaml",
         help="Output format: the sentence of odahuflowctl, a line per change, or data.",
     ),
@@ -77,7 +77,7 @@ class Change:
 def apply_command(
     target: Target,
     file: File,
-    output: Output = BulkForm.TEXT,
+    output: Output = BulkFormat.TEXT,
 ) -> None:
     """Create or update the resources in a file: connections, toolchains, then trainings, which run again.
 
@@ -102,7 +102,7 @@ def apply_command(
 def delete_command(
     target: Target,
     file: File,
-    output: Output = BulkForm.TEXT,
+    output: Output = BulkFormat.TEXT,
 ) -> None:
     """Delete the resources in a file: trainings, toolchains, then connections. Missing resources are ignored.
 
@@ -188,7 +188,7 @@ def _remove(delete: Callable[[str], object], name: str) -> str:
     return "removed"
 
 
-def _run_tasks(tasks: list[Task], output: BulkForm) -> None:
+def _run_tasks(tasks: list[Task], output: BulkFormat) -> None:
     """Run all tasks, also after one fails, and print the outcomes.
 
     Raises:
@@ -198,7 +198,7 @@ def _run_tasks(tasks: list[Task], output: BulkForm) -> None:
 
     changes: list[Change] = []
     errors: list[OdahuArgoError] = []
-    print_line = render.out if output is BulkForm.CHANGES else render.note
+    print_line = render.out if output is BulkFormat.CHANGES else render.note
     for task in tasks:
         try:
             changes.append(Change(task.kind, task.id, task.do()))
@@ -211,15 +211,15 @@ def _run_tasks(tasks: list[Task], output: BulkForm) -> None:
         raise type(worst)([problem for error in errors for problem in error.problems])
 
 
-def _show(changes: list[Change], output: BulkForm) -> None:
+def _show(changes: list[Change], output: BulkFormat) -> None:
     data = [asdict(change) for change in changes]
-    if output is BulkForm.TEXT:
+    if output is BulkFormat.TEXT:
         render.out(", ".join(["Operation completed", *_counted(changes)]))
-    elif output is BulkForm.TABLE:
+    elif output is BulkFormat.TABLE:
         render.table(["KIND", "ID", "OUTCOME"], [list(row.values()) for row in data])
-    elif output is BulkForm.JSON:
+    elif output is BulkFormat.JSON:
         render.as_json(data)
-    elif output is BulkForm.YAML:
+    elif output is BulkFormat.YAML:
         import yaml
 
         render.out(yaml.safe_dump(data, sort_keys=False))

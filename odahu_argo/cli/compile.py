@@ -40,7 +40,7 @@ def compile_command(
     profile: ProfileFile = None,
     external_connection: ExternalConnections = None,
     output: Annotated[
-        Format, typer.Option("--output", "-o", callback=render.in_form, metavar="yaml|json", help="Output format.")
+        Format, typer.Option("--output", "-o", callback=render.set_format, metavar="yaml|json", help="Output format.")
     ] = Format.YAML,
     output_dir: Annotated[
         Path | None,
@@ -85,7 +85,7 @@ def plan_command(
     external_connection: ExternalConnections = None,
     output: Annotated[
         PlanFormat,
-        typer.Option("--output", "-o", callback=render.in_form, metavar="text|mermaid|json", help="Output format."),
+        typer.Option("--output", "-o", callback=render.set_format, metavar="text|mermaid|json", help="Output format."),
     ] = PlanFormat.TEXT,
 ) -> None:
     """Explain what a training will do and draw its DAG. Needs no cluster and no credentials.

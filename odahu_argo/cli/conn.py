@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from odahu_argo.cli import completing, render, resource
-from odahu_argo.cli.forms import ChangesForm, Form, age, show
+from odahu_argo.cli.formats import ChangesFormat, OutputFormat, age, show
 from odahu_argo.cli.options import Files, Folders
 from odahu_argo.cli.resource import IgnoreIfExists, IgnoreNotFound, ResourceKind
 from odahu_argo.cli.target import Target, backend_options, group_options
@@ -45,7 +45,7 @@ def apply_command(
     target: Target,
     file: Files = None,
     manifest_dir: Folders = None,
-    output: ChangesForm = "changes",
+    output: ChangesFormat = "changes",
 ) -> None:
     """Create or update connections. All are checked before the first is written.
 
@@ -64,7 +64,7 @@ def create_command(
     manifest_dir: Folders = None,
     new_id: NewId = None,
     ignore_if_exists: IgnoreIfExists = False,
-    output: ChangesForm = "changes",
+    output: ChangesFormat = "changes",
 ) -> None:
     """Create connections.
 
@@ -82,7 +82,7 @@ def edit_command(
     file: Files = None,
     manifest_dir: Folders = None,
     new_id: NewId = None,
-    output: ChangesForm = "changes",
+    output: ChangesFormat = "changes",
 ) -> None:
     """Update existing connections.
 
@@ -98,7 +98,7 @@ def edit_command(
 def get_command(
     target: Target,
     connection: KnownId = None,
-    output: Form = None,
+    output: OutputFormat = None,
     decrypted: Annotated[bool, typer.Option("--decrypted", "-d", help="Show secret values in plain text.")] = False,
 ) -> None:
     """List connections. Secret values are masked.

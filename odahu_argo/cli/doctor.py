@@ -15,7 +15,7 @@ from odahu_argo.cli.target import Target, operator_options
 EXIT_ERRORS = 2
 
 
-class DoctorForm(StrEnum):
+class DoctorFormat(StrEnum):
     """Output format."""
 
     TABLE = "table"
@@ -30,8 +30,9 @@ def doctor_command(
     training_id: TrainingId = None,
     external_connection: ExternalConnections = None,
     output: Annotated[
-        DoctorForm, typer.Option("--output", "-o", callback=render.in_form, metavar="table|json", help="Output format.")
-    ] = DoctorForm.TABLE,
+        DoctorFormat,
+        typer.Option("--output", "-o", callback=render.set_format, metavar="table|json", help="Output format."),
+    ] = DoctorFormat.TABLE,
 ) -> None:
     """Check the cluster and, with manifests, everything that the trainings need there. Changes nothing.
 
@@ -50,7 +51,7 @@ def doctor_command(
         results = submission.preflight(submission.ids)
     else:
         results = check(connected, settings)
-    if output is DoctorForm.JSON:
+    if output is DoctorFormat.JSON:
         render.as_json([asdict(result) for result in results])
     else:
         render.table(["LEVEL", "CHECK", "RESULT"], [[check.level, check.subject, check.message] for check in results])

@@ -26,7 +26,7 @@ app.add_typer(train, name="train")
 app.add_typer(train, name="training", hidden=True)
 
 
-class ListForm(StrEnum):
+class ListFormat(StrEnum):
     """Output format of `list`."""
 
     TABLE = "table"
@@ -34,7 +34,7 @@ class ListForm(StrEnum):
     JSON = "json"
 
 
-class Form(StrEnum):
+class TrainingFormat(StrEnum):
     """Output format of `get`."""
 
     TABLE = "table"
@@ -62,16 +62,16 @@ def _group() -> None:
 @train.command("list")
 def list_command(
     output: Annotated[
-        ListForm,
+        ListFormat,
         typer.Option(
             "--output",
             "-o",
             "--output-format",
-            callback=render.in_form,
+            callback=render.set_format,
             metavar="table|text|json",
             help="Output format; text is the format of odahuflowctl.",
         ),
-    ] = ListForm.TABLE,
+    ] = ListFormat.TABLE,
 ) -> None:
     """List the local trainings, newest first.
 
@@ -81,9 +81,9 @@ def list_command(
     from odahu_argo.web.model import newest_first
 
     trainings = newest_first(_backend().trainings.list())
-    if output is ListForm.JSON:
+    if output is ListFormat.JSON:
         render.as_json([training_to_api(training) for training in trainings])
-    elif output is ListForm.TEXT:
+    elif output is ListFormat.TEXT:
         _print_artifacts(trainings)
     else:
         _print_table(trainings)
@@ -93,16 +93,16 @@ def list_command(
 def get_command(
     training_id: KnownId,
     output: Annotated[
-        Form,
+        TrainingFormat,
         typer.Option(
             "--output",
             "-o",
             "--output-format",
-            callback=render.in_form,
+            callback=render.set_format,
             metavar="table|json|yaml",
             help="Output format.",
         ),
-    ] = Form.TABLE,
+    ] = TrainingFormat.TABLE,
 ) -> None:
     """Show the state, steps and artifacts of a training.
 
@@ -111,9 +111,9 @@ def get_command(
     from odahu_argo.odahu_api import training_to_api
 
     training = _backend().trainings.get(training_id)
-    if output is Form.JSON:
+    if output is TrainingFormat.JSON:
         render.as_json(training_to_api(training))
-    elif output is Form.YAML:
+    elif output is TrainingFormat.YAML:
         import yaml
 
         render.out(yaml.safe_dump(training_to_api(training), sort_keys=False, allow_unicode=True))

@@ -49,7 +49,7 @@ def run_command(
     ] = False,
     output: Annotated[
         RunFormat,
-        typer.Option("--output-format", "-o", callback=render.in_form, metavar="text|json", help="Output format."),
+        typer.Option("--output-format", "-o", callback=render.set_format, metavar="text|json", help="Output format."),
     ] = RunFormat.TEXT,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not print logs; see `local train logs`.")] = False,
 ) -> None:

@@ -15,7 +15,7 @@ from typing import Any, TextIO, TypeVar
 
 from odahu_argo.errors import OdahuArgoError, Problem, ServiceFault
 
-Form = TypeVar("Form")
+Format = TypeVar("Format")
 
 
 @dataclass(slots=True)
@@ -30,12 +30,12 @@ class _Diagnostics:
 _collected: _Diagnostics | None = None
 
 
-def in_form(form: Form) -> Form:
+def set_format(output_format: Format) -> Format:
     """Callback of each `--output`: with json, collect what would be printed to standard error."""
     global _collected
-    if form == "json":
+    if output_format == "json":
         _collected = _Diagnostics()
-    return form
+    return output_format
 
 
 def finish() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from odahu_argo.cli import render
-from odahu_argo.cli.forms import ChangesForm, show
+from odahu_argo.cli.formats import ChangesFormat, show
 from odahu_argo.cli.options import by_id_or_file, read_manifests
 from odahu_argo.cli.target import Target
 
@@ -111,7 +111,7 @@ def select_or_rename(
 
 
 def create(
-    backend: Backend, kind: ResourceKind, manifests: list[Any], ignore_if_exists: bool, output: ChangesForm
+    backend: Backend, kind: ResourceKind, manifests: list[Any], ignore_if_exists: bool, output: ChangesFormat
 ) -> None:
     """Create resources after a dry run of all of them."""
     from odahu_argo.errors import AlreadyExists
@@ -134,13 +134,13 @@ def create(
     _print_outcomes(store, kind, outcomes, output)
 
 
-def edit(backend: Backend, kind: ResourceKind, manifests: list[Any], output: ChangesForm) -> None:
+def edit(backend: Backend, kind: ResourceKind, manifests: list[Any], output: ChangesFormat) -> None:
     """Update existing resources."""
     check_all(manifests, lambda manifest: kind.store(backend).check_edit(manifest.id))
     apply(backend, kind, manifests, output)
 
 
-def apply(backend: Backend, kind: ResourceKind, manifests: list[Any], output: ChangesForm) -> None:
+def apply(backend: Backend, kind: ResourceKind, manifests: list[Any], output: ChangesFormat) -> None:
     """Create or update resources after all of them were checked."""
     store = kind.store(backend)
     check_all(manifests, store.check)
@@ -194,7 +194,7 @@ def check_all(items: list[T], check: Callable[[T], object]) -> None:
 
 
 def _print_outcomes(
-    store: Resources, kind: ResourceKind, outcomes: Iterable[tuple[str, str]], output: ChangesForm
+    store: Resources, kind: ResourceKind, outcomes: Iterable[tuple[str, str]], output: ChangesFormat
 ) -> None:
     """Print a line per resource as it is done. With another output format, also print the resources."""
     names = []

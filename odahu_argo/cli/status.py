@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MAX_CELL_LENGTH = 100
 
 
-class Form(StrEnum):
+class StatusFormat(StrEnum):
     """Output format."""
 
     TABLE = "table"
@@ -35,8 +35,9 @@ def status_command(
         ),
     ],
     output: Annotated[
-        Form, typer.Option("--output", "-o", callback=render.in_form, metavar="table|json", help="Output format.")
-    ] = Form.TABLE,
+        StatusFormat,
+        typer.Option("--output", "-o", callback=render.set_format, metavar="table|json", help="Output format."),
+    ] = StatusFormat.TABLE,
     elsewhere: NoUrl = None,
 ) -> None:
     """Report the state of trainings from Workflow objects. Needs no cluster.
@@ -54,7 +55,7 @@ def status_command(
     for skipped, times in workflows.skipped.items():
         render.note(f"note: {skipped} skipped{f' ({times} times)' if times > 1 else ''}")
     statuses = [(training_id(workflow), read_status(workflow)) for workflow in workflows.workflows]
-    if output is Form.JSON:
+    if output is StatusFormat.JSON:
         items = [_item(name, status) for name, status in statuses]
         render.as_json(items[0] if workflows.single else items)
     elif workflows.single:

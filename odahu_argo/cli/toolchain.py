@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from odahu_argo.cli import completing, render, resource
-from odahu_argo.cli.forms import ChangesForm, Form, age, show
+from odahu_argo.cli.formats import ChangesFormat, OutputFormat, age, show
 from odahu_argo.cli.options import Files, Folders
 from odahu_argo.cli.resource import IgnoreIfExists, IgnoreNotFound, ResourceKind
 from odahu_argo.cli.target import Target, backend_options, group_options
@@ -41,7 +41,7 @@ COLUMNS = ("ID", "ENTRYPOINT", "IMAGE", "AGE")
 def get_command(
     target: Target,
     toolchain: KnownId = None,
-    output: Form = None,
+    output: OutputFormat = None,
 ) -> None:
     """List the toolchains that trainings can use. Built-in ones have no age.
 
@@ -60,7 +60,7 @@ def create_command(
     manifest_dir: Folders = None,
     new_id: NewId = None,
     ignore_if_exists: IgnoreIfExists = False,
-    output: ChangesForm = "changes",
+    output: ChangesFormat = "changes",
 ) -> None:
     """Create toolchains. A toolchain with the ID of a built-in one replaces it.
 
@@ -78,7 +78,7 @@ def edit_command(
     file: Files = None,
     manifest_dir: Folders = None,
     new_id: NewId = None,
-    output: ChangesForm = "changes",
+    output: ChangesFormat = "changes",
 ) -> None:
     """Update existing toolchains. Running trainings are not changed.
 

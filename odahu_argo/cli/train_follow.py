@@ -25,7 +25,7 @@ Timeout = Annotated[
 
 
 def report(backend: Backend, submitted: Sequence[Submitted], wait: bool, timeout: float | None) -> None:
-    """Print what was submitted and how to follow it. With `wait`, follow all trainings.
+    """Print the submitted trainings and how to follow them. With `wait`, follow all trainings.
 
     Raises:
         TrainingFailed, StillRunning: See `wait_for`.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from odahu_argo.cli import completing, render
-from odahu_argo.cli.forms import Form, age, show
+from odahu_argo.cli.formats import OutputFormat, age, show
 from odahu_argo.cli.options import Files, by_id_or_file
 from odahu_argo.cli.target import Target, backend_options, cluster_options
 
@@ -30,7 +30,7 @@ MORE_COLUMNS = ("ATTEMPT", "WORKFLOW", "STEP", "EXIT", "RUN ID", "COMMIT")
 def get_command(
     target: Target,
     training_id: SomeId = None,
-    output: Form = None,
+    output: OutputFormat = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Print a line per change until Ctrl-C.")] = False,
 ) -> None:
     """List trainings with state, reason and artifact. With --id, also show the steps.
@@ -65,7 +65,7 @@ def history_command(
             "--id", "--train-id", metavar="ID", autocompletion=completing.trainings, help="ID of the training."
         ),
     ],
-    output: Form = None,
+    output: OutputFormat = None,
 ) -> None:
     """List all runs of a training, newest first.
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from odahu_argo.cli.forms import show
+from odahu_argo.cli.formats import show
 
 TRAINING: dict[str, Any] = {
     "kind": "ModelTraining",

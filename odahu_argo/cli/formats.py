@@ -12,16 +12,16 @@ import typer
 from odahu_argo.cli import render
 
 Items = Sequence[dict[str, Any]]
-FORMS = ("table", "wide", "json", "yaml", "jsonpath=EXPRESSION")
-CHANGES_FORMS = ("changes", *FORMS)
+FORMATS = ("table", "wide", "json", "yaml", "jsonpath=EXPRESSION")
+CHANGES_FORMATS = ("changes", *FORMATS)
 
 
 def _check_format(form: str | None) -> str | None:
-    return render.in_form(form if form is None else _one_of(FORMS, form))
+    return render.set_format(form if form is None else _one_of(FORMATS, form))
 
 
 def _check_changes_format(form: str) -> str:
-    return render.in_form(_one_of(CHANGES_FORMS, form))
+    return render.set_format(_one_of(CHANGES_FORMATS, form))
 
 
 def _one_of(forms: Sequence[str], form: str) -> str:
@@ -30,27 +30,27 @@ def _one_of(forms: Sequence[str], form: str) -> str:
     return form
 
 
-Form = Annotated[
+OutputFormat = Annotated[
     str | None,
     typer.Option(
         "--output",
         "-o",
         "--format",
         "--output-format",
-        metavar="|".join(FORMS),
+        metavar="|".join(FORMATS),
         callback=_check_format,
         help="Output format. Defaults to a table on a terminal and YAML otherwise, as in odahuflowctl.",
     ),
 ]
 
-ChangesForm = Annotated[
+ChangesFormat = Annotated[
     str,
     typer.Option(
         "--output",
         "-o",
         "--format",
         "--output-format",
-        metavar="|".join(CHANGES_FORMS),
+        metavar="|".join(CHANGES_FORMATS),
         callback=_check_changes_format,
         help="Print a line per change, or the resulting resources.",
     ),
