@@ -90,10 +90,10 @@ class Interval:
 
 
 def intervals(step: StepStatus) -> tuple[Interval, ...]:
-    """Return the interval of each pod of a step, or that of the step itself if pods are not known."""
+    """Return the interval of each pod of a step, or that of the step itself if it has run without pods."""
     runs = tuple(Interval(run.state, parse_time(run.started), parse_time(run.finished)) for run in step.runs)
     whole = Interval(step.state, parse_time(step.started), parse_time(step.finished))
-    return runs or ((whole,) if whole.start else ())
+    return runs or ((whole,) if whole.start and step.state != "skipped" else ())
 
 
 def start_time(step: StepStatus) -> datetime | None:

@@ -15,7 +15,7 @@ from odahu_argo import __version__, templates
 from odahu_argo.tracking import MlflowRun
 from odahu_argo.trainings.model import Training
 from odahu_argo.web import charts, dag, text
-from odahu_argo.web.model import TrainingDetails, duration, newest_first, start_time
+from odahu_argo.web.model import TrainingDetails, duration, intervals, newest_first, start_time
 
 PAGE_SIZE = 100
 STATES = ("running", "scheduling", "failed", "succeeded", "unknown")
@@ -112,6 +112,7 @@ def _environment() -> Environment:
         "age": lambda time, now: text.format_age(text.parse_time(time), now),
         "duration": text.format_duration,
         "step_duration": lambda step, now: text.format_duration(duration(step, now)) if start_time(step) else "",
+        "intervals": intervals,
         "number": text.format_number,
         "uncut": lambda value: escape(text.displayable(value, None)),
         "utc": _format_utc,

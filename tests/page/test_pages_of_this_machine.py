@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -43,7 +44,13 @@ FLOWERS = LocalTraining(
     "file:///models",
     "train: no labels",
     2,
-    spec='{"hyperParameters": {"epochs": "20"}}',
+    spec=json.dumps(
+        {
+            "model": {"name": "flowers", "version": "2.1"},
+            "toolchain": "mlflow",
+            "hyperParameters": {"epochs": "20"},
+        }
+    ),
     steps=STEPS,
 )
 
@@ -61,7 +68,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
         replace(
             FLOWERS, id="hostile", model_name=HOSTILE, model_version=HOSTILE, toolchain=HOSTILE, reason=HOSTILE,
             artifact_name=HOSTILE, commit_id="x" * 5000,
-            spec='{"hyperParameters": {"<b>": "\\ud800</dd>"}}', steps=(*STEPS[:3], hostile, replace(STEPS[4], name=SHOWN)),
+            spec=json.dumps(
+                {
+                    "model": {"name": HOSTILE, "version": HOSTILE}, "toolchain": HOSTILE,
+                    "hyperParameters": {"<b>": "\ud800</dd>"},
+                }
+            ), steps=(*STEPS[:3], hostile, replace(STEPS[4], name=SHOWN)),
         )
     )  # fmt: skip
     keep(home, "hostile", f"# {SHOWN}\n", f"{HOSTILE}\n{'long ' * 200_000}end\n\xff\n")

@@ -181,7 +181,7 @@ def test_openid_tokens(home: Home) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--host", "0.0.0.0"], "listens on loopback only"),
+        (["--host", "0.0.0.0"], "only loopback addresses are allowed"),
         (["--oidc-jwks", "https://idp.example.org/keys"], "belong together"),
         (["--token-file", "/nowhere/token"], "cannot be read"),
         (["--token-file", "/dev/null"], "fewer than 16 characters"),
