@@ -44,7 +44,7 @@ def main() -> None:
             aws_secret_access_key=KEYS["keySecret"],
             config=Config(s3={"addressing_style": "path"}),
         )
-        fill(store)
+        upload_data(store)
         write_connections(endpoint)
         heading("Plan")
         odahu_argo("plan", *MANIFESTS)
@@ -87,7 +87,7 @@ def wait_for(port: int, server: subprocess.Popen[bytes], seconds: float = 60) ->
     sys.exit(f"the S3 server did not start; see {BUILD / 's3-server.log'}")
 
 
-def fill(store: Any) -> None:
+def upload_data(store: Any) -> None:
     """Upload scikit-learn's wine data; its class, 0 to 2, serves as the quality."""
     wines = load_wine(as_frame=True).frame.rename(columns={"target": "quality"})
     for bucket in ("wine", "models"):

@@ -104,7 +104,9 @@ class LocalTrainings:
 
     def get(self, training_id: str) -> Training:
         """Return one training. The dependencies of its steps come from the compiled Workflow."""
-        return to_training(self._record(training_id), self.home, _step_needs(self._workflow(training_id)))
+        return to_training(
+            queries.get_training(self.home, training_id), self.home, _step_needs(self._workflow(training_id))
+        )
 
     def history(self, training_id: str) -> Training:
         """Return one training with its only attempt."""
@@ -144,7 +146,7 @@ class LocalTrainings:
 
     def delete(self, training_id: str) -> None:
         """Stop a training and delete its workspace, logs and record."""
-        self._record(training_id)
+        queries.get_training(self.home, training_id)
         manage.stop(self.home, training_id)
         manage.remove(self.home, training_id)
 
@@ -164,7 +166,7 @@ class LocalTrainings:
         self, training_id: str, step: str | None = None, is_following: bool = False, stop: Event | None = None
     ) -> Iterator[LogEvent]:
         """Yield the log in the order of the steps. Without `step`, drop prefixes that repeat the name of the step."""
-        self._record(training_id)
+        queries.get_training(self.home, training_id)
         lines = read_logs(self.home, training_id, step, is_following, stop)
         return (LogLine(name, line if step else strip_step_prefix(name, line)) for name, line in lines)
 
@@ -186,14 +188,6 @@ class LocalTrainings:
     @cached_property
     def _runs(self) -> RunCache:
         return RunCache(TrackingDatabase(self.home.tracking_file))
-
-    def _record(self, training_id: str) -> LocalTraining:
-        if TrainingStore(self.home.store_file).get(training_id) is None:
-            raise NotFound(
-                f"training {training_id!r} does not exist on this machine",
-                hint="odahu-argo local train list lists trainings",
-            )
-        return queries.get_training(self.home, training_id)
 
     def _workflow(self, training_id: str) -> str:
         try:

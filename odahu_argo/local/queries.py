@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from odahu_argo.errors import UserError
+from odahu_argo.errors import NotFound
 from odahu_argo.local.home import Home
 from odahu_argo.local.lock import is_locked
 from odahu_argo.local.store import LocalTraining, TrainingStore
@@ -12,12 +12,13 @@ def get_training(home: Home, training_id: str) -> LocalTraining:
     """Return a training. Its state is `unknown` if the process of its run ended without recording a result.
 
     Raises:
-        UserError: no such training has run on this machine.
+        NotFound: no such training has run on this machine.
     """
     training = TrainingStore(home.store_file).get(training_id)
     if training is None:
-        raise UserError(
-            f"no training {training_id!r} on this machine", hint="odahu-argo local train list shows existing trainings"
+        raise NotFound(
+            f"training {training_id!r} does not exist on this machine",
+            hint="odahu-argo local train list lists trainings",
         )
     return _verified(home, training)
 

@@ -176,7 +176,7 @@ def test_get_and_list_print_odahu_json(engine: LocalEngine) -> None:
     ]
     assert json.loads(engine.command("list", "-o", "json").out) == [training]
     missing = engine.command("get", "--id", "beer")
-    assert (missing.code, "no training 'beer' on this machine" in missing.err) == (2, True)
+    assert (missing.code, "training 'beer' does not exist on this machine" in missing.err) == (2, True)
 
 
 def test_cleanup_removes_old_trainings_but_not_running_ones(engine: LocalEngine) -> None:
