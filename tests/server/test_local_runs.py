@@ -115,7 +115,10 @@ def test_runs_training_and_follows_log(machine: Machine) -> None:
     [artifact] = shown["status"]["artifacts"]
     assert zipfile.is_zipfile(machine.home.artifacts / artifact["artifactName"])
     again = machine.create("wine")
-    assert (again.status_code, "is a training 'wine' on this machine" in again.json()["message"]) == (409, True)
+    assert (again.status_code, "training 'wine' already exists on this machine" in again.json()["message"]) == (
+        409,
+        True,
+    )
     assert machine("DELETE", "/model/training/wine").json() == {"message": "Model training wine was deleted"}
     assert machine("GET", "/model/training/wine").status_code == 404
     assert (machine.home.artifacts / artifact["artifactName"]).exists()
