@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import signal
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from odahu_argo.local.home import Home
+from odahu_argo.local.tracking import prepare_tracking
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
@@ -67,3 +71,24 @@ def example(request: pytest.FixtureRequest) -> Example:
 def _nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PROFILE", "API_URL", "API_TOKEN"):
         monkeypatch.delenv(f"ODAHU_ARGO_{name}", raising=False)
+
+
+@pytest.fixture(scope="session")
+def prepare_home(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Home]:
+    """Return a function that creates a home of the local engine with MLflow's tables.
+
+    MLflow needs seconds to create them, so they are created once for all test processes and then copied.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    template = Home((folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "prepared-home")
+    template.create()
+    prepare_tracking(template)
+
+    def prepare(root: Path) -> Home:
+        home = Home(root)
+        home.create()
+        shutil.copy(template.tracking_file, home.tracking_file)
+        shutil.copy(template.tracking_version_file, home.tracking_version_file)
+        return home
+
+    return prepare

@@ -8,11 +8,13 @@ import signal
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import yaml
 
+from odahu_argo.local.home import Home
 from tests.commands import odahu_argo
 from tests.local_engine import wait_for_exit, wait_until
 from tests.local_project import LocalProject
@@ -54,7 +56,10 @@ def assert_absent(secret: str, folder: Path) -> None:
         assert base64.b64encode(secret.encode()) not in content, file
 
 
-def test_ctrl_c_terminates_the_training_program_and_its_children(local_project: LocalProject) -> None:
+def test_ctrl_c_terminates_the_training_program_and_its_children(
+    local_project: LocalProject, prepare_home: Callable[[Path], Home]
+) -> None:
+    prepare_home(local_project.home)
     local_project.bucket.put_all({"data/data.csv": DATA})
     pid_file = local_project.folder / "pid"
     manifests = local_project.manifests(entrypoint="sleep", hyperParameters={"pid": str(pid_file)})
@@ -93,7 +98,8 @@ def test_concurrent_first_runs_share_a_new_mlflow_store(local_project: LocalProj
     assert [process.returncode for process in processes] == [0, 0], outputs
 
 
-def test_trains_code_from_a_bucket(local_project: LocalProject) -> None:
+def test_trains_code_from_a_bucket(local_project: LocalProject, prepare_home: Callable[[Path], Home]) -> None:
+    prepare_home(local_project.home)
     code = local_project.repository / "project"
     local_project.bucket.put_all({f"code/project/{file.name}": file.read_bytes() for file in code.iterdir()})
     local_project.bucket.put_all({"data/data.csv": DATA})

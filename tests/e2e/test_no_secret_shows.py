@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
+from odahu_argo.local.home import Home
 from tests.commands import odahu_argo
 from tests.servers.git import git
 from tests.servers.programs import free_port
@@ -43,11 +44,13 @@ CASES = [
 
 
 @pytest.mark.parametrize(("kind", "uri", "encoded"), CASES)
-def test_no_canary_is_seen_outside_its_manifest(kind: str, uri: str, encoded: bool, tmp_path: Path) -> None:
+def test_no_canary_is_seen_outside_its_manifest(
+    kind: str, uri: str, encoded: bool, tmp_path: Path, prepare_home: Callable[[Path], Home]
+) -> None:
     manifests = write_manifests(tmp_path / "manifests", kind, uri.format(port=free_port()), encoded)
     profile = tmp_path / "profile.txt"
     profile.write_text("retries: {transfer: 0}\n")
-    home, out = tmp_path / "home", tmp_path / "compiled"
+    home, out = prepare_home(tmp_path / "home"), tmp_path / "compiled"
     runs = [
         odahu_argo("plan", "-d", manifests),
         odahu_argo("plan", "-d", manifests, "-o", "json"),
@@ -56,7 +59,7 @@ def test_no_canary_is_seen_outside_its_manifest(kind: str, uri: str, encoded: bo
         odahu_argo("compile", "-d", manifests, "--id", "no-such-training"),
         odahu_argo(
             *("local", "train", "run", "--id", "wine", "-d", manifests, "--profile", profile),
-            env={**os.environ, "ODAHU_ARGO_HOME": str(home)},
+            env=os.environ | home.environment,
         ),
         odahu_argo("conn", "apply", "-d", manifests, env={**os.environ, "KUBECONFIG": str(tmp_path / "none")}),
     ]

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from odahu_argo import contract
+from odahu_argo.local.home import Home
 from tests.commands import odahu_argo
 from tests.conftest import ROOT
 from tests.servers.git import git
@@ -50,7 +51,7 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, site: Path) -> Desk:
+def desk(tmp_path: Path, site: Path, prepare_home: Callable[[Path], Home]) -> Desk:
     repository = tmp_path / "repository"
     (repository / "project").mkdir(parents=True)
     (repository / "project" / "wine.csv").write_text("sugar,quality\n1,3\n2,5\n3,7\n")
@@ -74,8 +75,9 @@ def desk(tmp_path: Path, site: Path) -> Desk:
     manifests = tmp_path / "manifests.yaml"
     manifests.write_text(yaml.safe_dump_all(documents))
     plain = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    plain["ODAHU_ARGO_HOME"] = str(tmp_path / "home")
-    return Desk(manifests, tmp_path / "home", {**plain, "PYTHONPATH": str(site)}, plain)
+    home = prepare_home(tmp_path / "home")
+    plain |= home.environment
+    return Desk(manifests, home.root, {**plain, "PYTHONPATH": str(site)}, plain)
 
 
 def content(archive: Path) -> dict[str, Any]:

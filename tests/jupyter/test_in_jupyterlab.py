@@ -24,9 +24,9 @@ REFUSED = "the server responded with a status of"
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+def home(tmp_path_factory: pytest.TempPathFactory, prepare_home: Callable[[Path], Home]) -> Home:
     """A store with trainings of other days in it."""
-    home = Home(tmp_path_factory.mktemp("home"))
+    home = prepare_home(tmp_path_factory.mktemp("home"))
     store = TrainingStore(home.store_file)
     store.save(FLOWERS)
     store.save(replace(FLOWERS, id="hostile", model_name=HOSTILE, model_version=HOSTILE, reason=HOSTILE))

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -33,8 +33,8 @@ TRAININGS = [
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    home = Home(tmp_path_factory.mktemp("home"))
+def lab(tmp_path_factory: pytest.TempPathFactory, prepare_home: Callable[[Path], Home]) -> Iterator[Lab]:
+    home = prepare_home(tmp_path_factory.mktemp("home"))
     TrainingStore(home.store_file).save(FLOWERS)
     with jupyter_lab(tmp_path_factory.mktemp("lab"), ODAHU_ARGO_HOME=str(home.root)) as found:
         yield found

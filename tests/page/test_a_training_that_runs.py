@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from odahu_argo.local.home import Home
 from tests.servers.api import serving
 from tests.servers.browser import Visit, browser, visit
 from tests.servers.git import git
@@ -65,9 +66,13 @@ def manifests(tmp_path: Path) -> Path:
 
 
 def test_page_refreshes_state_steps_curves_and_log(
-    manifests: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, visit: Callable[..., Visit]
+    manifests: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    prepare_home: Callable[[Path], Home],
+    visit: Callable[..., Visit],
 ) -> None:
-    home = str(tmp_path / "home")
+    home = str(prepare_home(tmp_path / "home").root)
     monkeypatch.setenv("ODAHU_ARGO_HOME", home)
     command = [sys.executable, "-m", "odahu_argo", "local", "train", "run", "-f", str(manifests)]
     command += ["--output-dir", str(tmp_path / "models")]

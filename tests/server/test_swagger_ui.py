@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
+from odahu_argo.local.home import Home
 from tests.servers.api import serving
 from tests.servers.programs import require_program
 
 
-def test_swagger_ui_shows_every_route_without_external_requests(tmp_path: Path) -> None:
+def test_swagger_ui_shows_every_route_without_external_requests(
+    tmp_path: Path, prepare_home: Callable[[Path], Home]
+) -> None:
     chromium = require_program("chromium")
     (tmp_path / "token").write_text("0123456789abcdef")
-    home = str(tmp_path / "home")
+    home = str(prepare_home(tmp_path / "home").root)
     with serving("--local", "--token-file", tmp_path / "token", ODAHU_ARGO_HOME=home) as address:
         origin = f"http://api.example.org:{address.rpartition(':')[2]}"
         flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--virtual-time-budget=20000"]
