@@ -118,7 +118,7 @@ def _stop_download(bucket: Bucket, folder: Path, delay: float) -> StoppedDownloa
             output, _ = process.communicate()
             return StoppedDownload(None, HANG, 0, 0, output)
         seconds = time.monotonic() - started
-        if process.returncode == 0 and "download: done: " in output:
+        if "download: done: " in output:  # an interpreter that shuts down no longer handles SIGTERM
             return None
         files = [file.name for file in repository.rglob("*") if file.is_file()]
         partial = sum(1 for name in files if name.endswith(".partial"))
