@@ -14,7 +14,7 @@ from urllib.parse import quote
 from odahu_argo.errors import Expired, NotFound
 from odahu_argo.kube.cluster import POD, Kind, Listing, Object, T, WatchEvent
 from odahu_argo.kube.config import ClusterConfig, load_config
-from odahu_argo.kube.connection import CONNECT_SECONDS, READ_SECONDS, ApiConnection, KubeRequest
+from odahu_argo.kube.connection import CONNECT_SECONDS, READ_SECONDS, ApiConnection, KubeRequest, read_object
 from odahu_argo.kube.errors import Action, from_status, not_kubernetes
 
 WATCH_SECONDS = 60
@@ -62,51 +62,67 @@ class KubeCluster:
 
     def get(self, kind: Kind, name: str) -> Object:
         """See `Cluster.get`."""
-        return self._connection.json(self._request("GET", "get", kind, name))
+        return self._send(self._request("GET", "get", kind, name))
 
     def list(
         self, kind: Kind, labels: Mapping[str, str] | None = None, fields: Mapping[str, str] | None = None
     ) -> Listing[Object]:
         """See `Cluster.list`."""
-        return self._list(kind, lambda item: item, _selectors(labels, fields))
+        return self.gather(kind, lambda item: item, labels, fields)
 
-    def gather(self, kind: Kind, keep: Callable[[Object], T], labels: Mapping[str, str] | None = None) -> Listing[T]:
-        """See `Cluster.gather`."""
-        return self._list(kind, keep, _selectors(labels))
+    def gather(
+        self,
+        kind: Kind,
+        keep: Callable[[Object], T],
+        labels: Mapping[str, str] | None = None,
+        fields: Mapping[str, str] | None = None,
+    ) -> Listing[T]:
+        """See `Cluster.gather`. If a page token expires, everything is listed again in one response."""
+        query = {**_selectors(labels, fields), "limit": str(PAGE_SIZE)}
+        kept: list[T] = []
+        while True:
+            request = self._request("GET", "list", kind, query=query)
+            try:
+                response = self._connection.send(request)
+            except Expired:
+                if "limit" not in query:
+                    raise
+                query, kept = _selectors(labels, fields), []
+                continue
+            page = read_object(request, response, self.server)
+            kept += (keep(_typed(kind, item)) for item in page.get("items") or [])
+            metadata = page.get("metadata") or {}
+            if not metadata.get("continue"):
+                return Listing(tuple(kept), str(metadata.get("resourceVersion", "")))
+            query = {**query, "continue": metadata["continue"]}
 
     def create(self, kind: Kind, body: Object, dry_run: bool = False) -> Object:
         """See `Cluster.create`."""
         action = Action("create", kind, self._namespace, _name(body))
-        return self._connection.json(
-            KubeRequest(action, "POST", self._path(kind), _write_options(dry_run), _typed(kind, body))
-        )
+        return self._send(KubeRequest(action, "POST", self._path(kind), _write_options(dry_run), _typed(kind, body)))
 
     def replace(self, kind: Kind, body: Object) -> Object:
         """See `Cluster.replace`."""
         request = self._request("PUT", "update", kind, _name(body), _write_options(), _typed(kind, body))
-        return self._connection.json(request)
+        return self._send(request)
 
     def patch(self, kind: Kind, name: str, change: Object) -> Object:
         """See `Cluster.patch`."""
         content_type = "application/merge-patch+json"
-        return self._connection.json(
-            self._request("PATCH", "patch", kind, name, _write_options(), change, content_type)
-        )
+        return self._send(self._request("PATCH", "patch", kind, name, _write_options(), change, content_type))
 
     def apply(self, kind: Kind, body: Object, dry_run: bool = False) -> Object:
         """See `Cluster.apply`."""
         options = {**_write_options(dry_run), "force": "true"}
         content_type = "application/apply-patch+yaml"
-        return self._connection.json(
-            self._request("PATCH", "patch", kind, _name(body), options, _typed(kind, body), content_type)
-        )
+        return self._send(self._request("PATCH", "patch", kind, _name(body), options, _typed(kind, body), content_type))
 
     def delete(self, kind: Kind, name: str, uid: str | None = None) -> None:
         """See `Cluster.delete`."""
         options: Object = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
         if uid is not None:
             options["preconditions"] = {"uid": uid}
-        self._connection.json(self._request("DELETE", "delete", kind, name, body=options))
+        self._send(self._request("DELETE", "delete", kind, name, body=options))
 
     def watch(
         self, kind: Kind, labels: Mapping[str, str] | None, resource_version: str, seconds: float | None = None
@@ -143,22 +159,8 @@ class KubeCluster:
             for line in lines:
                 yield line.decode("utf-8", "replace")
 
-    def _list(self, kind: Kind, keep: Callable[[Object], T], query: Mapping[str, str]) -> Listing[T]:
-        """List in pages; if the page token expires, list again in one response."""
-        try:
-            return self._list_pages(kind, keep, {**query, "limit": str(PAGE_SIZE)})
-        except Expired:
-            return self._list_pages(kind, keep, {**query})
-
-    def _list_pages(self, kind: Kind, keep: Callable[[Object], T], query: dict[str, str]) -> Listing[T]:
-        kept: list[T] = []
-        while True:
-            page = self._connection.json(self._request("GET", "list", kind, query=query))
-            kept += (keep(_typed(kind, item)) for item in page.get("items") or [])
-            metadata = page.get("metadata") or {}
-            if not metadata.get("continue"):
-                return Listing(tuple(kept), str(metadata.get("resourceVersion", "")))
-            query["continue"] = metadata["continue"]
+    def _send(self, request: KubeRequest) -> Object:
+        return read_object(request, self._connection.send(request), self.server)
 
     def _request(
         self,

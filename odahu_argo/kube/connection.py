@@ -9,6 +9,7 @@ import time
 from collections.abc import Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlencode
 
 from urllib3 import BaseHTTPResponse, HTTPHeaderDict, PoolManager, Timeout
@@ -51,21 +52,6 @@ class ApiConnection:
         self._pool = config.connection_pool()
         self._lock = threading.Lock()
 
-    def json(self, request: KubeRequest) -> Object:
-        """Send a request and return the object in the response.
-
-        Raises:
-            OdahuArgoError: see `errors.from_status` and `errors.from_failure`.
-        """
-        response = self._send(request, READ_SECONDS, stream=False)
-        try:
-            content = json.loads(response.data)
-        except ValueError:
-            content = None
-        if not isinstance(content, dict):
-            raise not_kubernetes(request.action, self.server)
-        return content
-
     def lines(self, request: KubeRequest, read_seconds: float) -> Generator[bytes, None, None]:
         """Send a request and yield the lines of the response as they arrive. The connection closes with the iterator.
 
@@ -74,7 +60,7 @@ class ApiConnection:
         Raises:
             OdahuArgoError: see `errors.from_status` and `errors.from_failure`.
         """
-        with closing(self._send(request, read_seconds, stream=True)) as response:
+        with closing(self.send(request, read_seconds, stream=True)) as response:
             rest = b""
             try:
                 for chunk in response.stream():
@@ -85,16 +71,27 @@ class ApiConnection:
             if rest:
                 yield rest
 
-    def _send(self, request: KubeRequest, read_seconds: float, stream: bool) -> BaseHTTPResponse:
-        """Return a successful response, after retries if the request may be repeated."""
+    def send(self, request: KubeRequest, read_seconds: float = READ_SECONDS, stream: bool = False) -> BaseHTTPResponse:
+        """Return a successful response, after retries if the request may be repeated.
+
+        Raises:
+            OdahuArgoError: see `errors.from_status` and `errors.from_failure`.
+        """
         deadline = time.monotonic() + MAX_RETRY_SECONDS
         waits = itertools.islice(pauses(0.3, 5), MAX_RETRIES)
+        may_renew = True
         while True:
             is_repeatable, retry_after = request.method in ("GET", "PATCH") and not stream, 0.0
+            config, pool, authorization = self._credentials()
+            options = _request_options(request, config, authorization, read_seconds, stream)
             try:
-                response = self._send_authorized(request, read_seconds, stream)
+                response: BaseHTTPResponse = pool.request(request.method, _url(request, config), **options)
                 if response.status < 300:
                     return response
+                if response.status == 401 and may_renew and self._renew(config, authorization):
+                    may_renew = False
+                    response.close()
+                    continue
                 error = from_response(request.action, self.server, response.status, response.data)
                 is_repeatable |= response.status == 429
                 retry_after = _retry_after(response)
@@ -109,52 +106,60 @@ class ApiConnection:
                 raise error
             time.sleep(delay)
 
-    def _send_authorized(self, request: KubeRequest, read_seconds: float, stream: bool) -> BaseHTTPResponse:
-        """Send a request; if the server rejects the credentials and others are available, send it once more."""
+    def _credentials(self) -> tuple[ClusterConfig, PoolManager, str | None]:
         with self._lock:
             if self._config.is_expired:
                 self._reload()
-            config, pool = self._config, self._pool
-            authorization = config.authorization()
-        response = self._send_once(pool, request, authorization, read_seconds, stream)
-        if response.status != 401:
-            return response
+            return self._config, self._pool, self._config.authorization()
+
+    def _renew(self, rejected: ClusterConfig, authorization: str | None) -> bool:
+        """Load the credentials again, unless another thread has. Return whether they differ from the rejected ones."""
         with self._lock:
-            if self._config is config:
+            if self._config is rejected:
                 self._reload()
-            renewed, pool = self._config.authorization(), self._pool
-            is_same = (renewed, self._config.certificate) == (authorization, config.certificate)
-        if is_same:
-            return response
-        response.close()
-        return self._send_once(pool, request, renewed, read_seconds, stream)
+            renewed = (self._config.authorization(), self._config.certificate)
+            return renewed != (authorization, rejected.certificate)
 
     def _reload(self) -> None:
         self._config = self._config.reload()
         self._pool = self._config.connection_pool()
 
-    def _send_once(
-        self, pool: PoolManager, request: KubeRequest, authorization: str | None, read_seconds: float, stream: bool
-    ) -> BaseHTTPResponse:
-        headers = HTTPHeaderDict({"Accept": "application/json", "User-Agent": _USER_AGENT})
-        headers.extend(self._config.impersonation)
-        if authorization:
-            headers["Authorization"] = authorization
-        if request.body is not None:
-            headers["Content-Type"] = request.content_type
-        if not stream:
-            headers["Accept-Encoding"] = "gzip"
-        response: BaseHTTPResponse = pool.request(
-            request.method,
-            f"{self.server}{request.path}" + (f"?{urlencode(request.query)}" if request.query else ""),
-            body=None if request.body is None else json.dumps(request.body).encode(),
-            headers=headers,
-            timeout=Timeout(connect=CONNECT_SECONDS, read=read_seconds),
-            retries=False,
-            redirect=False,
-            preload_content=not stream,
-        )
-        return response
+
+def read_object(request: KubeRequest, response: BaseHTTPResponse, server: str) -> Object:
+    """Return the object in a response. UserError if the server is not a Kubernetes API server."""
+    try:
+        content = json.loads(response.data)
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        raise not_kubernetes(request.action, server)
+    return content
+
+
+def _url(request: KubeRequest, config: ClusterConfig) -> str:
+    return f"{config.server}{request.path}" + (f"?{urlencode(request.query)}" if request.query else "")
+
+
+def _request_options(
+    request: KubeRequest, config: ClusterConfig, authorization: str | None, read_seconds: float, stream: bool
+) -> dict[str, Any]:
+    """Return arguments of `PoolManager.request`."""
+    headers = HTTPHeaderDict({"Accept": "application/json", "User-Agent": _USER_AGENT})
+    headers.extend(config.impersonation)
+    if authorization:
+        headers["Authorization"] = authorization
+    if request.body is not None:
+        headers["Content-Type"] = request.content_type
+    if not stream:
+        headers["Accept-Encoding"] = "gzip"
+    return {
+        "body": None if request.body is None else json.dumps(request.body).encode(),
+        "headers": headers,
+        "timeout": Timeout(connect=CONNECT_SECONDS, read=read_seconds),
+        "retries": False,
+        "redirect": False,
+        "preload_content": not stream,
+    }
 
 
 def _retry_after(response: BaseHTTPResponse) -> float:

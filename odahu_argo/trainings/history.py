@@ -41,10 +41,9 @@ def read_text(cluster: Cluster, training_id: str) -> str:
         return ""
 
 
-def read_texts(cluster: Cluster) -> dict[str, str]:
-    """Return the text of every record in the namespace by training ID. Text needs far less memory than parsed records."""
-    records = cluster.gather(CONFIG_MAP, lambda record: (training_id(record), record_text(record)), SELECTOR)
-    return dict(records.items)
+def record_entry(config_map: Object) -> tuple[str, str]:
+    """Return the training ID and the text of a record. Text needs far less memory than a parsed record."""
+    return training_id(config_map), record_text(config_map)
 
 
 def record_text(config_map: Object) -> str:

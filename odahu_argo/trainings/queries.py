@@ -31,7 +31,7 @@ def list_trainings(cluster: Cluster) -> Iterator[Training]:
         Forbidden, Unreachable: Workflows cannot be listed.
     """
     by_training = runs.runs_by_training(cluster.gather(WORKFLOW, run_reader(cluster), runs.SELECTOR).items)
-    texts = history.read_texts(cluster)
+    texts = dict(cluster.gather(CONFIG_MAP, history.record_entry, history.SELECTOR).items)
     for training_id in sorted({*by_training, *texts}):
         recorded = history.parse_record(texts.get(training_id, ""))
         if training := runs.combine(training_id, by_training.get(training_id, ()), recorded):

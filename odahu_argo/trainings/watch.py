@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from odahu_argo import naming
 from odahu_argo.backoff import pauses
 from odahu_argo.errors import Unreachable
-from odahu_argo.kube.cluster import WORKFLOW, Cluster
+from odahu_argo.kube.cluster import CONFIG_MAP, WORKFLOW, Cluster
 from odahu_argo.kube.watch import (
     MAX_RETRY_SECONDS,
     MIN_RETRY_SECONDS,
@@ -102,7 +102,7 @@ def _events(cluster: Cluster, known: dict[str, _Runs], ids: Sequence[str]) -> It
 
 def _read_texts(cluster: Cluster, ids: Sequence[str]) -> dict[str, str]:
     if len(ids) > MAX_SINGLE_READS:
-        return history.read_texts(cluster)
+        return dict(cluster.gather(CONFIG_MAP, history.record_entry, history.SELECTOR).items)
     return {training_id: history.read_text(cluster, training_id) for training_id in ids}
 
 
