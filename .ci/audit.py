@@ -22,9 +22,9 @@ OPTIONS = ("--no-deps", "--disable-pip", "--progress-spinner", "off", "--timeout
 
 def audit(file: Path) -> list[dict[str, Any]]:
     """Return pip-audit's result for each package in the file; empty if the service cannot be reached."""
-    ended = subprocess.run([*AUDIT, *OPTIONS, str(file)], capture_output=True, text=True, check=False)
+    result = subprocess.run([*AUDIT, *OPTIONS, str(file)], capture_output=True, text=True, check=False)
     try:
-        return list(json.loads(ended.stdout)["dependencies"])
+        return list(json.loads(result.stdout)["dependencies"])
     except (ValueError, KeyError):
         return []
 
@@ -35,14 +35,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         probe = Path(folder) / "probe.txt"
         probe.write_text(lines[0] + "\n", encoding="utf-8")
-        found = audit(PINNED) if any("vulns" in each for each in audit(probe)) else []
-    known = [each for each in found if "vulns" in each]
-    advisories = [(each, advisory) for each in known for advisory in each["vulns"]]
-    for each, advisory in advisories:
+        packages = audit(PINNED) if any("vulns" in package for package in audit(probe)) else []
+    checked = [package for package in packages if "vulns" in package]
+    advisories = [(package, advisory) for package in checked for advisory in package["vulns"]]
+    for package, advisory in advisories:
         fixed = ", ".join(advisory.get("fix_versions", [])) or "no version yet"
-        print(f"audit: {each['name']} {each['version']}: {advisory['id']}, fixed in {fixed}")
-    print(f"audit: {len(known)} of {len(lines)} pinned packages checked, {len(advisories)} advisories")
-    if len(known) < len(found) or not known:
+        print(f"audit: {package['name']} {package['version']}: {advisory['id']}, fixed in {fixed}")
+    print(f"audit: {len(checked)} of {len(lines)} pinned packages checked, {len(advisories)} advisories")
+    if len(checked) < len(packages) or not checked:
         print("audit: NOT DONE for the others: PyPI's advisories cannot be reached", file=sys.stderr)
         if "advisories" in os.environ.get("ODAHU_ARGO_REQUIRE", "").split(","):
             return 1

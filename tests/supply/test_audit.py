@@ -1,4 +1,4 @@
-"""What `make lint` says of advisories. pip-audit is a FAKE here, which answers as it was told."""
+"""The advisory check of `make lint`, with a fake pip-audit that prints a prepared report."""
 
 from __future__ import annotations
 
@@ -15,37 +15,40 @@ from tests.conftest import ROOT
 
 CLEAN = {"name": "a", "version": "1", "vulns": []}
 SKIPPED = {"name": "b", "skip_reason": "Dependency not found on PyPI and could not be audited: b (1)"}
-WITH_ADVISORY = {"name": "c", "version": "1", "vulns": [{"id": "PYSEC-2026-1", "fix_versions": ["2"]}]}
+VULNERABLE = {"name": "c", "version": "1", "vulns": [{"id": "PYSEC-2026-1", "fix_versions": ["2"]}]}
 
 
-def audited(folder: Path, answer: str, **environment: str) -> tuple[int, str]:
-    program = folder / "pip-audit"
-    program.write_text(f"#!{sys.executable}\nprint({answer!r})\n")
-    program.chmod(0o755)
+def run_audit(directory: Path, pip_audit_output: str, **variables: str) -> tuple[int, str]:
+    """Run the check with a pip-audit that prints this output; return its exit code and output."""
+    pip_audit = directory / "pip-audit"
+    pip_audit.write_text(f"#!{sys.executable}\nprint({pip_audit_output!r})\n")
+    pip_audit.chmod(0o755)
     command = [sys.executable, str(ROOT / ".ci" / "audit.py")]
-    variables = {**os.environ, "ODAHU_ARGO_REQUIRE": "", "PIP_AUDIT": str(program), **environment}
-    ended = subprocess.run(command, env=variables, capture_output=True, text=True)
-    return ended.returncode, ended.stdout + ended.stderr
+    environment = {**os.environ, "ODAHU_ARGO_REQUIRE": "", "PIP_AUDIT": str(pip_audit), **variables}
+    result = subprocess.run(command, env=environment, capture_output=True, text=True)
+    return result.returncode, result.stdout + result.stderr
 
 
 def report(*dependencies: dict[str, Any]) -> str:
     return json.dumps({"dependencies": dependencies, "fixes": []})
 
 
-def test_all_looked_up_and_clean(tmp_path: Path) -> None:
-    code, said = audited(tmp_path, report(CLEAN))
-    assert code == 0
-    assert "NOT DONE" not in said
+def test_succeeds_without_advisories(tmp_path: Path) -> None:
+    exit_code, output = run_audit(tmp_path, report(CLEAN))
+    assert exit_code == 0
+    assert "NOT DONE" not in output
 
 
-def test_an_advisory_is_an_error_that_names_package_and_remedy(tmp_path: Path) -> None:
-    code, said = audited(tmp_path, report(CLEAN, WITH_ADVISORY))
-    assert code == 1
-    assert "audit: c 1: PYSEC-2026-1, fixed in 2" in said
+def test_fails_on_an_advisory_with_package_and_fixed_version(tmp_path: Path) -> None:
+    exit_code, output = run_audit(tmp_path, report(CLEAN, VULNERABLE))
+    assert exit_code == 1
+    assert "audit: c 1: PYSEC-2026-1, fixed in 2" in output
 
 
-@pytest.mark.parametrize("answer", [report(SKIPPED), report(CLEAN, SKIPPED), "Connection refused", "{}"])
-def test_a_service_that_knows_nothing_is_never_a_silent_pass(tmp_path: Path, answer: str) -> None:
-    code, said = audited(tmp_path, answer)
-    assert (code, "NOT DONE" in said) == (0, True)
-    assert audited(tmp_path, answer, ODAHU_ARGO_REQUIRE="cluster,advisories")[0] == 1
+@pytest.mark.parametrize("pip_audit_output", [report(SKIPPED), report(CLEAN, SKIPPED), "Connection refused", "{}"])
+def test_reports_unchecked_packages_and_fails_if_advisories_are_required(tmp_path: Path, pip_audit_output: str) -> None:
+    exit_code, output = run_audit(tmp_path, pip_audit_output)
+    assert exit_code == 0
+    assert "NOT DONE" in output
+    exit_code, _ = run_audit(tmp_path, pip_audit_output, ODAHU_ARGO_REQUIRE="cluster,advisories")
+    assert exit_code == 1
