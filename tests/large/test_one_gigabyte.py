@@ -1,4 +1,4 @@
-"""Upload and download of a 1 GiB object with each protocol. Run by `make test-large`."""
+"""Upload and download of a 1 GiB object with each storage protocol. Run by `make test-large`."""
 
 from __future__ import annotations
 
@@ -11,36 +11,37 @@ import pytest
 from odahu_argo.contract import DownloadSpec
 from tests.servers.azure import lasting_azure
 from tests.servers.gcs import lasting_gcs
-from tests.servers.measured import MOST_MEMORY, Measured, measured_download, measured_upload
+from tests.servers.measured import MAX_TRANSFER_MEMORY, TransferMeasurement, measure_download, measure_upload
 from tests.servers.s3 import lasting_s3
 from tests.servers.step_runner import StepRunner
 
 pytestmark = [pytest.mark.large, pytest.mark.timeout(1200)]
 
-BLOCK, BLOCKS = 8 * 1024 * 1024, 128
+BLOCK_SIZE = 8 * 1024 * 1024
+BLOCK_COUNT = 128
 
 
-@pytest.mark.parametrize("lasting", [lasting_s3, lasting_azure, lasting_gcs], ids=["s3", "azure", "gcs"])
+@pytest.mark.parametrize("start_store", [lasting_s3, lasting_azure, lasting_gcs], ids=["s3", "azure", "gcs"])
 def test_round_trip_of_one_gigabyte(
-    step_runner: StepRunner, tmp_path: Path, lasting, capsys: pytest.CaptureFixture[str]
+    step_runner: StepRunner, tmp_path: Path, start_store, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = tmp_path / "source.bin"
     with source.open("wb") as writer:
-        for _ in range(BLOCKS):
-            writer.write(os.urandom(BLOCK))
+        for _ in range(BLOCK_COUNT):
+            writer.write(os.urandom(BLOCK_SIZE))
     step_runner.repository.mkdir()
-    with lasting(tmp_path / "server") as (box, _):
-        up = measured_upload(box.fields(), source, "large.bin")
-        step_runner.connect("data", box.fields("large.bin"))
-        down = measured_download(step_runner, DownloadSpec("data", "in/"))
+    with start_store(tmp_path / "server") as (bucket, _):
+        upload = measure_upload(bucket.fields(), source, "large.bin")
+        step_runner.connect("data", bucket.fields("large.bin"))
+        download = measure_download(step_runner, DownloadSpec("data", "in/"))
     with capsys.disabled():
-        print(f"\n{box.fields()['type']}: upload {summary(up)}; download {summary(down)}")
+        print(f"\n{bucket.fields()['type']}: upload {summary(upload)}; download {summary(download)}")
     assert digest(step_runner.repository / "in/large.bin") == digest(source)
-    assert max(up.peak, down.peak) < MOST_MEMORY
+    assert max(upload.peak_bytes, download.peak_bytes) < MAX_TRANSFER_MEMORY
 
 
-def summary(measured: Measured) -> str:
-    return f"{measured.seconds:.1f} s, {measured.peak / 1024 / 1024:.0f} MiB at most"
+def summary(measurement: TransferMeasurement) -> str:
+    return f"{measurement.seconds:.1f} s, peak memory {measurement.peak_bytes / 1024 / 1024:.0f} MiB"
 
 
 def digest(file: Path) -> str:

@@ -1,4 +1,4 @@
-"""A transfer as a process of its own, with its time and the most memory it took. Linux only."""
+"""Measure time and peak memory of transfers, each in its own process. Linux only."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pathlib import Path
 from odahu_argo.contract import DownloadSpec
 from tests.servers.step_runner import StepRunner
 
-MOST_MEMORY = 150 * 1024 * 1024
-"""Bytes that a transfer may take at most, whatever the size of the data."""
+MAX_TRANSFER_MEMORY = 150 * 1024 * 1024
+"""Limit of a transfer's resident memory in bytes, independent of the size of the data."""
 _DOWNLOAD = "from odahu_argo.steps.__main__ import main; code = main(['download'])"
 _UPLOAD = """\
 import json, os, pathlib
@@ -25,7 +25,7 @@ with pathlib.Path(os.environ["SOURCE"]).open("rb") as source:
     size = os.fstat(source.fileno()).st_size
     code = size - store.upload(iter(lambda: source.read(2**20), b""), os.environ["KEY"], size, owner="test")
 """
-_THEN_PEAK = """
+_REPORT_PEAK = """
 import sys
 sys.stderr.write("peak " + open("/proc/self/status").read().split("VmHWM:")[1].split()[0])
 sys.exit(code)
@@ -33,26 +33,26 @@ sys.exit(code)
 
 
 @dataclass(frozen=True)
-class Measured:
+class TransferMeasurement:
+    """Duration and peak resident memory of a transfer."""
+
     seconds: float
-    peak: int
-    """Bytes of resident memory."""
+    peak_bytes: int
 
 
-def measured_download(step_runner: StepRunner, spec: DownloadSpec) -> Measured:
-    return _measured(_DOWNLOAD, step_runner.environment(spec))
+def measure_download(step_runner: StepRunner, spec: DownloadSpec) -> TransferMeasurement:
+    return _measure(_DOWNLOAD, step_runner.environment(spec))
 
 
-def measured_upload(fields: Mapping[str, str], source: Path, key: str) -> Measured:
-    return _measured(_UPLOAD, {**os.environ, "FIELDS": json.dumps(fields), "SOURCE": str(source), "KEY": key})
+def measure_upload(fields: Mapping[str, str], source: Path, key: str) -> TransferMeasurement:
+    return _measure(_UPLOAD, {**os.environ, "FIELDS": json.dumps(fields), "SOURCE": str(source), "KEY": key})
 
 
-def _measured(program: str, environment: Mapping[str, str]) -> Measured:
-    began = time.monotonic()
-    ended = subprocess.run(
-        [sys.executable, "-c", program + _THEN_PEAK], env=environment, capture_output=True, text=True
-    )
-    seconds = time.monotonic() - began
-    if ended.returncode != 0:
-        raise RuntimeError(ended.stdout + ended.stderr)
-    return Measured(seconds, int(ended.stderr.rpartition("peak ")[2]) * 1024)
+def _measure(program: str, environment: Mapping[str, str]) -> TransferMeasurement:
+    start = time.monotonic()
+    command = [sys.executable, "-c", program + _REPORT_PEAK]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True)
+    seconds = time.monotonic() - start
+    if result.returncode != 0:
+        raise RuntimeError(result.stdout + result.stderr)
+    return TransferMeasurement(seconds, int(result.stderr.rpartition("peak ")[2]) * 1024)

@@ -21,7 +21,7 @@ from odahu_argo.storage.factory import open_store
 from odahu_argo.storage.transfer import Copy, download_all, plan_copies
 from tests.servers.disk import SIZE
 from tests.servers.handlers import serving_by
-from tests.servers.measured import MOST_MEMORY, measured_download
+from tests.servers.measured import MAX_TRANSFER_MEMORY, measure_download
 from tests.servers.s3 import Bucket
 from tests.servers.step_runner import StepRunner
 from tests.unit.storage.conftest import Box, KillableBox
@@ -128,9 +128,9 @@ def test_many_objects_use_little_memory(step_runner: StepRunner, fast_box: Box) 
     fast_box.put_all(objects)
     step_runner.repository.mkdir()
     step_runner.connect("data", fast_box.fields("many"))
-    measured = measured_download(step_runner, DownloadSpec("data", "many/"))
+    measurement = measure_download(step_runner, DownloadSpec("data", "many/"))
     assert files(step_runner) == objects
-    assert measured.peak < MOST_MEMORY
+    assert measurement.peak_bytes < MAX_TRANSFER_MEMORY
 
 
 def test_complete_files_are_kept_and_others_replaced(step_runner: StepRunner, box: Box) -> None:
