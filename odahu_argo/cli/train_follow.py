@@ -1,4 +1,4 @@
-"""Follow submitted trainings deadline they end, and report their results."""
+"""Follow submitted trainings until they end, and report their results."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 EXIT_INTERRUPTED = 130
 
-Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the training deadline it ends.")]
+Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the training until it ends.")]
 Timeout = Annotated[
     float | None,
     typer.Option("--timeout", min=0, metavar="SECONDS", help="Maximum time to follow; the training keeps running."),
@@ -44,7 +44,7 @@ def _logs_command(backend: Backend, training_id: str) -> str:
 
 
 def wait_for(backend: Backend, training_ids: list[str], timeout: float | None) -> None:
-    """Print progress deadline all trainings end, then the result of each.
+    """Print progress until all trainings end, then the result of each.
 
     Raises:
         TrainingFailed: At least one training failed.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SomeId = Annotated[
     str | None,
     typer.Option(
-        "--id", "--train-id", metavar="ID", autocompletion=completing.trainings, help="Show only this training."
+        "--id", "--train-id", metavar="ID", autocompletion=completing.trainings, help="Select a training by ID."
     ),
 ]
 COLUMNS = ("ID", "STATE", "REASON", "MODEL", "VERSION", "AGE", "ARTIFACT")
