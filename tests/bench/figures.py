@@ -77,7 +77,7 @@ class Row:
         return max(each.peak for each in self.samples[name])
 
     def ratio(self, measure: Literal["wall", "cpu"] = "wall") -> Spread | None:
-        """Ratio of ours to the rival's, computed within each round."""
+        """Our time divided by the rival's, computed within each round."""
         if self.ours not in self.samples or self.rival is None:
             return None
         pairs = zip(self.samples[self.ours], self.samples[self.rival], strict=False)
