@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,22 @@ def odahu_argo(*arguments: object, stdin: str | None = None, **options: object) 
     command = [sys.executable, "-m", "odahu_argo", *map(str, arguments)]
     ended = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", input=stdin, **options)
     return Ran(ended.returncode, ended.stdout, ended.stderr)
+
+
+def bash_completions(*words: str, **environment: str) -> tuple[list[str], str]:
+    """Return the completions that bash offers for the last word, and the text on stderr."""
+    line = " ".join(f"'{word}'" for word in ("odahu-argo", *words))
+    script = f"""
+        source <(odahu-argo completion bash)
+        COMP_WORDS=({line}); COMP_CWORD={len(words)}
+        _odahu_argo_completion odahu-argo
+        printf '%s\\n' "${{COMPREPLY[@]}}"
+    """
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    variables = {**os.environ, "PATH": path, **environment}
+    process = subprocess.run(["bash", "-c", script], capture_output=True, text=True, env=variables)
+    assert process.returncode == 0
+    return process.stdout.split(), process.stderr
 
 
 class Running:

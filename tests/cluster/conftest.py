@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import os
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from kubernetes import client, config
+import yaml
+from kubernetes import client, config, utils
 
 from odahu_argo.kube.client import KubeCluster, connect
 from odahu_argo.kube.cluster import NAMESPACE
+from tests.cluster.site import Site
+from tests.commands import odahu_argo
+from tests.servers.browser import browser, visit
+from tests.servers.helm import helm
 from tests.servers.kubernetes import ApiServer, Proxy, proxied
+from tests.servers.tracking_server import mlflow_server
+
+__all__ = ["browser", "helm", "mlflow_server", "visit"]
 
 
 @pytest.fixture(scope="session")
@@ -70,3 +79,26 @@ def through(
             patched.setenv("KUBECONFIG", str(file))
             connected = connect(cluster.namespace)
         yield Through(proxy, connected)
+
+
+@pytest.fixture
+def site(api: client.ApiClient, tmp_path: Path) -> Iterator[Site]:
+    """A new namespace with the objects of `setup` and three connections."""
+    namespace = f"trainings-{os.getpid()}-{time.monotonic_ns() % 10**9}"
+    profile = tmp_path / "profile.yaml"
+    profile.write_text(f"namespace: {namespace}\n", encoding="utf-8")
+    printed = odahu_argo("setup", "--profile", profile)
+    assert printed.code == 0, printed.err
+    for manifest in yaml.safe_load_all(printed.out):
+        utils.create_from_dict(api, manifest)
+    connections = {
+        "code": {"type": "git", "uri": "https://git.example.org/ml/code.git"},
+        "wine-data": {"type": "s3", "uri": "s3://wine/data/"},
+        "models-output": {"type": "s3", "uri": "s3://models/"},
+    }
+    for name, fields in connections.items():
+        secret = client.V1Secret(metadata=client.V1ObjectMeta(name=f"connection-{name}"), string_data=fields)
+        client.CoreV1Api(api).create_namespaced_secret(namespace, secret)
+    site = Site(api, namespace, tmp_path)
+    yield site
+    client.CoreV1Api(api).delete_namespace(namespace)

@@ -11,15 +11,14 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cluster.test_conn import GIT, S3, manifests
-from tests.cluster.test_trainings import COMMIT, RUN, ZIP, Site, site
+from tests.cluster.connections import GIT, S3, manifests
+from tests.cluster.site import COMMIT, RUN, ZIP, Site
 from tests.commands import Ran, Running, odahu_argo
 from tests.manifests import training, write
 from tests.servers.api import serving
 from tests.servers.kubelet import TRAIN_NODE, kubelet
 from tests.servers.programs import free_port
 
-__all__ = ["site"]
 pytestmark = pytest.mark.cluster
 TOKEN, DECRYPT = "t" * 20, "d" * 20
 

@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.cluster.test_trainings import Site, site
+from tests.cluster.site import Site
+from tests.commands import bash_completions
 from tests.manifests import training, write
-from tests.unit.cli.test_completion import completed
 
-__all__ = ["site"]
 pytestmark = pytest.mark.cluster
 
 TOOLCHAIN = {"kind": "ToolchainIntegration", "id": "wine-trainer", "spec": {"entrypoint": "mlflow"}}
@@ -39,7 +38,7 @@ def test_what_a_file_holds_is_applied_in_the_order_of_need_and_deleted_in_the_ot
     assert "CANARY" not in applied.err
     assert site.get()["spec"]["toolchain"] == "wine-trainer"
     for group, name in {"train": "wine", "conn": "wine-data", "ti": "wine-trainer"}.items():
-        offers = (completed(group, "get", "-n", site.namespace, "--id", "w") for _ in range(TRIES))
+        offers = (bash_completions(group, "get", "-n", site.namespace, "--id", "w") for _ in range(TRIES))
         assert ([name], "") in offers
     again = site.run("bulk", "apply", everything(site.folder), "-o", "json")
     assert {each["outcome"] for each in json.loads(again.out)} == {"unchanged"}
@@ -61,7 +60,7 @@ def test_a_mistake_anywhere_leaves_all_unwritten(site: Site) -> None:
     for documents in ([training(toolchain="none"), NEW], [TOOLCHAIN, masked], [{**TOOLCHAIN, "id": "NO"}, NEW]):
         ran = site.run("bulk", "apply", write(site.folder, *documents))
         assert (ran.code, ran.out) == (2, "")
-    assert "'NO' is not a valid ID" in ran.err
+    assert "'NO' is not a valid id" in ran.err
     refused = site.run("bulk", "delete", site.folder / "manifests.yaml")
     assert (refused.code, refused.out) == (2, "")
     assert yaml.safe_load(site.run("conn", "get", "-o", "jsonpath=[*].id").out) == [

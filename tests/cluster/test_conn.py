@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from base64 import b64decode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,14 +13,12 @@ import yaml
 from odahu_argo.errors import NotFound
 from odahu_argo.kube.client import KubeCluster
 from odahu_argo.kube.cluster import SECRET, WORKFLOW, Object
+from tests.cluster.connections import DOCKER, GIT, S3, data, manifests, secret_names
 from tests.commands import Ran, odahu_argo
 
 pytestmark = pytest.mark.cluster
 
 Conn = Callable[..., Ran]
-S3 = {"type": "s3", "uri": "s3://wine/data/", "region": "eu", "keyID": "CANARYid", "keySecret": "CANARYsecret"}
-GIT = {"type": "git", "uri": "https://me:CANARYurl@git.example.org/x.git", "username": "me", "password": "CANARYpw"}
-DOCKER = {"type": "docker", "uri": "reg.example.org/team", "username": "me", "password": "CANARYpull"}
 
 
 @pytest.fixture
@@ -34,23 +31,6 @@ def conn(cluster: KubeCluster) -> Conn:
         return ran
 
     return run
-
-
-def manifests(folder: Path, **connections: dict[str, Any]) -> Path:
-    file = folder / "connections.yaml"
-    documents = [
-        {"kind": "Connection", "id": name.replace("_", "-"), "spec": spec} for name, spec in connections.items()
-    ]
-    file.write_text(yaml.safe_dump_all(documents), encoding="utf-8")
-    return file
-
-
-def data(cluster: KubeCluster, name: str) -> dict[str, str]:
-    return {key: b64decode(value).decode() for key, value in cluster.get(SECRET, name)["data"].items()}
-
-
-def secret_names(cluster: KubeCluster) -> list[str]:
-    return [secret["metadata"]["name"] for secret in cluster.list(SECRET).items]
 
 
 def opaque(name: str, **fields: str) -> Object:

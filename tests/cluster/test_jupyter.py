@@ -6,11 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.test_trainings import Site, site
-from tests.jupyter.test_routes import ask
+from tests.cluster.site import Site
 from tests.servers.jupyter import jupyter_lab
 
-__all__ = ["site"]
 pytestmark = pytest.mark.cluster
 
 
@@ -18,17 +16,17 @@ def test_a_manifest_from_the_editor_becomes_a_workflow(site: Site, tmp_path: Pat
     where = ("--OdahuArgo.local=False", f"--OdahuArgo.namespace={site.namespace}")
     body = {"path": "training.yaml", "text": site.manifest().read_text()}
     with jupyter_lab(tmp_path, *where) as lab:
-        assert ask(lab, "GET", "").json() == {"place": f"namespace {site.namespace}", "trainings": []}
-        sent = ask(lab, "POST", "", json=body)
+        assert lab.request("GET", "").json() == {"location": f"namespace {site.namespace}", "trainings": []}
+        sent = lab.request("POST", "", json=body)
         assert (sent.status_code, sent.json()) == (200, {"id": "wine"})
         site.play("wine-1", "running-train-unschedulable")
-        [listed] = ask(lab, "GET", "").json()["trainings"]
+        [listed] = lab.request("GET", "").json()["trainings"]
         assert (listed["state"], listed["reason"]) == ("scheduling", "Unschedulable")
-        assert "Unschedulable" in ask(lab, "GET", "/wine/page").text
+        assert "Unschedulable" in lab.request("GET", "/wine/page").text
         site.play("wine-1", "succeeded")
-        again = ask(lab, "POST", "", json=body)
+        again = lab.request("POST", "", json=body)
         assert again.status_code == 409 and "training 'wine' already exists" in again.text
-        assert ask(lab, "PUT", "", json=body).json() == {"id": "wine"}
+        assert lab.request("PUT", "", json=body).json() == {"id": "wine"}
         assert site.workflows() == ["wine-1", "wine-2"]
-        assert ask(lab, "DELETE", "/wine").status_code == 200
+        assert lab.request("DELETE", "/wine").status_code == 200
         assert site.workflows() == []

@@ -31,9 +31,8 @@ from odahu_argo.trainings.submit import plan_for_cluster
 from tests.commands import odahu_argo
 from tests.conftest import ROOT
 from tests.manifests import training, write
-from tests.servers.helm import Helm, helm
+from tests.servers.helm import Helm
 
-__all__ = ["helm"]
 pytestmark = pytest.mark.cluster
 
 FILES = sorted((ROOT / "tests" / "golden" / "mlflow").glob("*.values.yaml"))

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.test_trainings import Site, site
+from tests.cluster.site import Site
 from tests.conftest import ROOT
 from tests.manifests import training
 from tests.servers.api import serving
 
-__all__ = ["site"]
 pytestmark = pytest.mark.cluster
 
 RELEASE = "odahu-flow-sdk==1.6.1"

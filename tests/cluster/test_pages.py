@@ -11,15 +11,14 @@ import pytest
 import requests
 import yaml
 
-from tests.cluster.test_trainings import COMMIT, RUN, ZIP, Site, site
+from tests.cluster.site import COMMIT, RUN, ZIP, Site
 from tests.commands import Running, odahu_argo
 from tests.servers.api import serving
-from tests.servers.browser import Visit, browser, visit
+from tests.servers.browser import Visit
 from tests.servers.kubelet import TRAIN_NODE, kubelet
 from tests.servers.programs import free_port
-from tests.servers.tracking_server import MlflowServer, mlflow_server
+from tests.servers.tracking_server import MlflowServer
 
-__all__ = ["browser", "mlflow_server", "site", "visit"]
 pytestmark = pytest.mark.cluster
 
 

@@ -11,11 +11,10 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from tests.cluster.test_trainings import COMMIT, RUN, ZIP, Site, site
+from tests.cluster.site import COMMIT, RUN, ZIP, Site
 from tests.manifests import training
 from tests.servers.programs import free_port, wait_until_open
 
-__all__ = ["site"]
 pytestmark = pytest.mark.cluster
 
 TRAININGS = "/api/v1/model/training"

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.test_trainings import Site, site
+from tests.cluster.site import Site
 from tests.servers.api import serving
 from tests.servers.schemathesis import require_conformance
 
-__all__ = ["site"]
 pytestmark = pytest.mark.cluster
 TOKEN = "0123456789abcdef"
 

@@ -12,7 +12,7 @@ import requests
 
 from odahu_argo.kube.client import KubeCluster
 from odahu_argo.kube.cluster import SECRET
-from tests.cluster.test_conn import GIT, S3, data, secret_names
+from tests.cluster.connections import GIT, S3, data, secret_names
 from tests.servers.api import serving
 
 pytestmark = pytest.mark.cluster

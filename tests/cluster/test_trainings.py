@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
-from kubernetes import client, utils
+from kubernetes import client
 
 from odahu_argo import naming
 from odahu_argo.kube.client import KubeCluster, connect
@@ -26,86 +23,11 @@ from odahu_argo.status.state import read_status
 from odahu_argo.trainings import actions, history
 from odahu_argo.trainings.model import Training
 from odahu_argo.trainings.queries import find_training
-from tests.commands import Ran, Running, odahu_argo
-from tests.manifests import training, write
-from tests.servers.controller import offload, play
+from tests.cluster.site import COMMIT, GROUP, RUN, ZIP, Site
+from tests.commands import Running
+from tests.servers.controller import offload
 
 pytestmark = pytest.mark.cluster
-
-COMMIT = "d3d6e8ed776ed37fd2efd7a1b8d5fabdd7e3eea5"
-RUN = "0123456789abcdef0123456789abcdef"
-ZIP = "wine-3.0-be17d12d-df43-4588-99e7-56a0db3cad77.zip"
-GROUP = ("argoproj.io", "v1alpha1")
-
-
-@dataclass(frozen=True)
-class Site:
-    """A namespace in which trainings may run, with their connections."""
-
-    api: client.ApiClient
-    namespace: str
-    folder: Path
-
-    def run(self, *arguments: object, **options: Any) -> Ran:
-        return odahu_argo(*arguments, "-n", self.namespace, **options)
-
-    def manifest(self, **spec: Any) -> Path:
-        return write(self.folder, training(**spec))
-
-    def play(self, workflow: str, recording: str, run: str = RUN) -> None:
-        play(self.api, self.namespace, workflow, recording, {RUN: run})
-
-    def workflow(self, name: str) -> dict[str, Any]:
-        return client.CustomObjectsApi(self.api).get_namespaced_custom_object(*GROUP, self.namespace, "workflows", name)
-
-    def workflows(self) -> list[str]:
-        found = client.CustomObjectsApi(self.api).list_namespaced_custom_object(*GROUP, self.namespace, "workflows")
-        return sorted(each["metadata"]["name"] for each in found["items"])
-
-    def remove(self, workflow: str) -> None:
-        """As Argo's clean-up, or anyone with kubectl, would."""
-        client.CustomObjectsApi(self.api).delete_namespaced_custom_object(*GROUP, self.namespace, "workflows", workflow)
-
-    def make_claim(self, name: str) -> None:
-        """As the controller does when it takes up a workflow."""
-        spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
-        claims = client.CoreV1Api(self.api)
-        claims.create_namespaced_persistent_volume_claim(self.namespace, {"metadata": {"name": name}, "spec": spec})
-
-    def claims(self) -> list[str]:
-        found = client.CoreV1Api(self.api).list_namespaced_persistent_volume_claim(self.namespace).items
-        return sorted(each.metadata.name for each in found)
-
-    def create(self, *arguments: object, **spec: Any) -> Ran:
-        return self.run("train", "create", "-f", self.manifest(**spec), "--no-wait", *arguments)
-
-    def get(self, training_id: str = "wine") -> dict[str, Any]:
-        ran = self.run("train", "get", "--id", training_id, "-o", "json")
-        assert ran.code == 0, ran.err
-        [shown] = json.loads(ran.out)
-        return shown
-
-
-@pytest.fixture
-def site(api: client.ApiClient, tmp_path: Path) -> Iterator[Site]:
-    namespace = f"trainings-{os.getpid()}-{time.monotonic_ns() % 10**9}"
-    profile = tmp_path / "profile.yaml"
-    profile.write_text(f"namespace: {namespace}\n", encoding="utf-8")
-    printed = odahu_argo("setup", "--profile", profile)
-    assert printed.code == 0, printed.err
-    for manifest in yaml.safe_load_all(printed.out):
-        utils.create_from_dict(api, manifest)
-    connections = {
-        "code": {"type": "git", "uri": "https://git.example.org/ml/code.git"},
-        "wine-data": {"type": "s3", "uri": "s3://wine/data/"},
-        "models-output": {"type": "s3", "uri": "s3://models/"},
-    }
-    for name, fields in connections.items():
-        secret = client.V1Secret(metadata=client.V1ObjectMeta(name=f"connection-{name}"), string_data=fields)
-        client.CoreV1Api(api).create_namespaced_secret(namespace, secret)
-    site = Site(api, namespace, tmp_path)
-    yield site
-    client.CoreV1Api(api).delete_namespace(namespace)
 
 
 def test_create_and_get(site: Site) -> None:

@@ -17,14 +17,13 @@ import pytest
 import yaml
 
 from tests.commands import odahu_argo
-from tests.servers.browser import Visit, browser, visit
+from tests.servers.browser import Visit
 from tests.servers.git import git
 from tests.servers.mlflow_pod import MlflowPod, mlflow_pod, peak_memory, without_keys
 from tests.servers.mlflow_project import write_project
-from tests.servers.postgres import PASSWORD, Postgres, postgres
-from tests.servers.s3 import KEY_SECRET, Bucket, s3_endpoint
+from tests.servers.postgres import PASSWORD, Postgres
+from tests.servers.s3 import KEY_SECRET, Bucket
 
-__all__ = ["browser", "postgres", "s3_endpoint", "visit"]
 pytestmark = pytest.mark.timeout(900)
 
 HOST = "ml.example.org"

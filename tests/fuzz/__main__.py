@@ -11,7 +11,7 @@ import atheris
 with atheris.instrument_imports(include=["odahu_argo"]):
     from tests.fuzz.targets import TARGETS
 
-from tests.fuzz.test_targets import SEEDS
+from tests.fuzz.seeds import SEEDS
 
 WORDS = ("kind: ", "ModelTraining", "Connection", "ToolchainIntegration", "id: ", "spec:", "{{ .Name }}", "- ", "---\n")
 WORDS += ("<<: ", "&a ", "*a", "!!str ", "|\n ", "hyperParameters:", "artifactNameTemplate: ", "1e9", "null", "\\ud83d")

@@ -11,13 +11,10 @@ import yaml
 
 from odahu_argo.local.home import Home
 from odahu_argo.local.store import TrainingStore
-from tests.page.test_a_training_that_runs import MLPROJECT, TRAIN
-from tests.page.test_pages_of_this_machine import FLOWERS, HOSTILE
-from tests.servers.browser import Visit, browser, visit
-from tests.servers.git import git
+from tests.local_trainings import FLOWERS, HOSTILE
+from tests.servers.browser import Visit
 from tests.servers.jupyter import Lab, jupyter_lab
-
-__all__ = ["browser", "visit"]
+from tests.slow_project import create_repository
 
 REFUSED = "the server responded with a status of"
 """What a browser itself complains of when an answer is no success."""
@@ -39,12 +36,8 @@ def lab(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A training that goes on at its second epoch until there is a file `go`, its connection beside it, and a draft."""
     folder = tmp_path_factory.mktemp("lab")
     repository, files = folder / "repository", folder / "files"
-    repository.mkdir(), files.mkdir()
-    (repository / "MLproject").write_text(MLPROJECT)
-    (repository / "train.py").write_text(TRAIN)
-    git(repository, "init", "--quiet", "--initial-branch=main")
-    git(repository, "add", "--all")
-    git(repository, "commit", "--quiet", "--message", "the project")
+    files.mkdir()
+    create_repository(repository)
     write(files / "connections.yaml", "Connection", "code", type="git", uri=repository.as_uri(), reference="main")
     spec = {
         "model": {"name": "slow", "version": "1.0"},

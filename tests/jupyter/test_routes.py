@@ -18,7 +18,7 @@ import yaml
 from odahu_argo.local.home import Home
 from odahu_argo.local.store import TrainingStore
 from tests.conftest import ROOT
-from tests.page.test_pages_of_this_machine import FLOWERS
+from tests.local_trainings import FLOWERS
 from tests.servers.jupyter import TOKEN, Lab, jupyter_lab
 
 SECRET = "aVerySecretKey0123"
@@ -40,15 +40,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory, prepare_home: Callable[[Path],
         yield found
 
 
-def ask(lab: Lab, method: str, path: str, token: str | None = TOKEN, **options: object) -> requests.Response:
-    headers = {"Authorization": f"token {token}"} if token else {}
-    return requests.request(
-        method, f"{lab.address}/odahu-argo/trainings{path}", headers=headers, allow_redirects=False, **options
-    )
-
-
 def submit(lab: Lab, text: str, **more: object) -> requests.Response:
-    return ask(lab, "POST", "", json={"path": "notes/draft.yaml", "text": text, **more})
+    return lab.request("POST", "", json={"path": "notes/draft.yaml", "text": text, **more})
 
 
 @pytest.mark.parametrize(
@@ -57,11 +50,11 @@ def submit(lab: Lab, text: str, **more: object) -> requests.Response:
 )
 def test_requires_jupyter_authentication(lab: Lab, method: str, path: str) -> None:
     for token in (None, "0" * 32):
-        answer = ask(lab, method, path, token)
+        answer = lab.request(method, path, token)
         is_sent_to_log_in = answer.status_code == 302 and "/login" in answer.headers["Location"]
         assert answer.status_code == 403 or (path.endswith("/page") and is_sent_to_log_in), answer.status_code
         assert "flowers" not in answer.text
-    assert ask(lab, "GET", "").json()["trainings"][0]["id"] == "flowers"
+    assert lab.request("GET", "").json()["trainings"][0]["id"] == "flowers"
 
 
 def test_rejects_cross_site_requests(lab: Lab) -> None:
@@ -88,12 +81,12 @@ def test_problems_have_positions_and_no_secrets(lab: Lab) -> None:
 
 
 def test_rejects_malformed_bodies(lab: Lab) -> None:
-    assert "the body must be" in ask(lab, "POST", "", json=["text"]).json()["problems"][0]["message"]
-    assert ask(lab, "POST", "", data=b"{").status_code == 400
+    assert "the body must be" in lab.request("POST", "", json=["text"]).json()["problems"][0]["message"]
+    assert lab.request("POST", "", data=b"{").status_code == 400
     assert submit(lab, "a: [").json()["problems"][0]["line"] == 1
     assert submit(lab, "x" * (1024 * 1024 + 1)).status_code == 413
-    assert ask(lab, "DELETE", "/nothing").status_code == 404
-    assert ask(lab, "DELETE", "/..%2f..%2fetc").status_code == 404
+    assert lab.request("DELETE", "/nothing").status_code == 404
+    assert lab.request("DELETE", "/..%2f..%2fetc").status_code == 404
 
 
 def test_selects_one_of_several_trainings(lab: Lab) -> None:
@@ -106,7 +99,7 @@ def test_selects_one_of_several_trainings(lab: Lab) -> None:
 
 def test_reports_invalid_settings_on_request(tmp_path: Path) -> None:
     with jupyter_lab(tmp_path, "--OdahuArgo.namespace=ml", ODAHU_ARGO_HOME=str(tmp_path)) as lab:
-        answer = ask(lab, "GET", "")
+        answer = lab.request("GET", "")
     assert answer.status_code == 400
     assert answer.json()["problems"][0]["hint"] == "c.OdahuArgo.local = False"
 

@@ -12,40 +12,14 @@ import yaml
 
 from odahu_argo.local.home import Home
 from tests.servers.api import serving
-from tests.servers.browser import Visit, browser, visit
-from tests.servers.git import git
-
-__all__ = ["browser", "visit"]
-
-MLPROJECT = """\
-name: slow
-entry_points:
-  main: {parameters: {go: string, rate: float}, command: "python train.py {go} {rate}"}
-"""
-TRAIN = """\
-import sys, time
-from pathlib import Path
-import mlflow
-
-go, rate = Path(sys.argv[1]), float(sys.argv[2])
-with mlflow.start_run():
-    for epoch in range(1, 9):
-        mlflow.log_metric("loss", 1 / epoch, step=epoch)
-        print(f"epoch {epoch} of 8 <b>bold</b>", flush=True)
-        while epoch == 2 and not go.exists():
-            time.sleep(0.05)
-"""
+from tests.servers.browser import Visit
+from tests.slow_project import create_repository
 
 
 @pytest.fixture
 def manifests(tmp_path: Path) -> Path:
     repository = tmp_path / "repository"
-    repository.mkdir()
-    (repository / "MLproject").write_text(MLPROJECT)
-    (repository / "train.py").write_text(TRAIN)
-    git(repository, "init", "--quiet", "--initial-branch=main")
-    git(repository, "add", "--all")
-    git(repository, "commit", "--quiet", "--message", "the project")
+    create_repository(repository)
     training = {
         "model": {"name": "slow", "version": "1.0"},
         "toolchain": "mlflow-project",

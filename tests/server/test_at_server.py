@@ -12,12 +12,11 @@ import trustme
 
 from odahu_argo.local.home import Home
 from odahu_argo.local.store import LocalTraining, TrainingStore
-from tests.commands import Ran, odahu_argo
+from tests.commands import Ran, bash_completions, odahu_argo
 from tests.manifests import training, write
 from tests.servers.api import serving
 from tests.servers.programs import free_port
 from tests.servers.scripted import Answer, answering
-from tests.unit.cli.test_completion import completed
 
 TOKEN = "0123456789abcdef0123"
 LIST = "/api/v1/model/training?size=500&page=0"
@@ -74,8 +73,8 @@ def test_saved_url_and_token_are_used_and_masked(local: str, config: Path) -> No
     assert config.stat().st_mode & 0o777 == 0o600
     assert run("conn", "get", "-o", "jsonpath=[*].id").out == "code\n"
     assert local in run("train", "--help").out
-    assert completed("train", "get", "--id", "") == (["wine"], "")
-    assert completed("ti", "get", "--id", "mlflow-") == (["mlflow-project"], "")
+    assert bash_completions("train", "get", "--id", "") == (["wine"], "")
+    assert bash_completions("ti", "get", "--id", "mlflow-") == (["mlflow-project"], "")
     at_the_cluster = run("train", "get", "--url", "")
     assert at_the_cluster.code == 2 and "kubeconfig" in at_the_cluster.err
     with answering(Answer(200, [])) as other:
@@ -99,9 +98,9 @@ def test_login_and_logout(local: str, config: Path, tmp_path: Path) -> None:
 def test_completion_uses_url_of_the_group(local: str, tmp_path: Path) -> None:
     (tmp_path / "token").write_text(TOKEN)
     where = ("--url", local, "--token-file", str(tmp_path / "token"))
-    assert completed("train", *where, "get", "--id", "") == (["wine"], "")
-    assert completed("conn", "get", *where, "--id", "c") == (["code"], "")
-    assert completed("train", "--url", local, "get", "--id", "") == ([], "")
+    assert bash_completions("train", *where, "get", "--id", "") == (["wine"], "")
+    assert bash_completions("conn", "get", *where, "--id", "c") == (["code"], "")
+    assert bash_completions("train", "--url", local, "get", "--id", "") == ([], "")
 
 
 @pytest.mark.parametrize("command", ["stop --id wine", "retry --id wine", "history --id wine"])

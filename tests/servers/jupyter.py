@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import requests
+
 from tests.conftest import ROOT
 from tests.servers.programs import free_port, serving
 
@@ -26,6 +28,12 @@ class Lab:
         """The address at which a browser finds JupyterLab with the document open in it."""
         inside = f"/tree/{path}" if path else ""
         return f"{self.address}/{mode}{inside}?token={TOKEN}&reset"
+
+    def request(self, method: str, path: str, token: str | None = TOKEN, **options: object) -> requests.Response:
+        """Send a request to a route below `/odahu-argo/trainings`."""
+        headers = {"Authorization": f"token {token}"} if token else {}
+        url = f"{self.address}/odahu-argo/trainings{path}"
+        return requests.request(method, url, headers=headers, allow_redirects=False, **options)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from odahu_argo.errors import AlreadyExists, NotFound, UserError
 from odahu_argo.kube.cluster import POD, WORKFLOW
 from odahu_argo.manifest.load import Manifests, load
 from odahu_argo.preflight import checks
-from odahu_argo.preflight.result import Finding
+from odahu_argo.preflight.result import CheckResult
 from odahu_argo.profile import Profile
 from odahu_argo.tracking import MlflowRun, NoRun
 from odahu_argo.trainings.events import Changed, LogLine, LogNote
@@ -70,7 +70,7 @@ def test_create_rejects_ended_training(
 def test_failed_check_prevents_submission(
     cluster: InMemoryCluster, backend: KubernetesBackend, manifests: Manifests, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    results = [Finding("error", "connection code", "there is no Secret"), Finding("warning", "argo", "old")]
+    results = [CheckResult("error", "connection code", "there is no Secret"), CheckResult("warning", "argo", "old")]
     monkeypatch.setattr(checks, "check", lambda *_: results)
     with pytest.raises(UserError, match="connection code: there is no Secret"):
         submit_training(backend.trainings, manifests, is_new=True)
