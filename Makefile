@@ -86,10 +86,10 @@ define build
 @builder=$$(command -v buildah || command -v podman || command -v docker) \
 	|| { echo "no buildah, podman or docker found" >&2; exit 1; }; \
 case $$builder in \
-	*docker) dated="--build-arg SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH)" ;; \
-	*) dated="--timestamp $(SOURCE_DATE_EPOCH)" ;; \
+	*docker) options="--build-arg SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH)" ;; \
+	*) options="--layers --timestamp $(SOURCE_DATE_EPOCH)" ;; \
 esac; \
-set -x; "$$builder" build $$dated --build-arg "BASE=$(BASE)" --build-arg "FOR=$(1)" $(IMAGE_OPTIONS) -f templates/Dockerfile -t "$(2)" .
+set -x; "$$builder" build $$options --build-arg "TIMESTAMP=$(SOURCE_DATE_EPOCH)" --build-arg "BASE=$(BASE)" --build-arg "FOR=$(1)" $(IMAGE_OPTIONS) -f templates/Dockerfile -t "$(2)" .
 endef
 
 image: runner-image training-image controller-image ## build all images with buildah, podman or docker
