@@ -1,5 +1,5 @@
-"""The store in which images are built."""
+"""Fixtures for image builds."""
 
-from tests.servers.images import images
+from tests.servers.images import image_store
 
-__all__ = ["images"]
+__all__ = ["image_store"]

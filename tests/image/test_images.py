@@ -1,4 +1,4 @@
-"""The images of runner and training, and the example's upon it, built and tried as in a pod: `make test-image`."""
+"""The runner, training and controller images, and an example image based on training. Run by `make test-image`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from odahu_argo import contract
 from odahu_argo.contract import PackageSpec, TrainSpec, Workspace
 from odahu_argo.profile import Profile
 from tests.conftest import EXAMPLES, ROOT
-from tests.servers.images import Images
+from tests.servers.images import ImageStore
 from tests.servers.mlflow_project import PACKAGE, SPEC, write_project
 
 pytestmark = [pytest.mark.image, pytest.mark.timeout(1200)]
@@ -22,35 +22,37 @@ pytestmark = [pytest.mark.image, pytest.mark.timeout(1200)]
 RUNNER = "localhost/odahu-argo-runner"
 TRAINING = "localhost/odahu-argo-training"
 CONTROLLER = "localhost/odahu-argo-controller"
-MAX_RUNNER_PACKAGES = 170
-"""MB of the runner's Python packages, without bytecode."""
-CACHE = "localhost/sklearn-cached"
+EXAMPLE = "localhost/sklearn-cached"
+MAX_RUNNER_PACKAGES_MIB = 170
+"""Size limit of the runner's Python packages without bytecode."""
 USER = Profile().user_id
 
 
 @pytest.fixture(scope="module", autouse=True)
-def built(images: Images) -> None:
-    images.make("image", f"IMAGE={RUNNER}", f"TRAINING_IMAGE={TRAINING}", f"CONTROLLER_IMAGE={CONTROLLER}")
+def built_images(image_store: ImageStore) -> None:
+    image_store.make("image", f"IMAGE={RUNNER}", f"TRAINING_IMAGE={TRAINING}", f"CONTROLLER_IMAGE={CONTROLLER}")
 
 
 @pytest.mark.parametrize("image", [RUNNER, TRAINING, CONTROLLER])
-def test_its_user_is_the_profiles_and_can_change_nothing_of_it(images: Images, image: str) -> None:
-    told = images.run(image, "sh", "-c", "id -u; id -g; echo ~; pwd; find / -xdev -user $(id -u) -not -path '/proc/*'")
-    assert told.stdout.split() == [str(USER), str(USER), "/home/odahu", "/", "/home/odahu"], told.stderr
+def test_user_is_the_profile_user_and_owns_only_its_home(image_store: ImageStore, image: str) -> None:
+    result = image_store.run(
+        image, "sh", "-c", "id -u; id -g; echo ~; pwd; find / -xdev -user $(id -u) -not -path '/proc/*'"
+    )
+    assert result.stdout.split() == [str(USER), str(USER), "/home/odahu", "/", "/home/odahu"], result.stderr
 
 
 @pytest.mark.parametrize("image", [RUNNER, TRAINING])
-def test_without_a_step_it_tells_its_usage(images: Images, image: str) -> None:
-    format_ = "{{range .OCIv1.Config.Entrypoint}}{{.}} {{end}}"
-    entrypoint = images.buildah("inspect", "--type", "image", "--format", format_, image).split()
+def test_entrypoint_without_a_step_prints_usage(image_store: ImageStore, image: str) -> None:
+    template = "{{range .OCIv1.Config.Entrypoint}}{{.}} {{end}}"
+    entrypoint = image_store.buildah("inspect", "--type", "image", "--format", template, image).split()
     assert entrypoint == ["python", "-m", contract.MODULE]
-    told = images.run(image, *entrypoint)
-    assert told.returncode == 2
-    assert "python -m odahu_argo.steps checkout|download|train|package" in told.stdout
+    result = image_store.run(image, *entrypoint)
+    assert result.returncode == 2
+    assert "python -m odahu_argo.steps checkout|download|train|package" in result.stdout
 
 
 @pytest.mark.parametrize(
-    ("image", "command", "said"),
+    ("image", "command", "output"),
     [
         (RUNNER, ["git", "--version"], "git version 2."),
         (RUNNER, ["git", "lfs", "version"], "git-lfs/"),
@@ -59,6 +61,7 @@ def test_without_a_step_it_tells_its_usage(images: Images, image: str) -> None:
         (RUNNER, ["python", "-c", "import yaml; print(yaml.__cached__)"], "/opt/odahu-argo/lib/"),
         (CONTROLLER, ["odahu-argo", "recorder", "--help"], "Usage: odahu-argo recorder"),
         (CONTROLLER, ["odahu-argo", "server", "--help"], "Usage: odahu-argo server"),
+        (CONTROLLER, ["python", "-c", "import odahu_argo.server.app; print('imported')"], "imported"),
         (TRAINING, ["bash", "-c", "command -v python"], "/opt/odahu-argo/bin/python"),
         (TRAINING, ["odahu-argo", "mlflow-server", "--", "--help"], "--app-name"),
         (TRAINING, ["pip", "check"], "No broken requirements found."),
@@ -66,21 +69,21 @@ def test_without_a_step_it_tells_its_usage(images: Images, image: str) -> None:
         (TRAINING, ["python", "-c", "import sklearn, yaml; print(yaml.__cached__)"], "/opt/odahu-argo/lib/"),
     ],
 )
-def test_what_steps_need_is_there(images: Images, image: str, command: list[str], said: str) -> None:
-    told = images.run(image, *command)
-    assert said in told.stdout + told.stderr
-    assert told.returncode == 0
+def test_command_runs(image_store: ImageStore, image: str, command: list[str], output: str) -> None:
+    result = image_store.run(image, *command)
+    assert output in result.stdout + result.stderr
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
-LIST = """
-import json
+LIST_PACKAGES = """
+import json, re
 from importlib.metadata import distributions
-print(json.dumps([[each.name.lower().replace("_", "-").replace(".", "-"), each.version] for each in distributions()]))
+print(json.dumps([[re.sub("[-_.]+", "-", package.name).lower(), package.version] for package in distributions()]))
 """
 
 
 @pytest.mark.parametrize(
-    ("image", "wanted", "unwanted"),
+    ("image", "included", "excluded"),
     [
         (RUNNER, {"mlflow-skinny", "obstore", "boto3"}, {"mlflow", "pandas", "numpy", "pip", "kubernetes"}),
         (
@@ -91,25 +94,26 @@ print(json.dumps([[each.name.lower().replace("_", "-").replace(".", "-"), each.v
         (CONTROLLER, {"kubernetes", "fastapi"}, {"mlflow-skinny", "pytest"}),
     ],
 )
-def test_its_packages_are_those_of_the_constraints(
-    images: Images, image: str, wanted: set[str], unwanted: set[str]
+def test_packages_have_pinned_versions(
+    image_store: ImageStore, image: str, included: set[str], excluded: set[str]
 ) -> None:
     pinned = set(re.findall(r"^([\w.-]+)==([^\s;]+)", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
-    found = {(name, version) for name, version in json.loads(images.run(image, "python", "-c", LIST).stdout)}
-    names = {name for name, _ in found}
-    assert {"odahu-argo", *wanted} <= names
-    assert not unwanted & names
-    assert {name for name, _ in found - pinned} <= {"odahu-argo", "pip", "setuptools"}
+    result = image_store.run(image, "python", "-c", LIST_PACKAGES)
+    installed = {(name, version) for name, version in json.loads(result.stdout)}
+    names = {name for name, _ in installed}
+    assert {"odahu-argo", *included} <= names
+    assert not excluded & names
+    assert {name for name, _ in installed - pinned} <= {"odahu-argo", "pip", "setuptools"}
 
 
-def test_runner_packages_are_small(images: Images) -> None:
+def test_runner_packages_are_small(image_store: ImageStore) -> None:
     script = "du -scm --exclude=__pycache__ /opt/odahu-argo/lib/python3*/site-packages | tail -n 1"
-    result = images.run(RUNNER, "sh", "-c", script)
-    assert int(result.stdout.split()[0]) <= MAX_RUNNER_PACKAGES, result.stdout
+    result = image_store.run(RUNNER, "sh", "-c", script)
+    assert int(result.stdout.split()[0]) <= MAX_RUNNER_PACKAGES_MIB, result.stdout
 
 
-def test_a_training_runs_in_one_and_is_packaged_in_the_other(images: Images, tmp_path: Path) -> None:
-    """Without a tracking server: MLflow's records are in the workspace."""
+def test_training_image_trains_and_runner_packages(image_store: ImageStore, tmp_path: Path) -> None:
+    """Run both steps without a tracking server: MLflow's database is in the workspace."""
     workspace = Workspace(tmp_path / "workspace", tmp_path, tmp_path)
     write_project(workspace.repository)
     store = workspace.root / "store"
@@ -120,18 +124,19 @@ def test_a_training_runs_in_one_and_is_packaged_in_the_other(images: Images, tmp
     (out / "uri").write_text("file:///workspace/store")
     for path in (workspace.root, *workspace.root.rglob("*")):
         os.chown(path, USER, USER)
-    trained = _step(images, TRAINING, workspace, "train", SPEC)
-    assert f"done: run {workspace.read_result('run-id')} logged model 'model'" in trained
-    _step(images, RUNNER, workspace, "package", PACKAGE)
-    [archive] = store.iterdir()
-    with zipfile.ZipFile(archive) as opened:
-        assert {"odahuflow.project.yaml", "odahuflow_model/MLmodel", "odahuflow_model/head_input.pkl"} <= set(
-            opened.namelist()
-        )
+    train_log = _run_step(image_store, TRAINING, workspace, "train", SPEC)
+    assert f"done: run {workspace.read_result('run-id')} logged model 'model'" in train_log
+    _run_step(image_store, RUNNER, workspace, "package", PACKAGE)
+    [artifact] = store.iterdir()
+    with zipfile.ZipFile(artifact) as archive:
+        members = set(archive.namelist())
+    assert {"odahuflow.project.yaml", "odahuflow_model/MLmodel", "odahuflow_model/head_input.pkl"} <= members
 
 
-def _step(images: Images, image: str, workspace: Workspace, name: str, spec: TrainSpec | PackageSpec) -> str:
-    """What the step prints, which must end well."""
+def _run_step(
+    image_store: ImageStore, image: str, workspace: Workspace, name: str, spec: TrainSpec | PackageSpec
+) -> str:
+    """Run a step in the image, assert its success and return its log."""
     variables = {
         contract.STEP_VARIABLE: contract.spec_to_json(spec),
         contract.TRACKING_VARIABLE: "sqlite:////workspace/mlflow.db",
@@ -139,21 +144,21 @@ def _step(images: Images, image: str, workspace: Workspace, name: str, spec: Tra
         contract.CONNECTIONS_VARIABLE: "/workspace/connections",
         "HOME": "/workspace/home",
     }
-    environment = [f"{each}={value}" for each, value in variables.items()]
+    environment = [f"{variable}={value}" for variable, value in variables.items()]
     command = ["python", "-m", contract.MODULE, name]
-    ended = images.run(image, "env", *environment, *command, workspace=workspace.root)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
+    result = image_store.run(image, "env", *environment, *command, workspace=workspace.root)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
 
 
-def test_the_same_source_gives_the_same_image(images: Images) -> None:
-    images.make("runner-image", f"IMAGE={RUNNER}-again")
-    assert images.id(f"{RUNNER}-again") == images.id(RUNNER)
+def test_build_is_reproducible(image_store: ImageStore) -> None:
+    image_store.make("runner-image", f"IMAGE={RUNNER}-rebuilt", options="--no-cache")
+    assert image_store.image_id(f"{RUNNER}-rebuilt") == image_store.image_id(RUNNER)
 
 
-def test_the_image_of_the_example_has_the_models_packages_beside_ours(images: Images) -> None:
-    folder = EXAMPLES / "03-custom-toolchain" / "image"
-    images.buildah("build", "--quiet", "--build-arg", f"TRAINING={TRAINING}", "--tag", CACHE, str(folder))
-    told = images.run(CACHE, "python", "-c", "import os, imblearn, odahu_argo; print(os.getuid())")
-    assert told.stdout.strip() == str(USER), told.stderr
-    assert images.run(CACHE, "pip", "check").returncode == 0
+def test_example_image_adds_packages_to_the_training_image(image_store: ImageStore) -> None:
+    context = EXAMPLES / "03-custom-toolchain" / "image"
+    image_store.buildah("build", "--quiet", "--build-arg", f"TRAINING={TRAINING}", "--tag", EXAMPLE, str(context))
+    result = image_store.run(EXAMPLE, "python", "-c", "import os, imblearn, odahu_argo; print(os.getuid())")
+    assert result.stdout.strip() == str(USER), result.stderr
+    assert image_store.run(EXAMPLE, "pip", "check").returncode == 0

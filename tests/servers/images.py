@@ -1,4 +1,4 @@
-"""Images built on this machine by buildah, upon a Debian that is made here, because no image registry may be in reach."""
+"""Image builds with buildah, on a Debian base built by mmdebstrap, so that no image registry is needed."""
 
 from __future__ import annotations
 
@@ -19,89 +19,92 @@ CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
 
 @dataclass(frozen=True)
-class Images:
-    """A store of images of its own. Builds use this machine's cache of Python packages where there is one."""
+class ImageStore:
+    """Temporary image store of buildah. Builds share uv's package cache of this machine."""
 
     environment: Mapping[str, str]
 
     def buildah(self, *arguments: str) -> str:
-        return self._done(["buildah", *arguments])
+        """Run buildah and return its output. Raise RuntimeError if it fails."""
+        return self._check_output(["buildah", *arguments])
 
-    def make(self, target: str, *names: str) -> None:
-        """`make` the target, an image or both, upon the base that was made here; names are like `IMAGE=…`."""
+    def make(self, target: str, *variables: str, options: str = "") -> None:
+        """Run `make` with variables such as `IMAGE=…` and further build options, on BASE."""
         cache = Path(self.environment["HOME"], ".cache", "uv")
         cache.mkdir(parents=True, exist_ok=True)
-        options = f"--quiet --volume {cache}:/root/.cache/uv"
-        self._done(["make", target, f"BASE={BASE}", *names, f"IMAGE_OPTIONS={options}"])
+        image_options = f"IMAGE_OPTIONS=--quiet --volume {cache}:/root/.cache/uv {options}"
+        self._check_output(["make", target, f"BASE={BASE}", *variables, image_options])
 
-    def id(self, image: str) -> str:
-        """What the image's whole content makes it."""
+    def image_id(self, image: str) -> str:
+        """Return the image's ID, the digest of its configuration and layers."""
         return self.buildah("inspect", "--type", "image", "--format", "{{.FromImageID}}", image)
 
     def run(self, image: str, *command: str, workspace: Path | None = None) -> subprocess.CompletedProcess[str]:
-        """The command in a new container of the image, as the image's user."""
+        """Run the command in a new container, as the image's user and with the workspace mounted at /workspace."""
         container = self.buildah("from", image)
         volumes = ["--volume", f"{workspace}:/workspace"] if workspace else []
         try:
-            return self._started(["buildah", "run", *volumes, container, "--", *command])
+            return self._run(["buildah", "run", *volumes, container, "--", *command])
         finally:
             self.buildah("rm", container)
 
-    def _done(self, command: list[str]) -> str:
-        ended = self._started(command)
-        if ended.returncode != 0:
-            raise RuntimeError(f"{' '.join(command)}: {ended.stdout}{ended.stderr}")
-        return ended.stdout.strip()
+    def _check_output(self, command: list[str]) -> str:
+        result = self._run(command)
+        if result.returncode != 0:
+            raise RuntimeError(f"{' '.join(command)}: {result.stdout}{result.stderr}")
+        return result.stdout.strip()
 
-    def _started(self, command: list[str]) -> subprocess.CompletedProcess[str]:
+    def _run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
         return subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="session")
-def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Images]:
-    """The store with its base; all of it is removed in the end. Needs buildah, mmdebstrap, Debian's packages, and
-    a user who may mount."""
+def image_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImageStore]:
+    """An image store that contains BASE, removed after the tests.
+
+    Needs buildah, mmdebstrap, a Debian package mirror, and permission to mount.
+    """
     require_program("buildah")
     require_program("mmdebstrap")
     if subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode != 0:
-        pytest.skip("containers without an engine, as these are, need a user who may mount")
-    folder = tmp_path_factory.mktemp("images")
-    images = _store(folder)
+        pytest.skip("buildah's chroot isolation needs permission to mount")
+    directory = tmp_path_factory.mktemp("images")
+    store = _create_store(directory)
     try:
-        _make_base(images, folder / "base.tar")
-        yield images
+        _build_base(store, directory / "base.tar")
+        yield store
     finally:
-        images.buildah("rm", "--all")
-        images.buildah("rmi", "--all", "--force")
-        shutil.rmtree(folder, ignore_errors=True)
+        store.buildah("rm", "--all")
+        store.buildah("rmi", "--all", "--force")
+        shutil.rmtree(directory, ignore_errors=True)
 
 
-def _store(folder: Path) -> Images:
-    """With overlays where this machine can have them, else with whole copies, which take longer."""
+def _create_store(directory: Path) -> ImageStore:
+    """Use the overlay driver if this machine supports it, otherwise vfs, which copies whole layers."""
     for driver in ("overlay", "vfs"):
-        settings = folder / f"{driver}.conf"
-        roots = f'graphroot = "{folder}/{driver}"\nrunroot = "{folder}/{driver}-run"\n'
-        settings.write_text(f'[storage]\ndriver = "{driver}"\n{roots}')
-        own = {"CONTAINERS_STORAGE_CONF": str(settings), "BUILDAH_ISOLATION": "chroot"}
-        images = Images({**os.environ, **own})
+        config = directory / f"{driver}.conf"
+        roots = f'graphroot = "{directory}/{driver}"\nrunroot = "{directory}/{driver}-run"\n'
+        config.write_text(f'[storage]\ndriver = "{driver}"\n{roots}')
+        variables = {"CONTAINERS_STORAGE_CONF": str(config), "BUILDAH_ISOLATION": "chroot"}
+        store = ImageStore({**os.environ, **variables})
         try:
-            images.buildah("info")
-            return images
+            store.buildah("info")
+            return store
         except RuntimeError as error:
             reason = str(error)
     raise RuntimeError(reason)
 
 
-def _make_base(images: Images, archive: Path) -> None:
-    """Debian with Python, which trusts the certificates that this machine trusts."""
+def _build_base(store: ImageStore, archive: Path) -> None:
+    """Build BASE: Debian with Python and this machine's CA certificates."""
     packages = "--include=python3,python3-venv,ca-certificates"
-    release = ("mmdebstrap", "--quiet", "--variant=minbase", packages, "bookworm", str(archive))
-    subprocess.run(release, check=True, capture_output=True)
-    container = images.buildah("from", "scratch")
-    images.buildah("add", "--quiet", container, str(archive), "/")
-    images.buildah("copy", "--quiet", container, CERTIFICATES, CERTIFICATES)
+    bootstrap = ("mmdebstrap", "--quiet", "--variant=minbase", packages, "bookworm", str(archive))
+    subprocess.run(bootstrap, check=True, capture_output=True)
+    container = store.buildah("from", "scratch")
+    store.buildah("add", "--quiet", container, str(archive), "/")
+    store.buildah("copy", "--quiet", container, CERTIFICATES, CERTIFICATES)
     for name in ("PIP_CERT", "SSL_CERT_FILE"):
-        images.buildah("config", "--env", f"{name}={CERTIFICATES}", container)
-    images.buildah("commit", "--quiet", container, BASE)
-    images.buildah("rm", container)
+        store.buildah("config", "--env", f"{name}={CERTIFICATES}", container)
+    store.buildah("commit", "--quiet", container, BASE)
+    store.buildah("rm", container)
     archive.unlink()
