@@ -33,8 +33,8 @@ class HttpSession(requests.Session):
     followed, so that credentials never reach another host. GET and HEAD requests are retried after connection failures,
     timeouts, 429 and 5xx, and `Retry-After` is honoured up to 10 seconds. Other methods are sent once.
 
-    The environment configures proxies (`HTTPS_PROXY`, `NO_PROXY`) and trusted certificates (`REQUESTS_CA_BUNDLE`,
-    `SSL_CERT_FILE`, else the system's). Loopback addresses are reached without a proxy.
+    The environment configures proxies (`HTTPS_PROXY`, `NO_PROXY`) and trusted certificates (`SSL_CERT_FILE`,
+    `REQUESTS_CA_BUNDLE`, else the system's). Loopback addresses are reached without a proxy.
     """
 
     def __init__(self, url: str, retries: int = 2, read_seconds: float = READ_SECONDS, ca_file: str | None = None):
@@ -139,7 +139,8 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 def _trusted_certificates() -> str | bool:
     """Return the file or directory of trusted certificates, or True for the bundle of `certifi`."""
-    if bundle := os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE"):
-        return bundle
+    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        if bundle := os.environ.get(name):
+            return bundle
     system = ssl.get_default_verify_paths()
     return system.cafile or system.capath or True

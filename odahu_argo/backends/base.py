@@ -148,6 +148,9 @@ class Resources(Protocol):
     def get(self, resource_id: str, decrypted: bool = False) -> Document:
         """Return one resource. NotFound."""
 
+    def check_writable(self) -> None:
+        """Raise NotSupported if the backend cannot change resources."""
+
     def check(self, manifest: Any) -> None:
         """Check that the backend accepts the manifest. UserError."""
 

@@ -236,6 +236,9 @@ class KubernetesConnections:
         """Return one connection."""
         return connection_to_api(connections.find_connection(self.cluster, resource_id), decrypted)
 
+    def check_writable(self) -> None:
+        """Do nothing: permissions are checked by the API."""
+
     def check(self, manifest: Connection) -> None:
         """Check that the API accepts the Secret."""
         connections.validate(self.cluster, connection_to_secret(manifest))
@@ -277,6 +280,9 @@ class KubernetesToolchains:
     def get(self, resource_id: str, decrypted: bool = False) -> Document:
         """Return one toolchain."""
         return toolchains.get_toolchain(self.cluster, resource_id)
+
+    def check_writable(self) -> None:
+        """Do nothing: permissions are checked by the API."""
 
     def check(self, manifest: ToolchainIntegration) -> None:
         """Check that the API accepts the ConfigMap."""

@@ -46,6 +46,10 @@ class _ReadOnlyResources:
 
     manifests: ManifestDirectories
 
+    def check_writable(self) -> None:
+        """Raise NotSupported."""
+        _refuse()
+
     def check(self, manifest: Any) -> None:
         """Raise NotSupported."""
         _refuse()

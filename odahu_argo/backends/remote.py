@@ -314,6 +314,9 @@ class RemoteResources:
         path = (*self.path, resource_id, *(("decrypted",) if decrypted else ()))
         return self._read(self.client.get(f"get {self.noun} {resource_id}", *path))
 
+    def check_writable(self) -> None:
+        """Do nothing: the server checks it."""
+
     def check(self, manifest: Connection | ToolchainIntegration) -> None:
         """Do nothing: the API cannot check a manifest without storing it."""
 

@@ -214,12 +214,14 @@ def toolchain_routes(toolchains: Resources) -> APIRouter:
 
 
 def _create(resources: Resources, body: object, kind: str) -> Document:
+    resources.check_writable()
     manifest = read_manifest(body, kind)
     resources.create(manifest)
     return resources.get(manifest.id)
 
 
 def _update(resources: Resources, body: object, kind: str) -> tuple[Document, Outcome]:
+    resources.check_writable()
     manifest = read_manifest(body, kind)
     resources.check_edit(manifest.id)
     resources.check(manifest)

@@ -115,14 +115,14 @@ def test_commands_without_route_report_it(local: str, command: str) -> None:
 @pytest.mark.parametrize("command", ["doctor", "setup", "status -", "report --id wine -o x.html", "recorder"])
 def test_cluster_commands_reject_url(command: str) -> None:
     ran = run(*command.split(), "--url", "https://odahu.example.org")
-    assert ran.code == 2 and "does not work at https://odahu.example.org" in ran.err
+    assert ran.code == 2 and "does not work with https://odahu.example.org" in ran.err
     assert "--url" not in run(command.split()[0], "--help").out
 
 
 def test_rejects_cluster_options_with_url(local: str, tmp_path: Path) -> None:
     for option in ("--namespace", "--context", "--profile"):
         ran = run("train", "get", "--url", local, option, "x")
-        assert ran.code == 2 and f"{option} is of a cluster" in ran.err
+        assert ran.code == 2 and f"{option} applies to a cluster" in ran.err
     file = write(tmp_path, training())
     dry = run("train", "create", "-f", file, "--dry-run", "--url", local, ODAHU_ARGO_API_TOKEN=TOKEN)
     assert dry.code == 2 and "a dry run is not supported" in dry.err
