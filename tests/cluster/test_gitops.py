@@ -12,6 +12,7 @@ from kubernetes import client
 from odahu_argo import naming
 from odahu_argo.kube.client import KubeCluster
 from odahu_argo.kube.cluster import PERSISTENT_VOLUME_CLAIM, WORKFLOW, Kind, Object
+from odahu_argo.trainings import history
 from odahu_argo.trainings.queries import find_training
 from tests.commands import Ran, odahu_argo
 from tests.manifests import training, write
@@ -85,9 +86,11 @@ def by_schedule(cluster: KubeCluster, time: int) -> str:
     return name
 
 
-def history(cluster: KubeCluster) -> list[tuple[int, str, str]]:
-    attempts = find_training(cluster, "wine").attempts
-    return [(each.number, each.workflow, each.status.state) for each in attempts]
+def recorded_attempts(cluster: KubeCluster) -> list[tuple[int, str, str]]:
+    """Number, workflow and state of the attempts, after they were recorded as the recorder does."""
+    training = find_training(cluster, "wine")
+    history.save(cluster, training)
+    return [(attempt.number, attempt.workflow, attempt.status.state) for attempt in training.attempts]
 
 
 def test_runs_from_git_and_by_schedule_are_attempts_of_the_training_in_their_order(
@@ -95,15 +98,15 @@ def test_runs_from_git_and_by_schedule_are_attempts_of_the_training_in_their_ord
 ) -> None:
     kubectl(cluster, "apply", "-k", render(tmp_path))
     [run] = workflow_names(cluster)
-    assert history(cluster) == [(1, run, "scheduling")]
+    assert recorded_attempts(cluster) == [(1, run, "scheduling")]
     begun(api, cluster, run, "succeeded")
     scheduled = by_schedule(cluster, 1732492800)
-    assert history(cluster) == [(1, run, "succeeded"), (2, scheduled, "scheduling")]
+    assert recorded_attempts(cluster) == [(1, run, "succeeded"), (2, scheduled, "scheduling")]
     begun(api, cluster, scheduled, "train-failed")
     cluster.delete(WORKFLOW, run)
-    assert history(cluster) == [(1, run, "succeeded"), (2, scheduled, "failed")]
+    assert recorded_attempts(cluster) == [(1, run, "succeeded"), (2, scheduled, "failed")]
     later = by_schedule(cluster, 1732579200)
-    assert history(cluster)[1:] == [(2, scheduled, "failed"), (3, later, "scheduling")]
+    assert recorded_attempts(cluster)[1:] == [(2, scheduled, "failed"), (3, later, "scheduling")]
     newest = find_training(cluster, "wine").newest
     assert newest.spec["model"]["name"] == "wine"
 

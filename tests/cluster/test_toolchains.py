@@ -91,7 +91,7 @@ def test_built_in_toolchains_are_listed_and_can_be_overridden(ti: Ti, tmp_path: 
 
 
 def test_precedence_of_manifests_cluster_and_built_in_toolchains(ti: Ti, cluster: KubeCluster, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="there is no toolchain 'wine-trainer'"):
+    with pytest.raises(UserError, match="unknown toolchain 'wine-trainer'"):
         planned(cluster, tmp_path, "wine-trainer")
     assert ti("create", "-f", manifest(tmp_path, toolchain(), toolchain("mlflow"))).code == 0
     assert planned(cluster, tmp_path, "wine-trainer").image == IMAGE

@@ -146,7 +146,7 @@ def test_masked_values_are_rejected(spec: dict[str, str]) -> None:
 
 
 def test_ecr_is_rejected_with_an_alternative() -> None:
-    with pytest.raises(UserError, match=r"passwords last 12 hours(.|\n)*let the nodes' AWS role pull"):
+    with pytest.raises(UserError, match=r"passwords expire after 12 hours(.|\n)*grant the nodes' AWS role pull"):
         connection_to_secret(
             connection(type="ecr", uri="1.dkr.ecr.eu-west-1.amazonaws.com/x", keyID="a", keySecret="b")
         )
