@@ -131,7 +131,7 @@ def test_retries_failed_gitops_run(api: client.ApiClient, cluster: KubeCluster, 
     resumed = cluster.get(WORKFLOW, "wine-2")["spec"]
     assert [task["name"] for task in resumed["templates"][0]["dag"]["tasks"]] == ["train", "package"]
     assert resumed["volumes"][0]["persistentVolumeClaim"]["claimName"] == f"{run}-workspace"
-    assert [number for number, _, _ in history(cluster)] == [1, 2]
+    assert [number for number, _, _ in recorded_attempts(cluster)] == [1, 2]
 
 
 def test_describes_differences_from_cluster(cluster: KubeCluster, tmp_path: Path) -> None:
