@@ -1,4 +1,4 @@
-"""The command line as a user has it: a process of its own."""
+"""The command line as a process."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Ran:
+class CommandResult:
     code: int
     out: str
     err: str
 
 
-def odahu_argo(*arguments: object, stdin: str | None = None, **options: object) -> Ran:
+def odahu_argo(*arguments: object, stdin: str | None = None, **options: object) -> CommandResult:
     command = [sys.executable, "-m", "odahu_argo", *map(str, arguments)]
-    ended = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", input=stdin, **options)
-    return Ran(ended.returncode, ended.stdout, ended.stderr)
+    completed = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", input=stdin, **options)
+    return CommandResult(completed.returncode, completed.stdout, completed.stderr)
 
 
 def bash_completions(*words: str, **environment: str) -> tuple[list[str], str]:
@@ -41,13 +41,13 @@ def bash_completions(*words: str, **environment: str) -> tuple[list[str], str]:
 
 
 class Running:
-    """A command that goes on while the test does something else."""
+    """A command that runs in the background."""
 
     def __init__(self, *arguments: object) -> None:
         command = [sys.executable, "-m", "odahu_argo", *map(str, arguments)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.text = ""
-        self._heard = threading.Condition()
+        self._changed = threading.Condition()
         self._reader = threading.Thread(target=self._read)
 
     def __enter__(self) -> Running:
@@ -62,9 +62,9 @@ class Running:
             self.process.stdout.close()
 
     def wait_for(self, text: str) -> None:
-        with self._heard:
-            found: Callable[[], bool] = lambda: text in self.text or self.process.poll() is not None  # noqa: E731
-            self._heard.wait_for(found, timeout=60)
+        with self._changed:
+            is_complete: Callable[[], bool] = lambda: text in self.text or self.process.poll() is not None  # noqa: E731
+            self._changed.wait_for(is_complete, timeout=60)
             assert text in self.text, self.text
 
     def end(self) -> int:
@@ -74,6 +74,6 @@ class Running:
 
     def _read(self) -> None:
         for line in self.process.stdout or ():
-            with self._heard:
+            with self._changed:
                 self.text += line
-                self._heard.notify_all()
+                self._changed.notify_all()

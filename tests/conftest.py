@@ -1,4 +1,4 @@
-"""What all tests share: where the examples are, and how goldens are brought up to date."""
+"""Fixtures and options for all tests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EXAMPLES = ROOT / "examples"
 
 @dataclass(frozen=True)
 class Example:
-    """A folder under examples/, given to the command line as its README does."""
+    """A directory under examples/ with the arguments that its README uses."""
 
     folder: Path
 
@@ -38,18 +38,18 @@ def examples() -> list[Example]:
 
 
 def pytest_configure() -> None:
-    """A shell starts background jobs deaf to Ctrl-C, and programs that tests start and interrupt would inherit that."""
+    """Restore SIGINT, which shells ignore in background jobs: processes that tests interrupt would inherit that."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update-goldens", action="store_true", help="Write what is compiled now as the golden files.")
+    parser.addoption("--update-goldens", action="store_true", help="Replace the golden files with the current output.")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Whoever may kill the one Kubernetes API has it alone; the other tests on it share it, also between processes.
+    """Run tests that may kill the API server exclusively; other cluster tests share it, also across processes.
 
     xdist's groups would do, but they have no effect with pytest 9.2 (pytest-dev/pytest-xdist#1386).
     """
@@ -68,7 +68,7 @@ def example(request: pytest.FixtureRequest) -> Example:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+def _environment_without_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PROFILE", "API_URL", "API_TOKEN"):
         monkeypatch.delenv(f"ODAHU_ARGO_{name}", raising=False)
 

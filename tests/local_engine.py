@@ -21,7 +21,7 @@ from odahu_argo.local.home import Home
 from odahu_argo.local.signals import TerminationSignals
 from odahu_argo.local.store import LocalTraining
 from odahu_argo.profile import Profile
-from tests.commands import Ran
+from tests.commands import CommandResult
 from tests.manifests import training, write
 
 FAKE_STEPS = Path(__file__).parent / "unit" / "local" / "fake"
@@ -95,7 +95,7 @@ class LocalEngine:
         command = [sys.executable, str(FAKE_STEPS / "command_line.py"), "local", "train", *map(str, arguments)]
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8")
 
-    def command(self, *arguments: object) -> Ran:
+    def command(self, *arguments: object) -> CommandResult:
         """Run `odahu-argo local train` with these arguments."""
         return wait_for_exit(self.start(*arguments))
 
@@ -124,9 +124,9 @@ def wait_until(condition: Callable[[], object], timeout: float = 120) -> None:
         time.sleep(0.05)
 
 
-def wait_for_exit(process: subprocess.Popen[str]) -> Ran:
+def wait_for_exit(process: subprocess.Popen[str]) -> CommandResult:
     out, err = process.communicate(timeout=150)
-    return Ran(process.returncode, out, err)
+    return CommandResult(process.returncode, out, err)
 
 
 def processes_with_argument(argument: str) -> list[psutil.Process]:

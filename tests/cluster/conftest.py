@@ -1,4 +1,4 @@
-"""A real Kubernetes API with Argo's CRDs, named by `KUBECONFIG`."""
+"""A real Kubernetes API with Argo's CRDs, configured by `KUBECONFIG`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["browser", "helm", "mlflow_server", "visit"]
 
 @pytest.fixture(scope="session")
 def kubeconfig() -> str:
-    """The file that names the cluster."""
+    """The path of the kubeconfig."""
     named = os.environ.get("KUBECONFIG")
     if not named:
         message = "no cluster: KUBECONFIG is not set"
@@ -46,7 +46,7 @@ def api(kubeconfig: str) -> Iterator[client.ApiClient]:
 
 @pytest.fixture
 def cluster(kubeconfig: str) -> Iterator[KubeCluster]:
-    """The cluster, seen through a namespace of the test's own."""
+    """A client with a new namespace."""
     name = f"test-{uuid.uuid4().hex[:12]}"
     cluster = connect(name)
     cluster.create(NAMESPACE, {"metadata": {"name": name}})
@@ -56,29 +56,29 @@ def cluster(kubeconfig: str) -> Iterator[KubeCluster]:
 
 @pytest.fixture
 def api_server(kubeconfig: str) -> Iterator[ApiServer]:
-    """The API's process, which a test may kill; it is up again afterwards."""
+    """The API server's process, which a test may kill. It is restarted afterwards."""
     server = ApiServer(Path(kubeconfig))
     yield server
     server.start()
 
 
 @dataclass(frozen=True)
-class Through:
-    """The test's namespace seen through a proxy."""
+class ProxiedCluster:
+    """A client of the test's namespace that uses a proxy."""
 
     proxy: Proxy
     cluster: KubeCluster
 
 
 @pytest.fixture
-def through(
+def proxied_cluster(
     kubeconfig: str, cluster: KubeCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Through]:
+) -> Iterator[ProxiedCluster]:
     with proxied(Path(kubeconfig), tmp_path) as (proxy, file):
         with monkeypatch.context() as patched:
             patched.setenv("KUBECONFIG", str(file))
             connected = connect(cluster.namespace)
-        yield Through(proxy, connected)
+        yield ProxiedCluster(proxy, connected)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 
 from kubernetes import client
 
-from tests.commands import Ran, odahu_argo
+from tests.commands import CommandResult, odahu_argo
 from tests.manifests import training, write
 from tests.servers.controller import play
 
@@ -27,7 +27,7 @@ class Site:
     namespace: str
     folder: Path
 
-    def run(self, *arguments: object, **options: Any) -> Ran:
+    def run(self, *arguments: object, **options: Any) -> CommandResult:
         return odahu_argo(*arguments, "-n", self.namespace, **options)
 
     def manifest(self, **spec: Any) -> Path:
@@ -41,7 +41,7 @@ class Site:
 
     def workflows(self) -> list[str]:
         found = client.CustomObjectsApi(self.api).list_namespaced_custom_object(*GROUP, self.namespace, "workflows")
-        return sorted(each["metadata"]["name"] for each in found["items"])
+        return sorted(item["metadata"]["name"] for item in found["items"])
 
     def remove(self, workflow: str) -> None:
         """As Argo's clean-up, or anyone with kubectl, would."""
@@ -55,13 +55,13 @@ class Site:
 
     def claims(self) -> list[str]:
         found = client.CoreV1Api(self.api).list_namespaced_persistent_volume_claim(self.namespace).items
-        return sorted(each.metadata.name for each in found)
+        return sorted(item.metadata.name for item in found)
 
-    def create(self, *arguments: object, **spec: Any) -> Ran:
+    def create(self, *arguments: object, **spec: Any) -> CommandResult:
         return self.run("train", "create", "-f", self.manifest(**spec), "--no-wait", *arguments)
 
     def get(self, training_id: str = "wine") -> dict[str, Any]:
-        ran = self.run("train", "get", "--id", training_id, "-o", "json")
-        assert ran.code == 0, ran.err
-        [shown] = json.loads(ran.out)
+        result = self.run("train", "get", "--id", training_id, "-o", "json")
+        assert result.code == 0, result.err
+        [shown] = json.loads(result.out)
         return shown

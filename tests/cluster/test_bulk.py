@@ -17,18 +17,18 @@ pytestmark = pytest.mark.cluster
 TOOLCHAIN = {"kind": "ToolchainIntegration", "id": "wine-trainer", "spec": {"entrypoint": "mlflow"}}
 NEW = {"kind": "Connection", "id": "new", "spec": {"type": "s3", "uri": "s3://new/", "keySecret": "CANARYbulk"}}
 TRIES = 10
-"""A machine that is busy may need longer than a user waits for a completion."""
+"""Completions may exceed their time limit on a busy machine."""
 EVERYTHING = (
     "ModelTraining wine, ToolchainIntegration wine-trainer, Connection new, Connection code, Connection wine-data"
 )
 
 
 def everything(folder: Path) -> Path:
-    """In an order in which each comes before what it needs."""
+    """Write a file in which each resource precedes its dependencies."""
     return write(folder, training(toolchain="wine-trainer"), TOOLCHAIN, NEW)
 
 
-def test_what_a_file_holds_is_applied_in_the_order_of_need_and_deleted_in_the_other(site: Site) -> None:
+def test_applies_in_dependency_order_and_deletes_in_reverse(site: Site) -> None:
     applied = site.run("bulk", "apply", everything(site.folder))
     assert applied.code == 0, applied.err
     assert applied.out == (
@@ -41,10 +41,10 @@ def test_what_a_file_holds_is_applied_in_the_order_of_need_and_deleted_in_the_ot
         offers = (bash_completions(group, "get", "-n", site.namespace, "--id", "w") for _ in range(TRIES))
         assert ([name], "") in offers
     again = site.run("bulk", "apply", everything(site.folder), "-o", "json")
-    assert {each["outcome"] for each in json.loads(again.out)} == {"unchanged"}
+    assert {item["outcome"] for item in json.loads(again.out)} == {"unchanged"}
     site.play("wine-1", "succeeded")
-    anew = site.run("bulk", "apply", everything(site.folder), "-o", "changes")
-    assert anew.out.splitlines()[-1] == "ModelTraining wine changed"
+    resubmitted = site.run("bulk", "apply", everything(site.folder), "-o", "changes")
+    assert resubmitted.out.splitlines()[-1] == "ModelTraining wine changed"
     assert site.workflows() == ["wine-1", "wine-2"]
     deleted = site.run("bulk", "delete", everything(site.folder))
     assert (deleted.code, deleted.out) == (0, f"Operation completed, removed resources: 5 ({EVERYTHING})\n"), (
@@ -55,14 +55,14 @@ def test_what_a_file_holds_is_applied_in_the_order_of_need_and_deleted_in_the_ot
     assert "ModelTraining wine not found" in nothing.err
 
 
-def test_a_mistake_anywhere_leaves_all_unwritten(site: Site) -> None:
+def test_invalid_resource_prevents_all_changes(site: Site) -> None:
     masked = {**NEW, "spec": {**NEW["spec"], "keySecret": "*****"}}
     for documents in ([training(toolchain="none"), NEW], [TOOLCHAIN, masked], [{**TOOLCHAIN, "id": "NO"}, NEW]):
-        ran = site.run("bulk", "apply", write(site.folder, *documents))
-        assert (ran.code, ran.out) == (2, "")
-    assert "'NO' is not a valid id" in ran.err
-    refused = site.run("bulk", "delete", site.folder / "manifests.yaml")
-    assert (refused.code, refused.out) == (2, "")
+        result = site.run("bulk", "apply", write(site.folder, *documents))
+        assert (result.code, result.out) == (2, "")
+    assert "'NO' is not a valid id" in result.err
+    rejected = site.run("bulk", "delete", site.folder / "manifests.yaml")
+    assert (rejected.code, rejected.out) == (2, "")
     assert yaml.safe_load(site.run("conn", "get", "-o", "jsonpath=[*].id").out) == [
         "code",
         "models-output",
@@ -70,10 +70,10 @@ def test_a_mistake_anywhere_leaves_all_unwritten(site: Site) -> None:
     ]
 
 
-def test_one_training_that_cannot_run_keeps_no_other_from_running(site: Site) -> None:
+def test_failed_submission_does_not_prevent_others(site: Site) -> None:
     lost = {**training(vcsName="lost"), "id": "lost"}
-    ran = site.run("bulk", "apply", write(site.folder, lost, training()))
-    assert ran.code == 2
-    assert "created resources: 1 (ModelTraining wine)" in ran.out
-    assert "Secret connection-lost does not exist" in ran.err
+    result = site.run("bulk", "apply", write(site.folder, lost, training()))
+    assert result.code == 2
+    assert "created resources: 1 (ModelTraining wine)" in result.out
+    assert "Secret connection-lost does not exist" in result.err
     assert site.workflows() == ["wine-1"]

@@ -12,7 +12,7 @@ from kubernetes import client
 
 from odahu_argo.kube.client import KubeCluster
 from odahu_argo.kube.cluster import SECRET
-from tests.commands import Ran, odahu_argo
+from tests.commands import CommandResult, odahu_argo
 from tests.manifests import training, write
 
 pytestmark = pytest.mark.cluster
@@ -23,7 +23,7 @@ SECRETS = {
 }
 
 
-def create(folder: Path, namespace: str, **change: Any) -> Ran:
+def create(folder: Path, namespace: str, **change: Any) -> CommandResult:
     """Run `train create` with changed clusters or users in the kubeconfig."""
     config = yaml.safe_load(Path(os.environ["KUBECONFIG"]).read_text())
     for kind, values in change.items():
@@ -35,26 +35,26 @@ def create(folder: Path, namespace: str, **change: Any) -> Ran:
     return odahu_argo("train", "create", "-f", write(folder, training()), "-n", namespace, "--no-wait", env=environment)
 
 
-def errors(ran: Ran) -> list[str]:
-    return [line for line in ran.err.splitlines() if line.startswith("error: ")]
+def errors(result: CommandResult) -> list[str]:
+    return [line for line in result.err.splitlines() if line.startswith("error: ")]
 
 
 def test_reports_only_a_missing_namespace(kubeconfig: str, tmp_path: Path) -> None:
-    ran = create(tmp_path, "nowhere-at-all")
-    assert (ran.code, errors(ran)) == (2, ["error: namespace: namespace nowhere-at-all does not exist"])
+    result = create(tmp_path, "nowhere-at-all")
+    assert (result.code, errors(result)) == (2, ["error: namespace: namespace nowhere-at-all does not exist"])
 
 
 def test_reports_expired_credentials(cluster: KubeCluster, tmp_path: Path) -> None:
-    ran = create(tmp_path, cluster.namespace, user={"token": "expired"})
-    [error] = errors(ran)
-    assert ran.code == 2 and error.endswith("the API server rejects the credentials")
-    assert "hint: log in again" in ran.err and "expired" not in ran.err
+    result = create(tmp_path, cluster.namespace, user={"token": "expired"})
+    [error] = errors(result)
+    assert result.code == 2 and error.endswith("the API server rejects the credentials")
+    assert "hint: log in again" in result.err and "expired" not in result.err
 
 
 def test_reports_the_address_of_an_unreachable_server(kubeconfig: str, tmp_path: Path) -> None:
-    ran = create(tmp_path, "ml", cluster={"server": "https://127.0.0.1:1"})
-    [error] = errors(ran)
-    assert ran.code == 3 and error.endswith("no response from https://127.0.0.1:1: connection refused")
+    result = create(tmp_path, "ml", cluster={"server": "https://127.0.0.1:1"})
+    [error] = errors(result)
+    assert result.code == 3 and error.endswith("no response from https://127.0.0.1:1: connection refused")
 
 
 def test_reports_the_name_of_an_exhausted_quota(api: client.ApiClient, cluster: KubeCluster, tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_reports_the_name_of_an_exhausted_quota(api: client.ApiClient, cluster: 
     core.create_namespaced_resource_quota(cluster.namespace, quota)
     status = {"status": {"hard": none, "used": none}}  # This cluster has no quota controller.
     core.patch_namespaced_resource_quota_status("few", cluster.namespace, status)
-    ran = create(tmp_path, cluster.namespace)
-    [error] = errors(ran)
-    assert ran.code == 2 and "exceeded quota: few" in error
-    assert f"kubectl describe quota -n {cluster.namespace}" in ran.err
+    result = create(tmp_path, cluster.namespace)
+    [error] = errors(result)
+    assert result.code == 2 and "exceeded quota: few" in error
+    assert f"kubectl describe quota -n {cluster.namespace}" in result.err

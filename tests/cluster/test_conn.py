@@ -14,21 +14,21 @@ from odahu_argo.errors import NotFound
 from odahu_argo.kube.client import KubeCluster
 from odahu_argo.kube.cluster import SECRET, WORKFLOW, Object
 from tests.cluster.connections import DOCKER, GIT, S3, data, manifests, secret_names
-from tests.commands import Ran, odahu_argo
+from tests.commands import CommandResult, odahu_argo
 
 pytestmark = pytest.mark.cluster
 
-Conn = Callable[..., Ran]
+Conn = Callable[..., CommandResult]
 
 
 @pytest.fixture
 def conn(cluster: KubeCluster) -> Conn:
     """Run `odahu-argo conn` in the test's namespace. Without --decrypted, its output must not contain a secret."""
 
-    def run(*arguments: object, **options: Any) -> Ran:
-        ran = odahu_argo("conn", *arguments, "-n", cluster.namespace, **options)
-        assert "--decrypted" in arguments or "CANARY" not in ran.out + ran.err
-        return ran
+    def run(*arguments: object, **options: Any) -> CommandResult:
+        result = odahu_argo("conn", *arguments, "-n", cluster.namespace, **options)
+        assert "--decrypted" in arguments or "CANARY" not in result.out + result.err
+        return result
 
     return run
 
@@ -39,9 +39,9 @@ def opaque(name: str, **fields: str) -> Object:
 
 def test_apply_creates_and_updates(conn: Conn, cluster: KubeCluster, tmp_path: Path) -> None:
     file = manifests(tmp_path, wine_data=S3, code=GIT, images=DOCKER)
-    ran = conn("apply", "-f", file)
-    assert ran.code == 0, ran.err
-    assert ran.out == "connection wine-data created\nconnection code created\nconnection images created\n"
+    result = conn("apply", "-f", file)
+    assert result.code == 0, result.err
+    assert result.out == "connection wine-data created\nconnection code created\nconnection images created\n"
     assert data(cluster, "connection-wine-data") == S3
     again = conn("apply", "-f", file)
     assert again.out == "connection wine-data unchanged\nconnection code unchanged\nconnection images unchanged\n"
@@ -51,27 +51,27 @@ def test_apply_creates_and_updates(conn: Conn, cluster: KubeCluster, tmp_path: P
 
 
 def test_invalid_manifest_prevents_all_changes(conn: Conn, cluster: KubeCluster, tmp_path: Path) -> None:
-    mistaken = {**S3, "secretEncoding": "base64"}
+    invalid = {**S3, "secretEncoding": "base64"}
     ecr = {"type": "ecr", "uri": "1.dkr.ecr.eu-west-1.amazonaws.com/x", "keyID": "CANARYid", "keySecret": "CANARYkey"}
-    ran = conn("apply", "-f", manifests(tmp_path, wine_data=S3, mistaken=mistaken, pulls=ecr, code={"type": "git"}))
-    assert ran.code == 2
-    assert "uri: required field is missing" in ran.err
-    assert "'mistaken': its field keyID is not the base64 of any text" in ran.err
-    assert "passwords last 12 hours" in ran.err
+    result = conn("apply", "-f", manifests(tmp_path, wine_data=S3, mistaken=invalid, pulls=ecr, code={"type": "git"}))
+    assert result.code == 2
+    assert "uri: required field is missing" in result.err
+    assert "'mistaken': its field keyID is not the base64 of any text" in result.err
+    assert "passwords last 12 hours" in result.err
     assert secret_names(cluster) == []
 
 
 def test_rejected_secret_prevents_all_changes(conn: Conn, cluster: KubeCluster, tmp_path: Path) -> None:
     large = {**S3, "keySecret": "CANARY" + "x" * 2**20}
     for command in ("apply", "create"):
-        ran = conn(command, "-f", manifests(tmp_path, code=GIT, large=large))
-        assert ran.code == 2 and "cannot" in ran.err
+        result = conn(command, "-f", manifests(tmp_path, code=GIT, large=large))
+        assert result.code == 2 and "cannot" in result.err
         assert secret_names(cluster) == []
 
 
 def test_missing_namespace_is_reported(kubeconfig: str, tmp_path: Path) -> None:
-    ran = odahu_argo("conn", "apply", "-f", manifests(tmp_path, code=GIT), "-n", "not-there")
-    assert ran.code == 2 and "namespace not-there does not exist" in ran.err
+    result = odahu_argo("conn", "apply", "-f", manifests(tmp_path, code=GIT), "-n", "not-there")
+    assert result.code == 2 and "namespace not-there does not exist" in result.err
 
 
 def test_create_requires_a_new_and_edit_an_existing_connection(
@@ -82,8 +82,10 @@ def test_create_requires_a_new_and_edit_an_existing_connection(
     assert missing.code == 2 and "there is no connection 'wine-data'" in missing.err
     assert conn("create", "-f", file).out == "connection wine-data created\n"
     manifests(tmp_path, code=GIT, wine_data={**S3, "region": "us"})
-    refused = conn("create", "-f", file)
-    assert refused.code == 2 and "connection 'wine-data' already exists" in refused.err and "conn edit" in refused.err
+    rejected = conn("create", "-f", file)
+    assert (
+        rejected.code == 2 and "connection 'wine-data' already exists" in rejected.err and "conn edit" in rejected.err
+    )
     assert secret_names(cluster) == ["connection-wine-data"]
     ignored = conn("create", "-f", file, "--ignore-if-exists")
     assert (ignored.code, ignored.out) == (0, "connection code created\nconnection wine-data already exists\n")
@@ -100,10 +102,10 @@ def test_get_masks_secrets_and_decrypted_output_can_be_applied(conn: Conn, tmp_p
     [masked] = json.loads(conn("get", "--id", "wine-data", "-o", "json").out)
     assert masked["spec"] == {**S3, "keyID": "*****", "keySecret": "*****"}
     assert conn("get", "--id", "code", "-o", "jsonpath=[*].spec.uri").out == "https://***@git.example.org/x.git\n"
-    refused = conn("apply", "-f", "-", stdin=conn("get", "-o", "yaml").out)
-    assert refused.code == 2 and "masked values" in refused.err
+    rejected = conn("apply", "-f", "-", stdin=conn("get", "-o", "yaml").out)
+    assert rejected.code == 2 and "masked values" in rejected.err
     opened = conn("get", "-o", "yaml", "--decrypted")
-    assert {each["id"]: each["spec"].get("keySecret") for each in yaml.safe_load(opened.out)}[
+    assert {item["id"]: item["spec"].get("keySecret") for item in yaml.safe_load(opened.out)}[
         "wine-data"
     ] == "CANARYsecret"
     again = conn("apply", "-f", "-", stdin=opened.out)
@@ -131,9 +133,9 @@ def test_delete_lists_workflows_that_use_the_connection(conn: Conn, cluster: Kub
     workflow = {"metadata": {"name": "wine-1"}, "spec": {"entrypoint": "t", "templates": [template]}}
     cluster.create(WORKFLOW, workflow)
     cluster.create(WORKFLOW, {**workflow, "metadata": {"name": "old-1"}, "status": {"phase": "Succeeded"}})
-    ran = conn("delete", "--id", "wine-data")
-    assert (ran.code, ran.out) == (0, "connection wine-data deleted\n")
-    assert ran.err == "note: wine-1 goes on and names it: steps that mount it will not start\n"
+    result = conn("delete", "--id", "wine-data")
+    assert (result.code, result.out) == (0, "connection wine-data deleted\n")
+    assert result.err == "note: wine-1 goes on and names it: steps that mount it will not start\n"
     missing = conn("delete", "-f", file)
     assert missing.code == 2 and "there is no connection 'wine-data'" in missing.err
     assert secret_names(cluster) == ["connection-code"]

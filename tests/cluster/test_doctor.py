@@ -13,7 +13,7 @@ import pytest
 import yaml
 from kubernetes import client, utils
 
-from tests.commands import Ran, odahu_argo
+from tests.commands import CommandResult, odahu_argo
 from tests.manifests import training, write
 
 pytestmark = pytest.mark.cluster
@@ -35,7 +35,7 @@ class DoctorNamespace:
         self.namespace = f"doctor-{os.getpid()}-{time.monotonic_ns() % 10**9}"
         self.profile: dict[str, Any] = {"namespace": self.namespace}
 
-    def doctor(self, **spec: Any) -> Ran:
+    def doctor(self, **spec: Any) -> CommandResult:
         profile = self.folder / "profile.yaml"
         profile.write_text(yaml.safe_dump(self.profile))
         manifests = write(self.folder, training(**spec))
@@ -43,9 +43,9 @@ class DoctorNamespace:
 
     def results(self, **spec: Any) -> dict[str, tuple[str, str]]:
         """Level and message by subject."""
-        ran = self.doctor(**spec)
-        results = json.loads(ran.out)
-        assert ran.code == (2 if any(result["level"] == "error" for result in results) else 0)
+        completed = self.doctor(**spec)
+        results = json.loads(completed.out)
+        assert completed.code == (2 if any(result["level"] == "error" for result in results) else 0)
         assert all(result["hint"] for result in results if result["level"] == "error")
         return {result["subject"]: (result["level"], result["message"]) for result in results}
 
@@ -150,9 +150,9 @@ def test_checks_the_profile_without_manifests(checked: DoctorNamespace) -> None:
     profile = checked.folder / "profile.yaml"
     names = "image_pull_secrets: [registry]\nexternal_connections: [pretrained]\n"
     profile.write_text(f"namespace: {checked.namespace}\n{names}")
-    ran = odahu_argo("doctor", "--profile", profile, "-o", "json")
-    assert ran.code == 2, ran.err
-    results = {result["subject"]: result["level"] for result in json.loads(ran.out)}
+    completed = odahu_argo("doctor", "--profile", profile, "-o", "json")
+    assert completed.code == 2, completed.err
+    results = {result["subject"]: result["level"] for result in json.loads(completed.out)}
     assert (results["service account"], results["images"]) == ("error", "error")
     assert (results["connection models-output"], results["connection pretrained"]) == ("warning", "warning")
 
@@ -170,12 +170,12 @@ def test_reports_missing_permissions(checked: DoctorNamespace, tmp_path: Path) -
     environment = {**os.environ, "KUBECONFIG": str(kubeconfig)}
     profile = tmp_path / "empty.yaml"
     profile.write_text("")
-    ran = odahu_argo("doctor", "-n", checked.namespace, "--profile", profile, "-o", "json", env=environment)
-    assert ran.code == 2, ran.err
-    results = [result for result in json.loads(ran.out) if result["subject"] == "permissions"]
+    completed = odahu_argo("doctor", "-n", checked.namespace, "--profile", profile, "-o", "json", env=environment)
+    assert completed.code == 2, completed.err
+    results = [result for result in json.loads(completed.out) if result["subject"] == "permissions"]
     errors = {result["message"].split(" in ")[0] for result in results if result["level"] == "error"}
     assert errors == {f"you cannot {verb} workflows.argoproj.io" for verb in ("create", "get", "list", "watch")}
     assert any("train logs cannot read pods" in result["message"] for result in results)
-    [account] = [result for result in json.loads(ran.out) if result["subject"] == "service account"]
+    [account] = [result for result in json.loads(completed.out) if result["subject"] == "service account"]
     assert account["level"] == "warning"
     assert account["message"].startswith("the permissions of odahu-argo-training cannot be checked")

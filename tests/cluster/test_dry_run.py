@@ -1,6 +1,6 @@
-"""A real Kubernetes API with Argo's CRDs takes every golden: server-side dry run, unknown fields refused.
+"""A real Kubernetes API with Argo's CRDs accepts every golden workflow in a strict server-side dry run.
 
-Needs `KUBECONFIG`. Without one these tests are skipped; where `ODAHU_ARGO_REQUIRE` names `cluster`, as in CI, they fail.
+Needs `KUBECONFIG`. Without it, these tests are skipped, or fail if `ODAHU_ARGO_REQUIRE` lists `cluster`, as in CI.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ def golden(example: Example) -> dict[str, Any]:
     return yaml.safe_load((example.folder / "golden" / "workflow.yaml").read_text(encoding="utf-8"))
 
 
-def test_the_api_takes_the_workflow_and_keeps_every_field(api: client.ApiClient, example: Example) -> None:
+def test_api_accepts_workflow_and_keeps_every_field(api: client.ApiClient, example: Example) -> None:
     workflow = golden(example)
     assert dry_run(api, workflow)["spec"] == workflow["spec"]
 
 
-def test_the_api_refuses_a_field_that_argo_does_not_know(api: client.ApiClient, example: Example) -> None:
+def test_api_rejects_unknown_field(api: client.ApiClient, example: Example) -> None:
     workflow = golden(example)
     workflow["spec"]["templates"][1]["retryStrategies"] = {}
     with pytest.raises(client.ApiException) as refusal:

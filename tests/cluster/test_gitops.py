@@ -1,4 +1,4 @@
-"""What git holds, on a real Kubernetes API with Argo's CRDs: by kubectl as a user has it, and read back as trainings."""
+"""Rendered objects applied by kubectl to a real Kubernetes API with Argo's CRDs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from odahu_argo.kube.client import KubeCluster
 from odahu_argo.kube.cluster import PERSISTENT_VOLUME_CLAIM, WORKFLOW, Kind, Object
 from odahu_argo.trainings import history
 from odahu_argo.trainings.queries import find_training
-from tests.commands import Ran, odahu_argo
+from tests.commands import CommandResult, odahu_argo
 from tests.manifests import training, write
 from tests.servers.controller import play
 
@@ -25,29 +25,29 @@ pytestmark = pytest.mark.cluster
 
 def render(folder: Path, **spec: Any) -> Path:
     write(folder, training(**{"schedules": ["@daily"], **spec}))
-    ran = odahu_argo("render", "-f", folder / "manifests.yaml", "-o", folder / "git")
-    assert ran.code == 0, ran.err
+    result = odahu_argo("render", "-f", folder / "manifests.yaml", "-o", folder / "git")
+    assert result.code == 0, result.err
     return folder / "git"
 
 
-def kubectl(cluster: KubeCluster, *arguments: object) -> Ran:
+def kubectl(cluster: KubeCluster, *arguments: object) -> CommandResult:
     command = ["kubectl", "-n", cluster.namespace, *map(str, arguments)]
-    ended = subprocess.run(command, capture_output=True, text=True)
-    return Ran(ended.returncode, ended.stdout, ended.stderr)
+    completed = subprocess.run(command, capture_output=True, text=True)
+    return CommandResult(completed.returncode, completed.stdout, completed.stderr)
 
 
 def workflow_names(cluster: KubeCluster) -> list[str]:
-    return [each["metadata"]["name"] for each in cluster.list(WORKFLOW).items]
+    return [item["metadata"]["name"] for item in cluster.list(WORKFLOW).items]
 
 
-def test_the_api_takes_all_of_it_strictly(cluster: KubeCluster, tmp_path: Path) -> None:
+def test_api_accepts_rendered_objects_with_strict_validation(cluster: KubeCluster, tmp_path: Path) -> None:
     strictly = ("--server-side", "--dry-run=server", "--validate=strict")
-    ran = kubectl(cluster, "apply", *strictly, "-k", render(tmp_path))
-    assert ran.code == 0, ran.err
-    assert len(ran.out.splitlines()) == 3
+    result = kubectl(cluster, "apply", *strictly, "-k", render(tmp_path))
+    assert result.code == 0, result.err
+    assert len(result.out.splitlines()) == 3
 
 
-def test_templates_come_first_and_a_second_time_changes_nothing(cluster: KubeCluster, tmp_path: Path) -> None:
+def test_templates_are_applied_first_and_reapplying_changes_nothing(cluster: KubeCluster, tmp_path: Path) -> None:
     folder = render(tmp_path)
     first, again = kubectl(cluster, "apply", "-k", folder), kubectl(cluster, "apply", "-k", folder)
     kinds = [line.partition(".")[0] for line in first.out.splitlines()]
@@ -55,7 +55,7 @@ def test_templates_come_first_and_a_second_time_changes_nothing(cluster: KubeClu
     assert [line.rpartition(" ")[2] for line in again.out.splitlines()] == ["unchanged"] * 3
 
 
-def test_a_change_is_another_workflow_and_the_way_back_is_the_first(cluster: KubeCluster, tmp_path: Path) -> None:
+def test_change_creates_a_workflow_and_revert_reuses_the_first(cluster: KubeCluster, tmp_path: Path) -> None:
     kubectl(cluster, "apply", "-k", render(tmp_path))
     [first] = workflow_names(cluster)
     kubectl(cluster, "apply", "-k", render(tmp_path, hyperParameters={"alpha": "0.7"}))
@@ -66,7 +66,7 @@ def test_a_change_is_another_workflow_and_the_way_back_is_the_first(cluster: Kub
 
 
 def begun(api: client.ApiClient, cluster: KubeCluster, workflow: str, recording: str) -> None:
-    """What Argo's controller does to a workflow that refers to a template, and then a recording of one."""
+    """Store the template's spec in the status like Argo's controller, and apply a recording."""
     template = cluster.get(TEMPLATE, "wine")["spec"]
     spec: Object = cluster.get(WORKFLOW, workflow)["spec"]
     cluster.patch(
@@ -77,8 +77,8 @@ def begun(api: client.ApiClient, cluster: KubeCluster, workflow: str, recording:
     play(api, cluster.namespace, workflow, recording)
 
 
-def by_schedule(cluster: KubeCluster, time: int) -> str:
-    """A workflow as Argo's controller makes it from a CronWorkflow at a time."""
+def create_scheduled_run(cluster: KubeCluster, time: int) -> str:
+    """Create a workflow like Argo's controller does for a CronWorkflow at this time."""
     cron = cluster.get(Kind("CronWorkflow", "cronworkflows", "argoproj.io", "v1alpha1"), "wine")
     name = f"wine-{time}"
     labels = {**cron["spec"]["workflowMetadata"]["labels"], "workflows.argoproj.io/cron-workflow": "wine"}
@@ -93,19 +93,19 @@ def recorded_attempts(cluster: KubeCluster) -> list[tuple[int, str, str]]:
     return [(attempt.number, attempt.workflow, attempt.status.state) for attempt in training.attempts]
 
 
-def test_runs_from_git_and_by_schedule_are_attempts_of_the_training_in_their_order(
+def test_gitops_and_scheduled_runs_are_attempts_in_order(
     api: client.ApiClient, cluster: KubeCluster, tmp_path: Path
 ) -> None:
     kubectl(cluster, "apply", "-k", render(tmp_path))
     [run] = workflow_names(cluster)
     assert recorded_attempts(cluster) == [(1, run, "scheduling")]
     begun(api, cluster, run, "succeeded")
-    scheduled = by_schedule(cluster, 1732492800)
+    scheduled = create_scheduled_run(cluster, 1732492800)
     assert recorded_attempts(cluster) == [(1, run, "succeeded"), (2, scheduled, "scheduling")]
     begun(api, cluster, scheduled, "train-failed")
     cluster.delete(WORKFLOW, run)
     assert recorded_attempts(cluster) == [(1, run, "succeeded"), (2, scheduled, "failed")]
-    later = by_schedule(cluster, 1732579200)
+    later = create_scheduled_run(cluster, 1732579200)
     assert recorded_attempts(cluster)[1:] == [(2, scheduled, "failed"), (3, later, "scheduling")]
     newest = find_training(cluster, "wine").newest
     assert newest.spec["model"]["name"] == "wine"
@@ -126,8 +126,8 @@ def test_retries_failed_gitops_run(api: client.ApiClient, cluster: KubeCluster, 
     begun(api, cluster, run, "train-failed")
     claim = cluster.get(TEMPLATE, "wine")["spec"]["volumeClaimTemplates"][0]["spec"]
     cluster.create(PERSISTENT_VOLUME_CLAIM, {"metadata": {"name": f"{run}-workspace"}, "spec": claim})
-    ran = odahu_argo("train", "retry", "-n", cluster.namespace, "--id", "wine", "--no-wait")
-    assert ran.code == 0, ran.err
+    result = odahu_argo("train", "retry", "-n", cluster.namespace, "--id", "wine", "--no-wait")
+    assert result.code == 0, result.err
     resumed = cluster.get(WORKFLOW, "wine-2")["spec"]
     assert [task["name"] for task in resumed["templates"][0]["dag"]["tasks"]] == ["train", "package"]
     assert resumed["volumes"][0]["persistentVolumeClaim"]["claimName"] == f"{run}-workspace"

@@ -1,4 +1,4 @@
-"""JupyterLab's trainings upon a real Kubernetes API. Argo's controller is played from recordings of a real one."""
+"""The JupyterLab extension on a real Kubernetes API. Recordings replace Argo's controller."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.servers.jupyter import jupyter_lab
 pytestmark = pytest.mark.cluster
 
 
-def test_a_manifest_from_the_editor_becomes_a_workflow(site: Site, tmp_path: Path) -> None:
+def test_submits_resubmits_and_deletes_a_training(site: Site, tmp_path: Path) -> None:
     where = ("--OdahuArgo.local=False", f"--OdahuArgo.namespace={site.namespace}")
     body = {"path": "training.yaml", "text": site.manifest().read_text()}
     with jupyter_lab(tmp_path, *where) as lab:

@@ -100,8 +100,8 @@ def test_reinstalling_changes_only_affected_objects(ready: KubeCluster, tmp_path
 
 def test_trainings_use_the_server_of_the_registered_toolchain(ready: KubeCluster, tmp_path: Path) -> None:
     assert setup(ready, "--apply").code == 0
-    ran = odahu_argo("ti", "get", "--id", "mlflow", "-n", ready.namespace, "-o", "json")
-    [toolchain] = json.loads(ran.out)
+    result = odahu_argo("ti", "get", "--id", "mlflow", "-n", ready.namespace, "-o", "json")
+    [toolchain] = json.loads(result.out)
     uri = f"http://mlflow.{ready.namespace}.svc.cluster.local/mlflow"
     assert toolchain["spec"] == {"entrypoint": "mlflow", "additionalEnvironments": {"MLFLOW_TRACKING_URI": uri}}
     [plan] = plan_for_cluster(ready, load([write(tmp_path, training())]), Profile())
@@ -199,11 +199,11 @@ def test_installation_without_permission_to_read_secrets_or_profile(
     values = tmp_path / "values.yaml"
     values.write_text("toolchains: {register: false}\n")
     environment = {**os.environ, "KUBECONFIG": str(tmp_path / "kubeconfig")}
-    ran = odahu_argo("setup", "mlflow", "-n", ready.namespace, "--values", values, "--apply", env=environment)
-    assert ran.code == 0, ran.err
-    assert "Deployment mlflow created" in ran.out
+    result = odahu_argo("setup", "mlflow", "-n", ready.namespace, "--values", values, "--apply", env=environment)
+    assert result.code == 0, result.err
+    assert "Deployment mlflow created" in result.out
     uri = f"http://mlflow.{ready.namespace}.svc.cluster.local/mlflow"
-    assert f"no permission to change the profile on the cluster; add to it: tracking: {{uri: '{uri}'}}" in ran.err
+    assert f"no permission to change the profile on the cluster; add to it: tracking: {{uri: '{uri}'}}" in result.err
 
 
 def test_missing_or_unusable_secrets_prevent_the_installation(cluster: KubeCluster, tmp_path: Path) -> None:
@@ -230,9 +230,9 @@ def test_missing_or_unusable_secrets_prevent_the_installation(cluster: KubeClust
 def test_rejected_object_prevents_the_installation_of_all(ready: KubeCluster, tmp_path: Path) -> None:
     values = tmp_path / "values.yaml"
     values.write_text("resources: {requests: {memory: 8Gi}}\n")
-    refused = setup(ready, "--apply", "--values", values)
-    assert (refused.code, refused.out) == (2, "")
-    assert "cannot patch Deployment mlflow" in refused.err
+    rejected = setup(ready, "--apply", "--values", values)
+    assert (rejected.code, rejected.out) == (2, "")
+    assert "cannot patch Deployment mlflow" in rejected.err
     for kind in KINDS[:3]:
         assert not ready.list(kind).items
 
@@ -248,12 +248,12 @@ def test_chart_can_be_installed_upgraded_and_uninstalled_without_its_claim(
     assert installed.returncode == 0, installed.stderr
     uri = f"http://mlflow.{ready.namespace}.svc.cluster.local/mlflow"
     assert f"for pods of this cluster: {uri}" in installed.stdout
-    ran = odahu_argo("ti", "get", "--id", "mlflow-project", "-n", ready.namespace, "-o", "json")
-    assert json.loads(ran.out)[0]["spec"]["additionalEnvironments"] == {"MLFLOW_TRACKING_URI": uri}
+    result = odahu_argo("ti", "get", "--id", "mlflow-project", "-n", ready.namespace, "-o", "json")
+    assert json.loads(result.out)[0]["spec"]["additionalEnvironments"] == {"MLFLOW_TRACKING_URI": uri}
     [file] = [file for file in FILES if file.name.startswith("postgresql")]
     upgraded = helm.run("upgrade", "mlflow", chart, *target, "--values", file)
     assert upgraded.returncode == 0, upgraded.stderr
     assert ready.get(INGRESS, "mlflow")["spec"]["tls"][0]["secretName"] == "ml-certificate"
     assert helm.run("uninstall", "mlflow", *target).returncode == 0
     assert not ready.list(DEPLOYMENT).items
-    assert [each["metadata"]["name"] for each in ready.list(PERSISTENT_VOLUME_CLAIM).items] == ["mlflow"]
+    assert [item["metadata"]["name"] for item in ready.list(PERSISTENT_VOLUME_CLAIM).items] == ["mlflow"]

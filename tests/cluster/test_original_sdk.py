@@ -1,4 +1,4 @@
-"""ODAHU-flow's own SDK, as it was last published, against the API on a real Kubernetes API."""
+"""The last release of ODAHU-flow's SDK against the API server on a real Kubernetes API."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ TOKEN = "0123456789abcdef"
 
 @pytest.fixture(scope="session")
 def sdk() -> Path:
-    """The SDK's package without what it asks for: of that its clients and models use what we have."""
+    """The SDK without its dependencies; our environment has those of its clients and models."""
     folder = ROOT / "build" / RELEASE.replace("==", "-")
     if not (folder / "odahuflow").is_dir():
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
-        ended = subprocess.run([*pip, "--target", str(folder), RELEASE], capture_output=True, text=True)
-        if ended.returncode:
+        completed = subprocess.run([*pip, "--target", str(folder), RELEASE], capture_output=True, text=True)
+        if completed.returncode:
             is_required = "odahu-flow-sdk" in os.environ.get("ODAHU_ARGO_REQUIRE", "").split(",")
-            (pytest.fail if is_required else pytest.skip)(f"pip cannot fetch {RELEASE}: {ended.stderr}")
+            (pytest.fail if is_required else pytest.skip)(f"pip cannot fetch {RELEASE}: {completed.stderr}")
     return folder
 
 
-def test_the_original_clients_work_and_their_models_parse_every_answer(site: Site, sdk: Path, tmp_path: Path) -> None:
+def test_sdk_clients_and_models_work(site: Site, sdk: Path, tmp_path: Path) -> None:
     (tmp_path / "token").write_text(TOKEN)
     source = {"vcs": {"connection": "code", "reference": "develop"}}
     data = [{"connection": "wine-data", "localPath": "data/"}]
@@ -44,21 +44,21 @@ def test_the_original_clients_work_and_their_models_parse_every_answer(site: Sit
     with serving("-n", site.namespace, "--decrypt-token-file", tmp_path / "token") as address:
         script = Path(__file__).parent.parent / "server" / "sdk_script.py"
         command = [sys.executable, str(script), address, TOKEN, str(tmp_path)]
-        ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
-    assert ended.returncode == 0, ended.stderr
-    said = json.loads(ended.stdout)
-    assert said["connection"]["spec"]["keySecret"] == "*****"
-    assert said["edited connection"]["spec"]["region"] == "eu"
-    assert (said["decrypted"]["spec"]["keyID"], said["decrypted"]["spec"]["keySecret"]) == ("aWQ=", "c2VjcmV0")
-    assert "sdk-data" in said["connections"]
-    assert said["toolchain"]["spec"]["entrypoint"] == "mlflow"
-    assert said["toolchains"] == ["mlflow", "mlflow-project", "sdk-line"]
-    assert (said["created"]["id"], said["created"]["status"]["state"]) == ("wine", "scheduling")
-    assert said["created"]["spec"]["model"]["name"] == "wine"
-    assert said["created"]["spec"]["algorithmSource"]["vcs"] == source["vcs"]
-    assert said["created"]["spec"]["data"][0]["localPath"] == "data/"
-    assert said["trainings"] == ["wine"]
-    assert said["edited"]["spec"]["hyperParameters"] == {"alpha": "0.7"}
-    assert said["deleted"][0] == "Model training wine was deleted"
-    assert said["health"] == {}
-    assert said["missing"].startswith("Got error from server: training 'wine' does not exist")
+        completed = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert completed.returncode == 0, completed.stderr
+    output = json.loads(completed.stdout)
+    assert output["connection"]["spec"]["keySecret"] == "*****"
+    assert output["edited connection"]["spec"]["region"] == "eu"
+    assert (output["decrypted"]["spec"]["keyID"], output["decrypted"]["spec"]["keySecret"]) == ("aWQ=", "c2VjcmV0")
+    assert "sdk-data" in output["connections"]
+    assert output["toolchain"]["spec"]["entrypoint"] == "mlflow"
+    assert output["toolchains"] == ["mlflow", "mlflow-project", "sdk-line"]
+    assert (output["created"]["id"], output["created"]["status"]["state"]) == ("wine", "scheduling")
+    assert output["created"]["spec"]["model"]["name"] == "wine"
+    assert output["created"]["spec"]["algorithmSource"]["vcs"] == source["vcs"]
+    assert output["created"]["spec"]["data"][0]["localPath"] == "data/"
+    assert output["trainings"] == ["wine"]
+    assert output["edited"]["spec"]["hyperParameters"] == {"alpha": "0.7"}
+    assert output["deleted"][0] == "Model training wine was deleted"
+    assert output["health"] == {}
+    assert output["missing"].startswith("Got error from server: training 'wine' does not exist")

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.cluster
 
 @pytest.fixture
 def profile(site: Site, tmp_path: Path) -> Path:
-    """Argo's address is for links only; nothing listens where MLflow is said to be."""
+    """A profile with an Argo address for links and an unreachable MLflow server."""
     file = tmp_path / "site.yaml"
     settings = {
         "namespace": site.namespace,
@@ -44,27 +44,27 @@ def pages(profile: Path) -> Iterator[str]:
 def test_page_shows_training_from_scheduling_to_success(site: Site, pages: str, visit: Callable[..., Visit]) -> None:
     assert site.create().code == 0
     site.play("wine-1", "running-train-unschedulable")
-    seen = visit(pages)
-    assert seen.text("tbody .at-state") == "scheduling" and "Unschedulable" in seen.text("tbody .at-why")
-    seen.page.get_by_role("link", name="wine").click()
-    assert f"namespace {site.namespace}" in seen.text("header")
-    callout = seen.text(".callout")
+    tab = visit(pages)
+    assert tab.text("tbody .at-state") == "scheduling" and "Unschedulable" in tab.text("tbody .at-why")
+    tab.page.get_by_role("link", name="wine").click()
+    assert f"namespace {site.namespace}" in tab.text("header")
+    callout = tab.text(".callout")
     assert callout.startswith("Unschedulable") and "How to fix it:" in callout
-    assert seen.page.locator(".dag-across .edge").count() == 3
-    assert seen.page.locator(".dag-across .state-scheduling .name").all_text_contents() == ["train"]
+    assert tab.page.locator(".dag-across .edge").count() == 3
+    assert tab.page.locator(".dag-across .state-scheduling .name").all_text_contents() == ["train"]
     site.play("wine-1", "succeeded")
-    seen.wait_for("#headline .pill", "succeeded")
-    seen.wait_for("#artifacts", ZIP)
-    assert COMMIT in seen.text("#artifacts")
-    assert "cannot be reached" in seen.text("#metrics")
-    assert seen.page.locator(".dag-across .state-succeeded").count() == 4
-    link = seen.page.get_by_role("link", name="Argo", exact=True).get_attribute("href")
+    tab.wait_for("#headline .pill", "succeeded")
+    tab.wait_for("#artifacts", ZIP)
+    assert COMMIT in tab.text("#artifacts")
+    assert "cannot be reached" in tab.text("#metrics")
+    assert tab.page.locator(".dag-across .state-succeeded").count() == 4
+    link = tab.page.get_by_role("link", name="Argo", exact=True).get_attribute("href")
     assert link == f"https://argo.example.org/workflows/{site.namespace}/wine-1"
-    seen.page.reload()
-    seen.page.get_by_text("lines of YAML").click()
-    compiled = yaml.safe_load(seen.page.locator(".code").text_content() or "")
+    tab.page.reload()
+    tab.page.get_by_text("lines of YAML").click()
+    compiled = yaml.safe_load(tab.page.locator(".code").text_content() or "")
     assert compiled["spec"] == site.workflow("wine-1")["spec"] and "managedFields" not in compiled["metadata"]
-    assert seen.hosts == {pages.removeprefix("http://")}
+    assert tab.hosts == {pages.removeprefix("http://")}
 
 
 def test_page_follows_log(site: Site, pages: str, visit: Callable[..., Visit]) -> None:
@@ -73,22 +73,22 @@ def test_page_follows_log(site: Site, pages: str, visit: Callable[..., Visit]) -
         pod = node.start("wine-1", "train", f"wine-1-{TRAIN_NODE}")
         node.say(pod, "epoch 1 of 3", 'time="2026-01-01T00:00:00Z" level=info msg="of Argo" argo=true')
         site.play("wine-1", "running-train")
-        seen = visit(f"{pages}/trainings/wine")
-        seen.page.evaluate("window.isSame = true")
-        seen.wait_for("#log", "epoch 1 of 3")
-        assert "epoch 2" not in seen.text("#log")
+        tab = visit(f"{pages}/trainings/wine")
+        tab.page.evaluate("window.isSame = true")
+        tab.wait_for("#log", "epoch 1 of 3")
+        assert "epoch 2" not in tab.text("#log")
         node.say(pod, "epoch 2 of 3 <b>bold</b>")
-        seen.wait_for("#log", "epoch 2 of 3 <b>bold</b>")
-        assert seen.text("#headline .pill") == "running"
+        tab.wait_for("#log", "epoch 2 of 3 <b>bold</b>")
+        assert tab.text("#headline .pill") == "running"
         node.say(pod, *(f"batch {number}" for number in range(1, 101)), "epoch 3 of 3")
         node.end(pod)
         site.play("wine-1", "succeeded")
-        seen.wait_for("#headline .pill", "succeeded")
-        seen.wait_for("#log", "epoch 3 of 3")
-    shown = seen.page.locator("#log .line").all_inner_texts()
+        tab.wait_for("#headline .pill", "succeeded")
+        tab.wait_for("#log", "epoch 3 of 3")
+    shown = tab.page.locator("#log .line").all_inner_texts()
     assert len(shown) == 103 and shown[0].split() == ["train", "epoch", "1", "of", "3"] and "batch 100" in shown[-2]
-    assert seen.page.locator("#log").evaluate("log => log.scrollTop > 0"), "the newest line is in sight"
-    assert seen.page.evaluate("window.isSame") is True
+    assert tab.page.locator("#log").evaluate("log => log.scrollTop > 0"), "the newest line is in sight"
+    assert tab.page.evaluate("window.isSame") is True
 
 
 def test_page_shows_mlflow_run_and_link(
@@ -104,21 +104,21 @@ def test_page_shows_mlflow_run_and_link(
         tracking = {"uri": mlflow_server.address, **({"url": url} if url else {})}
         file.write_text(yaml.safe_dump({"namespace": site.namespace, "tracking": tracking}))
         with serving("--profile", file) as address:
-            seen = visit(f"{address}/trainings/wine")
-            seen.wait_for("#metrics", "loss")
-            link = seen.page.get_by_role("link", name="MLflow", exact=True)
+            tab = visit(f"{address}/trainings/wine")
+            tab.wait_for("#metrics", "loss")
+            link = tab.page.get_by_role("link", name="MLflow", exact=True)
             assert link.get_attribute("href") == shown + place
-    assert "from 1 to 0.25" in (seen.page.locator("#metrics svg[role=img]").get_attribute("aria-label") or "")
-    assert "0.7" in seen.text("#parameters") and run in seen.text("#artifacts")
+    assert "from 1 to 0.25" in (tab.page.locator("#metrics svg[role=img]").get_attribute("aria-label") or "")
+    assert "0.7" in tab.text("#parameters") and run in tab.text("#artifacts")
 
 
 def record_a_run(mlflow_server: MlflowServer) -> tuple[str, str]:
-    """An experiment and a run in it, by MLflow's REST API."""
+    """Create an experiment with a run through MLflow's REST API."""
 
     def ask(what: str, **fields: object) -> dict[str, Any]:
-        answer = requests.post(f"{mlflow_server.address}/api/2.0/mlflow/{what}", json=fields, timeout=30)
-        answer.raise_for_status()
-        return dict(answer.json())
+        response = requests.post(f"{mlflow_server.address}/api/2.0/mlflow/{what}", json=fields, timeout=30)
+        response.raise_for_status()
+        return dict(response.json())
 
     experiment = ask("experiments/create", name=f"wine-{uuid.uuid4().hex}")["experiment_id"]
     run = ask("runs/create", experiment_id=experiment, start_time=0)["run"]["info"]["run_id"]
@@ -136,14 +136,14 @@ def test_report_of_deleted_workflow(site: Site, profile: Path, tmp_path: Path, v
         recorder.wait_for("wine: attempt 1 is failed")
         site.remove("wine-1")
     file = tmp_path / "wine.html"
-    ran = odahu_argo("report", "--id", "wine", "--profile", profile, "-o", file)
-    assert ran.code == 0, ran.err
-    seen = visit(file.as_uri())
-    assert "OOMKilled" in seen.text(".callout") and "How to fix it:" in seen.text(".callout")
-    assert seen.page.locator(".dag-across .edge").count() == 3
-    assert "0.7" in seen.text("#parameters") and RUN not in seen.text()
-    assert "Workflow wine-1 was deleted from the cluster" in seen.text()
-    assert "the log of train, attempt 1, is missing" in seen.text()
+    result = odahu_argo("report", "--id", "wine", "--profile", profile, "-o", file)
+    assert result.code == 0, result.err
+    tab = visit(file.as_uri())
+    assert "OOMKilled" in tab.text(".callout") and "How to fix it:" in tab.text(".callout")
+    assert tab.page.locator(".dag-across .edge").count() == 3
+    assert "0.7" in tab.text("#parameters") and RUN not in tab.text()
+    assert "Workflow wine-1 was deleted from the cluster" in tab.text()
+    assert "the log of train, attempt 1, is missing" in tab.text()
 
 
 def test_unknown_training_is_error_page(site: Site, visit: Callable[..., Visit]) -> None:

@@ -1,4 +1,4 @@
-"""The API server on a real Kubernetes API. Argo's controller is played from recordings of a real one."""
+"""The API server on a real Kubernetes API. Recordings replace Argo's controller."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Every route on a real Kubernetes API, asked in the order that a client would: create, get, change, delete.
+"""Every route on a real Kubernetes API, in the order create, get, change, delete.
 
-Logs are left out: a training that nothing runs can be followed for ever.
+Logs are excluded: following the log of a training without a controller never ends.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Connections by the API server on a real Kubernetes API."""
+"""Connections of the API server on a real Kubernetes API."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ HOST_KEY = "git.example.org ssh-ed25519 AAAA"
 
 
 class Api:
-    """The connections' address. What is answered never holds a canary, unless it was asked to."""
+    """A client of the connection routes. Only decrypted responses may contain a canary."""
 
     def __init__(self, address: str) -> None:
         self.address = f"{address}/api/v1/connection"
 
     def __call__(self, method: str, path: str = "", token: str = "plain", **options: Any) -> requests.Response:
         headers = {"Authorization": f"Bearer {TOKEN[token]}"}
-        answer = requests.request(method, self.address + path, headers=headers, timeout=30, **options)
+        response = requests.request(method, self.address + path, headers=headers, timeout=30, **options)
         asked_for = path.endswith("/decrypted") and token == "decrypt"
         canaries = ("CANARY", b64encode(b"CANARY").decode()[:7])
-        assert asked_for or not any(canary in answer.text for canary in canaries), answer.text
-        return answer
+        assert asked_for or not any(canary in response.text for canary in canaries), response.text
+        return response
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def api(cluster: KubeCluster, tmp_path: Path) -> Iterator[Api]:
         yield Api(address)
 
 
-def test_a_connection_is_kept_shown_masked_changed_and_removed(api: Api, cluster: KubeCluster) -> None:
+def test_create_get_masked_update_and_delete(api: Api, cluster: KubeCluster) -> None:
     created = api("POST", json={"id": "wine-data", "spec": S3})
     assert created.status_code == 201, created.text
     shown = created.json()
@@ -76,13 +76,13 @@ def test_a_connection_is_kept_shown_masked_changed_and_removed(api: Api, cluster
     assert secret_names(cluster) == []
 
 
-def test_connections_are_listed_by_id_filtered_and_paged(api: Api, cluster: KubeCluster) -> None:
+def test_list_is_sorted_filtered_and_paged(api: Api, cluster: KubeCluster) -> None:
     cluster.create(SECRET, {"metadata": {"name": "of-somebody-else"}, "type": "Opaque", "stringData": {"a": "CANARY"}})
     for name, spec in {"wine-data": S3, "code": GIT, "beer-data": S3}.items():
         assert api("POST", json={"id": name, "spec": spec}).status_code == 201
 
     def ids(**query: Any) -> list[str]:
-        return [each["id"] for each in api("GET", params=query).json()]
+        return [item["id"] for item in api("GET", params=query).json()]
 
     assert ids() == ["beer-data", "code", "wine-data"]
     assert ids(type="s3") == ["beer-data", "wine-data"]
@@ -91,12 +91,12 @@ def test_connections_are_listed_by_id_filtered_and_paged(api: Api, cluster: Kube
     assert api("GET", params={"id": "code"}).status_code == 400
 
 
-def test_secrets_leave_only_for_who_has_the_right_and_come_back_the_same(api: Api, cluster: KubeCluster) -> None:
+def test_decryption_requires_the_role_and_decrypted_secrets_round_trip(api: Api, cluster: KubeCluster) -> None:
     spec = {"type": "git", "uri": "git@git.example.org:x.git", "keySecret": "CANARY\nkey\n", "publicKey": HOST_KEY}
     sent = {**spec, "keySecret": b64encode(spec["keySecret"].encode()).decode()}
     assert api("POST", json={"id": "code", "spec": sent}).status_code == 201
-    refused = api("GET", "/code/decrypted")
-    assert (refused.status_code, "right to decrypt" in refused.json()["message"]) == (403, True)
+    rejected = api("GET", "/code/decrypted")
+    assert (rejected.status_code, "right to decrypt" in rejected.json()["message"]) == (403, True)
     shown = api("GET", "/code/decrypted", "decrypt").json()
     assert b64decode(shown["spec"]["keySecret"]) == b"CANARY\nkey\n".rstrip()
     assert b64decode(shown["spec"]["publicKey"]).decode() == HOST_KEY
@@ -107,7 +107,7 @@ def test_secrets_leave_only_for_who_has_the_right_and_come_back_the_same(api: Ap
     assert (masked.status_code, "masked values: keySecret" in masked.json()["message"]) == (400, True)
 
 
-MISTAKES: list[object] = [
+INVALID_BODIES: list[object] = [
     {"id": "x", "spec": {**S3, "keySecret": ["CANARY"]}},
     {"id": "x", "spec": {**S3, "keySecret": {"CANARY": "CANARY"}}},
     {"id": "x", "spec": {**S3, "secretEncoding": "base64"}},
@@ -119,18 +119,18 @@ MISTAKES: list[object] = [
 ]
 
 
-def test_a_mistake_is_told_without_the_secrets_beside_it(api: Api, cluster: KubeCluster) -> None:
-    for body in MISTAKES:
-        answer = api("POST", json=body)
-        assert (answer.status_code, bool(answer.json()["message"])) == (400, True), body
+def test_errors_contain_no_secrets(api: Api, cluster: KubeCluster) -> None:
+    for body in INVALID_BODIES:
+        response = api("POST", json=body)
+        assert (response.status_code, bool(response.json()["message"])) == (400, True), body
     assert secret_names(cluster) == []
 
 
-def test_a_vital_connection_stays_until_it_is_vital_no_more(api: Api, cluster: KubeCluster) -> None:
+def test_vital_connection_cannot_be_deleted(api: Api, cluster: KubeCluster) -> None:
     body = {"id": "code", "spec": {"type": "git", "uri": "https://git.example.org/x.git", "vital": True}}
     assert api("POST", json=body).json()["spec"]["vital"] is True
-    refused = api("DELETE", "/code")
-    assert (refused.status_code, "code' is vital" in refused.json()["message"]) == (400, True)
+    rejected = api("DELETE", "/code")
+    assert (rejected.status_code, "code' is vital" in rejected.json()["message"]) == (400, True)
     assert secret_names(cluster) == ["connection-code"]
     body["spec"]["vital"] = False
     assert api("PUT", json=body).status_code == 200

@@ -1,4 +1,4 @@
-"""Toolchains by the API server on a real Kubernetes API."""
+"""Toolchains of the API server on a real Kubernetes API."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def toolchains(cluster: KubeCluster) -> Iterator[str]:
         yield f"{address}/api/v1/toolchain/integration"
 
 
-def test_toolchains_are_kept_where_the_command_line_keeps_them(cluster: KubeCluster, toolchains: str) -> None:
+def test_api_and_command_line_share_toolchains(cluster: KubeCluster, toolchains: str) -> None:
     created = requests.post(toolchains, json={"id": "line", "spec": SPEC})
     assert created.status_code == 201, created.text
     assert (created.json()["id"], created.json()["spec"]) == ("line", SPEC)
@@ -37,7 +37,7 @@ def test_toolchains_are_kept_where_the_command_line_keeps_them(cluster: KubeClus
     assert requests.get(f"{toolchains}/line").json() == shown
 
     def ids(**query: Any) -> list[str]:
-        return [each["id"] for each in requests.get(toolchains, query).json()]
+        return [item["id"] for item in requests.get(toolchains, query).json()]
 
     assert ids() == ["line", "mlflow", "mlflow-project"]
     assert ids(size=1, page=1) == ["mlflow"]

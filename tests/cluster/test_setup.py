@@ -131,8 +131,8 @@ def test_commands_use_the_installed_profile(profile: Path, target: KubeCluster) 
     assert odahu_argo("setup", "--profile", profile, "--apply").code == 0
     assert target.get(CONFIG_MAP, "odahu-argo-profile")["data"] == {"profile.yaml": profile.read_text()}
     target.patch(CONFIG_MAP, "odahu-argo-profile", {"data": {"profile.yaml": "otput_connection: zips\n"}})
-    ran = odahu_argo("conn", "get", "-n", target.namespace)
-    assert ran.code == 2 and "did you mean output_connection?" in ran.err
+    result = odahu_argo("conn", "get", "-n", target.namespace)
+    assert result.code == 2 and "did you mean output_connection?" in result.err
 
 
 def test_recorder_meets_the_restricted_pod_security_standard(profile: Path, target: KubeCluster) -> None:
@@ -147,16 +147,16 @@ def test_recorder_meets_the_restricted_pod_security_standard(profile: Path, targ
 def test_rejected_object_prevents_the_installation_of_all(profile: Path, target: KubeCluster) -> None:
     selector = "pools: {cpu: {tolerations: [{key: a, operator: Exists, value: b}]}}\n"
     profile.write_text(profile.read_text() + selector)
-    ran = odahu_argo("setup", "--profile", profile, "--apply")
-    assert ran.code == 2 and "cannot patch Deployment odahu-argo-recorder" in ran.err
-    assert ran.out == f"Namespace {target.namespace} created\n"
+    result = odahu_argo("setup", "--profile", profile, "--apply")
+    assert result.code == 2 and "cannot patch Deployment odahu-argo-recorder" in result.err
+    assert result.out == f"Namespace {target.namespace} created\n"
     assert not exists(target, SERVICE_ACCOUNT, "odahu-argo-training")
     assert not exists(target, ROLE, naming.RECORDER)
 
 
 def test_missing_namespace_is_reported(kubeconfig: str) -> None:
-    ran = odahu_argo("setup", "-n", "not-there", "--apply")
-    assert (ran.code, ran.out) == (2, "")
-    assert "namespace not-there does not exist" in ran.err
+    result = odahu_argo("setup", "-n", "not-there", "--apply")
+    assert (result.code, result.out) == (2, "")
+    assert "namespace not-there does not exist" in result.err
     other = odahu_argo("setup", "-n", "not-there", "--apply", "--context", "no-such-context")
     assert other.code == 2 and "no-such-context" in other.err

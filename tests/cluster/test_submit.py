@@ -17,7 +17,7 @@ from odahu_argo.errors import AlreadyExists, NotFound, Rejected, Unreachable, Us
 from odahu_argo.kube.client import KubeCluster
 from odahu_argo.kube.cluster import WORKFLOW, Object
 from odahu_argo.trainings.submit import check, submit
-from tests.cluster.conftest import Through
+from tests.cluster.conftest import ProxiedCluster
 from tests.manifests import plan
 from tests.servers.kubernetes import ApiServer
 
@@ -44,7 +44,7 @@ def workflow(tmp_path: Path) -> Object:
     return compile_workflow(plan(tmp_path))
 
 
-def there(cluster: KubeCluster) -> list[str]:
+def workflow_names(cluster: KubeCluster) -> list[str]:
     return [item["metadata"]["name"] for item in cluster.list(WORKFLOW).items]
 
 
@@ -83,19 +83,25 @@ def test_twenty_concurrent_submissions_create_one_workflow(
     created = [json.loads(racer.communicate()[0]) for racer in racers]
     assert [racer.returncode for racer in racers] == [0] * RACERS
     assert sorted(created) == [False] * (RACERS - 1) + [True]
-    assert there(cluster) == ["wine-1"]
+    assert workflow_names(cluster) == ["wine-1"]
 
 
-def test_recovers_from_lost_response_to_creation(through: Through, cluster: KubeCluster, workflow: Object) -> None:
-    through.proxy.loses = lambda request: is_creation(request) and creations(through.proxy.requests) == 1
-    sent = submit(through.cluster, workflow)
+def test_recovers_from_lost_response_to_creation(
+    proxied_cluster: ProxiedCluster, cluster: KubeCluster, workflow: Object
+) -> None:
+    proxied_cluster.proxy.loses = lambda request: (
+        is_creation(request) and creations(proxied_cluster.proxy.requests) == 1
+    )
+    sent = submit(proxied_cluster.cluster, workflow)
     assert sent.is_new is True
     assert sent.uid == cluster.get(WORKFLOW, "wine-1")["metadata"]["uid"]
-    assert creations(through.proxy.requests) == 2
-    assert there(cluster) == ["wine-1"]
+    assert creations(proxied_cluster.proxy.requests) == 2
+    assert workflow_names(cluster) == ["wine-1"]
 
 
-def test_recovers_from_any_lost_response(through: Through, cluster: KubeCluster, workflow: Object) -> None:
+def test_recovers_from_any_lost_response(
+    proxied_cluster: ProxiedCluster, cluster: KubeCluster, workflow: Object
+) -> None:
     lost: set[str] = set()
 
     def once_each(request: str) -> bool:
@@ -103,41 +109,43 @@ def test_recovers_from_any_lost_response(through: Through, cluster: KubeCluster,
         lost.add(request)
         return is_new
 
-    through.proxy.loses = once_each
-    assert submit(through.cluster, workflow).is_new is True
-    assert there(cluster) == ["wine-1"]
+    proxied_cluster.proxy.loses = once_each
+    assert submit(proxied_cluster.cluster, workflow).is_new is True
+    assert workflow_names(cluster) == ["wine-1"]
 
 
 def test_recovers_from_api_server_restart(
-    through: Through, cluster: KubeCluster, workflow: Object, api_server: ApiServer
+    proxied_cluster: ProxiedCluster, cluster: KubeCluster, workflow: Object, api_server: ApiServer
 ) -> None:
-    through.proxy.loses = lambda request: is_creation(request) and creations(through.proxy.requests) == 1
+    proxied_cluster.proxy.loses = lambda request: (
+        is_creation(request) and creations(proxied_cluster.proxy.requests) == 1
+    )
     restarting = threading.Thread(target=api_server.start)
 
     def restart() -> None:
         api_server.kill()
         restarting.start()
 
-    through.proxy.carried_out = restart
-    sent = submit(through.cluster, workflow)
+    proxied_cluster.proxy.carried_out = restart
+    sent = submit(proxied_cluster.cluster, workflow)
     restarting.join()
     assert sent.is_new is True
     assert sent.uid == cluster.get(WORKFLOW, "wine-1")["metadata"]["uid"]
-    assert there(cluster) == ["wine-1"]
+    assert workflow_names(cluster) == ["wine-1"]
 
 
-def test_reports_unknown_outcome_without_response(through: Through, workflow: Object) -> None:
-    through.proxy.loses = is_creation
-    through.proxy.carried_out = through.proxy.cut
+def test_reports_unknown_outcome_without_response(proxied_cluster: ProxiedCluster, workflow: Object) -> None:
+    proxied_cluster.proxy.loses = is_creation
+    proxied_cluster.proxy.carried_out = proxied_cluster.proxy.cut
     with pytest.raises(Unreachable, match="workflow 'wine-1' may or may not have been created") as raised:
-        submit(through.cluster, workflow, patience=1)
+        submit(proxied_cluster.cluster, workflow, patience=1)
     assert "does not run twice" in str(raised.value)
 
 
-def test_reports_unreachable_api(through: Through, workflow: Object) -> None:
-    through.proxy.cut()
+def test_reports_unreachable_api(proxied_cluster: ProxiedCluster, workflow: Object) -> None:
+    proxied_cluster.proxy.cut()
     with pytest.raises(Unreachable, match="cannot create Workflow wine-1"):
-        submit(through.cluster, workflow)
+        submit(proxied_cluster.cluster, workflow)
 
 
 def test_adopts_workflow_with_same_content(cluster: KubeCluster, workflow: Object) -> None:
@@ -161,20 +169,22 @@ HELD = {"metadata": {"finalizers": ["example.org/hold"]}}
 FREED = {"metadata": {"finalizers": None}}
 
 
-def test_waits_for_deletion_of_older_workflow(through: Through, cluster: KubeCluster, workflow: Object) -> None:
+def test_waits_for_deletion_of_older_workflow(
+    proxied_cluster: ProxiedCluster, cluster: KubeCluster, workflow: Object
+) -> None:
     first = submit(cluster, workflow)
     cluster.patch(WORKFLOW, "wine-1", HELD)
     cluster.delete(WORKFLOW, "wine-1")
-    seen = through.proxy.requests
+    seen = proxied_cluster.proxy.requests
 
     def free_when_seen(request: str) -> bool:
         if creations(seen) == 2:
             cluster.patch(WORKFLOW, "wine-1", FREED)
-            through.proxy.loses = lambda request: False
+            proxied_cluster.proxy.loses = lambda request: False
         return False
 
-    through.proxy.loses = free_when_seen
-    second = submit(through.cluster, workflow)
+    proxied_cluster.proxy.loses = free_when_seen
+    second = submit(proxied_cluster.cluster, workflow)
     assert second.is_new is True
     assert second.uid != first.uid
 
@@ -198,7 +208,7 @@ def test_rejected_workflow_is_not_created(cluster: KubeCluster, workflow: Object
     wrong = {**workflow, "metadata": {**workflow["metadata"], "labels": {"a": "b c"}}}
     with pytest.raises(Rejected, match="cannot create Workflow wine-1"):
         submit(cluster, wrong)
-    assert there(cluster) == []
+    assert workflow_names(cluster) == []
 
 
 def test_check_creates_nothing(cluster: KubeCluster, workflow: Object) -> None:

@@ -16,12 +16,12 @@ from odahu_argo.kube.cluster import CONFIG_MAP
 from odahu_argo.manifest.load import load
 from odahu_argo.profile import Profile
 from odahu_argo.trainings.submit import plan_for_cluster
-from tests.commands import Ran, odahu_argo
+from tests.commands import CommandResult, odahu_argo
 from tests.manifests import training, write
 
 pytestmark = pytest.mark.cluster
 
-Ti = Callable[..., Ran]
+Ti = Callable[..., CommandResult]
 IMAGE = "registry.example.org/ml/trainer:2"
 
 
@@ -81,8 +81,8 @@ def test_id_option_overrides_the_id_of_a_single_manifest(ti: Ti, tmp_path: Path)
 
 def test_built_in_toolchains_are_listed_and_can_be_overridden(ti: Ti, tmp_path: Path) -> None:
     assert ti("get", "-o", "jsonpath=[*].id").out == '["mlflow", "mlflow-project"]\n'
-    refused = ti("delete", "--id", "mlflow")
-    assert refused.code == 2 and "'mlflow' is built in" in refused.err
+    rejected = ti("delete", "--id", "mlflow")
+    assert rejected.code == 2 and "'mlflow' is built in" in rejected.err
     assert ti("edit", "-f", manifest(tmp_path, toolchain("mlflow"))).out == "toolchain mlflow created\n"
     assert ti("get", "--id", "mlflow", "-o", "jsonpath=[*].spec.defaultImage").out == f"{IMAGE}\n"
     assert ti("get", "-o", "table").out.splitlines()[0].split() == ["ID", "ENTRYPOINT", "IMAGE", "AGE"]
@@ -115,5 +115,5 @@ def test_invalid_toolchain_affects_only_trainings_that_use_it(ti: Ti, cluster: K
 
 
 def test_manifests_without_a_toolchain_are_rejected(ti: Ti, tmp_path: Path) -> None:
-    ran = ti("create", "-f", write(tmp_path, training()))
-    assert ran.code == 2 and "the manifests contain no ToolchainIntegration" in ran.err
+    result = ti("create", "-f", write(tmp_path, training()))
+    assert result.code == 2 and "the manifests contain no ToolchainIntegration" in result.err

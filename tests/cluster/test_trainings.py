@@ -31,9 +31,9 @@ pytestmark = pytest.mark.cluster
 
 
 def test_create_and_get(site: Site) -> None:
-    ran = site.create()
-    assert ran.code == 0, ran.err
-    assert ran.out.startswith(f"training wine submitted as workflow wine-1 in namespace {site.namespace}")
+    result = site.create()
+    assert result.code == 0, result.err
+    assert result.out.startswith(f"training wine submitted as workflow wine-1 in namespace {site.namespace}")
     assert site.get()["status"]["state"] == "scheduling"
     site.play("wine-1", "running-train")
     running = site.get()
@@ -65,9 +65,9 @@ def test_create_returns_running_training_with_same_content(site: Site) -> None:
     assert site.workflows() == ["wine-1"]
 
 
-def test_a_dry_run_submits_nothing(site: Site) -> None:
-    ran = site.create("--dry-run")
-    assert ran.code == 0 and "would be submitted as workflow wine-1" in ran.out
+def test_dry_run_submits_nothing(site: Site) -> None:
+    result = site.create("--dry-run")
+    assert result.code == 0 and "would be submitted as workflow wine-1" in result.out
     assert site.workflows() == []
 
 
@@ -85,7 +85,7 @@ def test_edit_stops_current_run_and_keeps_it_in_history(site: Site) -> None:
     assert site.workflow("wine-1")["spec"]["shutdown"] == "Stop"
     site.play("wine-1", "terminated")
     shown = json.loads(site.run("train", "history", "--id", "wine", "-o", "json").out)
-    assert [(each["attempt"], each["status"]["state"]) for each in shown] == [(2, "scheduling"), (1, "failed")]
+    assert [(item["attempt"], item["status"]["state"]) for item in shown] == [(2, "scheduling"), (1, "failed")]
     assert shown[0]["spec"]["hyperParameters"] == {"alpha": "0.7"}
 
 
@@ -182,8 +182,8 @@ def test_saving_history_does_not_restore_deleted_record(site: Site) -> None:
             actions.delete(cluster, "wine")
             return super().replace(kind, body)
 
-    ended = replace(before.newest, status=replace(before.newest.status, state="failed"))
-    history.save(DeletedMeanwhile(load_config(), site.namespace), Training("wine", (ended,)))
+    failed = replace(before.newest, status=replace(before.newest.status, state="failed"))
+    history.save(DeletedMeanwhile(load_config(), site.namespace), Training("wine", (failed,)))
     assert history.find_record(cluster, "wine") is None
 
 
@@ -295,14 +295,14 @@ def test_ctrl_c_detaches_from_training(site: Site) -> None:
 
 
 def test_wait_exits_with_5_after_timeout(site: Site) -> None:
-    ran = site.run("train", "create", "-f", site.manifest(), "--timeout", "1")
-    assert ran.code == 5 and "is still running after 1 s" in ran.err
+    result = site.run("train", "create", "-f", site.manifest(), "--timeout", "1")
+    assert result.code == 5 and "is still running after 1 s" in result.err
 
 
 def test_log_of_pending_training_gives_reason(site: Site) -> None:
     assert site.create().code == 0
-    ran = site.run("train", "logs", "--id", "wine", "--not-follow")
-    assert (ran.code, ran.out, ran.err) == (0, "", "training wine is scheduling; no step has started\n")
+    result = site.run("train", "logs", "--id", "wine", "--not-follow")
+    assert (result.code, result.out, result.err) == (0, "", "training wine is scheduling; no step has started\n")
     with Running("train", "logs", "--id", "wine", "-n", site.namespace) as following:
         following.wait_for("training wine is scheduling: Argo has not processed the workflow yet")
         site.play("wine-1", "succeeded")
@@ -328,7 +328,7 @@ def test_jsonpath_output_matches_odahuflowctl(site: Site) -> None:
 
 def test_output_formats(site: Site) -> None:
     assert site.create().code == 0
-    assert [each["id"] for each in yaml.safe_load(site.run("train", "get").out)] == ["wine"]
+    assert [item["id"] for item in yaml.safe_load(site.run("train", "get").out)] == ["wine"]
     table = site.run("train", "get", "-o", "table").out.splitlines()
     assert table[0].split() == ["ID", "STATE", "REASON", "MODEL", "VERSION", "AGE", "ARTIFACT"]
     assert table[1].split()[:2] == ["wine", "scheduling"]
@@ -354,14 +354,14 @@ def test_reads_offloaded_nodes_from_argo_server(site: Site, tmp_path: Path) -> N
     with _answering(f"/api/v1/workflows/{site.namespace}/wine-1", whole) as url:
         profile = tmp_path / "with-server.yaml"
         profile.write_text(f"argo: {{url: '{url}'}}\n", encoding="utf-8")
-        ran = site.run("train", "get", "--id", "wine", "-o", "json", "--profile", profile)
-    status = json.loads(ran.out)[0]["status"]
+        result = site.run("train", "get", "--id", "wine", "-o", "json", "--profile", profile)
+    status = json.loads(result.out)[0]["status"]
     assert (status["state"], status["exitCode"], status["reason"]) == ("failed", 137, "OOMKilled")
 
 
 def test_invalid_manifest_is_not_submitted(site: Site) -> None:
-    ran = site.create(resources={"limits": {"cpu": "lots"}})
-    assert ran.code == 2 and "resources.limits.cpu" in ran.err
+    result = site.create(resources={"limits": {"cpu": "lots"}})
+    assert result.code == 2 and "resources.limits.cpu" in result.err
     assert site.workflows() == []
 
 

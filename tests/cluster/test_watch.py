@@ -17,7 +17,7 @@ from odahu_argo.kube.client import KubeCluster
 from odahu_argo.kube.cluster import WORKFLOW, Cluster, Kind, Listing, Object, T, WatchEvent
 from odahu_argo.kube.watch import WatchChange, WatchChanges, WatchInterrupted, WatchRestored, watch
 from odahu_argo.naming import MANAGED_BY, MANAGED_BY_LABEL
-from tests.cluster.conftest import Through
+from tests.cluster.conftest import ProxiedCluster
 from tests.manifests import plan
 from tests.servers.kubernetes import ApiServer
 
@@ -42,8 +42,8 @@ def create(cluster: KubeCluster, tmp_path: Path) -> Create:
 
 
 @pytest.fixture
-def watching(through: Through) -> Iterator[Watching]:
-    items = one_by_one(through.cluster)
+def watching(proxied_cluster: ProxiedCluster) -> Iterator[Watching]:
+    items = one_by_one(proxied_cluster.cluster)
     yield items
     items.close()  # type: ignore[attr-defined]
 
@@ -80,12 +80,12 @@ def set_phase(cluster: KubeCluster, name: str, phase: str) -> None:
     cluster.patch(WORKFLOW, name, {"status": {"phase": phase}})
 
 
-def lists(through: Through) -> int:
-    return len([line for line in through.proxy.requests if "GET" in line and "watch=true" not in line])
+def lists(proxied_cluster: ProxiedCluster) -> int:
+    return len([line for line in proxied_cluster.proxy.requests if "GET" in line and "watch=true" not in line])
 
 
-def watches(through: Through) -> int:
-    return len([line for line in through.proxy.requests if "watch=true" in line])
+def watches(proxied_cluster: ProxiedCluster) -> int:
+    return len([line for line in proxied_cluster.proxy.requests if "watch=true" in line])
 
 
 def eventually(condition: Callable[[], bool]) -> bool:
@@ -96,7 +96,7 @@ def eventually(condition: Callable[[], bool]) -> bool:
 
 
 def test_yields_existing_objects_and_then_changes_on_one_watch(
-    through: Through, watching: Watching, cluster: KubeCluster, create: Create
+    proxied_cluster: ProxiedCluster, watching: Watching, cluster: KubeCluster, create: Create
 ) -> None:
     for name in "abc":
         create(name)
@@ -108,7 +108,7 @@ def test_yields_existing_objects_and_then_changes_on_one_watch(
     assert [next_event(watching) for _ in "abcd"] == [f"{name} Running" for name in "abcd"]
     cluster.delete(WORKFLOW, "b")
     assert next_event(watching) == "b deleted"
-    assert (lists(through), watches(through)) == (1, 1)
+    assert (lists(proxied_cluster), watches(proxied_cluster)) == (1, 1)
 
 
 def test_ignores_objects_without_the_labels(watching: Watching, cluster: KubeCluster, create: Create) -> None:
@@ -120,45 +120,47 @@ def test_ignores_objects_without_the_labels(watching: Watching, cluster: KubeClu
 
 
 def test_yields_changes_of_an_outage_once(
-    through: Through, watching: Watching, cluster: KubeCluster, create: Create
+    proxied_cluster: ProxiedCluster, watching: Watching, cluster: KubeCluster, create: Create
 ) -> None:
     for name in ("same", "changed", "gone", "again"):
         create(name)
         next_event(watching)
-    through.proxy.cut()
+    proxied_cluster.proxy.cut()
     assert next_event(watching) == "interrupted"
     set_phase(cluster, "changed", "Failed")
     cluster.delete(WORKFLOW, "gone")
     cluster.delete(WORKFLOW, "again")
     create("again")
     create("new")
-    through.proxy.restore()
+    proxied_cluster.proxy.restore()
     items = events_until_restored(watching)
     assert sorted(items[:2]) == ["again deleted", "gone deleted"]
     assert sorted(items[2:-1]) == ["again new", "changed Failed", "new new"]
 
 
-def test_repeats_the_reason_during_an_outage(through: Through, watching: Watching) -> None:
-    through.proxy.cut()
+def test_repeats_the_reason_during_an_outage(proxied_cluster: ProxiedCluster, watching: Watching) -> None:
+    proxied_cluster.proxy.cut()
     for _ in range(2):
         item = next(watching)
         assert isinstance(item, WatchInterrupted)
-        assert f"no response from {through.cluster.server}" in item.reason
+        assert f"no response from {proxied_cluster.cluster.server}" in item.reason
 
 
-def test_replaces_a_broken_connection_silently(through: Through, watching: Watching, create: Create) -> None:
+def test_replaces_a_broken_connection_silently(
+    proxied_cluster: ProxiedCluster, watching: Watching, create: Create
+) -> None:
     create("a")
     assert next_event(watching) == "a new"
     create("b")
     assert next_event(watching) == "b new"
-    through.proxy.break_off()
+    proxied_cluster.proxy.break_off()
     create("c")
     assert next_event(watching) == "c new"
-    assert lists(through) == 2
+    assert lists(proxied_cluster) == 2
 
 
 def test_continues_after_the_server_ends_a_watch(
-    through: Through,
+    proxied_cluster: ProxiedCluster,
     watching: Watching,
     cluster: KubeCluster,
     create: Create,
@@ -174,20 +176,20 @@ def test_continues_after_the_server_ends_a_watch(
     made: list[Object] = []
 
     def create_between_two_watches(request: str) -> bool:
-        if watches(through) == 3 and not made:
+        if watches(proxied_cluster) == 3 and not made:
             made.append(create("b"))
         return False
 
-    through.proxy.loses = create_between_two_watches
+    proxied_cluster.proxy.loses = create_between_two_watches
     assert next_event(watching) == "b new"
-    assert watches(through) >= 3
+    assert watches(proxied_cluster) >= 3
     create("c")
     assert next_event(watching) == "c new"
-    assert lists(through) == 1
+    assert lists(proxied_cluster) == 1
 
 
 def test_survives_a_restart_of_the_api_server(
-    watching: Watching, through: Through, cluster: KubeCluster, create: Create, api_server: ApiServer
+    watching: Watching, proxied_cluster: ProxiedCluster, cluster: KubeCluster, create: Create, api_server: ApiServer
 ) -> None:
     for name in ("same", "changed"):
         create(name)
@@ -206,17 +208,17 @@ def test_survives_a_restart_of_the_api_server(
 
 
 def test_yields_a_deletion_during_an_outage_with_restart(
-    watching: Watching, through: Through, cluster: KubeCluster, create: Create, api_server: ApiServer
+    watching: Watching, proxied_cluster: ProxiedCluster, cluster: KubeCluster, create: Create, api_server: ApiServer
 ) -> None:
     for name in ("same", "gone"):
         create(name)
         next_event(watching)
-    through.proxy.cut()
+    proxied_cluster.proxy.cut()
     assert next_event(watching) == "interrupted"
     cluster.delete(WORKFLOW, "gone")
     api_server.kill()
     api_server.start()
-    through.proxy.restore()
+    proxied_cluster.proxy.restore()
     assert events_until_restored(watching) == ["gone deleted", "restored"]
 
 
@@ -256,21 +258,23 @@ def test_ends_after_the_given_time(cluster: KubeCluster, create: Create) -> None
     assert [item.value["metadata"]["name"] for item in one_by_one(cluster, 1) if isinstance(item, WatchChange)] == ["a"]
 
 
-def test_ends_after_the_given_time_during_an_outage(through: Through) -> None:
-    through.proxy.cut()
-    items = list(one_by_one(through.cluster, 1))
+def test_ends_after_the_given_time_during_an_outage(proxied_cluster: ProxiedCluster) -> None:
+    proxied_cluster.proxy.cut()
+    items = list(one_by_one(proxied_cluster.cluster, 1))
     assert items
     assert all(isinstance(item, WatchInterrupted) for item in items)
 
 
-def test_closing_the_iterator_closes_the_connection(through: Through, watching: Watching, create: Create) -> None:
+def test_closing_the_iterator_closes_the_connection(
+    proxied_cluster: ProxiedCluster, watching: Watching, create: Create
+) -> None:
     create("a")
     assert next_event(watching) == "a new"
     create("b")
     assert next_event(watching) == "b new"
-    assert not through.proxy.is_idle
+    assert not proxied_cluster.proxy.is_idle
     watching.close()  # type: ignore[attr-defined]
-    assert eventually(lambda: through.proxy.is_idle)
+    assert eventually(lambda: proxied_cluster.proxy.is_idle)
 
 
 class ForbiddenSecondList(ExpiredFirstList):

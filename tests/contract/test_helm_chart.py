@@ -54,9 +54,9 @@ def values_of(given: dict[str, Any], folder: Path) -> MlflowValues:
 
 
 def test_chart_passes_helm_lint(helm: Helm) -> None:
-    ended = helm.run("lint", "--strict", CHART, *[part for file in FILES for part in ("--values", file)])
-    assert ended.returncode == 0, ended.stdout
-    assert "[WARNING]" not in ended.stdout and "[ERROR]" not in ended.stdout
+    completed = helm.run("lint", "--strict", CHART, *[part for file in FILES for part in ("--values", file)])
+    assert completed.returncode == 0, completed.stdout
+    assert "[WARNING]" not in completed.stdout and "[ERROR]" not in completed.stdout
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
-"""What the Deployment of `setup mlflow` runs, run here: with PostgreSQL and a bucket, and with all on one volume.
+"""The server of `setup mlflow` as a local process: with PostgreSQL and a bucket, and with one volume.
 
-The command line and the variables are those that are printed; a training runs against it by the toolchain as registered.
+It uses the printed command line and variables. A training uses it through the registered toolchain.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ VALUES = {"database": {"secret": "db"}, "ingress": {"enabled": True, "host": HOS
 
 
 @pytest.fixture(scope="module")
-def kept(s3_endpoint: str) -> Bucket:
+def artifact_bucket(s3_endpoint: str) -> Bucket:
     bucket = Bucket(s3_endpoint, "mlflow-artifacts")
     bucket.create()
     return bucket
 
 
 @pytest.fixture(scope="module")
-def pod(postgres: Postgres, kept: Bucket, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowPod]:
+def pod(postgres: Postgres, artifact_bucket: Bucket, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowPod]:
     uri = postgres.uri.replace("postgresql://", "postgres://")
     folder = tmp_path_factory.mktemp("pod")
-    with mlflow_pod(folder, VALUES, kept.fields("models"), {"db/uri": uri}) as pod:
+    with mlflow_pod(folder, VALUES, artifact_bucket.fields("models"), {"db/uri": uri}) as pod:
         yield pod
 
 
-def asked(url: str, data: bytes | None = None, method: str | None = None, **headers: str) -> tuple[int, bytes]:
+def fetch(url: str, data: bytes | None = None, method: str | None = None, **headers: str) -> tuple[int, bytes]:
     request = urllib.request.Request(
         url, data, {name.replace("_", "-").title(): value for name, value in headers.items()}, method=method
     )
@@ -57,17 +57,17 @@ def asked(url: str, data: bytes | None = None, method: str | None = None, **head
 
 
 SEARCH = "/mlflow/api/2.0/mlflow/experiments/search"
-WHAT = json.dumps({"max_results": 10}).encode()
+SEARCH_BODY = json.dumps({"max_results": 10}).encode()
 
 
-def test_pages_and_api_are_below_its_path_and_nothing_is_elsewhere(pod: MlflowPod) -> None:
-    status, page = asked(f"{pod.url}/mlflow/")
+def test_pages_and_api_are_served_only_below_the_path(pod: MlflowPod) -> None:
+    status, page = fetch(f"{pod.url}/mlflow/")
     assert status == 200 and b"static-files/static/js/" in page
     [script] = [part for part in page.decode().split('"') if part.endswith(".js") and "/main." in part][:1]
-    assert asked(f"{pod.url}/mlflow/{script.removeprefix('/mlflow/')}")[0] == 200
-    assert asked(f"{pod.url}/mlflow/health") == (200, b"OK")
-    assert asked(pod.url + SEARCH, WHAT, content_type="application/json")[0] == 200
-    assert {asked(pod.url + path)[0] for path in ("/", "/health", "/api/2.0/mlflow/experiments/search")} == {404}
+    assert fetch(f"{pod.url}/mlflow/{script.removeprefix('/mlflow/')}")[0] == 200
+    assert fetch(f"{pod.url}/mlflow/health") == (200, b"OK")
+    assert fetch(pod.url + SEARCH, SEARCH_BODY, content_type="application/json")[0] == 200
+    assert {fetch(pod.url + path)[0] for path in ("/", "/health", "/api/2.0/mlflow/experiments/search")} == {404}
 
 
 @pytest.mark.parametrize(
@@ -82,21 +82,21 @@ def test_pages_and_api_are_below_its_path_and_nothing_is_elsewhere(pod: MlflowPo
         ("mlflow.other.svc.cluster.local", 403),
     ],
 )
-def test_it_answers_by_its_names_only(pod: MlflowPod, name: str, status: int) -> None:
-    assert asked(f"{pod.url}/mlflow/", host=name)[0] == status
-    assert asked(f"{pod.url}/mlflow/health", host="10.1.2.3:5000") == (200, b"OK")
+def test_rejects_other_host_names(pod: MlflowPod, name: str, status: int) -> None:
+    assert fetch(f"{pod.url}/mlflow/", host=name)[0] == status
+    assert fetch(f"{pod.url}/mlflow/health", host="10.1.2.3:5000") == (200, b"OK")
 
 
 @pytest.mark.parametrize(
     ("origin", "status"), [(f"https://{HOST}", 200), (f"http://{HOST}", 403), ("https://evil.example.org", 403)]
 )
-def test_only_its_own_pages_may_change_something(pod: MlflowPod, origin: str, status: int) -> None:
+def test_rejects_changes_from_other_origins(pod: MlflowPod, origin: str, status: int) -> None:
     url = pod.url + SEARCH.replace("/api/", "/ajax-api/")
-    assert asked(url, WHAT, host=HOST, origin=origin, content_type="application/json")[0] == status
+    assert fetch(url, SEARCH_BODY, host=HOST, origin=origin, content_type="application/json")[0] == status
 
 
-def test_a_training_keeps_its_records_and_its_model_there_without_a_key(
-    pod: MlflowPod, kept: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_training_stores_run_and_model_without_credentials(
+    pod: MlflowPod, artifact_bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_project(tmp_path / "repository")
     git(tmp_path / "repository", "init", "--quiet", "--initial-branch=main")
@@ -117,63 +117,65 @@ def test_a_training_keeps_its_records_and_its_model_there_without_a_key(
     file = tmp_path / "manifests.yaml"
     file.write_text(yaml.safe_dump_all(manifests) + "\n---\n" + pod.toolchains())
     environment = without_keys() | {"ODAHU_ARGO_HOME": str(tmp_path / "home")}
-    ran = odahu_argo(
+    result = odahu_argo(
         "local", "train", "run", "-f", file, "--output-dir", tmp_path / "out", "-o", "json", env=environment
     )
-    assert ran.code == 0, ran.err
+    assert result.code == 0, result.err
     assert len(list((tmp_path / "out").iterdir())) == 1
 
     from mlflow import MlflowClient
 
-    # Else download_artifacts makes a database in this folder, whatever the client was told.
+    # Otherwise download_artifacts creates a database in this folder, whatever the client's URI.
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"{pod.url}/mlflow")
     client = MlflowClient(tracking_uri=f"{pod.url}/mlflow")
-    [experiment] = [each for each in client.search_experiments() if each.name == "wine"]
+    [experiment] = [item for item in client.search_experiments() if item.name == "wine"]
     assert experiment.artifact_location.startswith("mlflow-artifacts:/")
     [run] = client.search_runs([experiment.experiment_id])
-    assert run.info.run_id in ran.out
+    assert run.info.run_id in result.out
     assert (run.data.params["alpha"], run.data.metrics["mean"]) == ("0.25", 6.0)
     assert run.data.tags["training_id"] == "wine"
-    keys = kept.keys()
+    keys = artifact_bucket.keys()
     assert keys and all(key.startswith("models/mlflow/") for key in keys)
     assert [key for key in keys if key.endswith("/MLmodel")]
     [sample] = [key for key in keys if key.endswith("model/head_input.pkl")]
     held = client.download_artifacts(run.info.run_id, "model/head_input.pkl", str(tmp_path))
-    assert Path(held).read_bytes() == kept.get(sample)
+    assert Path(held).read_bytes() == artifact_bucket.get(sample)
 
 
-def test_its_pages_show_an_experiment_in_a_browser(pod: MlflowPod, visit: Callable[..., Visit]) -> None:
+def test_browser_shows_experiment(pod: MlflowPod, visit: Callable[..., Visit]) -> None:
     made = f"{pod.url}/mlflow/api/2.0/mlflow/experiments/create"
-    assert asked(made, b'{"name": "seen-in-a-browser"}', content_type="application/json")[0] == 200
-    seen = visit(f"{pod.url}/mlflow/#/experiments")
-    seen.wait_for("body", "seen-in-a-browser")
-    paths = {urlsplit(address).path for address in seen.asked if address.startswith(pod.url)}
+    assert fetch(made, b'{"name": "seen-in-a-browser"}', content_type="application/json")[0] == 200
+    tab = visit(f"{pod.url}/mlflow/#/experiments")
+    tab.wait_for("body", "seen-in-a-browser")
+    paths = {urlsplit(address).path for address in tab.requests if address.startswith(pod.url)}
     assert any(path.startswith("/mlflow/ajax-api/") for path in paths)
     assert {path.split("/")[1] for path in paths} == {"mlflow"}
-    refused = [
+    rejected = [
         line for line in pod.log.read_text().splitlines() if "GET /mlflow/ajax-api/" in line and " 200 " not in line
     ]
-    assert all("/users/current HTTP/1.1" in line for line in refused)  # MLflow's question whether it has accounts
-    assert len(seen.complaints) <= len(refused)
-    seen.complaints.clear()
+    assert all("/users/current HTTP/1.1" in line for line in rejected)  # MLflow's question whether it has accounts
+    assert len(tab.complaints) <= len(rejected)
+    tab.complaints.clear()
 
 
-def test_a_large_file_does_not_pass_through_memory(pod: MlflowPod, kept: Bucket) -> None:
-    asked(f"{pod.url}/mlflow/api/2.0/mlflow-artifacts/artifacts/first", b"a", "PUT")
+def test_large_file_is_not_buffered_in_memory(pod: MlflowPod, artifact_bucket: Bucket) -> None:
+    fetch(f"{pod.url}/mlflow/api/2.0/mlflow-artifacts/artifacts/first", b"a", "PUT")
     before = peak_memory(pod.server.process.pid)
     large = bytes(160 * 2**20)
-    assert asked(f"{pod.url}/mlflow/api/2.0/mlflow-artifacts/artifacts/large", large, "PUT")[0] == 200
+    assert fetch(f"{pod.url}/mlflow/api/2.0/mlflow-artifacts/artifacts/large", large, "PUT")[0] == 200
     assert peak_memory(pod.server.process.pid) - before < len(large) / 2
-    status, content = asked(f"{pod.url}/mlflow/api/2.0/mlflow-artifacts/artifacts/large")
+    status, content = fetch(f"{pod.url}/mlflow/api/2.0/mlflow-artifacts/artifacts/large")
     assert (status, len(content)) == (200, len(large))
-    assert kept.client.head_object(Bucket=kept.name, Key="models/mlflow/large")["ContentLength"] == len(large)
+    assert artifact_bucket.client.head_object(Bucket=artifact_bucket.name, Key="models/mlflow/large")[
+        "ContentLength"
+    ] == len(large)
 
 
-def test_its_log_and_its_processes_show_no_secret(pod: MlflowPod) -> None:
+def test_log_and_command_lines_contain_no_secret(pod: MlflowPod) -> None:
     import psutil
 
     top = psutil.Process(pod.server.process.pid)
-    lines = [" ".join(each.cmdline()) for each in [top, *top.children(recursive=True)]]
+    lines = [" ".join(item.cmdline()) for item in [top, *top.children(recursive=True)]]
     shown = pod.log.read_text() + "\n".join(lines)
     assert "storing artifacts in s3://mlflow-artifacts/models/mlflow" in shown
     assert "warning" not in pod.log.read_text().split("Uvicorn running")[0]
@@ -181,19 +183,19 @@ def test_its_log_and_its_processes_show_no_secret(pod: MlflowPod) -> None:
     assert KEY_SECRET not in shown
 
 
-def test_everything_on_one_volume_is_there_after_a_restart(tmp_path: Path) -> None:
+def test_volume_keeps_all_data_after_a_restart(tmp_path: Path) -> None:
     values = {"path": "/", "artifacts": {"connection": ""}, "workers": 1}
     with mlflow_pod(tmp_path, values, None, {}) as pod:
-        assert asked(f"{pod.url}/health") == (200, b"OK")
-        created = asked(
+        assert fetch(f"{pod.url}/health") == (200, b"OK")
+        created = fetch(
             f"{pod.url}/api/2.0/mlflow/experiments/create", b'{"name": "mine"}', content_type="application/json"
         )
         assert created[0] == 200, created
-        assert asked(f"{pod.url}/api/2.0/mlflow-artifacts/artifacts/a/b", b"kept", "PUT")[0] == 200
+        assert fetch(f"{pod.url}/api/2.0/mlflow-artifacts/artifacts/a/b", b"kept", "PUT")[0] == 200
         pod.server.stop()
         assert pod.server.process.returncode in (0, -15)
         pod.server.start()
-        found = asked(f"{pod.url}/api/2.0/mlflow/experiments/get-by-name?experiment_name=mine")
+        found = fetch(f"{pod.url}/api/2.0/mlflow/experiments/get-by-name?experiment_name=mine")
         assert found[0] == 200, found
-        assert asked(f"{pod.url}/api/2.0/mlflow-artifacts/artifacts/a/b") == (200, b"kept")
+        assert fetch(f"{pod.url}/api/2.0/mlflow-artifacts/artifacts/a/b") == (200, b"kept")
     assert (tmp_path / "data" / "artifacts" / "a" / "b").read_bytes() == b"kept"

@@ -1,4 +1,4 @@
-"""The wheel, as `pip install odahu-argo` would lay it out, works without the repository beside it."""
+"""The installed wheel works without the repository."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.conftest import EXAMPLES, ROOT
 
 
-def test_the_wheel_compiles_and_has_its_templates(tmp_path: Path) -> None:
+def test_wheel_compiles_and_contains_templates(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
     subprocess.run(build, check=True, capture_output=True)
     [wheel] = tmp_path.glob("*.whl")

@@ -42,7 +42,7 @@ def loader(data: bytes) -> None:
     """Process the bytes of a manifest as far as possible: documents, manifests, plans, workflows."""
     text = data.decode("utf-8", "replace")
     try:
-        documents = [each for found in document.parse(text, "fuzz.yaml") for each in found.items()]
+        documents = [item for found in document.parse(text, "fuzz.yaml") for item in found.items()]
         manifests = parse_documents(documents)
         require_messages(manifests.problems, manifests.warnings)
         if manifests.problems:
@@ -94,7 +94,7 @@ def require_status(status: Status) -> None:
 
 
 def require_messages(*groups: Any) -> None:
-    for problem in (each for group in groups for each in group):
+    for problem in (item for group in groups for item in group):
         require(bool(problem.message.strip()), "a problem without a message")
 
 

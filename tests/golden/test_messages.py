@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.commands import Ran, odahu_argo
+from tests.commands import CommandResult, odahu_argo
 from tests.conftest import ROOT
 
 FOLDER = ROOT / "tests" / "golden" / "messages"
@@ -14,7 +14,7 @@ CATALOGUE = FOLDER / "catalogue.txt"
 INVALID = sorted(FOLDER.glob("*.yaml"))
 
 
-def compile_file(name: str, *options: str) -> Ran:
+def compile_file(name: str, *options: str) -> CommandResult:
     return odahu_argo("compile", "-f", name, *options, cwd=FOLDER)
 
 

@@ -1,4 +1,4 @@
-"""The panel in a real JupyterLab, in a real browser, with trainings that run on this machine."""
+"""The panel in a real JupyterLab and browser, with local trainings."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from tests.servers.jupyter import Lab, jupyter_lab
 from tests.slow_project import create_repository
 
 REFUSED = "the server responded with a status of"
-"""What a browser itself complains of when an answer is no success."""
+"""Console message of the browser for an unsuccessful response."""
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory, prepare_home: Callable[[Path], Home]) -> Home:
-    """A store with trainings of other days in it."""
+    """A store with earlier trainings."""
     home = prepare_home(tmp_path_factory.mktemp("home"))
     store = TrainingStore(home.store_file)
     store.save(FLOWERS)
@@ -33,7 +33,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, prepare_home: Callable[[Path]
 
 @pytest.fixture(scope="module")
 def lab(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A training that goes on at its second epoch until there is a file `go`, its connection beside it, and a draft."""
+    """JupyterLab with the slow project's manifests and an invalid draft. Training pauses until the file `go` exists."""
     folder = tmp_path_factory.mktemp("lab")
     repository, files = folder / "repository", folder / "files"
     files.mkdir()
@@ -56,100 +56,100 @@ def write(file: Path, kind: str, name: str, **spec: object) -> None:
 
 
 def opened(lab: Lab, visit: Callable[..., Visit], document: str) -> Visit:
-    """JupyterLab with the document in front and the panel beside it."""
-    seen = visit(lab.opened(document))
-    seen.page.locator('[data-id="odahu-argo"]').click(timeout=90_000)
-    seen.page.get_by_role("button", name=f"Submit {document}").wait_for()
-    seen.wait_for(".oa-row", "churn")
-    return seen
+    """Open the document and the panel in JupyterLab."""
+    tab = visit(lab.opened(document))
+    tab.page.locator('[data-id="odahu-argo"]').click(timeout=90_000)
+    tab.page.get_by_role("button", name=f"Submit {document}").wait_for()
+    tab.wait_for(".oa-row", "churn")
+    return tab
 
 
 def test_submits_follows_resubmits_and_deletes_open_manifest(lab: Lab, visit: Callable[..., Visit]) -> None:
-    seen = opened(lab, visit, "training.yaml")
+    tab = opened(lab, visit, "training.yaml")
     go, row = lab.root.parent / "go", '[data-training="slow"]'
     try:
-        seen.page.get_by_role("button", name="Submit training.yaml").click()
-        seen.page.get_by_role("button", name="Follow its log").click(timeout=90_000)
-        seen.wait_for(".oa-line", "epoch 2 of 8 <b>bold</b>")
-        assert seen.text(".oa-log-status") == "following"
-        seen.wait_for(f"{row} .oa-why", "step train is running")
-        assert seen.text(f"{row} .oa-model") == "slow 1.0"
-        seen.page.get_by_role("button", name="Stop following").click()
-        seen.wait_for(".oa-log-status", "stopped")
-        seen.page.get_by_role("button", name="Follow", exact=True).click()
-        seen.wait_for(".oa-line", "epoch 2 of 8")
-        assert "epoch 3" not in seen.text(".oa-log")
+        tab.page.get_by_role("button", name="Submit training.yaml").click()
+        tab.page.get_by_role("button", name="Follow its log").click(timeout=90_000)
+        tab.wait_for(".oa-line", "epoch 2 of 8 <b>bold</b>")
+        assert tab.text(".oa-log-status") == "following"
+        tab.wait_for(f"{row} .oa-why", "step train is running")
+        assert tab.text(f"{row} .oa-model") == "slow 1.0"
+        tab.page.get_by_role("button", name="Stop following").click()
+        tab.wait_for(".oa-log-status", "stopped")
+        tab.page.get_by_role("button", name="Follow", exact=True).click()
+        tab.wait_for(".oa-line", "epoch 2 of 8")
+        assert "epoch 3" not in tab.text(".oa-log")
     finally:
         go.touch()
-    seen.wait_for(".oa-line", "epoch 8 of 8")
-    seen.wait_for(".oa-log-status", "complete")
-    seen.wait_for(f"{row} .oa-state", "succeeded")
-    assert seen.page.locator(".oa-line").filter(has_text="epoch 1 of 8").count() == 1
+    tab.wait_for(".oa-line", "epoch 8 of 8")
+    tab.wait_for(".oa-log-status", "complete")
+    tab.wait_for(f"{row} .oa-state", "succeeded")
+    assert tab.page.locator(".oa-line").filter(has_text="epoch 1 of 8").count() == 1
 
-    seen.page.get_by_role("tab", name="training.yaml").click()
-    seen.page.get_by_role("button", name="Submit training", exact=True).click()
-    seen.wait_for(".jp-Dialog", "training 'slow' already exists on this machine: succeeded")
-    seen.page.get_by_role("button", name="Run anew").click()
-    seen.wait_for(f"{row} .oa-state", "running")
-    seen.wait_for(f"{row} .oa-state", "succeeded")
+    tab.page.get_by_role("tab", name="training.yaml").click()
+    tab.page.get_by_role("button", name="Submit training", exact=True).click()
+    tab.wait_for(".jp-Dialog", "training 'slow' already exists on this machine: succeeded")
+    tab.page.get_by_role("button", name="Run anew").click()
+    tab.wait_for(f"{row} .oa-state", "running")
+    tab.wait_for(f"{row} .oa-state", "succeeded")
 
-    seen.page.locator(f"{row} .oa-name").focus()
-    seen.page.keyboard.press("Delete")
-    seen.wait_for(".jp-Dialog", "Delete training slow?")
-    seen.page.keyboard.press("Enter")
-    seen.page.locator(".jp-Dialog").wait_for(state="detached")
-    assert seen.page.locator(row).count() == 1, "Enter, without a look, must not delete"
-    seen.page.get_by_role("button", name="Delete slow").click()
-    seen.page.locator(".jp-Dialog").get_by_role("button", name="Delete").click()
-    seen.page.locator(row).wait_for(state="detached")
-    forget(seen, REFUSED)
+    tab.page.locator(f"{row} .oa-name").focus()
+    tab.page.keyboard.press("Delete")
+    tab.wait_for(".jp-Dialog", "Delete training slow?")
+    tab.page.keyboard.press("Enter")
+    tab.page.locator(".jp-Dialog").wait_for(state="detached")
+    assert tab.page.locator(row).count() == 1, "Enter, without a look, must not delete"
+    tab.page.get_by_role("button", name="Delete slow").click()
+    tab.page.locator(".jp-Dialog").get_by_role("button", name="Delete").click()
+    tab.page.locator(row).wait_for(state="detached")
+    forget(tab, REFUSED)
 
 
 def test_problems_link_to_lines(lab: Lab, visit: Callable[..., Visit]) -> None:
-    seen = opened(lab, visit, "draft.yaml")
-    seen.page.get_by_role("button", name="Submit draft.yaml").click()
-    problems = seen.page.locator(".oa-problems li")
+    tab = opened(lab, visit, "draft.yaml")
+    tab.page.get_by_role("button", name="Submit draft.yaml").click()
+    problems = tab.page.locator(".oa-problems li")
     problems.filter(has_text="spec.hyperParams: unknown field 'hyperParams'").wait_for()
-    assert "did you mean hyperParameters?" in seen.text(".oa-problems")
+    assert "did you mean hyperParameters?" in tab.text(".oa-problems")
     missing = problems.filter(has_text="the files contain no connection 'cod'")
     missing.get_by_role("button", name="draft.yaml:8").click()
-    seen.wait_for("#jp-main-statusbar", "Ln 8")
-    assert "cm-content" in seen.page.evaluate("document.activeElement.className")
-    assert seen.page.locator('[data-training="slow"]').count() == 0
-    forget(seen, REFUSED)
+    tab.wait_for("#jp-main-statusbar", "Ln 8")
+    assert "cm-content" in tab.page.evaluate("document.activeElement.className")
+    assert tab.page.locator('[data-training="slow"]').count() == 0
+    forget(tab, REFUSED)
 
 
 def test_rows_filter_keyboard_and_escaping(lab: Lab, visit: Callable[..., Visit]) -> None:
-    seen = opened(lab, visit, "training.yaml")
-    assert "train: no labels" in seen.text('[data-training="flowers"]')
-    assert "<script>window.hacked" in seen.text('[data-training="hostile"]')
-    assert seen.page.evaluate("window.hacked") is None
-    seen.page.get_by_label("Filter trainings").fill("FAILED no labels")
-    seen.page.locator('[data-training="churn"]').wait_for(state="detached")
-    assert seen.page.locator(".oa-row").count() == 1
-    seen.page.get_by_label("Filter trainings").fill("")
-    names = seen.page.locator(".oa-name").all_inner_texts()
-    seen.page.get_by_label("Filter trainings").focus()
-    seen.page.keyboard.press("Tab")
+    tab = opened(lab, visit, "training.yaml")
+    assert "train: no labels" in tab.text('[data-training="flowers"]')
+    assert "<script>window.hacked" in tab.text('[data-training="hostile"]')
+    assert tab.page.evaluate("window.hacked") is None
+    tab.page.get_by_label("Filter trainings").fill("FAILED no labels")
+    tab.page.locator('[data-training="churn"]').wait_for(state="detached")
+    assert tab.page.locator(".oa-row").count() == 1
+    tab.page.get_by_label("Filter trainings").fill("")
+    names = tab.page.locator(".oa-name").all_inner_texts()
+    tab.page.get_by_label("Filter trainings").focus()
+    tab.page.keyboard.press("Tab")
     reached = []
     for key in ("Home", "ArrowDown", "End", "ArrowUp", "Tab", "Tab"):
-        seen.page.keyboard.press(key)
-        reached.append(seen.page.evaluate("document.activeElement.ariaLabel ?? document.activeElement.textContent"))
-        assert seen.page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none", reached
+        tab.page.keyboard.press(key)
+        reached.append(tab.page.evaluate("document.activeElement.ariaLabel ?? document.activeElement.textContent"))
+        assert tab.page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none", reached
     first, second, third = names
     assert reached == [first, second, third, second, f"Open the page of {second}", f"Delete {second}"]
 
 
 def test_training_page_and_menu(lab: Lab, visit: Callable[..., Visit]) -> None:
-    seen = opened(lab, visit, "training.yaml")
-    seen.page.locator('[data-training="flowers"]').click(button="right")
-    with seen.page.context.expect_page() as found:
-        seen.page.get_by_role("menuitem", name="Open Page").click()
+    tab = opened(lab, visit, "training.yaml")
+    tab.page.locator('[data-training="flowers"]').click(button="right")
+    with tab.page.context.expect_page() as found:
+        tab.page.get_by_role("menuitem", name="Open Page").click()
     found.value.wait_for_load_state()
     assert "the file labels.csv is missing" in found.value.locator("#steps").inner_text()
     assert found.value.locator("script").count() == 0
 
 
-def forget(seen: Visit, complaint: str) -> None:
-    """What was meant to go wrong is no mistake of the panel."""
-    seen.complaints[:] = [each for each in seen.complaints if complaint not in each]
+def forget(tab: Visit, complaint: str) -> None:
+    """Remove expected console errors."""
+    tab.complaints[:] = [item for item in tab.complaints if complaint not in item]

@@ -1,4 +1,4 @@
-"""The routes below /odahu-argo, asked without a browser."""
+"""HTTP routes below /odahu-argo."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_problems_have_positions_and_no_secrets(lab: Lab) -> None:
     training = {**TRAININGS[0], "spec": {**TRAININGS[0]["spec"], "outputConnection": "out"}}
     answer = submit(lab, yaml.safe_dump_all([training, {"kind": "Connection", "id": "out", "spec": connection}]))
     assert answer.status_code == 400 and SECRET not in answer.text
-    problems = {each["field"]: each for each in answer.json()["problems"]}
+    problems = {item["field"]: item for item in answer.json()["problems"]}
     assert problems["spec.keySecrets"]["file"] == "notes/draft.yaml"
     assert problems["spec.keySecrets"]["line"] > problems["spec.vcsName"]["line"] > 1
 
@@ -93,7 +93,7 @@ def test_selects_one_of_several_trainings(lab: Lab) -> None:
     both = yaml.safe_dump_all(TRAININGS)
     assert submit(lab, both).json()["choose"] == ["one", "two"]
     chosen = submit(lab, both, id="two").json()
-    assert "choose" not in chosen and all("spec" in each["field"] for each in chosen["problems"])
+    assert "choose" not in chosen and all("spec" in item["field"] for item in chosen["problems"])
     assert "does not contain training 'three'" in submit(lab, both, id="three").json()["problems"][0]["message"]
 
 
@@ -112,10 +112,10 @@ def test_wheel_installs_both_extensions(tmp_path: Path) -> None:
         archive.extractall(tmp_path)
     [prefix] = tmp_path.glob("*.data/data")
     command = [sys.executable, "-m", "jupyter", "labextension", "list"]
-    surroundings = {**os.environ, "JUPYTER_PATH": str(prefix / "share/jupyter")}
-    listed = subprocess.run(command, env=surroundings, capture_output=True, text=True, check=True)
-    told = listed.stdout + listed.stderr
-    line = next(each for each in told[told.index(str(prefix)) :].splitlines() if "odahu-argo v" in each)
+    environment = {**os.environ, "JUPYTER_PATH": str(prefix / "share/jupyter")}
+    listed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    message = listed.stdout + listed.stderr
+    line = next(item for item in message[message.index(str(prefix)) :].splitlines() if "odahu-argo v" in item)
     assert "enabled" in line and "OK" in line and "(python, odahu-argo)" in line
     enabled = json.loads((prefix / "etc/jupyter/jupyter_server_config.d/odahu-argo.json").read_text())
     [module] = enabled["ServerApp"]["jpserver_extensions"]

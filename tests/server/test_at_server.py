@@ -12,7 +12,7 @@ import trustme
 
 from odahu_argo.local.home import Home
 from odahu_argo.local.store import LocalTraining, TrainingStore
-from tests.commands import Ran, bash_completions, odahu_argo
+from tests.commands import CommandResult, bash_completions, odahu_argo
 from tests.manifests import training, write
 from tests.servers.api import serving
 from tests.servers.programs import free_port
@@ -46,10 +46,10 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
-def run(*arguments: object, **environment: str) -> Ran:
-    ran = odahu_argo(*arguments, env={**os.environ, **environment})
-    assert TOKEN not in ran.out + ran.err, "the output contains the token"
-    return ran
+def run(*arguments: object, **environment: str) -> CommandResult:
+    result = odahu_argo(*arguments, env={**os.environ, **environment})
+    assert TOKEN not in result.out + result.err, "the output contains the token"
+    return result
 
 
 def test_token_sources(local: str, tmp_path: Path) -> None:
@@ -85,8 +85,8 @@ def test_saved_url_and_token_are_used_and_masked(local: str, config: Path) -> No
 def test_login_and_logout(local: str, config: Path, tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("f" * 20)
-    refused = run("login", "--url", local, "--token-file", token)
-    assert refused.code == 2 and "not valid" in refused.err and not config.exists()
+    rejected = run("login", "--url", local, "--token-file", token)
+    assert rejected.code == 2 and "not valid" in rejected.err and not config.exists()
     token.write_text(TOKEN)
     assert run("login", "--url", f"{local}/", "--token-file", token).out == "Success! Credentials have been saved.\n"
     assert run("train", "get", "-o", "jsonpath=[*].id").out == "wine\n"
@@ -107,22 +107,22 @@ def test_completion_uses_url_of_the_group(local: str, tmp_path: Path) -> None:
 def test_commands_without_route_report_it(local: str, command: str) -> None:
     assert run("config", "set", "API_URL", local).code == 0
     for where in ([], ["--url", local]):
-        ran = run("train", *command.split(), *where)
-        assert ran.code == 2 and f"does not work with {local}: the API has no route for it" in ran.err
-        assert "--url ''" in ran.err
+        result = run("train", *command.split(), *where)
+        assert result.code == 2 and f"does not work with {local}: the API has no route for it" in result.err
+        assert "--url ''" in result.err
 
 
 @pytest.mark.parametrize("command", ["doctor", "setup", "status -", "report --id wine -o x.html", "recorder"])
 def test_cluster_commands_reject_url(command: str) -> None:
-    ran = run(*command.split(), "--url", "https://odahu.example.org")
-    assert ran.code == 2 and "does not work with https://odahu.example.org" in ran.err
+    result = run(*command.split(), "--url", "https://odahu.example.org")
+    assert result.code == 2 and "does not work with https://odahu.example.org" in result.err
     assert "--url" not in run(command.split()[0], "--help").out
 
 
 def test_rejects_cluster_options_with_url(local: str, tmp_path: Path) -> None:
     for option in ("--namespace", "--context", "--profile"):
-        ran = run("train", "get", "--url", local, option, "x")
-        assert ran.code == 2 and f"{option} applies to a cluster" in ran.err
+        result = run("train", "get", "--url", local, option, "x")
+        assert result.code == 2 and f"{option} applies to a cluster" in result.err
     file = write(tmp_path, training())
     dry = run("train", "create", "-f", file, "--dry-run", "--url", local, ODAHU_ARGO_API_TOKEN=TOKEN)
     assert dry.code == 2 and "a dry run is not supported" in dry.err
@@ -130,8 +130,8 @@ def test_rejects_cluster_options_with_url(local: str, tmp_path: Path) -> None:
 
 def test_cannot_change_connections_of_local_server(local: str, tmp_path: Path) -> None:
     file = write(tmp_path)
-    ran = run("conn", "apply", "-f", file, "--url", local, ODAHU_ARGO_API_TOKEN=TOKEN)
-    assert ran.code == 2 and "changing connections and toolchains is not supported on this machine" in ran.err
+    result = run("conn", "apply", "-f", file, "--url", local, ODAHU_ARGO_API_TOKEN=TOKEN)
+    assert result.code == 2 and "changing connections and toolchains is not supported on this machine" in result.err
 
 
 @pytest.mark.parametrize(
@@ -139,25 +139,25 @@ def test_cannot_change_connections_of_local_server(local: str, tmp_path: Path) -
     ["ftp://x", "odahu.example.org", "http://", "https://x:notaport", "https://me:secret-of-mine@x", "http://x?y=1"],
 )
 def test_rejects_invalid_urls(url: str) -> None:
-    for ran in (run("train", "get", "--url", url), run("config", "set", "API_URL", url)):
-        assert ran.code == 2 and "secret-of-mine" not in ran.err
-        assert "is not the URL of an API server" in ran.err or "contains a user name or password" in ran.err
+    for result in (run("train", "get", "--url", url), run("config", "set", "API_URL", url)):
+        assert result.code == 2 and "secret-of-mine" not in result.err
+        assert "is not the URL of an API server" in result.err or "contains a user name or password" in result.err
 
 
 def test_invalid_token_is_not_shown(local: str, tmp_path: Path) -> None:
     (tmp_path / "token").write_text("secret of\nmine")
     for arguments in (["--token-file", tmp_path / "token"], ["--token-file", tmp_path / "none"]):
-        ran = run("train", "get", "--url", local, *arguments)
-        assert ran.code == 2 and "secret" not in ran.err
-    ran = run("train", "get", "--url", local, ODAHU_ARGO_API_TOKEN="sécret-of-mine-ß")
-    assert ran.code == 2 and "ß" not in ran.err
+        result = run("train", "get", "--url", local, *arguments)
+        assert result.code == 2 and "secret" not in result.err
+    result = run("train", "get", "--url", local, ODAHU_ARGO_API_TOKEN="sécret-of-mine-ß")
+    assert result.code == 2 and "ß" not in result.err
 
 
 def test_warns_about_unencrypted_token() -> None:
     port = free_port()
-    ran = run("train", "get", "--url", f"http://name.invalid:{port}", ODAHU_ARGO_API_TOKEN=TOKEN)
-    assert ran.code == 3 and f"warning: the token is sent to http://name.invalid:{port} unencrypted" in ran.err
-    assert "unknown host name" in ran.err
+    result = run("train", "get", "--url", f"http://name.invalid:{port}", ODAHU_ARGO_API_TOKEN=TOKEN)
+    assert result.code == 3 and f"warning: the token is sent to http://name.invalid:{port} unencrypted" in result.err
+    assert "unknown host name" in result.err
 
 
 PAGE = Answer(200, b"<html>Sign in</html>", {"Content-Type": "text/html"})
@@ -165,7 +165,7 @@ ELSEWHERE = Answer(302, b"", {"Location": "https://idp.example.org/login?state=s
 
 
 @pytest.mark.parametrize(
-    ("answer", "code", "told"),
+    ("answer", "code", "message"),
     [
         (Answer(400, {"message": "size: too many"}), 2, "error: size: too many"),
         (Answer(401, {"message": "a bearer token is needed"}), 2, "denies access: a bearer token is needed"),
@@ -185,33 +185,33 @@ ELSEWHERE = Answer(302, b"", {"Location": "https://idp.example.org/login?state=s
         (Answer(200, b"[]", length=99), 3, "connection failed"),
     ],
 )
-def test_error_responses(answer: Answer, code: int, told: str) -> None:
+def test_error_responses(answer: Answer, code: int, message: str) -> None:
     with answering(answer) as server:
-        ran = run("train", "get", "--url", server.address, ODAHU_ARGO_API_TOKEN=TOKEN)
-    assert (ran.code, ran.out) == (code, "") and told in ran.err, ran.err
-    assert "Traceback" not in ran.err and "secret-of-mine" not in ran.err
+        result = run("train", "get", "--url", server.address, ODAHU_ARGO_API_TOKEN=TOKEN)
+    assert (result.code, result.out) == (code, "") and message in result.err, result.err
+    assert "Traceback" not in result.err and "secret-of-mine" not in result.err
     assert set(server.authorizations) == {f"Bearer {TOKEN}"}
     is_retried = answer.code == 429 or answer.code >= 500
-    assert len(server.asked) == (3 if is_retried else 1)
+    assert len(server.requests) == (3 if is_retried else 1)
 
 
 def test_retries_after_temporary_failure() -> None:
     with answering(Answer(503, b""), Answer(200, [])) as server:
         assert run("train", "get", "--url", f"{server.address}/odahu/", "-o", "json").out == "[]\n"
-    assert server.asked == [("GET", f"/odahu{LIST}")] * 2
+    assert server.requests == [("GET", f"/odahu{LIST}")] * 2
 
 
 def test_sends_post_once(tmp_path: Path) -> None:
     missing = Answer(404, {"message": "there is none"})
     with answering(missing, Answer(503, b"")) as server:
-        ran = run("train", "create", "-f", write(tmp_path, training()), "--url", server.address)
-    assert ran.code == 3
-    assert [method for method, _ in server.asked] == ["GET", "POST"]
+        result = run("train", "create", "-f", write(tmp_path, training()), "--url", server.address)
+    assert result.code == 3
+    assert [method for method, _ in server.requests] == ["GET", "POST"]
 
 
 def test_connection_refused() -> None:
-    ran = run("train", "get", "--url", f"http://127.0.0.1:{free_port()}")
-    assert ran.code == 3 and "connection refused" in ran.err
+    result = run("train", "get", "--url", f"http://127.0.0.1:{free_port()}")
+    assert result.code == 3 and "connection refused" in result.err
 
 
 def test_trusts_authority_in_ssl_cert_file(tmp_path: Path) -> None:
@@ -220,8 +220,8 @@ def test_trusts_authority_in_ssl_cert_file(tmp_path: Path) -> None:
     authority.issue_cert("127.0.0.1").configure_cert(tls)
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     with answering(Answer(200, []), tls=tls) as server:
-        refused = run("train", "get", "--url", server.address, ODAHU_ARGO_API_TOKEN=TOKEN)
-        assert refused.code == 3 and "is not trusted" in refused.err and "SSL_CERT_FILE" in refused.err
-        assert server.asked == []
+        rejected = run("train", "get", "--url", server.address, ODAHU_ARGO_API_TOKEN=TOKEN)
+        assert rejected.code == 3 and "is not trusted" in rejected.err and "SSL_CERT_FILE" in rejected.err
+        assert server.requests == []
         trusted = run("train", "get", "--url", server.address, "-o", "json", SSL_CERT_FILE=str(tmp_path / "ca.pem"))
         assert (trusted.code, trusted.out) == (0, "[]\n"), trusted.err

@@ -1,4 +1,4 @@
-"""Every route on this machine, asked what the OpenAPI document allows and forbids."""
+"""Responses of every route for local trainings conform to the OpenAPI document."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def test_fetches_keys_once(provider: Scripted) -> None:
     guard = Guard(oidc=oidc(provider))
     for token in (signed(), signed(aud=["others", "odahu-argo"])):
         assert guard.check(f"Bearer {token}") == Caller(may_decrypt=False)
-    assert len(provider.asked) == 1
+    assert len(provider.requests) == 1
 
 
 def forged() -> dict[str, str]:
@@ -107,7 +107,7 @@ def test_unknown_key_ids_cause_no_further_requests(provider: Scripted) -> None:
     for number in range(50):
         with pytest.raises(NotAuthenticated):
             guard.check(f"Bearer {signed(OTHER, kid=f'invented-{number}')}")
-    assert len(provider.asked) == 1
+    assert len(provider.requests) == 1
 
 
 def test_finds_new_keys_and_drops_withdrawn_ones() -> None:

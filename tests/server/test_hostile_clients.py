@@ -1,4 +1,4 @@
-"""Clients that send too much, too slowly, or what no client sends."""
+"""Clients that send too much data, slow requests or invalid requests."""
 
 from __future__ import annotations
 
@@ -90,9 +90,9 @@ def test_unknown_methods_share_one_metric(api: str) -> None:
     for number in range(20):
         assert ask(api, f"INVENTED{number}", CONNECTIONS).status_code == 405
         assert ask(api, "GET", f"/invented-{number}").status_code == 404
-    told = requests.get(f"{api}/metrics", timeout=30).text
-    assert "INVENTED" not in told and "invented" not in told
-    assert f'_count{{method="other",route="{CONNECTIONS}",status="405"}} 20.0' in told
+    message = requests.get(f"{api}/metrics", timeout=30).text
+    assert "INVENTED" not in message and "invented" not in message
+    assert f'_count{{method="other",route="{CONNECTIONS}",status="405"}} 20.0' in message
 
 
 def test_method_not_allowed_lists_allowed_methods(api: str) -> None:

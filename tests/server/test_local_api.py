@@ -51,7 +51,7 @@ def api(home: Home) -> Iterator[str]:
 
 def ids(answer: requests.Response) -> list[str]:
     assert answer.status_code == 200, answer.text
-    return [each["id"] for each in answer.json()]
+    return [item["id"] for item in answer.json()]
 
 
 def test_lists_filters_and_pages_trainings(api: str) -> None:
@@ -179,7 +179,7 @@ def test_openid_tokens(home: Home) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--host", "0.0.0.0"], "only loopback addresses are allowed"),
         (["--oidc-jwks", "https://idp.example.org/keys"], "belong together"),
@@ -189,13 +189,13 @@ def test_openid_tokens(home: Home) -> None:
         (["--decrypt-role", "admin"], "belong together"),
     ],
 )
-def test_rejects_insecure_settings(arguments: list[str], told: str) -> None:
-    ran = odahu_argo("server", "--local", *arguments, timeout=60)
-    assert ran.code == 2
-    assert told in ran.err
-    assert "hint:" in ran.err
+def test_rejects_insecure_settings(arguments: list[str], message: str) -> None:
+    result = odahu_argo("server", "--local", *arguments, timeout=60)
+    assert result.code == 2
+    assert message in result.err
+    assert "hint:" in result.err
 
 
 def test_reports_used_port(api: str) -> None:
-    ran = odahu_argo("server", "--local", "--port", api.rpartition(":")[2], timeout=60)
-    assert (ran.code, "cannot listen on 127.0.0.1" in ran.err) == (3, True)
+    result = odahu_argo("server", "--local", "--port", api.rpartition(":")[2], timeout=60)
+    assert (result.code, "cannot listen on 127.0.0.1" in result.err) == (3, True)

@@ -53,7 +53,7 @@ class Machine:
         return state
 
     def started(self, name: str) -> psutil.Process:
-        """The program that a training with the entry point `sleep` has started."""
+        """Return the process ID of the program that the entry point `sleep` started."""
         file = self.folder / name
         until = time.monotonic() + 60
         while not (file.exists() and file.read_text().strip()) and time.monotonic() < until:
@@ -178,21 +178,21 @@ def test_reports_failure_in_status(machine: Machine) -> None:
 
 def test_reads_connections_and_toolchains_from_files(machine: Machine) -> None:
     listed = machine("GET", "/connection")
-    assert [each["id"] for each in listed.json()] == ["code", "data"]
+    assert [item["id"] for item in listed.json()] == ["code", "data"]
     assert "CANARY" not in listed.text
-    assert [each["id"] for each in machine("GET", "/connection?type=s3").json()] == ["data"]
+    assert [item["id"] for item in machine("GET", "/connection?type=s3").json()] == ["data"]
     assert machine("GET", "/connection/data").json()["spec"]["keySecret"] == "*****"
     assert machine("GET", "/connection/data/decrypted").status_code == 403
     toolchains = machine("GET", "/toolchain/integration").json()
-    assert [each["id"] for each in toolchains] == ["mine", "mlflow", "mlflow-project"]
+    assert [item["id"] for item in toolchains] == ["mine", "mlflow", "mlflow-project"]
     assert machine("GET", "/toolchain/integration/mine").json()["spec"] == {"entrypoint": "mlflow-project"}
     for what in ("/connection", "/toolchain/integration"):
         assert machine("GET", f"{what}/nowhere").status_code == 404
         for method, path in (("POST", ""), ("PUT", ""), ("DELETE", "/data")):
-            refused = machine(method, what + path, {"id": "data", "spec": {}})
-            assert (refused.status_code, "--manifest-dir" in refused.json()["message"]) == (405, True)
+            rejected = machine(method, what + path, {"id": "data", "spec": {}})
+            assert (rejected.status_code, "--manifest-dir" in rejected.json()["message"]) == (405, True)
 
 
 def is_at_work(program: psutil.Process) -> bool:
-    """Whether it runs; one that has ended stays as a zombie where nobody asks for its exit code."""
+    """Return whether the process runs and is not a zombie."""
     return program.is_running() and program.status() != psutil.STATUS_ZOMBIE

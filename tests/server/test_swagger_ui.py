@@ -1,4 +1,4 @@
-"""Swagger UI in a real browser, which knows no other host than the server."""
+"""Swagger UI in a real browser that resolves no other host than the server."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ def test_swagger_ui_shows_every_route_without_external_requests(
         page = subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
     shown = set(re.findall(r'data-path="([^"]+)"', page))
     assert {"/api/v1/model/training/{id}/log", "/api/v1/connection/{id}/decrypted", "/health"} <= shown
-    asked = asked_by(tmp_path / "net.json", origin)
+    asked = requested_urls(tmp_path / "net.json", origin)
     assert {f"{origin}/openapi.json", f"{origin}/swagger/static/swagger-ui-bundle.js"} <= asked
     assert [url for url in asked if not url.startswith(f"{origin}/")] == []
 
 
-def asked_by(log: Path, origin: str) -> set[str]:
-    """What the pages of that origin have asked for; the browser itself asks its maker for updates.
+def requested_urls(log: Path, origin: str) -> set[str]:
+    """Return the URLs that pages of this origin requested; the browser itself also requests updates.
 
-    Events stand one on a line, in a list that is not closed where the browser has ended at once.
+    Each line has one event; the list may lack its closing bracket if the browser exited early.
     """
     lines = [line for line in log.read_text(encoding="utf-8").splitlines() if line.startswith('{"params')]
     events = [json.loads(line[: line.rindex("}") + 1]) for line in lines]
     asked = [event["params"] for event in events if event.get("params", {}).get("url")]
-    return {each["url"] for each in asked if str(each.get("initiator")).startswith(origin)}
+    return {item["url"] for item in asked if str(item.get("initiator")).startswith(origin)}

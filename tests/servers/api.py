@@ -1,4 +1,4 @@
-"""`odahu-argo server` as a process of its own."""
+"""`odahu-argo server` as a process."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from contextlib import contextmanager
 
 @contextmanager
 def serving(*arguments: object, **environment: str) -> Iterator[str]:
-    """The address of a server with these arguments, on a free port."""
+    """Run a server with these arguments on a free port, and yield its address."""
     command = [sys.executable, "-m", "odahu_argo", "server", "--port", "0", *map(str, arguments)]
-    surroundings: Mapping[str, str] = {**os.environ, **environment}
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=surroundings)
+    variables: Mapping[str, str] = {**os.environ, **environment}
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=variables)
     try:
         assert process.stderr is not None
-        told = process.stderr.readline()
-        found = re.match(r"listening on (http://[^/]+)/", told)
-        assert found, told + process.stderr.read()
-        yield found[1]
+        line = process.stderr.readline()
+        match = re.match(r"listening on (http://[^/]+)/", line)
+        assert match, line + process.stderr.read()
+        yield match[1]
     finally:
         process.terminate()
         process.communicate(timeout=30)

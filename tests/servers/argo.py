@@ -1,9 +1,9 @@
-"""A namespace for trainings that Argo really runs: pods and volumes of a real cluster, git and S3 servers of this machine.
+"""A namespace for trainings on a real Argo controller, with local git and S3 servers.
 
-It needs `KUBECONFIG`, a controller at work, and the training image on the nodes (`ODAHU_ARGO_TEST_IMAGE`, its name), in which
-all steps run unless `ODAHU_ARGO_TEST_RUNNER_IMAGE` names the small one. Pods use the network of this machine, unless
-`ODAHU_ARGO_TEST_ADDRESS` is where they reach it from a network of their own; then the namespace enforces the restricted Pod
-Security Standard, which forbids the host's network.
+Requires `KUBECONFIG`, a running controller, and the training image on the nodes (`ODAHU_ARGO_TEST_IMAGE`). All steps use
+that image unless `ODAHU_ARGO_TEST_RUNNER_IMAGE` is set. Pods use the host network unless `ODAHU_ARGO_TEST_ADDRESS` is the
+address of this machine on the pod network. In that case, the namespace enforces the restricted Pod Security Standard, which
+forbids the host network.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ import yaml
 from kubernetes import client, config
 
 from odahu_argo import naming
-from tests.commands import Ran, odahu_argo
+from tests.commands import CommandResult, odahu_argo
 from tests.conftest import ROOT
 from tests.servers.git import PASSWORD, USERNAME, git, plain_http
 from tests.servers.s3 import KEY_ID, KEY_SECRET, Bucket, running_s3
 
 GROUP = ("argoproj.io", "v1alpha1")
 HERE = "127.0.0.1"
-LONGEST = 600
-"""Seconds that anything here may take."""
+TIMEOUT = 600
+"""Timeout of every wait, in seconds."""
 
 MLPROJECT = """\
 name: small
@@ -62,7 +62,7 @@ with mlflow.start_run():
 
 @dataclass(frozen=True)
 class Site:
-    """A namespace with everything that a training needs."""
+    """A namespace with the connections and profile of a training."""
 
     api: client.ApiClient
     namespace: str
@@ -72,7 +72,7 @@ class Site:
     git_url: str
 
     def settings(self, **more: Any) -> dict[str, Any]:
-        """What the profile says."""
+        """Return the profile's settings."""
         return {
             "namespace": self.namespace,
             "runner_image": os.environ.get("ODAHU_ARGO_TEST_RUNNER_IMAGE", os.environ["ODAHU_ARGO_TEST_IMAGE"]),
@@ -85,7 +85,7 @@ class Site:
             **more,
         }
 
-    def run(self, *arguments: object, profile: Path | None = None) -> Ran:
+    def run(self, *arguments: object, profile: Path | None = None) -> CommandResult:
         return odahu_argo(*arguments, "--profile", profile or self.profile)
 
     def manifest(self, training_id: str, **spec: Any) -> Path:
@@ -103,31 +103,31 @@ class Site:
         return file
 
     def status(self, training_id: str) -> dict[str, Any]:
-        ran = self.run("train", "get", "--id", training_id, "-o", "json")
-        assert ran.code == 0, ran.err
-        return json.loads(ran.out)[0]["status"]
+        result = self.run("train", "get", "--id", training_id, "-o", "json")
+        assert result.code == 0, result.err
+        return json.loads(result.out)[0]["status"]
 
-    def wait(self, training_id: str, is_there: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        """The status when it is as awaited."""
-        until = time.monotonic() + LONGEST
-        while not is_there(status := self.status(training_id)):
+    def wait(self, training_id: str, condition: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """Wait until the status satisfies the condition, and return it."""
+        until = time.monotonic() + TIMEOUT
+        while not condition(status := self.status(training_id)):
             assert time.monotonic() < until and status["state"] not in ("succeeded", "failed"), status
             time.sleep(2)
         return status
 
     def wait_for_end(self, training_id: str) -> dict[str, Any]:
-        """The status when the training has ended, whichever way."""
+        """Wait until the training has succeeded or failed, and return its status."""
         self.until(lambda: self.status(training_id)["state"] in ("succeeded", "failed"))
         return self.status(training_id)
 
-    def until(self, is_so: Callable[[], bool]) -> None:
-        until = time.monotonic() + LONGEST
-        while not is_so():
-            assert time.monotonic() < until, "it did not come"
+    def until(self, condition: Callable[[], bool]) -> None:
+        until = time.monotonic() + TIMEOUT
+        while not condition():
+            assert time.monotonic() < until, "timeout"
             time.sleep(1)
 
     def zip(self, name: str) -> dict[str, bytes]:
-        """The files of a trained model's zip, by their names."""
+        """Return the files of a model archive by name."""
         with zipfile.ZipFile(BytesIO(self.bucket.get(f"output/{name}"))) as archive:
             return {entry: archive.read(entry) for entry in archive.namelist()}
 
@@ -142,32 +142,32 @@ class Site:
         ]
 
     def wait_until_gone(self, claim: str) -> None:
-        """A workspace that is given up goes when Kubernetes has seen that no pod uses it any more."""
+        """Wait until Kubernetes has deleted the claim, which it does once no pod uses it."""
         self.until(lambda: claim not in self.claims())
 
     def workflow(self, name: str) -> dict[str, Any] | None:
-        """The workflow as it is, None where it is gone."""
+        """Return the workflow, or None if it does not exist."""
         try:
-            found = client.CustomObjectsApi(self.api).get_namespaced_custom_object(
+            workflow = client.CustomObjectsApi(self.api).get_namespaced_custom_object(
                 *GROUP, self.namespace, "workflows", name
             )
         except client.ApiException as error:
             if error.status == 404:
                 return None
             raise
-        return dict(found)
+        return dict(workflow)
 
     def delete_workflow(self, name: str) -> None:
         client.CustomObjectsApi(self.api).delete_namespaced_custom_object(*GROUP, self.namespace, "workflows", name)
 
-    def is_remembered(self, training_id: str) -> bool:
+    def has_record(self, training_id: str) -> bool:
         records = client.CoreV1Api(self.api).list_namespaced_config_map(self.namespace).items
-        return naming.record_name(training_id) in [each.metadata.name for each in records]
+        return naming.record_name(training_id) in [item.metadata.name for item in records]
 
 
 @pytest.fixture(scope="session")
 def argo() -> Iterator[client.ApiClient]:
-    """A cluster on which a controller takes up workflows: it is given one to take up."""
+    """A cluster with a running controller, checked with a probe workflow."""
     if not os.environ.get("KUBECONFIG") or not os.environ.get("ODAHU_ARGO_TEST_IMAGE"):
         pytest.skip("no Argo: KUBECONFIG or ODAHU_ARGO_TEST_IMAGE is not set")
     config.load_kube_config()
@@ -181,14 +181,14 @@ def argo() -> Iterator[client.ApiClient]:
         }
         name = objects.create_namespaced_custom_object(*GROUP, "default", "workflows", probe)["metadata"]["name"]
         until = time.monotonic() + 20
-        is_taken = False
-        while not is_taken and time.monotonic() < until:
+        is_processed = False
+        while not is_processed and time.monotonic() < until:
             time.sleep(1)
-            found = objects.get_namespaced_custom_object(*GROUP, "default", "workflows", name)
-            is_taken = "phase" in found.get("status", {})
+            workflow = objects.get_namespaced_custom_object(*GROUP, "default", "workflows", name)
+            is_processed = "phase" in workflow.get("status", {})
         objects.delete_namespaced_custom_object(*GROUP, "default", "workflows", name)
-        if not is_taken:
-            pytest.skip("no Argo controller took up a workflow within 20 s")
+        if not is_processed:
+            pytest.skip("no Argo controller processed the probe workflow within 20 s")
         yield api
 
 
@@ -232,7 +232,7 @@ def _enforce_the_restricted_standard(site: Site) -> None:
 
 
 def _archive_logs(site: Site) -> None:
-    """Give the namespace the artifact repository that Argo's controller takes where a workflow names none.
+    """Configure the namespace's default artifact repository.
 
     https://argo-workflows.readthedocs.io/en/latest/artifact-repository-ref/
     """

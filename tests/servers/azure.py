@@ -18,9 +18,9 @@ from tests.servers.programs import Server, free_port, require_program, serving
 
 ACCOUNT = "devstoreaccount1"
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
-"""The development key that every azurite has."""
+"""The default key of azurite."""
 INSTALLED = Path(__file__).parents[2] / "build/azurite/node_modules/.bin"
-"""Where .ci/run installs it."""
+"""The directory in which .ci/run installs azurite."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Container:
 
 @contextmanager
 def running_azurite(folder: Path, *options: str) -> Iterator[Server]:
-    """A server that keeps its objects in the folder."""
+    """Run a server that stores its objects in the folder."""
     program = shutil.which("azurite-blob", path=str(INSTALLED)) or require_program("azurite-blob")
     port = free_port()
     # The SDK speaks a newer version of the API than azurite knows.
@@ -82,7 +82,7 @@ def container(azure_endpoint: str) -> Container:
 
 @contextmanager
 def lasting_azure(folder: Path) -> Iterator[tuple[Container, Server]]:
-    """A container with a server of its own, which it outlives where that is stopped before it is killed."""
+    """Run a server with a container that survives a restart if the server is stopped, not killed."""
     folder.mkdir()
     with running_azurite(folder) as server:
         yield _new_container(f"http://127.0.0.1:{server.port}/{ACCOUNT}"), server

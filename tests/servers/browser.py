@@ -33,22 +33,22 @@ def browser() -> Iterator[Browser]:
 
 @dataclass
 class Visit:
-    """A tab of a fresh profile, and what went wrong in it."""
+    """A tab with a fresh profile; it records console errors and requests."""
 
     page: Page
     complaints: list[str] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
 
     @property
     def hosts(self) -> set[str]:
-        """Whom the page has asked for anything."""
-        return {urlsplit(address).netloc for address in self.asked}
+        """Return the hosts of all requests."""
+        return {urlsplit(address).netloc for address in self.requests}
 
     def text(self, selector: str = "body") -> str:
         return self.page.locator(selector).inner_text()
 
     def overflow(self) -> int:
-        """Pixels by which the page is wider than the window."""
+        """Return the number of pixels by which the page is wider than the window."""
         root = "document.documentElement"
         return int(self.page.evaluate(f"{root}.scrollWidth - {root}.clientWidth"))
 
@@ -58,7 +58,7 @@ class Visit:
 
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
-    """Opens an address. At the end nothing may have been complained of in the console."""
+    """Open an address. At the end, the console must not contain an error."""
     visits: list[Visit] = []
     with ExitStack() as open_contexts:
 
@@ -67,9 +67,11 @@ def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
                 browser.new_context(viewport={"width": width, "height": 800}, **options)
             )
             visit = Visit(context.new_page())
-            visit.page.on("console", lambda said: visit.complaints.append(said.text) if said.type == "error" else None)
+            visit.page.on(
+                "console", lambda output: visit.complaints.append(output.text) if output.type == "error" else None
+            )
             visit.page.on("pageerror", lambda error: visit.complaints.append(str(error)))
-            visit.page.on("request", lambda request: visit.asked.append(request.url))
+            visit.page.on("request", lambda request: visit.requests.append(request.url))
             visit.page.goto(address)
             visits.append(visit)
             return visit

@@ -1,4 +1,4 @@
-"""A way to a server on which every request is counted."""
+"""A proxy that records requests."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from urllib.parse import urlsplit
 
 @contextmanager
 def counted(endpoint: str) -> Iterator[tuple[str, list[str]]]:
-    """An endpoint that leads to this one, and the requests that came by it so far: `GET /path`.
+    """Run a proxy to the endpoint; yield its endpoint and the list of requests, like `GET /path`.
 
-    Requests are passed on as they are, `Host` included, so that signatures stay right.
+    Requests are forwarded unchanged, including `Host`, so that signatures remain valid.
     """
     target = urlsplit(endpoint)
-    asked: list[str] = []
+    requests: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         def pass_on(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            asked.append(f"{self.command} {self.path}")
+            requests.append(f"{self.command} {self.path}")
             server = http.client.HTTPConnection(str(target.hostname), target.port)
             try:
                 server.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
@@ -54,7 +54,7 @@ def counted(endpoint: str) -> Iterator[tuple[str, list[str]]]:
         serving = threading.Thread(target=server.serve_forever, args=(0.02,))
         serving.start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}{target.path}", asked
+            yield f"http://127.0.0.1:{server.server_port}{target.path}", requests
         finally:
             server.shutdown()
             serving.join()

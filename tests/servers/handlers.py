@@ -1,4 +1,4 @@
-"""A server whose answers a test writes as a handler of the standard library, for what a real server cannot be made to say."""
+"""An HTTP server with a request handler of the test."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from threading import Thread
 
 @contextmanager
 def serving_by(handler: type[BaseHTTPRequestHandler], tls: SSLContext | None = None) -> Iterator[str]:
-    """The server's address; a request that is still being answered at the end is not waited for."""
+    """Run a server and yield its address. At the end, do not wait for active requests."""
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         if tls:
             server.socket = tls.wrap_socket(server.socket, server_side=True)

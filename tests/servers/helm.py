@@ -1,4 +1,4 @@
-"""Helm, which renders and installs charts."""
+"""Helm, the package manager."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import pytest
 from tests.servers.programs import require_program
 
 INSTALLED = Path(__file__).parents[2] / "build/helm"
-"""Where .ci/run installs it."""
+"""The directory in which .ci/run installs Helm."""
 
 
 class Helm:
-    """The program, in a home of its own."""
+    """The program with a separate home directory."""
 
     def __init__(self, program: str, home: Path):
         self.program = program
@@ -28,12 +28,12 @@ class Helm:
         return subprocess.run(command, env=self.environment | environment, capture_output=True, text=True)
 
     def template(self, chart: Path, values: dict[str, Any], home: Path, namespace: str = "ml") -> str:
-        """What it renders; the values are given as a file besides the chart's own."""
-        file = home / "given.yaml"
+        """Return the manifests of the chart rendered with these values."""
+        file = home / "custom-values.yaml"
         file.write_text(json.dumps(values))
-        ended = self.run("template", "mlflow", chart, "--namespace", namespace, "--values", file)
-        assert ended.returncode == 0, ended.stderr
-        return ended.stdout
+        completed = self.run("template", "mlflow", chart, "--namespace", namespace, "--values", file)
+        assert completed.returncode == 0, completed.stderr
+        return completed.stdout
 
 
 @pytest.fixture

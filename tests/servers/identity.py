@@ -1,4 +1,4 @@
-"""A fake of what gives machines in Google's and Microsoft's clouds their identity; real ones are in these clouds alone."""
+"""A fake of the metadata and identity endpoints of Google's and Microsoft's clouds."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _ACCOUNT = {"email": "trainer@project.iam.gserviceaccount.com", "scopes": ["stor
 
 
 class Cloud:
-    """The fake's address, and the paths it was asked for."""
+    """The fake's address and the requested paths."""
 
     def __init__(self, place: str) -> None:
         self.place = place
-        self.asked: list[str] = []
+        self.requests: list[str] = []
 
     def google(self) -> dict[str, str]:
-        """The variables by which Google's libraries find it."""
+        """Return the environment variables for Google's libraries."""
         return {"GCE_METADATA_HOST": self.place, "GCE_METADATA_IP": self.place}
 
     def azure(self) -> dict[str, str]:
-        """The variables by which Azure's libraries find it, as in App Service and Container Apps."""
+        """Return the environment variables for Azure's libraries, as in App Service and Container Apps."""
         return {"IDENTITY_ENDPOINT": f"http://{self.place}/msi/token", "IDENTITY_HEADER": "header"}
 
 
@@ -37,7 +37,7 @@ class _Metadata(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
-        self.cloud.asked.append(path)
+        self.cloud.requests.append(path)
         if path.endswith("/service-accounts/default/"):
             self._answer(_ACCOUNT)
         elif path.startswith("/computeMetadata/") and path.endswith("/token"):
@@ -65,7 +65,7 @@ class _Metadata(BaseHTTPRequestHandler):
 
 
 def _jwt(audience: str) -> str:
-    """A token with the claims that azurite checks; it does not look at the signature."""
+    """Return a token with the claims that azurite checks. It does not check the signature."""
     now = int(time.time())
     claims = {
         "aud": audience,

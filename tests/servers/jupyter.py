@@ -1,4 +1,4 @@
-"""JupyterLab as a process of its own, with the extension of this checkout in it."""
+"""JupyterLab as a process with the extension of this checkout."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ TOKEN = "0123456789abcdef0123456789abcdef"
 
 @dataclass(frozen=True)
 class Lab:
-    """Where it answers, and the folder that it shows."""
+    """A running JupyterLab: its address and root folder."""
 
     address: str
     root: Path
 
     def opened(self, path: str = "", mode: str = "lab") -> str:
-        """The address at which a browser finds JupyterLab with the document open in it."""
+        """Return the address of JupyterLab with the document open."""
         inside = f"/tree/{path}" if path else ""
         return f"{self.address}/{mode}{inside}?token={TOKEN}&reset"
 
@@ -38,7 +38,7 @@ class Lab:
 
 @contextmanager
 def jupyter_lab(tmp_path: Path, *arguments: str, theme: str = "Light", **environment: str) -> Iterator[Lab]:
-    """JupyterLab upon `tmp_path/files`; its settings and what is installed for the user lie in `tmp_path` as well.
+    """Run JupyterLab on `tmp_path/files`. Its settings and user extensions are in `tmp_path/jupyter`.
 
     The front end is read from the checkout, whatever an earlier `pip install -e` has copied.
     """
@@ -46,8 +46,8 @@ def jupyter_lab(tmp_path: Path, *arguments: str, theme: str = "Light", **environ
     files.mkdir(exist_ok=True)
     (data / "labextensions").mkdir(parents=True)
     (data / "labextensions/odahu-argo").symlink_to(ROOT / "labextension")
-    tell(data, "themes", {"theme": f"JupyterLab {theme}"})
-    tell(data, "notification", {"fetchNews": "false", "checkForUpdates": False})
+    write_setting(data, "themes", {"theme": f"JupyterLab {theme}"})
+    write_setting(data, "notification", {"fetchNews": "false", "checkForUpdates": False})
     settings = {f"JUPYTER_{name}": str(data) for name in ("PATH", "DATA_DIR", "CONFIG_DIR", "RUNTIME_DIR")}
     command = [
         sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", f"--port={port}",
@@ -60,8 +60,8 @@ def jupyter_lab(tmp_path: Path, *arguments: str, theme: str = "Light", **environ
         yield Lab(f"http://127.0.0.1:{port}", files)
 
 
-def tell(data: Path, plugin: str, settings: object) -> None:
-    """What a user would set in JupyterLab's settings."""
+def write_setting(data: Path, plugin: str, settings: object) -> None:
+    """Write a user setting of JupyterLab."""
     file = data / f"settings/@jupyterlab/apputils-extension/{plugin}.jupyterlab-settings"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(settings))

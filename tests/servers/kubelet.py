@@ -1,6 +1,6 @@
-"""A stand-in for a node's kubelet: it gives the real Kubernetes API the logs of pods that run nowhere.
+"""A fake kubelet that serves the logs of pods that do not run.
 
-The API asks a pod's log of the kubelet that the pod's node names (`/containerLogs/…`), and passes on what comes.
+The API server requests a pod's log from the kubelet of its node (`/containerLogs/…`) and forwards the response.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ import trustme
 from kubernetes import client
 
 TRAIN_NODE = "3540921506"
-"""Of the step `train` in the recording `running-train`, after the workflow's name."""
+"""Suffix of the node ID of the step `train` in the recording `running-train`."""
 
 
 class Kubelet:
-    """A node, and what its pods have printed."""
+    """A node and the logs of its pods."""
 
     def __init__(self, api: client.ApiClient, namespace: str, node: str) -> None:
         self._core = client.CoreV1Api(api)
@@ -33,7 +33,7 @@ class Kubelet:
         self._ended: set[str] = set()
 
     def start(self, workflow: str, step: str, node_id: str) -> str:
-        """A pod of the workflow's step, as Argo's controller makes it; gives its name."""
+        """Create the pod of a workflow's step like Argo's controller, and return its name."""
         name = f"{workflow}-{step}"
         labels = {"workflows.argoproj.io/workflow": workflow}
         metadata = {"name": name, "labels": labels, "annotations": {"workflows.argoproj.io/node-id": node_id}}
@@ -48,13 +48,13 @@ class Kubelet:
             self._heard.notify_all()
 
     def end(self, pod: str) -> None:
-        """The pod prints no more."""
+        """Close the pod's log."""
         with self._heard:
             self._ended.add(pod)
             self._heard.notify_all()
 
     def read(self, pod: str, follow: bool) -> Iterator[str]:
-        """Its lines so far, or until it has ended."""
+        """Yield the existing lines or, with `follow`, all lines until the log is closed."""
         given = 0
         while True:
             with self._heard:
@@ -69,9 +69,9 @@ class Kubelet:
 
 @contextmanager
 def kubelet(api: client.ApiClient, namespace: str) -> Iterator[Kubelet]:
-    """A node of the cluster whose kubelet this is."""
-    node = f"told-{uuid.uuid4().hex[:8]}"
-    told = Kubelet(api, namespace, node)
+    """Run a fake kubelet and register its node in the cluster."""
+    node = f"node-{uuid.uuid4().hex[:8]}"
+    fake = Kubelet(api, namespace, node)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -83,7 +83,7 @@ def kubelet(api: client.ApiClient, namespace: str) -> Iterator[Kubelet]:
             self.send_header("Content-Type", "text/plain")
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
-            for line in told.read(pod, "follow=true" in query):
+            for line in fake.read(pod, "follow=true" in query):
                 text = f"{line}\n".encode()
                 self.wfile.write(b"%x\r\n%s\r\n" % (len(text), text))
             self.wfile.write(b"0\r\n\r\n")
@@ -106,7 +106,7 @@ def kubelet(api: client.ApiClient, namespace: str) -> Iterator[Kubelet]:
     }
     core.patch_node_status(node, {"status": status})
     try:
-        yield told
+        yield fake
     finally:
         core.delete_node(node)
         server.shutdown()

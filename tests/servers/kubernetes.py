@@ -1,4 +1,4 @@
-"""The real Kubernetes API as its clients may meet it: killed and started again, or behind a connection that loses answers."""
+"""Failures of a real Kubernetes API: restarts of the API server, and a proxy that loses responses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ import yaml
 
 
 class ApiServer:
-    """The kube-apiserver process of this machine that the kubeconfig's cluster is served by."""
+    """The local kube-apiserver process of the kubeconfig's cluster."""
 
     def __init__(self, kubeconfig: Path):
         self._home = kubeconfig.parent
@@ -43,7 +43,7 @@ class ApiServer:
         (pytest.fail if required else pytest.skip)(missing)
 
     def kill(self) -> None:
-        """End it without warning, and wait until it is gone."""
+        """Send SIGKILL and wait until the process has exited."""
         os.kill(self._pid, signal.SIGKILL)
         until = time.monotonic() + 30
         while self._is_alive():
@@ -60,7 +60,7 @@ class ApiServer:
             return False
 
     def start(self) -> None:
-        """Start it as it was started before, unless it runs, and wait until it is ready."""
+        """Start the process with its previous command unless it runs, and wait until it is ready."""
         until = time.monotonic() + 120
         while not self._is_ready():
             if not self._is_alive():
@@ -70,7 +70,7 @@ class ApiServer:
             time.sleep(0.1)
 
     def _spawn(self) -> None:
-        """It ends at once where the one before has not let go of the port yet."""
+        """Start the process. It exits immediately if the previous process still uses the port."""
         with (self._home / "apiserver.log").open("ab") as log:
             outputs = [(os.POSIX_SPAWN_DUP2, log.fileno(), number) for number in (1, 2)]
             self._pid = os.posix_spawn(self._command[0], self._command, os.environ, file_actions=outputs, setsid=True)
@@ -86,16 +86,16 @@ class ApiServer:
 
 
 def authority(config: dict[str, Any]) -> ssl.SSLContext:
-    """Trust in the certificate that the kubeconfig has."""
+    """Return a TLS context that trusts the kubeconfig's authority."""
     data = config["clusters"][0]["cluster"]["certificate-authority-data"]
     return ssl.create_default_context(cadata=base64.b64decode(data).decode())
 
 
 class Proxy:
-    """A way to the API on which things go wrong: plain HTTP on this side, the API's TLS on the other.
+    """A proxy that injects failures. Clients use plain HTTP; the proxy uses TLS to the API.
 
-    `loses` is asked for each request line whether its answer is lost: the API carries the request out and answers, then
-    `carried_out` is called, and the client sees its connection end. `cut` ends all connections and refuses new ones.
+    `loses` is called with each request line. If it returns true, the API executes the request, the proxy calls
+    `carried_out` and closes the connection without a response. `cut` closes all connections and rejects new ones.
     """
 
     def __init__(self, config: dict[str, Any]):
@@ -112,7 +112,7 @@ class Proxy:
         self.break_off()
 
     def break_off(self) -> None:
-        """End the connections that are open now."""
+        """Close the open connections."""
         for connection in list(self._open):
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
@@ -122,11 +122,11 @@ class Proxy:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no connection is open."""
+        """Return whether no connection is open."""
         return not self._open
 
     def serve(self, client: socket.socket) -> None:
-        """One request and its answer."""
+        """Forward one request and its response."""
         if self._is_cut:
             return
         self._open.add(client)
@@ -154,7 +154,7 @@ class Proxy:
         return self._tls.wrap_socket(socket.create_connection(address, 10), server_hostname=address[0])
 
     def _pass_on(self, api: ssl.SSLSocket, client: socket.socket) -> None:
-        """What the API says, until one of the two has gone."""
+        """Forward the response until either side closes the connection."""
         api.settimeout(0.2)
         client.setblocking(False)
         while True:
@@ -179,7 +179,7 @@ def _has_gone(client: socket.socket) -> bool:
 
 
 def _read_message(client: socket.socket) -> bytes:
-    """A request's head and its body, whose length it tells."""
+    """Read a request's head and, by its Content-Length, its body."""
     message = b""
     while b"\r\n\r\n" not in message:
         data = client.recv(2**16)
@@ -187,8 +187,8 @@ def _read_message(client: socket.socket) -> bytes:
             return b""
         message += data
     head, _, body = message.partition(b"\r\n\r\n")
-    told = re.search(rb"(?i)content-length: (\d+)", head)
-    length = int(told.group(1)) if told else 0
+    match = re.search(rb"(?i)content-length: (\d+)", head)
+    length = int(match.group(1)) if match else 0
     while len(body) < length:
         body += client.recv(2**16)
     return head + b"\r\n\r\n" + body
@@ -196,7 +196,7 @@ def _read_message(client: socket.socket) -> bytes:
 
 @contextmanager
 def proxied(kubeconfig: Path, folder: Path) -> Iterator[tuple[Proxy, Path]]:
-    """A proxy to the kubeconfig's API, and a kubeconfig that leads through it."""
+    """Run a proxy to the kubeconfig's API; yield it with a kubeconfig that uses it."""
     config = yaml.safe_load(kubeconfig.read_text())
     proxy = Proxy(config)
 

@@ -1,4 +1,4 @@
-"""The pod of `setup mlflow`, as a process of this machine: its own command line and variables, other places."""
+"""The pod of `setup mlflow` as a local process: same command line and variables, other paths and port."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NAMESPACE = "ml"
 
 @dataclass(frozen=True)
 class MlflowPod:
-    """A server that has begun to listen, and what was printed for it."""
+    """A running server and the manifests of `setup mlflow`."""
 
     server: Server
     objects: list[dict[str, Any]]
@@ -35,9 +35,9 @@ class MlflowPod:
         return f"http://127.0.0.1:{self.server.port}"
 
     def toolchains(self) -> str:
-        """The ToolchainIntegrations as registered, but with this machine in the place of the Service."""
+        """Return the registered ToolchainIntegrations with the local address instead of the Service."""
         service = f"http://mlflow.{NAMESPACE}.svc.cluster.local"
-        texts = [each["data"]["toolchain.json"] for each in self.objects if each["kind"] == "ConfigMap"]
+        texts = [item["data"]["toolchain.json"] for item in self.objects if item["kind"] == "ConfigMap"]
         assert all(service in text for text in texts)
         return "\n---\n".join(text.replace(service, self.url) for text in texts)
 
@@ -46,7 +46,7 @@ class MlflowPod:
 def mlflow_pod(
     folder: Path, values: Mapping[str, Any], connection: Mapping[str, str] | None, secrets: Mapping[str, str]
 ) -> Iterator[MlflowPod]:
-    """The server that these values make. `secrets` are those of variables, as `name/key`."""
+    """Run the server of these values. `secrets` maps `name/key` to values of environment variables."""
     for name in ("data", "tmp", "connections"):
         (folder / name).mkdir(parents=True)
     file = folder / "values.yaml"
@@ -58,7 +58,7 @@ def mlflow_pod(
     if connection:
         mount(folder / "connections" / "models-output", connection)
     objects = list(yaml.safe_load_all(printed.out))
-    [deployment] = [each for each in objects if each["kind"] == "Deployment"]
+    [deployment] = [item for item in objects if item["kind"] == "Deployment"]
     [container] = deployment["spec"]["template"]["spec"]["containers"]
     port, log = free_port(), folder / "server.log"
     places = {
@@ -67,8 +67,8 @@ def mlflow_pod(
         "--host=0.0.0.0": "--host=127.0.0.1",
         "--port=5000": f"--port={port}",
     }
-    command = [_moved(each, places) for each in [*container["command"], *container["args"]]]
-    variables = {each["name"]: _value(each, secrets) for each in container["env"]}
+    command = [_moved(item, places) for item in [*container["command"], *container["args"]]]
+    variables = {item["name"]: _value(item, secrets) for item in container["env"]}
     variables = {name: _moved(value, places) for name, value in variables.items()} | {"HOME": str(folder / "tmp")}
     shell = ["sh", "-c", 'exec "$@" >"$0" 2>&1', str(log), sys.executable, *command[1:]]
     with serving(port, *shell, patience=240, TMPDIR=str(folder / "tmp"), **variables) as server:
@@ -76,7 +76,7 @@ def mlflow_pod(
 
 
 def mount(folder: Path, fields: Mapping[str, str]) -> None:
-    """The connection's Secret as Kubernetes lays it out."""
+    """Write the connection's Secret as Kubernetes mounts it."""
     secret = connection_to_secret(Connection.model_validate({"kind": "Connection", "id": "x", "spec": dict(fields)}))
     folder.mkdir(parents=True)
     for name, value in secret["data"].items():
@@ -84,11 +84,11 @@ def mount(folder: Path, fields: Mapping[str, str]) -> None:
 
 
 def peak_memory(process: int) -> int:
-    """Bytes of the largest resident set that the process, or one below it, has had."""
+    """Return the largest peak resident memory in bytes of the process and its children."""
     import psutil
 
     tree = [process, *(child.pid for child in psutil.Process(process).children(recursive=True))]
-    return max(_peak(each) for each in tree)
+    return max(_peak(item) for item in tree)
 
 
 def _peak(process: int) -> int:
@@ -105,11 +105,11 @@ def _value(variable: Mapping[str, Any], secrets: Mapping[str, str]) -> str:
 
 
 def _moved(text: str, places: Mapping[str, str]) -> str:
-    for there, here in places.items():
-        text = text.replace(there, here)
+    for original, replacement in places.items():
+        text = text.replace(original, replacement)
     return text
 
 
 def without_keys() -> dict[str, str]:
-    """This process's environment, without what clouds' clients would take a key from."""
+    """Return the environment without the credentials of cloud clients."""
     return {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "GOOGLE_", "AZURE_"))}

@@ -1,4 +1,4 @@
-"""A small MLflow project, a local tracking store, and one finished training that many tests look at."""
+"""A small MLflow project, a local tracking store, and one finished training."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class Tracking:
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training left: its workspace, the store, and what it printed."""
+    """A finished training: its workspace, tracking store and log."""
 
     step_runner: StepRunner
     tracking: Tracking
@@ -143,7 +143,7 @@ def tracking_store(tmp_path_factory: pytest.TempPathFactory) -> Tracking:
 
 @pytest.fixture
 def tracking(tracking_store: Tracking, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tracking]:
-    """The store, named in the environment of this test."""
+    """The store, with the environment variables set for this test."""
     for name, value in tracking_store.variables.items():
         monkeypatch.setenv(name, value)
     yield tracking_store
@@ -151,7 +151,7 @@ def tracking(tracking_store: Tracking, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 @pytest.fixture
 def project(step_runner: StepRunner) -> StepRunner:
-    """A workspace whose checkout holds the project."""
+    """A workspace whose checkout contains the project."""
     write_project(step_runner.repository)
     step_runner.workspace.write_result(COMMIT_ID, COMMIT)
     return step_runner
@@ -159,12 +159,12 @@ def project(step_runner: StepRunner) -> StepRunner:
 
 @pytest.fixture(scope="session")
 def trained(tracking_store: Tracking, tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """One real training, as a process; tests may look, and must not change it."""
+    """One real training, run as a process. Tests must not change it."""
     folder = tmp_path_factory.mktemp("trained")
     step_runner = StepRunner(Workspace(folder / "workspace", folder / "connections", folder / "message"))
     write_project(step_runner.repository)
     step_runner.workspace.write_result(COMMIT_ID, COMMIT)
-    ended = step_runner.run_process(SPEC, **tracking_store.variables)
-    if ended.code != 0:
-        raise RuntimeError(ended.log)
-    return Trained(step_runner, tracking_store, ended.log)
+    completed = step_runner.run_process(SPEC, **tracking_store.variables)
+    if completed.code != 0:
+        raise RuntimeError(completed.log)
+    return Trained(step_runner, tracking_store, completed.log)

@@ -1,4 +1,4 @@
-"""A real MLflow tracking server, and a way to it on which every answer can be held up."""
+"""A real MLflow tracking server, and a proxy that delays its responses."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from tests.servers.programs import Server, free_port, serving
 
 @contextmanager
 def tracking_server(folder: Path) -> Iterator[Server]:
-    """A server with its database and artifacts in the folder, which outlive it.
+    """Run a server with its database and artifacts in the folder.
 
-    Started as `mlflow server` starts it, but as one process that can be killed, without those for MLflow's other services.
+    Unlike `mlflow server`, it is one process, which can be killed, without MLflow's other services.
     """
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "mlflow.server.fastapi_app:app", "--port", str(port)]
@@ -33,7 +33,7 @@ def tracking_server(folder: Path) -> Iterator[Server]:
 
 @contextmanager
 def held_up(port: int, seconds: float) -> Iterator[int]:
-    """A port of this machine that leads to the other, where each answer begins so many seconds late."""
+    """Run a proxy to the port that delays each response by `seconds`, and yield the proxy's port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=_accept, args=(listener, port, seconds), daemon=True).start()
         yield listener.getsockname()[1]

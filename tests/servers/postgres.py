@@ -30,13 +30,13 @@ class Postgres:
 
 
 def _program(name: str) -> str:
-    found = shutil.which(name) or next((str(path) for path in Path("/usr/lib/postgresql").glob(f"*/bin/{name}")), None)
-    return found or require_program(name)
+    path = shutil.which(name) or next((str(file) for file in Path("/usr/lib/postgresql").glob(f"*/bin/{name}")), None)
+    return path or require_program(name)
 
 
 @contextmanager
 def running_postgres() -> Iterator[Postgres]:
-    """A server that ends with the block. It refuses to run as root, hence runs as `nobody` then."""
+    """Run a server. As root, run it as `nobody`, because PostgreSQL does not run as root."""
     initdb, server = _program("initdb"), _program("postgres")
     folder = Path(tempfile.mkdtemp(prefix="postgres-"))
     who: dict[str, Any] = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.getuid() == 0 else {}

@@ -1,4 +1,4 @@
-"""Programs that tests need and a machine may lack."""
+"""Optional programs and server processes."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ import pytest
 
 
 def require_program(name: str) -> str:
-    """Its path; where it is missing the test is skipped, but fails where `ODAHU_ARGO_REQUIRE` names it, as in CI."""
+    """Return the program's path. Without it, skip the test, or fail if `ODAHU_ARGO_REQUIRE` lists it, as in CI."""
     path = shutil.which(
         name, path=os.environ.get("PATH", os.defpath) + ":/usr/sbin:/usr/lib/git-core:/usr/libexec/git-core"
     )
     if path is None:
         is_required = name in os.environ.get("ODAHU_ARGO_REQUIRE", "").split(",")
-        (pytest.fail if is_required else pytest.skip)(f"there is no program {name}")
+        (pytest.fail if is_required else pytest.skip)(f"program {name} is not installed")
     return path
 
 
@@ -45,13 +45,13 @@ def wait_until_open(port: int, server: subprocess.Popen[bytes], seconds: float =
 
 @dataclass
 class Server:
-    """A silent server on a port of the loopback, which can be killed and started again as often as one likes."""
+    """A server process on a loopback port that can be killed and restarted. Its output is discarded."""
 
     port: int
     command: tuple[str, ...]
     environment: dict[str, str]
     patience: float = 60
-    """Seconds that it may take to listen."""
+    """Seconds to wait until the port is open."""
     process: subprocess.Popen[bytes] = field(init=False)
 
     def start(self) -> None:
@@ -70,7 +70,7 @@ class Server:
 
 @contextmanager
 def serving(port: int, *command: str, patience: float = 60, **environment: str) -> Iterator[Server]:
-    """A server that ends with the block."""
+    """Run a server process and stop it at the end."""
     server = Server(port, command, environment, patience)
     try:
         server.start()

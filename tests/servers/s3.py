@@ -1,4 +1,4 @@
-"""Real S3 servers on the loopback: moto, one for each test process, and rclone, which keeps objects when it is killed."""
+"""S3 servers on the loopback: moto, one per test process, and rclone, whose objects survive a kill."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def client(service: str, endpoint: str, key_id: str = KEY_ID, secret: str = KEY_
 
 @contextmanager
 def running_s3(address: str = "127.0.0.1", **environment: str) -> Iterator[str]:
-    """The endpoint of a server that ends with the block. It listens everywhere where others reach it by another address."""
+    """Run a server and yield its endpoint. It listens on all interfaces unless the address is 127.0.0.1."""
     port = free_port()
     listen = "127.0.0.1" if address == "127.0.0.1" else "0.0.0.0"
     command = [sys.executable, "-m", "moto.server", "-H", listen, "-p", str(port)]
@@ -98,13 +98,13 @@ def bucket(s3_endpoint: str) -> Bucket:
 
 @dataclass(frozen=True)
 class HttpsBucket(Bucket):
-    """A bucket to be reached over https; `authority` is the file of the certificate that vouches for the server."""
+    """A bucket over HTTPS; `authority` is the certificate file of the server's authority."""
 
     authority: Path
     objects: Path
 
     def put_all(self, objects: dict[str, bytes]) -> None:
-        """As files of the server: boto3's own uploads over https have no length, which rclone wants."""
+        """Write the server's files: boto3 uploads over HTTPS without the length that rclone requires."""
         for key, content in objects.items():
             file = self.objects / self.name / key
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -113,7 +113,7 @@ class HttpsBucket(Bucket):
 
 @contextmanager
 def https_s3(folder: Path) -> Iterator[HttpsBucket]:
-    """A bucket of rclone, over https on the loopback."""
+    """A bucket of rclone over HTTPS on the loopback."""
     authority = trustme.CA()
     own = authority.issue_cert("localhost")
     files = {name: folder / f"{name}.pem" for name in ("authority", "cert", "key")}
@@ -127,7 +127,7 @@ def https_s3(folder: Path) -> Iterator[HttpsBucket]:
 
 
 def rclone_serve_s3(folder: Path, port: int) -> list[str]:
-    """The command for a server without keys."""
+    """Return the command of a server without credentials."""
     program = str(Path(sys.executable).with_name("rclone"))
     return [program, "serve", "s3", str(folder), "--addr", f"127.0.0.1:{port}"]
 
@@ -138,7 +138,7 @@ def _rclone(folder: Path, port: int) -> list[str]:
 
 @contextmanager
 def lasting_s3(folder: Path) -> Iterator[tuple[Bucket, Server]]:
-    """A bucket that outlives its server (rclone), whose objects are files in the folder."""
+    """A bucket of rclone whose objects are files in the folder, so that they survive a restart of the server."""
     folder.mkdir()
     port = free_port()
     with serving(port, *_rclone(folder, port)) as server:

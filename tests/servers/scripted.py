@@ -1,4 +1,4 @@
-"""A server that answers as it is told, for answers that a real Kubernetes API cannot be made to give."""
+"""An HTTP server with predefined responses, for responses that a real Kubernetes API does not send on request."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Answer:
-    """`body` is sent as JSON, or as it is where it is bytes; with `length` the server promises so many bytes."""
+    """`body` is sent as JSON, or unchanged if it is bytes. `length` overrides the Content-Length."""
 
     code: int
     body: Any = None
@@ -23,7 +23,7 @@ class Answer:
 
 
 def status(code: int, reason: str, message: str = "", **details: Any) -> Answer:
-    """A Kubernetes `Status` with this code."""
+    """Return a response with a Kubernetes `Status`."""
     body = {"kind": "Status", "status": "Failure", "reason": reason, "message": message, "details": details}
     return Answer(code, {**body, "code": code})
 
@@ -32,22 +32,22 @@ def status(code: int, reason: str, message: str = "", **details: Any) -> Answer:
 class Scripted:
     address: str
     answers: list[Answer]
-    asked: list[tuple[str, str]] = field(default_factory=list)
-    """Method and path of each request so far."""
+    requests: list[tuple[str, str]] = field(default_factory=list)
+    """Method and path of each request."""
     authorizations: list[str | None] = field(default_factory=list)
-    """The header of that name, of each."""
+    """The Authorization header of each request."""
     headers: list[list[tuple[str, str]]] = field(default_factory=list)
-    """All of them, of each."""
+    """All headers of each request."""
 
 
 @contextmanager
 def answering(*answers: Answer, tls: ssl.SSLContext | None = None) -> Iterator[Scripted]:
-    """Gives these answers in turn, the last one again and again."""
+    """Send these responses in order, and repeat the last one."""
 
     class Handler(BaseHTTPRequestHandler):
         def handle_any(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            scripted.asked.append((self.command, self.path))
+            scripted.requests.append((self.command, self.path))
             scripted.authorizations.append(self.headers.get("Authorization"))
             scripted.headers.append(list(self.headers.items()))
             answer = scripted.answers.pop(0) if len(scripted.answers) > 1 else scripted.answers[0]

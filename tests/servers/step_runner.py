@@ -1,4 +1,4 @@
-"""Steps in a temporary workspace, run in the test's process or as a process of their own."""
+"""Steps in a temporary workspace, run in the test's process or as a separate process."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ class StepRunner:
 
     def run_process(self, spec: StepSpec, **environment: str) -> EndedStep:
         """Run the step as a process, like a pod."""
-        ended = subprocess.run(
+        completed = subprocess.run(
             self.command(spec), env=self.environment(spec) | environment, capture_output=True, text=True
         )
         message = self.workspace.message.read_text() if self.workspace.message.is_file() else ""
-        return EndedStep(ended.returncode, ended.stdout + ended.stderr, message)
+        return EndedStep(completed.returncode, completed.stdout + completed.stderr, message)
 
     def command(self, spec: StepSpec) -> list[str]:
         return [sys.executable, "-m", contract.MODULE, spec.kind]

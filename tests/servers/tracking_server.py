@@ -16,7 +16,7 @@ from tests.servers.programs import free_port, stop, wait_until_open
 
 @dataclass(frozen=True)
 class MlflowServer:
-    """Where it is asked, and the database that it keeps its records in."""
+    """The server's address and database file."""
 
     address: str
     database: Path
@@ -24,7 +24,7 @@ class MlflowServer:
 
 @pytest.fixture(scope="session")
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
-    """A server with nothing in it."""
+    """An empty server."""
     folder, port = tmp_path_factory.mktemp("mlflow-server"), free_port()
     database = folder / "mlflow.db"
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]

@@ -28,21 +28,21 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_retries_get_until_the_server_recovers() -> None:
     with answering(UNAVAILABLE, UNAVAILABLE, OK) as server, HttpSession(server.address) as session:
         assert read_body(session.get(server.address)) == b'{"ok": true}'
-    assert len(server.asked) == 3
+    assert len(server.requests) == 3
 
 
 def test_returns_the_last_response_when_retries_are_exhausted() -> None:
     with answering(UNAVAILABLE) as server, HttpSession(server.address, retries=1) as session:
         response = session.get(server.address)
         assert (response.status_code, read_body(response)) == (503, b"{}")
-    assert len(server.asked) == 2
+    assert len(server.requests) == 2
 
 
 def test_sends_post_once() -> None:
     with answering(UNAVAILABLE) as server, HttpSession(server.address) as session:
         response = session.post(server.address, json={})
         assert (response.status_code, read_body(response)) == (503, b"{}")
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 def test_returns_redirects_instead_of_following_them() -> None:
@@ -53,7 +53,7 @@ def test_returns_redirects_instead_of_following_them() -> None:
         session.get(server.address) as response,
     ):
         assert response.status_code == 302
-    assert other.asked == []
+    assert other.requests == []
 
 
 def test_rejects_a_body_over_the_limit() -> None:
@@ -75,8 +75,8 @@ def test_uses_the_proxy_from_the_environment_except_for_loopback(monkeypatch: py
         for url in ("http://api.invalid/", server.address):
             with HttpSession(url) as session:
                 read_body(session.get(url))
-    assert [path for _, path in proxy.asked] == ["http://api.invalid/"]
-    assert len(server.asked) == 1
+    assert [path for _, path in proxy.requests] == ["http://api.invalid/"]
+    assert len(server.requests) == 1
 
 
 def test_ignores_netrc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

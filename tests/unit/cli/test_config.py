@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import Ran, odahu_argo
+from tests.commands import CommandResult, odahu_argo
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +20,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
-def config(*arguments: object) -> Ran:
+def config(*arguments: object) -> CommandResult:
     ran = odahu_argo("config", *arguments)
     assert ran.code == 0, ran.err
     return ran

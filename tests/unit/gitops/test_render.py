@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from odahu_argo import naming
-from tests.commands import Ran, odahu_argo
+from tests.commands import CommandResult, odahu_argo
 from tests.manifests import training, write
 
 TEMPLATE, RUN = Path("templates/wine.template.yaml"), Path("runs/wine.run.yaml")
@@ -22,7 +22,7 @@ def directory(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def render(directory: Path, *options: object) -> Ran:
+def render(directory: Path, *options: object) -> CommandResult:
     return odahu_argo("render", "-f", "manifests.yaml", "-o", "git", *options, cwd=directory)
 
 

@@ -31,7 +31,7 @@ def test_certificates_come_from_the_kubeconfig_or_from_files_next_to_it(connecte
         files = {"client-certificate": "client.crt", "client-key": "client.key"}
         connected(server, files, **{"certificate-authority": "ca.crt"}).get(POD, "here")
         connected(server, embedded, **{"certificate-authority-data": encoded(ca.cert_pem)}).get(POD, "here")
-    assert len(server.asked) == 2
+    assert len(server.requests) == 2
 
 
 def test_tls_server_name_replaces_the_host_in_the_certificate(connected: Connect) -> None:
@@ -39,7 +39,7 @@ def test_tls_server_name_replaces_the_host_in_the_certificate(connected: Connect
     cluster = {"certificate-authority-data": encoded(ca.cert_pem), "tls-server-name": "kubernetes.example"}
     with answering(OK, tls=server_context(ca, "kubernetes.example")) as server:
         connected(server, {}, **cluster).get(POD, "here")
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 def test_insecure_skip_tls_verify_accepts_any_certificate(connected: Connect) -> None:
@@ -53,7 +53,7 @@ def test_uses_the_proxy_of_the_kubeconfig(connected: Connect, monkeypatch: pytes
     with answering(OK) as proxy:
         url = proxy.address.replace("//", "//user:pass%21@")
         connected("http://kubernetes.invalid", {}, **{"proxy-url": url}).get(POD, "here")
-    assert proxy.asked == [("GET", "http://kubernetes.invalid/api/v1/namespaces/ml/pods/here")]
+    assert proxy.requests == [("GET", "http://kubernetes.invalid/api/v1/namespaces/ml/pods/here")]
     expected = base64.b64encode(b"user:pass!").decode()
     assert ("proxy-authorization", f"Basic {expected}") in [(name.lower(), value) for name, value in proxy.headers[0]]
 
@@ -66,7 +66,7 @@ def test_uses_the_proxy_of_the_environment_except_for_loopback(
         monkeypatch.setenv("HTTP_PROXY", scheme + proxy.address.removeprefix("http://"))
         connected("http://kubernetes.invalid").get(POD, "here")
         connected(server).get(POD, "here")
-    assert (len(proxy.asked), len(server.asked)) == (1, 1)
+    assert (len(proxy.requests), len(server.requests)) == (1, 1)
 
 
 def test_no_proxy_lists_hosts_that_bypass_the_proxy(connected: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,4 +76,4 @@ def test_no_proxy_lists_hosts_that_bypass_the_proxy(connected: Connect, monkeypa
         connected("http://kubernetes.example.org").get(POD, "here")
         with pytest.raises(Unreachable, match="unknown host name"):
             connected("http://kubernetes.invalid").create(POD, {"metadata": {"name": "here"}})
-    assert len(proxy.asked) == 1
+    assert len(proxy.requests) == 1

@@ -67,7 +67,7 @@ def test_reads_the_version_from_argo_server_if_deployments_are_forbidden() -> No
     with answering(Answer(200, {"version": "v3.4.1"})) as server:
         checked = results(ForbiddenCluster(), url=server.address)
     assert checked == {"Argo version": ("error", "Argo 3.4 is not supported; the oldest supported version is 3.6")}
-    assert server.asked == [("GET", "/api/v1/version")]
+    assert server.requests == [("GET", "/api/v1/version")]
 
 
 @pytest.mark.parametrize("answer", [Answer(401, {"version": 3}), Answer(200, b"<html>"), Answer(200, {"version": 3})])

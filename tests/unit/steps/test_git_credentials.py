@@ -122,13 +122,13 @@ def test_wrong_or_missing_password_is_user_error(
 
 def test_wrong_password_is_sent_once(step_runner: StepRunner, trusting: HttpsRemote) -> None:
     step_runner.connect("code", {"uri": trusting.uri, "username": USERNAME, "password": "wr0ng-secret"})
-    trusting.asked.clear()
+    trusting.requests.clear()
     ended = step_runner.run_process(SPEC)
     assert ended.code == EXIT_USER_ERROR
     assert "access denied" in ended.message
     assert "wr0ng-secret" not in ended.log + ended.message
     # Git sends the first request without credentials; the server responds with 401.
-    assert [request.rpartition(" ")[2] for request in trusting.asked] == ["without", "with"]
+    assert [request.rpartition(" ")[2] for request in trusting.requests] == ["without", "with"]
 
 
 def test_wrong_key_is_sent_once(step_runner: StepRunner, ssh_remote: SshRemote, tmp_path: Path) -> None:

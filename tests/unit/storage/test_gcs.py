@@ -75,7 +75,7 @@ def test_refused_token_is_renewed(private_key: str, token_server: str) -> None:
         key = service_account(private_key, f"{token_server}/good")
         store, _ = open_store({"type": "gcs", "uri": "gs://bucket", "endpoint": server.address, "keySecret": key})
         assert list(store.list("")) == []
-    assert len(server.asked) == 2
+    assert len(server.requests) == 2
 
 
 def test_deleted_key(gcs_bucket: GcsBucket, private_key: str, token_server: str) -> None:

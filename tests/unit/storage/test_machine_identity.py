@@ -58,7 +58,7 @@ def test_gcs_uses_the_metadata_server(step_runner: StepRunner, gcs_bucket: GcsBu
     fields = {"type": "gcs", "uri": gcs_bucket.url("")}
     ended = download(step_runner, fields, STORAGE_EMULATOR_HOST=gcs_bucket.endpoint, **cloud.google())
     assert_downloaded(step_runner, ended)
-    assert any(path.endswith("/token") for path in cloud.asked)
+    assert any(path.endswith("/token") for path in cloud.requests)
 
 
 def test_azure_uses_the_managed_identity(step_runner: StepRunner, cloud: Cloud, tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_azure_uses_the_managed_identity(step_runner: StepRunner, cloud: Cloud, 
         container.put_all({"a.csv": b"content"})
         ended = download(step_runner, without_key(container.fields()), **cloud.azure())
     assert_downloaded(step_runner, ended)
-    assert cloud.asked == ["/msi/token"]
+    assert cloud.requests == ["/msi/token"]
     assert KEY not in ended.log
 
 

@@ -56,7 +56,7 @@ def refusal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Refusal]
         box.put_all({"a": b"a"})
         endpoint, asked = block.enter_context(counted(box.endpoint))
         fields = {**box.fields("a"), **wrong, "endpoint": endpoint}
-        yield Refusal(fields, tokens.asked if request.param == "gcs" else asked, words)
+        yield Refusal(fields, tokens.requests if request.param == "gcs" else asked, words)
 
 
 def service_account(token_uri: str) -> str:

@@ -1,4 +1,4 @@
-"""Canaries in every secret field of each type of connection: none is in any output, compiled file, store or run directory."""
+"""No output, compiled file, store or run directory contains a connection's secret."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("kind", "uri", "encoded"), CASES)
-def test_no_canary_is_seen_outside_its_manifest(
+def test_secrets_appear_only_in_their_manifest(
     kind: str, uri: str, encoded: bool, tmp_path: Path, prepare_home: Callable[[Path], Home]
 ) -> None:
     manifests = write_manifests(tmp_path / "manifests", kind, uri.format(port=free_port()), encoded)
@@ -63,9 +63,9 @@ def test_no_canary_is_seen_outside_its_manifest(
         ),
         odahu_argo("conn", "apply", "-d", manifests, env={**os.environ, "KUBECONFIG": str(tmp_path / "none")}),
     ]
-    assert [ran.code for ran in runs] == [0, 0, 0, 0, 2, 4, 2]
-    for ran in runs:
-        assert not canaries_in(ran.out + ran.err)
+    assert [result.code for result in runs] == [0, 0, 0, 0, 2, 4, 2]
+    for result in runs:
+        assert not canaries_in(result.out + result.err)
     assert not [
         file for file in files_below(tmp_path, besides=manifests) if canaries_in(file.read_text(errors="replace"))
     ]
@@ -112,7 +112,7 @@ def canaries_in(text: str) -> bool:
     return "CANARY" in text or any(value in text for value in encoded)
 
 
-def test_the_search_for_canaries_finds_them() -> None:
+def test_search_finds_canaries() -> None:
     assert canaries_in("x CANARYid y")
     assert canaries_in(base64.b64encode(b"CANARYsecret").decode())
 
@@ -134,20 +134,20 @@ WRONG = (
 
 
 @pytest.mark.parametrize("command", [["compile"], ["plan", "-o", "json"], ["conn", "apply"]])
-def test_no_canary_is_seen_when_connections_are_written_wrongly(command: list[str], tmp_path: Path) -> None:
+def test_errors_of_invalid_connections_contain_no_secrets(command: list[str], tmp_path: Path) -> None:
     for number, spec in enumerate(WRONG):
         (tmp_path / f"{number}.yaml").write_text(f"kind: Connection\nid: tested-{number}\nspec: {spec}\n")
-    ran = odahu_argo(*command, "-d", tmp_path, env={**os.environ, "KUBECONFIG": str(tmp_path / "none")})
-    assert ran.code == 2
-    assert [number for number in range(len(WRONG)) if f"{number}.yaml" not in ran.err] == []
-    assert "CANARY" not in ran.out + ran.err
+    result = odahu_argo(*command, "-d", tmp_path, env={**os.environ, "KUBECONFIG": str(tmp_path / "none")})
+    assert result.code == 2
+    assert [number for number in range(len(WRONG)) if f"{number}.yaml" not in result.err] == []
+    assert "CANARY" not in result.out + result.err
 
 
-def test_no_canary_is_seen_when_a_value_is_not_the_base64_that_it_must_be(tmp_path: Path) -> None:
+def test_errors_of_invalid_base64_contain_no_secrets(tmp_path: Path) -> None:
     file = tmp_path / "connection.yaml"
     spec = "{type: git, uri: 'https://host/x.git', password: CANARY!, secretEncoding: base64}"
     file.write_text(f"kind: Connection\nid: tested\nspec: {spec}\n")
-    ran = odahu_argo("conn", "apply", "-f", file)
-    assert ran.code == 2
-    assert "its field password is not the base64 of any text" in ran.err
-    assert "CANARY" not in ran.out + ran.err
+    result = odahu_argo("conn", "apply", "-f", file)
+    assert result.code == 2
+    assert "its field password is not the base64 of any text" in result.err
+    assert "CANARY" not in result.out + result.err

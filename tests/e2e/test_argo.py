@@ -1,4 +1,4 @@
-"""How trainings end that Argo really runs, and how they stand before that."""
+"""States and results of trainings on a real Argo controller."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from tests.servers.s3 import Bucket
 pytestmark = [pytest.mark.argo, pytest.mark.timeout(1200)]
 
 
-def test_the_wine_example_is_trained_and_its_zip_is_the_one_that_the_status_names(site: Site) -> None:
-    ran = site.run("train", "create", "-f", ROOT / "examples" / "01-wine-quality" / "training.yaml")
-    assert ran.code == 0, ran.err
+def test_wine_example_uploads_the_artifact_of_its_status(site: Site) -> None:
+    result = site.run("train", "create", "-f", ROOT / "examples" / "01-wine-quality" / "training.yaml")
+    assert result.code == 0, result.err
     status = site.status("wine")
     [artifact] = status["artifacts"]
     assert artifact["commitID"] == git(site.folder / "git" / "odahu-argo", "rev-parse", "HEAD")
@@ -33,10 +33,10 @@ def test_the_wine_example_is_trained_and_its_zip_is_the_one_that_the_status_name
     site.wait_until_gone("wine-1-workspace")
 
 
-def test_a_training_on_a_gpu_runs_on_a_node_with_one(site: Site) -> None:
+def test_gpu_training_runs_on_gpu_node(site: Site) -> None:
     resources = {"limits": {"cpu": "1", "memory": "2Gi", "gpu": 1}, "requests": {"cpu": "100m", "memory": "256Mi"}}
-    ran = site.run("train", "create", "-f", site.manifest("on-gpu", resources=resources))
-    assert ran.code == 0, ran.err
+    result = site.run("train", "create", "-f", site.manifest("on-gpu", resources=resources))
+    assert result.code == 0, result.err
     [trained] = [pod for pod in site.pods("on-gpu-1") if pod.metadata.labels["odahu.org/step"] == "train"]
     node = client.CoreV1Api(site.api).read_node(trained.spec.node_name)
     assert node.metadata.labels["mode.odahu.gpu-training"] == "true"
@@ -44,25 +44,25 @@ def test_a_training_on_a_gpu_runs_on_a_node_with_one(site: Site) -> None:
     assert main.resources.limits["nvidia.com/gpu"] == "1"
 
 
-def test_a_training_that_no_node_can_hold_is_scheduling_and_says_why(site: Site) -> None:
+def test_unschedulable_training_reports_reason(site: Site) -> None:
     resources = {"limits": {"cpu": "1", "memory": "2Gi", "gpu": 64}, "requests": {"cpu": "100m", "memory": "256Mi"}}
-    ran = site.run("train", "create", "-f", site.manifest("too-large", resources=resources), "--no-wait")
-    assert ran.code == 0, ran.err
-    assert "GPU" in ran.err
+    result = site.run("train", "create", "-f", site.manifest("too-large", resources=resources), "--no-wait")
+    assert result.code == 0, result.err
+    assert "GPU" in result.err
     status = site.wait("too-large", lambda found: found["reason"] == "Unschedulable")
     assert status["state"] == "scheduling" and "nvidia.com/gpu" in status["message"]
     assert status["artifacts"][0]["commitID"]
     assert site.run("train", "delete", "--id", "too-large").code == 0
 
 
-def test_a_secret_that_is_missing_is_told_and_the_training_goes_on_when_it_is_there(site: Site) -> None:
+def test_reports_missing_secret_and_continues_after_its_creation(site: Site) -> None:
     connection = {"kind": "Connection", "id": "gone-data", "spec": site.bucket.fields("data/wine-quality.csv")}
     file = site.folder / "gone-data.yaml"
     file.write_text(yaml.safe_dump(connection))
     assert site.run("conn", "apply", "-f", file).code == 0
     manifest = site.manifest("secretless", data=[{"connName": "gone-data", "localPath": "data/"}])
-    ran = site.run("train", "create", "-f", manifest, "--no-wait")
-    assert ran.code == 0, ran.err
+    result = site.run("train", "create", "-f", manifest, "--no-wait")
+    assert result.code == 0, result.err
     client.CoreV1Api(site.api).delete_namespaced_secret("connection-gone-data", site.namespace)
     status = site.wait("secretless", lambda found: found["reason"] == "FailedMount")
     assert status["state"] == "scheduling" and "the Secret of connection gone-data" in status["message"]
@@ -70,9 +70,9 @@ def test_a_secret_that_is_missing_is_told_and_the_training_goes_on_when_it_is_th
     assert site.wait_for_end("secretless")["state"] == "succeeded"
 
 
-def test_a_training_that_fails_says_in_which_step_and_with_which_code(site: Site) -> None:
-    ran = site.run("train", "create", "-f", site.manifest("failing", entrypoint="fail"))
-    assert ran.code == 4
+def test_failed_training_reports_step_and_exit_code(site: Site) -> None:
+    result = site.run("train", "create", "-f", site.manifest("failing", entrypoint="fail"))
+    assert result.code == 4
     status = site.status("failing")
     assert (status["state"], status["exitCode"], status["argo"]["step"]) == ("failed", 2, "train")
     assert "exited with status 7" in status["message"]
@@ -81,10 +81,10 @@ def test_a_training_that_fails_says_in_which_step_and_with_which_code(site: Site
     assert "failing-1-workspace" in site.claims()
 
 
-def test_retry_runs_only_what_has_not_succeeded(site: Site) -> None:
-    """Packaging fails for want of the bucket; when the bucket is there, the trained model is not trained again."""
-    ran = site.run("train", "create", "-f", site.manifest("lost", outputConnection="lost-output"))
-    assert ran.code == 4 and "not-there" in ran.err
+def test_retry_skips_succeeded_steps(site: Site) -> None:
+    """Packaging fails without the bucket. After its creation, retry does not train the model again."""
+    result = site.run("train", "create", "-f", site.manifest("lost", outputConnection="lost-output"))
+    assert result.code == 4 and "not-there" in result.err
     before = site.status("lost")
     missing = Bucket(site.bucket.endpoint, "not-there")
     missing.create()
@@ -102,9 +102,9 @@ def test_retry_runs_only_what_has_not_succeeded(site: Site) -> None:
 @pytest.mark.parametrize(
     "text", ["{{workflow.name}} {{=1+1}} $(HOME) `id` ;", "{{inputs.parameters.x}}\n{{ 'quoted\" $$(PATH)"]
 )
-def test_no_text_of_a_manifest_is_evaluated(site: Site, text: str) -> None:
+def test_manifest_text_is_not_evaluated(site: Site, text: str) -> None:
     training_id = f"text-{uuid.uuid4().hex[:6]}"
-    ran = site.run("train", "create", "-f", site.manifest(training_id, hyperParameters={"text": text}))
-    assert ran.code == 0, ran.err
+    result = site.run("train", "create", "-f", site.manifest(training_id, hyperParameters={"text": text}))
+    assert result.code == 0, result.err
     logs = site.run("train", "logs", "--id", training_id, "--step", "train")
     assert f"text: {text!a}" in logs.out.splitlines()

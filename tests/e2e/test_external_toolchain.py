@@ -1,4 +1,4 @@
-"""A toolchain that is not MLflow, installed as a package beside odahu-argo, trains locally and as it was compiled."""
+"""A toolchain of another package trains locally and in the compiled containers."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ PACKAGE = ROOT / "tests" / "data" / "least-squares"
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder into which pip has installed the package, from its source and without a network."""
+    """A directory with the package installed by pip from its source, without a network."""
     folder = tmp_path_factory.mktemp("least-squares")
     shutil.copytree(PACKAGE, folder / "source")
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index", "--no-deps"]
-    ended = subprocess.run(
+    completed = subprocess.run(
         [*pip, "--no-build-isolation", "--target", str(folder / "site"), str(folder / "source")],
         capture_output=True,
         text=True,
     )
-    assert ended.returncode == 0, ended.stderr
+    assert completed.returncode == 0, completed.stderr
     return folder / "site"
 
 
 @dataclass(frozen=True)
-class Desk:
-    """Manifests of a training with that toolchain, and the environment in which its package is installed."""
+class ToolchainProject:
+    """Manifests of a training with the toolchain, and environments with and without its package."""
 
     manifests: Path
     home: Path
@@ -51,7 +51,7 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, site: Path, prepare_home: Callable[[Path], Home]) -> Desk:
+def project(tmp_path: Path, site: Path, prepare_home: Callable[[Path], Home]) -> ToolchainProject:
     repository = tmp_path / "repository"
     (repository / "project").mkdir(parents=True)
     (repository / "project" / "wine.csv").write_text("sugar,quality\n1,3\n2,5\n3,7\n")
@@ -77,7 +77,7 @@ def desk(tmp_path: Path, site: Path, prepare_home: Callable[[Path], Home]) -> De
     plain = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     home = prepare_home(tmp_path / "home")
     plain |= home.environment
-    return Desk(manifests, home.root, {**plain, "PYTHONPATH": str(site)}, plain)
+    return ToolchainProject(manifests, home.root, {**plain, "PYTHONPATH": str(site)}, plain)
 
 
 def content(archive: Path) -> dict[str, Any]:
@@ -85,12 +85,12 @@ def content(archive: Path) -> dict[str, Any]:
         return {name: yaml.safe_load(opened.read(name)) for name in opened.namelist()}
 
 
-def test_it_trains_on_this_machine(desk: Desk, tmp_path: Path) -> None:
-    run = ("local", "train", "run", "-f", desk.manifests, "--output-dir", tmp_path / "models", "-o", "json")
-    ended = odahu_argo(*run, env=desk.installed)
-    assert ended.code == 0, ended.err
-    assert "quality = 2 sugar + 1, from 3 rows" in ended.err
-    status = json.loads(ended.out)["status"]
+def test_local_training_succeeds(project: ToolchainProject, tmp_path: Path) -> None:
+    run = ("local", "train", "run", "-f", project.manifests, "--output-dir", tmp_path / "models", "-o", "json")
+    completed = odahu_argo(*run, env=project.installed)
+    assert completed.code == 0, completed.err
+    assert "quality = 2 sugar + 1, from 3 rows" in completed.err
+    status = json.loads(completed.out)["status"]
     assert status["state"] == "succeeded"
     assert content(tmp_path / "models" / "wine.zip") == {
         "line.json": {"slope": 2.0, "intercept": 1.0},
@@ -102,27 +102,27 @@ def test_it_trains_on_this_machine(desk: Desk, tmp_path: Path) -> None:
     }
 
 
-def test_where_the_package_is_not_installed_the_step_says_so(desk: Desk) -> None:
-    ended = odahu_argo("local", "train", "run", "-f", desk.manifests, env=desk.not_installed)
-    assert ended.code == 4
-    assert "toolchain 'least-squares' is not installed" in ended.err
-    assert "installed: mlflow, mlflow-project" in ended.err
+def test_reports_missing_package(project: ToolchainProject) -> None:
+    completed = odahu_argo("local", "train", "run", "-f", project.manifests, env=project.not_installed)
+    assert completed.code == 4
+    assert "toolchain 'least-squares' is not installed" in completed.err
+    assert "installed: mlflow, mlflow-project" in completed.err
 
 
-def test_what_is_compiled_does_not_depend_on_what_is_installed(desk: Desk) -> None:
-    there = odahu_argo("compile", "-f", desk.manifests, env=desk.installed)
-    here = odahu_argo("compile", "-f", desk.manifests, env=desk.not_installed)
-    assert (here.code, here.out) == (0, there.out), here.err
+def test_compiled_workflow_does_not_depend_on_installed_packages(project: ToolchainProject) -> None:
+    direct = odahu_argo("compile", "-f", project.manifests, env=project.installed)
+    response = odahu_argo("compile", "-f", project.manifests, env=project.not_installed)
+    assert (response.code, response.out) == (0, direct.out), response.err
 
 
-def test_the_plan_says_who_trains(desk: Desk) -> None:
-    shown = odahu_argo("plan", "-f", desk.manifests, env=desk.not_installed).out
+def test_plan_shows_toolchain(project: ToolchainProject) -> None:
+    shown = odahu_argo("plan", "-f", project.manifests, env=project.not_installed).out
     assert "train: run wine.csv by the toolchain least-squares, which the image must bring, in project" in shown
     assert "MLflow" not in shown
 
 
-def test_the_containers_of_the_compiled_workflow_train(desk: Desk, tmp_path: Path) -> None:
-    compiled = odahu_argo("compile", "-f", desk.manifests, env=desk.not_installed)
+def test_containers_of_the_compiled_workflow_train(project: ToolchainProject, tmp_path: Path) -> None:
+    compiled = odahu_argo("compile", "-f", project.manifests, env=project.not_installed)
     assert compiled.code == 0, compiled.err
     workflow = yaml.safe_load(compiled.out)
     workspace = contract.Workspace(tmp_path / "workspace", tmp_path / "connections", tmp_path / "message")
@@ -136,13 +136,13 @@ def test_the_containers_of_the_compiled_workflow_train(desk: Desk, tmp_path: Pat
     for name in ("train", "package"):
         assert containers[name]["image"] == "registry.example.org/least-squares:1.2"
     for container in containers.values():
-        carry_out(container, workspace, desk)
+        carry_out(container, workspace, project)
     assert content(tmp_path / "models" / "wine.zip")["line.json"] == {"slope": 2.0, "intercept": 1.0}
 
 
-def carry_out(container: Mapping[str, Any], workspace: contract.Workspace, desk: Desk) -> None:
-    """Run the container's command as a process that has the container's environment, with the folders of this test."""
-    environment = {each["name"]: each["value"] for each in container["env"]} | {
+def carry_out(container: Mapping[str, Any], workspace: contract.Workspace, project: ToolchainProject) -> None:
+    """Run the container's command as a process with the container's environment and this test's directories."""
+    environment = {item["name"]: item["value"] for item in container["env"]} | {
         contract.WORKSPACE_VARIABLE: str(workspace.root),
         contract.CONNECTIONS_VARIABLE: str(workspace.connections),
         contract.MESSAGE_VARIABLE: str(workspace.message),
@@ -151,7 +151,7 @@ def carry_out(container: Mapping[str, Any], workspace: contract.Workspace, desk:
     workspace.root.mkdir(exist_ok=True)
     python, *arguments = container["command"]
     assert python == "python"
-    ended = subprocess.run(
-        [sys.executable, *arguments], env={**desk.installed, **environment}, capture_output=True, text=True
+    completed = subprocess.run(
+        [sys.executable, *arguments], env={**project.installed, **environment}, capture_output=True, text=True
     )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert completed.returncode == 0, completed.stdout + completed.stderr

@@ -1,4 +1,4 @@
-"""Pages of local trainings, in a real browser and without one."""
+"""Pages of local trainings, with and without a real browser."""
 
 from __future__ import annotations
 
@@ -63,96 +63,94 @@ def site(home: Home) -> Iterator[str]:
 
 
 def test_list_shows_trainings_and_filters_by_state(site: str, visit: Callable[..., Visit]) -> None:
-    seen = visit(site)
-    rows = seen.page.locator("tbody tr")
+    tab = visit(site)
+    rows = tab.page.locator("tbody tr")
     assert "wine" in rows.nth(0).inner_text()
     flowers = rows.filter(has_text="train: no labels").inner_text()
     assert re.search(r"failed\s+flowers\s+flowers\s+2\.1\s+train: no labels\s+\d+ (d|h) ago", flowers), flowers
-    seen.page.get_by_role("link", name="succeeded 1").click()
-    assert seen.page.locator("tbody tr").count() == 1
-    assert seen.text(".chips [aria-current]").split() == ["succeeded", "1"]
+    tab.page.get_by_role("link", name="succeeded 1").click()
+    assert tab.page.locator("tbody tr").count() == 1
+    assert tab.text(".chips [aria-current]").split() == ["succeeded", "1"]
 
 
 def test_failed_training_shows_reason_hint_and_durations(site: str, visit: Callable[..., Visit]) -> None:
-    seen = visit(f"{site}/trainings/flowers")
-    assert "train: no labels" in seen.text(".callout")
-    assert "How to fix it: see" in seen.text(".callout") and "--resume continues from step train" in seen.text(
-        ".callout"
-    )
-    assert "the file labels.csv is missing" in seen.text("#steps")
-    bars = seen.page.locator("#steps .bar rect").evaluate_all(
+    tab = visit(f"{site}/trainings/flowers")
+    assert "train: no labels" in tab.text(".callout")
+    assert "How to fix it: see" in tab.text(".callout") and "--resume continues from step train" in tab.text(".callout")
+    assert "the file labels.csv is missing" in tab.text("#steps")
+    bars = tab.page.locator("#steps .bar rect").evaluate_all(
         "all => all.map(each => [each.getAttribute('x'), each.getAttribute('width')])"
     )
     assert bars == [["0.00%", "25.00%"], ["25.00%", "50.00%"], ["25.00%", "25.00%"], ["75.00%", "25.00%"]]
-    assert seen.page.locator(".dag-across .edge").count() == 5
-    assert seen.text("#log").split("\n") == ["train", "epoch 1", "train", "epoch 2"]
-    assert seen.text("#parameters dl").split() == ["epochs", "20"]
-    assert "There is no MLflow run yet" in seen.text("#metrics")
+    assert tab.page.locator(".dag-across .edge").count() == 5
+    assert tab.text("#log").split("\n") == ["train", "epoch 1", "train", "epoch 2"]
+    assert tab.text("#parameters dl").split() == ["epochs", "20"]
+    assert "There is no MLflow run yet" in tab.text("#metrics")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", ["/", "/trainings/flowers", "/trainings/hostile", "/?state=nothing"])
 def test_pages_fit_phone_width(site: str, visit: Callable[..., Visit], path: str, scheme: str) -> None:
-    seen = visit(site + path, width=360, color_scheme=scheme)
-    assert seen.overflow() == 0
+    tab = visit(site + path, width=360, color_scheme=scheme)
+    assert tab.overflow() == 0
     if path == "/trainings/flowers":
-        assert seen.page.locator(".dag-down").is_visible() and not seen.page.locator(".dag-across").is_visible()
-        assert seen.page.locator(".dag-down .edge").count() == 5
+        assert tab.page.locator(".dag-down").is_visible() and not tab.page.locator(".dag-across").is_visible()
+        assert tab.page.locator(".dag-down .edge").count() == 5
 
 
 def test_keyboard_reaches_all_links_and_regions(site: str, visit: Callable[..., Visit]) -> None:
-    seen = visit(f"{site}/trainings/flowers")
-    seen.page.keyboard.press("Tab")
-    assert seen.text(":focus") == "Skip to content"
-    assert seen.page.locator(":focus").bounding_box()["y"] >= 0
+    tab = visit(f"{site}/trainings/flowers")
+    tab.page.keyboard.press("Tab")
+    assert tab.text(":focus") == "Skip to content"
+    assert tab.page.locator(":focus").bounding_box()["y"] >= 0
     reached, at = [], "document.activeElement"
     for _ in range(12):
-        seen.page.keyboard.press("Tab")
-        if seen.page.evaluate(f"{at} === document.body"):
+        tab.page.keyboard.press("Tab")
+        if tab.page.evaluate(f"{at} === document.body"):
             break
-        reached.append(seen.page.evaluate(f"{at}.getAttribute('aria-label') || {at}.innerText || {at}.id"))
-        assert seen.page.evaluate(f"getComputedStyle({at}).outlineStyle") != "none", reached[-1]
+        reached.append(tab.page.evaluate(f"{at}.getAttribute('aria-label') || {at}.innerText || {at}.id"))
+        assert tab.page.evaluate(f"getComputedStyle({at}).outlineStyle") != "none", reached[-1]
     wanted = ["odahu-argo", "Trainings", "Step graph", "follow", "Full log as text"]
-    assert [each for each in reached if each in wanted] == wanted
-    assert any("lines of YAML" in each for each in reached)
+    assert [item for item in reached if item in wanted] == wanted
+    assert any("lines of YAML" in item for item in reached)
 
 
 def test_escapes_untrusted_text(site: str, visit: Callable[..., Visit]) -> None:
     for path in ("/", "/trainings/hostile"):
-        seen = visit(site + path)
-        seen.page.wait_for_timeout(300)
-        assert seen.page.evaluate("window.hacked") is None
-        assert SHOWN in seen.text()
-        assert seen.page.locator("main img, main script, main b b").count() == 0
-    log = seen.page.locator("#log .text").all_inner_texts()
+        tab = visit(site + path)
+        tab.page.wait_for_timeout(300)
+        assert tab.page.evaluate("window.hacked") is None
+        assert SHOWN in tab.text()
+        assert tab.page.locator("main img, main script, main b b").count() == 0
+    log = tab.page.locator("#log .text").all_inner_texts()
     assert log[0] == SHOWN
     assert log[1].endswith("… (998,003 more characters)") and len(log[1]) < 2100
     assert log[2] == "�"
-    assert "?</dd>" in seen.text("#parameters")
+    assert "?</dd>" in tab.text("#parameters")
     assert len(requests.get(f"{site}/trainings/hostile").content) < 200_000
     whole = requests.get(f"{site}/trainings/hostile/log")
     assert len(whole.content) > 1_000_000 and whole.headers["x-content-type-options"] == "nosniff"
 
 
 def test_works_without_javascript(site: str, visit: Callable[..., Visit]) -> None:
-    seen = visit(site, java_script_enabled=False)
-    seen.page.get_by_role("link", name="flowers", exact=True).click()
-    assert "epoch 2" in seen.text("#log") and seen.page.locator(".dag-across").is_visible()
-    assert not seen.page.locator("#follow").is_visible()
-    seen.page.get_by_role("link", name="Full log as text").click()
-    seen.wait_for("body", "train | epoch 2")
+    tab = visit(site, java_script_enabled=False)
+    tab.page.get_by_role("link", name="flowers", exact=True).click()
+    assert "epoch 2" in tab.text("#log") and tab.page.locator(".dag-across").is_visible()
+    assert not tab.page.locator("#follow").is_visible()
+    tab.page.get_by_role("link", name="Full log as text").click()
+    tab.wait_for("body", "train | epoch 2")
 
 
 def test_reports_outage_and_recovery(home: Home, visit: Callable[..., Visit]) -> None:
     with serving("--local", ODAHU_ARGO_HOME=str(home.root)) as address:
-        seen = visit(address)
-        seen.wait_for("#live-state", "Live")
-        seen.page.evaluate("main.dataset.every = 0.2")
-        seen.page.route("**/page/trainings*", lambda route: route.fulfill(status=503, body=""))
-        seen.wait_for("#live-state", "Disconnected since")
-        seen.page.unroute("**/page/trainings*")
-        seen.wait_for("#live-state", "Live")
-        seen.complaints.clear()
+        tab = visit(address)
+        tab.wait_for("#live-state", "Live")
+        tab.page.evaluate("main.dataset.every = 0.2")
+        tab.page.route("**/page/trainings*", lambda route: route.fulfill(status=503, body=""))
+        tab.wait_for("#live-state", "Disconnected since")
+        tab.page.unroute("**/page/trainings*")
+        tab.wait_for("#live-state", "Live")
+        tab.complaints.clear()
 
 
 def test_unknown_training_is_error_page(site: str) -> None:
@@ -178,14 +176,14 @@ def test_sign_in_and_out(home: Home, tmp_path: Path, visit: Callable[..., Visit]
         for path in ("/", "/trainings/flowers", "/page/trainings", "/page/trainings/flowers", "/trainings/flowers/log"):
             asked = requests.get(address + path)
             assert (asked.status_code, "no labels" in asked.text, "epoch" in asked.text) == (401, False, False), path
-        seen = visit(f"{address}/trainings/flowers")
-        seen.page.get_by_label("Token").fill("a wrong one")
-        seen.page.keyboard.press("Enter")
-        assert "The token is not valid" in seen.text("[role=alert]")
-        seen.page.get_by_label("Token").fill(TOKEN)
-        seen.page.keyboard.press("Enter")
-        seen.wait_for("h1", "flowers")
-        [cookie] = seen.page.context.cookies()
+        tab = visit(f"{address}/trainings/flowers")
+        tab.page.get_by_label("Token").fill("a wrong one")
+        tab.page.keyboard.press("Enter")
+        assert "The token is not valid" in tab.text("[role=alert]")
+        tab.page.get_by_label("Token").fill(TOKEN)
+        tab.page.keyboard.press("Enter")
+        tab.wait_for("h1", "flowers")
+        [cookie] = tab.page.context.cookies()
         assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
         cookies = {cookie["name"]: cookie["value"]}
         assert requests.get(f"{address}/api/v1/model/training", cookies=cookies).status_code == 401
@@ -193,41 +191,41 @@ def test_sign_in_and_out(home: Home, tmp_path: Path, visit: Callable[..., Visit]
             requests.get(f"{address}/trainings/flowers/log", cookies=cookies).text
             == "train | epoch 1\ntrain | epoch 2\n"
         )
-        seen.page.get_by_role("button", name="Sign out").click()
-        assert seen.page.get_by_label("Token").is_visible()
-        seen.complaints.clear()
+        tab.page.get_by_role("button", name="Sign out").click()
+        assert tab.page.get_by_label("Token").is_visible()
+        tab.complaints.clear()
         form = {"token": TOKEN, "path": "//evil.example.org"}
-        here = requests.post(f"{address}/sign-in", form, allow_redirects=False)
-        assert (here.status_code, here.headers["location"]) == (303, "/")
+        response = requests.post(f"{address}/sign-in", form, allow_redirects=False)
+        assert (response.status_code, response.headers["location"]) == (303, "/")
         from_elsewhere = requests.post(f"{address}/sign-in", form, headers={"Origin": "https://evil.example.org"})
         assert from_elsewhere.status_code == 401
 
 
 def test_report_is_self_contained(home: Home, tmp_path: Path, visit: Callable[..., Visit]) -> None:
     file = tmp_path / "report.html"
-    ran = odahu_argo("report", "--local", "--id", "flowers", "-o", file, env=surroundings(home))
-    assert ran.code == 0, ran.err
-    assert ran.err == f"{file}: training flowers is failed\n"
-    seen = visit(file.as_uri(), width=360)
-    assert seen.overflow() == 0
-    assert {address for address in seen.asked if not address.startswith("data:")} == {file.as_uri()}
-    assert seen.page.locator("script, link[rel=stylesheet], form").count() == 0
-    assert "train: no labels" in seen.text(".callout") and "epoch 2" in seen.text("#log")
-    assert seen.page.locator(".card").first.evaluate("each => getComputedStyle(each).borderRadius") == "12px"
-    seen.page.get_by_text("lines of YAML").click()
-    assert "kind: Workflow" in seen.text(".code")
+    result = odahu_argo("report", "--local", "--id", "flowers", "-o", file, env=environment(home))
+    assert result.code == 0, result.err
+    assert result.err == f"{file}: training flowers is failed\n"
+    tab = visit(file.as_uri(), width=360)
+    assert tab.overflow() == 0
+    assert {address for address in tab.requests if not address.startswith("data:")} == {file.as_uri()}
+    assert tab.page.locator("script, link[rel=stylesheet], form").count() == 0
+    assert "train: no labels" in tab.text(".callout") and "epoch 2" in tab.text("#log")
+    assert tab.page.locator(".card").first.evaluate("each => getComputedStyle(each).borderRadius") == "12px"
+    tab.page.get_by_text("lines of YAML").click()
+    assert "kind: Workflow" in tab.text(".code")
 
 
 def test_failed_report_leaves_no_file(home: Home, tmp_path: Path) -> None:
-    for arguments, told in (
+    for arguments, text in (
         (("--id", "cider", "-o", tmp_path / "a.html"), "training 'cider' does not exist"),
         (("--id", "flowers", "-o", tmp_path / "nowhere" / "a.html"), "cannot write "),
         (("--id", "flowers", "-o", tmp_path / "a.html", "-n", "ml"), "--local cannot be combined"),
     ):
-        ran = odahu_argo("report", "--local", *arguments, env=surroundings(home))
-        assert (ran.code, told in ran.err) == (2, True), ran.err
+        result = odahu_argo("report", "--local", *arguments, env=environment(home))
+        assert (result.code, text in result.err) == (2, True), result.err
     assert list(tmp_path.iterdir()) == []
 
 
-def surroundings(home: Home) -> dict[str, str]:
+def environment(home: Home) -> dict[str, str]:
     return {**os.environ, "ODAHU_ARGO_HOME": str(home.root)}

@@ -1,4 +1,4 @@
-"""What a user does with trainings that Argo runs: follow, leave alone, stop, run anew, delete; and what is left of them."""
+"""Following, stopping, editing and deleting trainings on a real Argo controller, and their history."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def is_training(status: dict[str, Any]) -> bool:
     return status["state"] == "running" and states["train"] == "running"
 
 
-def test_ctrl_c_ends_the_waiting_and_not_the_training_which_then_can_be_stopped(site: Site) -> None:
+def test_ctrl_c_detaches_and_stop_ends_training(site: Site) -> None:
     manifest = site.manifest("long", entrypoint="long")
     with Running("train", "create", "-f", manifest, "--profile", site.profile) as following:
         site.until(lambda: "train | begun" in following.text)
@@ -37,19 +37,19 @@ def test_ctrl_c_ends_the_waiting_and_not_the_training_which_then_can_be_stopped(
     assert "long-1-workspace" in site.claims(), "a stopped training can be retried"
 
 
-def test_edit_stops_the_run_that_goes_on_and_keeps_it_as_history(site: Site) -> None:
+def test_edit_stops_current_run_and_keeps_it_in_history(site: Site) -> None:
     assert site.run("train", "create", "-f", site.manifest("again", entrypoint="long"), "--no-wait").code == 0
     site.wait("again", is_training)
-    ran = site.run("train", "edit", "-f", site.manifest("again", hyperParameters={"text": "second"}))
-    assert ran.code == 0, ran.err
+    result = site.run("train", "edit", "-f", site.manifest("again", hyperParameters={"text": "second"}))
+    assert result.code == 0, result.err
     runs = json.loads(site.run("train", "history", "--id", "again", "-o", "json").out)
-    assert [(each["attempt"], each["status"]["state"]) for each in runs] == [(2, "succeeded"), (1, "failed")]
+    assert [(item["attempt"], item["status"]["state"]) for item in runs] == [(2, "succeeded"), (1, "failed")]
     assert "stopped" in runs[1]["status"]["message"] and runs[1]["spec"]["entrypoint"] == "long"
     site.wait_until_gone("again-1-workspace")
     site.wait_until_gone("again-2-workspace")
 
 
-def test_logs_are_followed_across_pods_as_they_come_and_read_from_the_archive_when_pods_are_gone(site: Site) -> None:
+def test_logs_follow_all_pods_and_outlive_them_in_the_archive(site: Site) -> None:
     assert site.run("train", "create", "-f", site.manifest("logged"), "--no-wait").code == 0
     followed = site.run("train", "logs", "--id", "logged", "--follow")
     lines = followed.out.splitlines()
@@ -65,11 +65,11 @@ def test_logs_are_followed_across_pods_as_they_come_and_read_from_the_archive_wh
     assert archived.out == followed.out, archived.err
 
 
-def test_a_training_outlives_its_workflow_that_argo_removes_after_its_time_until_it_is_deleted(site: Site) -> None:
+def test_training_outlives_its_expired_workflow(site: Site) -> None:
     profile = site.folder / "soon-gone.yaml"
     profile.write_text(yaml.safe_dump(site.settings(keep={"workflow": "5s", "pods": "1s"})))
-    ran = site.run("train", "create", "-f", site.manifest("brief"), profile=profile)
-    assert ran.code == 0, ran.err
+    result = site.run("train", "create", "-f", site.manifest("brief"), profile=profile)
+    assert result.code == 0, result.err
     before = site.status("brief")
     site.until(lambda: site.workflow("brief-1") is None)
     after = site.status("brief")
@@ -77,22 +77,22 @@ def test_a_training_outlives_its_workflow_that_argo_removes_after_its_time_until
     assert (after["state"], after["artifacts"]) == ("succeeded", before["artifacts"])
     assert site.run("train", "delete", "--id", "brief").code == 0
     assert site.run("train", "get", "--id", "brief").code == 2
-    assert not site.is_remembered("brief")
+    assert not site.has_record("brief")
 
 
-def test_delete_ends_a_training_that_runs_with_all_that_it_has(site: Site) -> None:
+def test_delete_removes_running_training_and_its_resources(site: Site) -> None:
     assert site.run("train", "create", "-f", site.manifest("unwanted", entrypoint="long"), "--no-wait").code == 0
     site.wait("unwanted", is_training)
     assert site.run("train", "delete", "--id", "unwanted").code == 0
     site.until(lambda: site.workflow("unwanted-1") is None)
     site.until(lambda: not site.pods("unwanted-1"))
     site.wait_until_gone("unwanted-1-workspace")
-    assert not site.is_remembered("unwanted")
+    assert not site.has_record("unwanted")
     again = site.run("train", "delete", "--id", "unwanted", "--ignore-not-found")
     assert again.code == 0 and "no training unwanted" in again.out
 
 
-def test_the_recorder_remembers_a_run_that_nobody_watched_when_its_workflow_is_gone(site: Site) -> None:
+def test_recorder_keeps_status_of_unwatched_deleted_workflow(site: Site) -> None:
     assert site.run("train", "create", "-f", site.manifest("unseen", entrypoint="fail"), "--no-wait").code == 0
     site.until(lambda: (site.workflow("unseen-1") or {}).get("status", {}).get("phase") == "Failed")
     site.delete_workflow("unseen-1")

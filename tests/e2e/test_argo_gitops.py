@@ -1,4 +1,4 @@
-"""A training that git holds, really run by Argo: applied by kubectl as Argo CD and Flux would, and told as a training."""
+"""A rendered training on a real Argo controller, applied by kubectl as Argo CD and Flux do."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tests.servers.argo import Site
 pytestmark = [pytest.mark.argo, pytest.mark.timeout(1200)]
 
 
-def applied(site: Site, folder: Path) -> list[str]:
-    """What kubectl says of each object. The templates come in a command of their own, as the documentation tells."""
+def kubectl_apply(site: Site, folder: Path) -> list[str]:
+    """Apply the templates and then the runs, as documented; return kubectl's output lines."""
     lines: list[str] = []
     for part in ("templates", "runs"):
         command = ["kubectl", "apply", "-n", site.namespace, "-k", str(folder / part)]
@@ -22,14 +22,14 @@ def applied(site: Site, folder: Path) -> list[str]:
     return lines
 
 
-def test_a_training_from_git_runs_once_and_is_told_as_any_other(site: Site, tmp_path: Path) -> None:
+def test_rendered_training_runs_once_and_has_history_and_logs(site: Site, tmp_path: Path) -> None:
     text = "{{workflow.name}} $(PATH)"
-    ran = site.run("render", "-f", site.manifest("from-git", hyperParameters={"text": text}), "-o", tmp_path)
-    assert ran.code == 0, ran.err
-    assert len(applied(site, tmp_path)) == 2
+    result = site.run("render", "-f", site.manifest("from-git", hyperParameters={"text": text}), "-o", tmp_path)
+    assert result.code == 0, result.err
+    assert len(kubectl_apply(site, tmp_path)) == 2
     status = site.wait("from-git", lambda found: found["state"] == "succeeded")
     assert "odahuflow.project.yaml" in site.zip(status["artifacts"][0]["artifactName"])
-    assert all(line.endswith(" unchanged") for line in applied(site, tmp_path))
+    assert all(line.endswith(" unchanged") for line in kubectl_apply(site, tmp_path))
     [only] = json.loads(site.run("train", "history", "--id", "from-git", "-o", "json").out)
     assert only["attempt"] == 1
     assert only["spec"]["hyperParameters"] == {"text": text}

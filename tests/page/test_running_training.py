@@ -1,4 +1,4 @@
-"""The page of a real training on this machine while it runs, in a real browser."""
+"""The page of a running local training in a real browser."""
 
 from __future__ import annotations
 
@@ -57,28 +57,28 @@ def test_page_refreshes_state_steps_curves_and_log(
         try:
             listed.wait_for("tbody .pill", "running")
             listed.page.get_by_role("link", name="slow").click()
-            seen = listed
-            seen.page.evaluate("window.isSame = true")
-            seen.wait_for("#log", "epoch 2 of 8 <b>bold</b>")
-            assert seen.text("#headline .pill") == "running"
-            assert "step train is running" in seen.text("#headline")
-            assert "epoch 3" not in seen.text("#log")
+            tab = listed
+            tab.page.evaluate("window.isSame = true")
+            tab.wait_for("#log", "epoch 2 of 8 <b>bold</b>")
+            assert tab.text("#headline .pill") == "running"
+            assert "step train is running" in tab.text("#headline")
+            assert "epoch 3" not in tab.text("#log")
             (tmp_path / "go").touch()
-            seen.wait_for("#headline .pill", "succeeded")
-            seen.wait_for("#log", "epoch 8 of 8")
-            seen.wait_for("#parameters", "rate")
-            seen.wait_for("#metrics", "0.125")
+            tab.wait_for("#headline .pill", "succeeded")
+            tab.wait_for("#log", "epoch 8 of 8")
+            tab.wait_for("#parameters", "rate")
+            tab.wait_for("#metrics", "0.125")
         finally:
             (tmp_path / "go").touch()
             training.wait(timeout=60)
-        assert seen.page.evaluate("window.isSame") is True
-        assert seen.page.title() == "slow is succeeded · odahu-argo"
-        assert seen.page.locator(".dag-across .state-succeeded").count() == 3
-        assert seen.page.locator(".dag-across .edge").count() == 2
-        assert seen.page.locator("#steps .bar rect.state-succeeded").count() == 3
-        assert "from 1 to 0.125" in seen.page.locator("#metrics svg[role=img]").get_attribute("aria-label")
+        assert tab.page.evaluate("window.isSame") is True
+        assert tab.page.title() == "slow is succeeded · odahu-argo"
+        assert tab.page.locator(".dag-across .state-succeeded").count() == 3
+        assert tab.page.locator(".dag-across .edge").count() == 2
+        assert tab.page.locator("#steps .bar rect.state-succeeded").count() == 3
+        assert "from 1 to 0.125" in tab.page.locator("#metrics svg[role=img]").get_attribute("aria-label")
         [archive] = (tmp_path / "models").iterdir()
-        assert archive.name in seen.text("#artifacts")
-        seen.page.get_by_text("lines of YAML").click()
-        assert "kind: Workflow" in seen.text(".code")
-        assert seen.hosts - {""} == {address.removeprefix("http://")}
+        assert archive.name in tab.text("#artifacts")
+        tab.page.get_by_text("lines of YAML").click()
+        assert "kind: Workflow" in tab.text(".code")
+        assert tab.hosts - {""} == {address.removeprefix("http://")}
