@@ -1,1 +1,1 @@
-"""The command line: typer here and nowhere else."""
+"""The command line, the only package that imports typer."""
