@@ -138,7 +138,7 @@ def test_reports_unknown_outcome_without_response(proxied_cluster: ProxiedCluste
     proxied_cluster.proxy.loses = is_creation
     proxied_cluster.proxy.carried_out = proxied_cluster.proxy.cut
     with pytest.raises(Unreachable, match="workflow 'wine-1' may or may not have been created") as raised:
-        submit(proxied_cluster.cluster, workflow, patience=1)
+        submit(proxied_cluster.cluster, workflow, seconds=1)
     assert "does not run twice" in str(raised.value)
 
 
@@ -195,7 +195,7 @@ def test_reports_stuck_deletion(cluster: KubeCluster, workflow: Object) -> None:
     cluster.delete(WORKFLOW, "wine-1")
     try:
         with pytest.raises(AlreadyExists, match="is still being deleted") as raised:
-            submit(cluster, workflow, patience=1)
+            submit(cluster, workflow, seconds=1)
         assert "finalizers" in str(raised.value)
     finally:
         cluster.patch(WORKFLOW, "wine-1", FREED)
