@@ -84,7 +84,7 @@ def test_output_matches_cluster(server: ServerCommand) -> None:
         assert server.both("conn", "get", "-o", form).code == 0
         assert server.both("ti", "get", "-o", form).code == 0
     lost = server.both("train", "get", "--id", "cider")
-    assert lost.code == 2 and f"odahu-argo train get --url {server.url} lists those there are" in lost.err
+    assert lost.code == 2 and f"odahu-argo train get --url {server.url} lists trainings" in lost.err
 
 
 def test_create_wait_edit_and_delete(server: ServerCommand) -> None:
@@ -95,7 +95,7 @@ def test_create_wait_edit_and_delete(server: ServerCommand) -> None:
     again = server("train", "create", "-f", file, "--no-wait")
     assert again.out == f"training wine is already running as workflow wine-1 at {server.url}\n"
     late = server("train", "create", "-f", file, "--timeout", "1")
-    assert late.code == 5 and "had not ended after 1 s" in late.err and "train delete stops and deletes it" in late.err
+    assert late.code == 5 and "is still running after 1 s" in late.err and "train delete stops and deletes it" in late.err
     site.play("wine-1", "succeeded")
     taken = server("train", "create", "-f", file)
     assert taken.code == 2 and "training 'wine' already exists: attempt 1, succeeded" in taken.err
@@ -178,7 +178,7 @@ def test_connections_and_toolchains(server: ServerCommand, tmp_path: Path) -> No
     file = manifests(tmp_path, wine=S3, code_b=GIT)
     assert server("conn", "create", "-f", file).out == "connection wine created\nconnection code-b created\n"
     taken = server("conn", "create", "-f", file)
-    assert taken.code == 2 and taken.err.count("there is a connection") == 2
+    assert taken.code == 2 and taken.err.count("already exists at") == 2
     assert server("conn", "apply", "-f", file).out == "connection wine unchanged\nconnection code-b unchanged\n"
     other = manifests(tmp_path, wine={**S3, "keySecret": "CANARYother"})
     edited = server("conn", "edit", "-f", other, "-o", "json")
