@@ -96,7 +96,8 @@ class _Builder:
         if isinstance(event, yaml.AliasEvent):
             if event.anchor not in self.anchors:
                 hint = "quote a value that starts with *"
-                raise self.error(f"the alias *{event.anchor} has no anchor", line, hint)
+                # The name is not quoted: it may be an unquoted secret.
+                raise self.error("an alias has no anchor", line, hint)
             value, size = self.anchors[event.anchor]
             self._add(value, size, line)
         elif isinstance(event, yaml.ScalarEvent):

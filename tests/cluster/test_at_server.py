@@ -95,7 +95,9 @@ def test_create_wait_edit_and_delete(server: ServerCommand) -> None:
     again = server("train", "create", "-f", file, "--no-wait")
     assert again.out == f"training wine is already running as workflow wine-1 at {server.url}\n"
     late = server("train", "create", "-f", file, "--timeout", "1")
-    assert late.code == 5 and "is still running after 1 s" in late.err and "train delete stops and deletes it" in late.err
+    assert (
+        late.code == 5 and "is still running after 1 s" in late.err and "train delete stops and deletes it" in late.err
+    )
     site.play("wine-1", "succeeded")
     taken = server("train", "create", "-f", file)
     assert taken.code == 2 and "training 'wine' already exists: attempt 1, succeeded" in taken.err

@@ -117,7 +117,7 @@ def test_compiled_workflow_does_not_depend_on_installed_packages(project: Toolch
 
 def test_plan_shows_toolchain(project: ToolchainProject) -> None:
     shown = odahu_argo("plan", "-f", project.manifests, env=project.not_installed).out
-    assert "train: run wine.csv by the toolchain least-squares, which the image must bring, in project" in shown
+    assert "train: run wine.csv with the image's toolchain least-squares in project" in shown
     assert "MLflow" not in shown
 
 
