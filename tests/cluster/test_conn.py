@@ -56,8 +56,8 @@ def test_invalid_manifest_prevents_all_changes(conn: Conn, cluster: KubeCluster,
     result = conn("apply", "-f", manifests(tmp_path, wine_data=S3, mistaken=invalid, pulls=ecr, code={"type": "git"}))
     assert result.code == 2
     assert "uri: required field is missing" in result.err
-    assert "'mistaken': its field keyID is not the base64 of any text" in result.err
-    assert "passwords last 12 hours" in result.err
+    assert "'mistaken': keyID is not base64-encoded text" in result.err
+    assert "passwords expire after 12 hours" in result.err
     assert secret_names(cluster) == []
 
 
@@ -118,7 +118,7 @@ def test_secrets_created_by_kubectl_are_connections(conn: Conn, cluster: KubeClu
     shown = conn("get", "-o", "json")
     [form] = json.loads(shown.out)
     assert (form["id"], form["spec"]) == ("mine", {"type": "s3", "uri": "s3://wine/"})
-    assert "connection-mine has keys that are no field of a connection: keyid" in shown.err
+    assert "connection-mine has keys that are not fields of a connection: keyid" in shown.err
     assert conn("apply", "-f", manifests(tmp_path, mine=S3)).out == "connection mine updated\n"
     assert data(cluster, "connection-mine") == S3
     changed = conn("apply", "-f", manifests(tmp_path, mine=DOCKER))
@@ -135,7 +135,7 @@ def test_delete_lists_workflows_that_use_the_connection(conn: Conn, cluster: Kub
     cluster.create(WORKFLOW, {**workflow, "metadata": {"name": "old-1"}, "status": {"phase": "Succeeded"}})
     result = conn("delete", "--id", "wine-data")
     assert (result.code, result.out) == (0, "connection wine-data deleted\n")
-    assert result.err == "note: wine-1 goes on and names it: steps that mount it will not start\n"
+    assert result.err == "note: steps of wine-1 that mount it will not start\n"
     missing = conn("delete", "-f", file)
     assert missing.code == 2 and "there is no connection 'wine-data'" in missing.err
     assert secret_names(cluster) == ["connection-code"]
