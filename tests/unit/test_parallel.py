@@ -68,7 +68,7 @@ def test_invalid_file_among_many_is_reported(tmp_path: Path) -> None:
     assert (ran.code, ran.out) == (2, "")
     broken, not_text = (line for line in ran.err.splitlines() if line.startswith("error: "))
     assert broken.startswith(f"error: {folder}/a-broken.yaml:1: ")
-    assert not_text == f"error: {folder}/z-not-text.yaml: is not UTF-8 text"
+    assert not_text == f"error: {folder}/z-not-text.yaml: not UTF-8 text"
     assert not (tmp_path / "out").exists()
 
 
@@ -101,7 +101,7 @@ def test_oversized_workflow_among_many_prevents_all_output(tmp_path: Path) -> No
     ran = odahu_argo("compile", "-f", write(tmp_path, *many(), large), "--output-dir", tmp_path / "out")
     assert (ran.code, ran.out) == (2, "")
     assert "the workflow of too-large has" in ran.err and "Argo's limit is 1048576" in ran.err
-    assert "hint: let one data connection fetch a whole folder" in ran.err
+    assert "hint: download a whole prefix with one data connection" in ran.err
     assert not (tmp_path / "out").exists()
 
 
