@@ -103,7 +103,7 @@ def _merge_toolchain(cluster: Cluster, body: Object) -> Object:
 def add_to_profile(cluster: Cluster, values: MlflowValues) -> str | None:
     """Add the server's URLs as `tracking` to the profile on the cluster, if it does not specify a server yet.
 
-    The rest of the profile is preserved, comments included. Returns a note for the user: what was changed, or what to set if
+    The rest of the profile is preserved, comments included. Returns a note for the user: the change, or what to set if
     the profile does not exist, cannot be changed, or specifies another server. None if the profile specifies this server.
 
     Raises:

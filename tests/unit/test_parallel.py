@@ -1,4 +1,4 @@
-"""Commands with so many manifests that several processes share the work."""
+"""Commands with enough manifests to be processed in parallel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`odahu-argo config`, and that commands go by what it keeps. `setup` prints the namespace that it was told."""
+"""`odahu-argo config`, and the precedence of options, environment variables and saved settings."""
 
 from __future__ import annotations
 
