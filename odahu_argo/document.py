@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from odahu_argo.errors import Problem, UserError, Where
+from odahu_argo.errors import Location, Problem, UserError
 from odahu_argo.yaml_values import Path, parse_values
 
 _SURROGATE_PAIRS = re.compile(r"(?<!\\)((?:\\\\)*)((?:\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})+)")
@@ -46,10 +46,10 @@ class Document:
             for index, item in enumerate(self.value)
         ]
 
-    def where(self, path: Path = ()) -> Where:
+    def location(self, path: Path = ()) -> Location:
         """Return the location of a field. A missing field has the line of its nearest parent."""
         parent = next(path[:end] for end in range(len(path), -1, -1) if path[:end] in self.lines or end == 0)
-        return Where(self.file, self.lines.get(parent), field_name(path) or None)
+        return Location(self.file, self.lines.get(parent), field_name(path) or None)
 
 
 def field_name(path: Path) -> str:
@@ -84,7 +84,7 @@ def _parse(text: str, file: str) -> list[Document]:
     except yaml.MarkedYAMLError as error:
         raise UserError(_syntax_problem(error, text, file)) from error
     except yaml.YAMLError as error:
-        raise UserError(Problem(f"invalid YAML: {error}", Where(file))) from error
+        raise UserError(Problem(f"invalid YAML: {error}", Location(file))) from error
     return [document for document in documents if document.value is not None]
 
 
@@ -104,7 +104,7 @@ def _quote_templates(text: str, file: str) -> tuple[str, list[Problem]]:
             value = "'" + match["value"].replace("'", "''") + "'"
             lines[index] = match["key"] + value + match["rest"] + line[len(content) :]
             message = f"a value that starts with {{{{ must be quoted; it was parsed as {match['key'].strip()} {value}"
-            warnings.append(Problem(message, Where(file, index + 1), "quote the value"))
+            warnings.append(Problem(message, Location(file, index + 1), "quote the value"))
     return "".join(lines), warnings
 
 
@@ -115,7 +115,7 @@ def _warnings_of(document: Document, documents: list[Document], warnings: list[P
     return tuple(
         warning
         for warning in warnings
-        if warning.where.line and start <= warning.where.line and (end is None or warning.where.line < end)
+        if warning.location.line and start <= warning.location.line and (end is None or warning.location.line < end)
     )
 
 
@@ -126,12 +126,12 @@ def _syntax_problem(error: yaml.MarkedYAMLError, text: str, file: str) -> Proble
     context = f" {error.context} that starts on line {context_line}" if context_line else ""
     message, lines = f"invalid YAML: {error.problem}{context}", text.splitlines()
     if mark is None or not lines:
-        return Problem(message, Where(file, 1 if mark else None))
+        return Problem(message, Location(file, 1 if mark else None))
     number = min(mark.line + 1, len(lines))
     line, previous = lines[number - 1], _previous_line(lines, number)
     if "\t" in line[: len(line) - len(line.lstrip())]:
-        return Problem(message, Where(file, number), "indent with spaces; YAML does not allow tabs")
-    return Problem(message, Where(file, number), _syntax_hint(error, line, previous, context_line))
+        return Problem(message, Location(file, number), "indent with spaces; YAML does not allow tabs")
+    return Problem(message, Location(file, number), _syntax_hint(error, line, previous, context_line))
 
 
 def _previous_line(lines: list[str], number: int) -> tuple[int, str] | None:

@@ -22,7 +22,7 @@ MAX_PROBLEMS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
+class Location:
     """Location of a problem: file name as specified by the user, line from 1, and field such as `spec.model.name`.
 
     The middle of a very long field is omitted.
@@ -46,7 +46,7 @@ class Problem:
     """One problem: `message` describes the error, `hint` the fix. Very long texts are shortened."""
 
     message: str
-    where: Where = Where()
+    location: Location = Location()
     hint: str | None = None
 
     def __post_init__(self) -> None:
@@ -55,7 +55,7 @@ class Problem:
             object.__setattr__(self, "hint", _shorten(self.hint, MAX_MESSAGE_LENGTH))
 
     def __str__(self) -> str:
-        location = str(self.where)
+        location = str(self.location)
         text = f"{location}: {self.message}" if location else self.message
         return f"{text}\n  hint: {self.hint}" if self.hint else text
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from odahu_argo import __version__, document, quantity
-from odahu_argo.errors import Problem, UserError, Where
+from odahu_argo.errors import Location, Problem, UserError
 from odahu_argo.naming import ID_PATTERN, LABEL_PATTERN
 from odahu_argo.uri import without_credentials
 from odahu_argo.validation import Count, Duration, Image, Quantity, Strict, matching, validate
@@ -292,7 +292,7 @@ def read_text(file: Path, description: str = "profile") -> str:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise UserError(Problem(f"cannot read the {description}: {reason}", Where(str(file)))) from error
+        raise UserError(Problem(f"cannot read the {description}: {reason}", Location(str(file)))) from error
 
 
 def parse_profile(text: str, source: str) -> Profile:
@@ -303,7 +303,7 @@ def parse_profile(text: str, source: str) -> Profile:
     """
     documents = document.parse(text, source)
     if len(documents) > 1:
-        raise UserError(Problem("a profile is a single YAML document", documents[1].where()))
+        raise UserError(Problem("a profile is a single YAML document", documents[1].location()))
     if not documents:
         return Profile()
     profile, problems = validate(Profile, documents[0])

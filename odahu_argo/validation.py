@@ -151,8 +151,8 @@ def validate(model: type[M], document: Document) -> tuple[M | None, list[Problem
             if not (detail["type"] == "missing" and tuple(detail["loc"]) in misspelled)
         ]
         if error.error_count() > MAX_PROBLEMS:
-            problems.append(Problem(f"and {error.error_count() - MAX_PROBLEMS} more problems", document.where()))
-        return None, sorted(problems, key=lambda problem: problem.where.line or 0)
+            problems.append(Problem(f"and {error.error_count() - MAX_PROBLEMS} more problems", document.location()))
+        return None, sorted(problems, key=lambda problem: problem.location.line or 0)
 
 
 def validate_partially(model: type[M], document: Document) -> tuple[M | None, set[str]]:
@@ -177,7 +177,7 @@ def exclude_reported(problems: Iterable[Problem], reported: Collection[str]) -> 
     return [
         problem
         for problem in problems
-        if not any(re.match(rf"{re.escape(field)}([.\[]|$)", problem.where.field or "") for field in reported)
+        if not any(re.match(rf"{re.escape(field)}([.\[]|$)", problem.location.field or "") for field in reported)
     ]
 
 
@@ -220,25 +220,25 @@ def _problem(model: type[BaseModel], document: Document, detail: ErrorDetails) -
         field_hint = suggest(str(path[-1]), _fields_at(model, path[:-1]))
         if path == ("metadata",):
             field_hint = "ODAHU manifests have no metadata; set `id` at the top level"
-        return Problem(f"unknown field {path[-1]!r}", document.where(path), field_hint)
+        return Problem(f"unknown field {path[-1]!r}", document.location(path), field_hint)
     if kind == "missing":
-        return Problem("required field is missing", document.where(path), f"set {path[-1]}")
+        return Problem("required field is missing", document.location(path), f"set {path[-1]}")
     if isinstance(detail["input"], str) and (match := _PLACEHOLDER.search(without_credentials(detail["input"]))):
-        return Problem(placeholder_message(match[0]), document.where(path))
+        return Problem(placeholder_message(match[0]), document.location(path))
     if kind in _TYPE_NAMES:
         return Problem(
             f"must be {_TYPE_NAMES[kind]}{_actual_type(kind, detail['input'])}",
-            document.where(path),
+            document.location(path),
             _TYPE_HINTS.get(kind),
         )
     if kind == "literal_error":
-        return Problem(f"must be {detail['ctx']['expected']}", document.where(path))
+        return Problem(f"must be {detail['ctx']['expected']}", document.location(path))
     if kind == "too_long":
-        return Problem(f"must have at most {detail['ctx']['max_length']} entries", document.where(path))
+        return Problem(f"must have at most {detail['ctx']['max_length']} entries", document.location(path))
     if kind in ("less_than_equal", "greater_than_equal"):
-        return Problem(detail["msg"].replace("Input should", "must"), document.where(path))
+        return Problem(detail["msg"].replace("Input should", "must"), document.location(path))
     hint = getattr(detail.get("ctx", {}).get("error"), "hint", None)
-    return Problem(detail["msg"].removeprefix("Value error, "), document.where(path), hint)
+    return Problem(detail["msg"].removeprefix("Value error, "), document.location(path), hint)
 
 
 def _actual_type(kind: str, value: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from odahu_argo.errors import Problem, UserError, Where
+from odahu_argo.errors import Location, Problem, UserError
 
 Path = tuple[str | int, ...]
 
@@ -127,7 +127,7 @@ class _Builder:
 
     def error(self, message: str, line: int, hint: str | None = None) -> UserError:
         """Return an error at a line of the file."""
-        return UserError(Problem(message, Where(self.file, line), hint))
+        return UserError(Problem(message, Location(self.file, line), hint))
 
     def _require_standard_tag(self, tag: str | None, line: int) -> None:
         if tag not in _STANDARD_TAGS:

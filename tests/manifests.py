@@ -50,4 +50,4 @@ def plan(directory: Path, profile: Profile | None = None, **spec: Any) -> Plan:
 
 def problems(error: BaseException) -> list[str]:
     """Return the problems of an error as `field: message` lines, without the file."""
-    return [f"{problem.where.field}: {problem.message}" for problem in error.problems]  # type: ignore[attr-defined]
+    return [f"{problem.location.field}: {problem.message}" for problem in error.problems]  # type: ignore[attr-defined]

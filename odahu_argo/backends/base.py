@@ -33,7 +33,7 @@ class BackendInfo:
     """Text about a backend for people.
 
     Attributes:
-        location: Where the trainings run, such as `namespace ml`.
+        location: Location the trainings run, such as `namespace ml`.
         options: Command-line options that select the backend, such as `-n ml`.
         stop_hint: How to stop a running training.
         create_command: Example of a command that starts a training.
@@ -171,7 +171,7 @@ class Resources(Protocol):
 
 
 class Backend(Protocol):
-    """Where trainings run."""
+    """Location trainings run."""
 
     @property
     def info(self) -> BackendInfo:

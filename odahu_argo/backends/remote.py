@@ -276,11 +276,11 @@ def _with_positions(error: UserError, written: LoadedManifest[ModelTraining]) ->
 
 
 def _with_position(problem: Problem, written: LoadedManifest[ModelTraining]) -> Problem:
-    field = problem.where.field
+    field = problem.location.field
     if field is None:
         return problem
     path: Path = tuple(int(index) if index else name for index, name in _FIELD_PART.findall(field))
-    return replace(problem, where=replace(written.document.where(path), field=field))
+    return replace(problem, location=replace(written.document.location(path), field=field))
 
 
 @dataclass(frozen=True, slots=True)

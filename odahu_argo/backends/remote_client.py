@@ -12,6 +12,7 @@ from odahu_argo.errors import (
     AlreadyExists,
     Conflict,
     Forbidden,
+    Location,
     NotFound,
     OdahuArgoError,
     Problem,
@@ -20,7 +21,6 @@ from odahu_argo.errors import (
     Unauthorized,
     Unreachable,
     UserError,
-    Where,
 )
 from odahu_argo.odahu_api import MAX_PAGE_SIZE, PREFIX
 from odahu_argo.uri import without_credentials
@@ -230,6 +230,6 @@ def _problem(entry: Mapping[str, Any]) -> Problem:
     field, hint = entry.get("field"), entry.get("hint")
     return Problem(
         str(entry.get("message", "")),
-        Where(field=field if isinstance(field, str) else None),
+        Location(field=field if isinstance(field, str) else None),
         hint if isinstance(hint, str) else None,
     )

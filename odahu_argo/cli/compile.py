@@ -121,7 +121,7 @@ def _require_valid(workflows: list[dict[str, Any]]) -> None:
 
 def _write(texts: Mapping[str, str], folder: Path) -> None:
     """Every file whole or not at all: each is written beside its name first."""
-    from odahu_argo.errors import Problem, UserError, Where
+    from odahu_argo.errors import Location, Problem, UserError
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -133,5 +133,5 @@ def _write(texts: Mapping[str, str], folder: Path) -> None:
             render.note(f"wrote {path}")
     except OSError as error:
         raise UserError(
-            Problem(f"cannot be written: {error.strerror}", Where(error.filename or str(folder)))
+            Problem(f"cannot be written: {error.strerror}", Location(error.filename or str(folder)))
         ) from error

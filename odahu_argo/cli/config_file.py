@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from odahu_argo.errors import Problem, UserError, Where
+from odahu_argo.errors import Location, Problem, UserError
 
 if TYPE_CHECKING:
     from configparser import ConfigParser
@@ -85,7 +85,7 @@ def write(name: str, value: str) -> None:
             parser.write(stream)
         partial.replace(file)
     except OSError as error:
-        raise UserError(Problem(f"cannot be written: {error.strerror}", Where(str(file)))) from error
+        raise UserError(Problem(f"cannot be written: {error.strerror}", Location(str(file)))) from error
 
 
 def find(name: str) -> Variable:
@@ -118,7 +118,7 @@ def _text() -> str:
     except UnicodeDecodeError as error:
         raise _malformed(error) from error
     except OSError as error:
-        raise UserError(Problem(f"cannot be read: {error.strerror}", Where(str(file)))) from error
+        raise UserError(Problem(f"cannot be read: {error.strerror}", Location(str(file)))) from error
 
 
 def _parse(text: str) -> ConfigParser:
@@ -133,4 +133,4 @@ def _parse(text: str) -> ConfigParser:
 
 
 def _malformed(error: Exception) -> UserError:
-    return UserError(Problem(f"malformed settings file: {error}", Where(str(path())), "fix or remove the file"))
+    return UserError(Problem(f"malformed settings file: {error}", Location(str(path())), "fix or remove the file"))

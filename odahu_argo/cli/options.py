@@ -108,5 +108,5 @@ def read_manifests(files: list[Path] | None, folders: list[Path] | None) -> Mani
         render.warning(warning)
     for skipped in manifests.skipped:
         kind = skipped.value.get("kind") if isinstance(skipped.value, dict) else None
-        render.note(f"note: {skipped.where()}: {f'{kind} is' if kind else 'not a manifest,'} skipped")
+        render.note(f"note: {skipped.location()}: {f'{kind} is' if kind else 'not a manifest,'} skipped")
     return manifests

@@ -53,7 +53,7 @@ def finish() -> None:
 
 
 def _as_data(problem: Problem) -> dict[str, Any]:
-    return {**asdict(problem.where), "message": problem.message, "hint": problem.hint}
+    return {**asdict(problem.location), "message": problem.message, "hint": problem.hint}
 
 
 def out(text: str) -> bool:

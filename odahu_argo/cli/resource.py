@@ -77,7 +77,7 @@ def validate_all(kind: ResourceKind, written: Iterable[LoadedManifest[Any]]) -> 
             kind.validate(resource.manifest)
             valid.append(resource.manifest)
         except UserError as error:
-            problems += [replace(problem, where=resource.document.where()) for problem in error.problems]
+            problems += [replace(problem, location=resource.document.location()) for problem in error.problems]
     return valid, problems
 
 

@@ -53,14 +53,16 @@ def setup_command(
             what = ctx.invoked_subcommand
             raise UserError(f"--{given[0]} precedes {what!r}", f"put it after the command: odahu-argo setup {what} …")
         return
-    text, settings, where = _settings(profile, namespace)
+    text, settings, target_namespace = _settings(profile, namespace)
     if not apply:
-        render.out(namespace_manifests(settings, where, text))
+        render.out(namespace_manifests(settings, target_namespace, text))
         return
 
     from odahu_argo.kube.client import connect
 
-    _print_outcomes(install_namespace(connect(where, context), namespace_manifests(settings, where, text)))
+    _print_outcomes(
+        install_namespace(connect(target_namespace, context), namespace_manifests(settings, target_namespace, text))
+    )
 
 
 @app.command("mlflow")
@@ -97,15 +99,15 @@ def setup_mlflow_command(
         write_chart(chart, load_values(values, load_profile(profile)))
         render.note(f"{chart}: helm install mlflow {chart} --namespace NAMESPACE")
         return
-    _, settings, where = _settings(profile, namespace)
+    _, settings, target_namespace = _settings(profile, namespace)
     chosen = load_values(values, settings)
     if not apply:
-        render.out(server_manifests(chosen, where))
+        render.out(server_manifests(chosen, target_namespace))
         return
 
     from odahu_argo.kube.client import connect
 
-    cluster = connect(where, context)
+    cluster = connect(target_namespace, context)
     _print_outcomes(install_mlflow(cluster, chosen))
     if note := add_to_profile(cluster, chosen):
         render.note(f"note: {note}")
@@ -122,10 +124,10 @@ def _settings(profile: Path | None, namespace: str | None) -> tuple[str | None, 
 
     text = None if profile is None else read_text(profile)
     settings = Profile() if text is None else parse_profile(text, str(profile))
-    where = namespace or settings.namespace
-    if where is None:
+    target_namespace = namespace or settings.namespace
+    if target_namespace is None:
         raise UserError("no namespace given", hint="set namespace in the profile or pass --namespace")
-    return text, settings, where
+    return text, settings, target_namespace
 
 
 def _print_outcomes(installed: Iterable[InstalledObject]) -> None:

@@ -162,9 +162,9 @@ def failure(training: Training, retry_hint: str) -> Problem:
 
     status = training.status
     message = (status.message or status.reason).removeprefix(f"{status.step}: ")
-    where = f" in {status.step}" if status.step else ""
+    suffix = f" in {status.step}" if status.step else ""
     code = f" (exit code {status.exit_code})" if status.exit_code is not None else ""
     return Problem(
-        f"training {training.id!r} failed{where}{code}: {message}",
+        f"training {training.id!r} failed{suffix}{code}: {message}",
         hint="\n        ".join(hint for hint in (status.hint, retry_hint) if hint),
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from odahu_argo.document import field_name
-from odahu_argo.errors import Problem, Where
+from odahu_argo.errors import Location, Problem
 from odahu_argo.yaml_values import Path
 
 NEWER_THAN_HERA = frozenset({"pendingTimeout"})
@@ -29,12 +29,12 @@ def schema_errors(workflow: Object) -> list[Problem]:
         model = getattr(models, workflow["kind"]).model_validate(workflow)
     except ValidationError as error:
         return [
-            Problem(f"invalid for Argo: {detail['msg']}", Where(name, field=field_name(tuple(detail["loc"]))))
+            Problem(f"invalid for Argo: {detail['msg']}", Location(name, field=field_name(tuple(detail["loc"]))))
             for detail in error.errors(include_url=False, include_input=False)
         ]
     round_trip = model.model_dump(by_alias=True, exclude_none=True, mode="json")
     return [
-        Problem("unknown field for Argo", Where(name, field=field_name(path)))
+        Problem("unknown field for Argo", Location(name, field=field_name(path)))
         for path in _missing_paths(workflow, round_trip, ())
     ]
 

@@ -13,7 +13,7 @@ import yaml
 from odahu_argo import contract, naming, quantity
 from odahu_argo.compile import workflow_template
 from odahu_argo.compile.workflow import digest
-from odahu_argo.errors import Problem, UserError, Where
+from odahu_argo.errors import Location, Problem, UserError
 from odahu_argo.gitops.render import RUNS, TEMPLATES, has_header
 from odahu_argo.kube.cluster import CRON_WORKFLOW, WORKFLOW, WORKFLOW_TEMPLATE, Cluster, Object
 from odahu_argo.plan.model import Plan
@@ -101,11 +101,11 @@ def read_directory(directory: Path) -> Deployment:
                 objects += [item for item in yaml.safe_load_all(text) if isinstance(item, dict)]
         except yaml.YAMLError as error:
             line = getattr(getattr(error, "problem_mark", None), "line", None)
-            where = Where(str(path), None if line is None else line + 1)
+            location = Location(str(path), None if line is None else line + 1)
             hint = "render the file again with odahu-argo render --overwrite"
-            raise UserError(Problem("invalid YAML", where, hint)) from error
+            raise UserError(Problem("invalid YAML", location, hint)) from error
         except (OSError, UnicodeDecodeError) as error:
-            raise UserError(Problem("cannot read the file", Where(str(path)))) from error
+            raise UserError(Problem("cannot read the file", Location(str(path)))) from error
     return Deployment(f"in {directory}", _group_by_training(objects))
 
 

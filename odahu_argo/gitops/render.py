@@ -14,7 +14,7 @@ from typing import Literal
 from odahu_argo.compile import workflow_template
 from odahu_argo.compile.emit import to_yaml
 from odahu_argo.compile.workflow import Object
-from odahu_argo.errors import Problem, ServiceFault, UserError, Where
+from odahu_argo.errors import Location, Problem, ServiceFault, UserError
 from odahu_argo.plan.model import Plan
 
 KUSTOMIZATION = "kustomization.yaml"
@@ -110,7 +110,7 @@ def compare_files(directory: Path, rendered: Mapping[str, str]) -> list[Rendered
         UserError: the path is not a directory, or a file cannot be read.
     """
     if directory.exists() and not directory.is_dir():
-        raise UserError(Problem("not a directory", Where(str(directory))))
+        raise UserError(Problem("not a directory", Location(str(directory))))
     files = [RenderedFile(path, _read(directory / path), text) for path, text in rendered.items()]
     for name in DIRECTORIES:
         for path in sorted((directory / name).glob("*.yaml")):
@@ -130,7 +130,7 @@ def _read(path: Path) -> str | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise UserError(Problem(f"cannot read the file: {error.strerror}", Where(str(path)))) from error
+        raise UserError(Problem(f"cannot read the file: {error.strerror}", Location(str(path)))) from error
 
 
 def unified_diff(directory: Path, files: list[RenderedFile]) -> str:
@@ -176,7 +176,7 @@ def write_files(directory: Path, files: list[RenderedFile], overwrite: bool = Fa
                 yield f"removed {directory / file.path}"
     except OSError as error:
         name = str(error.filename or directory)
-        raise ServiceFault(Problem(f"cannot write the file: {error.strerror}", Where(name))) from error
+        raise ServiceFault(Problem(f"cannot write the file: {error.strerror}", Location(name))) from error
     finally:
         for path in temporary.values():
             with suppress(OSError):
@@ -185,11 +185,11 @@ def write_files(directory: Path, files: list[RenderedFile], overwrite: bool = Fa
 
 def _check_conflicts(directory: Path, files: list[RenderedFile], overwrite: bool) -> Iterator[Problem]:
     for file in files:
-        where = Where(str(directory / file.path))
+        location = Location(str(directory / file.path))
         if file.state == "foreign":
             hint = "move the file, or render to another directory"
-            yield Problem("the file exists, and odahu-argo render did not write it", where, hint)
+            yield Problem("the file exists, and odahu-argo render did not write it", location, hint)
         elif file.state == "edited" and not overwrite:
             action = "removed" if file.rendered is None else "overwritten"
             hint = "change the manifest or the profile instead, or discard the edits with --overwrite"
-            yield Problem(f"the file was edited after odahu-argo render wrote it, and is not {action}", where, hint)
+            yield Problem(f"the file was edited after odahu-argo render wrote it, and is not {action}", location, hint)

@@ -9,7 +9,7 @@ import yaml
 
 from odahu_argo import naming
 from odahu_argo.contract import TRACKING_VARIABLE
-from odahu_argo.errors import Forbidden, Problem, Unauthorized, UserError, Where
+from odahu_argo.errors import Forbidden, Location, Problem, Unauthorized, UserError
 from odahu_argo.install.mlflow_manifests import external_url, internal_url, server_manifests
 from odahu_argo.install.mlflow_values import MlflowValues
 from odahu_argo.install.namespace import InstalledObject, apply_objects
@@ -59,16 +59,16 @@ def _read_secret(cluster: Cluster, name: str) -> Mapping[str, str] | None:
 
 
 def _check_connection(connection: str, fields: Mapping[str, str] | None) -> Iterator[Problem]:
-    where = Where(field="artifacts.connection")
+    location = Location(field="artifacts.connection")
     if fields is None:
         hint = (
             "create it with odahu-argo conn apply -f FILE, or set artifacts.connection: '' to store artifacts on the"
             " PersistentVolumeClaim"
         )
-        yield Problem(f"there is no connection {connection!r} in the namespace", where, hint)
+        yield Problem(f"there is no connection {connection!r} in the namespace", location, hint)
     elif fields and fields.get("type") not in KINDS:
         kind = fields.get("type") or "(none)"
-        yield Problem(f"connection {connection!r} has type {kind}", where, f"use one of type {', '.join(KINDS)}")
+        yield Problem(f"connection {connection!r} has type {kind}", location, f"use one of type {', '.join(KINDS)}")
 
 
 def _check_database(secret: str, key: str, fields: Mapping[str, str] | None) -> Iterator[Problem]:
@@ -76,10 +76,10 @@ def _check_database(secret: str, key: str, fields: Mapping[str, str] | None) -> 
         command = (
             f"kubectl create secret generic {secret} --from-literal={key}=postgresql://user:password@host/database"
         )
-        yield Problem(f"there is no Secret {secret} in the namespace", Where(field="database.secret"), command)
+        yield Problem(f"there is no Secret {secret} in the namespace", Location(field="database.secret"), command)
     elif fields and not fields.get(key):
         keys = ", ".join(sorted(fields)) or "none"
-        yield Problem(f"the Secret {secret} has no key {key}; its keys: {keys}", Where(field="database.key"))
+        yield Problem(f"the Secret {secret} has no key {key}; its keys: {keys}", Location(field="database.key"))
 
 
 def _merge_toolchain(cluster: Cluster, body: Object) -> Object:

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from odahu_argo import contract, naming
-from odahu_argo.errors import Problem, UserError, Where
+from odahu_argo.errors import Location, Problem, UserError
 from odahu_argo.install.mlflow_values import MlflowValues
 from odahu_argo.manifest.models import ToolchainIntegration, ToolchainIntegrationSpec
 from odahu_argo.manifest.resolve import BUILT_IN_TOOLCHAINS
@@ -144,7 +144,9 @@ def write_chart(target: Path, values: MlflowValues) -> None:
     partial = target.with_name(f".{target.name}.partial")
     try:
         if target.exists() and (not target.is_dir() or any(target.iterdir())):
-            raise UserError(Problem("already exists and is not empty", Where(str(target)), "specify a new directory"))
+            raise UserError(
+                Problem("already exists and is not empty", Location(str(target)), "specify a new directory")
+            )
         shutil.rmtree(partial, ignore_errors=True)
         shutil.copytree(find_directory("chart"), partial)
         chart_values = values.model_dump(by_alias=True, mode="json", exclude_none=True)
@@ -153,7 +155,7 @@ def write_chart(target: Path, values: MlflowValues) -> None:
         partial.replace(target)
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
-        raise UserError(Problem(f"cannot write the chart: {error.strerror}", Where(str(target)))) from error
+        raise UserError(Problem(f"cannot write the chart: {error.strerror}", Location(str(target)))) from error
 
 
 def values_schema() -> str:

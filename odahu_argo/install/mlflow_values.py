@@ -183,7 +183,7 @@ def load_values(file: Path | None, profile: Profile) -> MlflowValues:
     defaults = _profile_defaults(profile)
     documents = [] if file is None else document.parse(read_text(file, "values file"), str(file))
     if len(documents) > 1:
-        raise UserError(Problem("a values file is a single YAML document", documents[1].where()))
+        raise UserError(Problem("a values file is a single YAML document", documents[1].location()))
     if not documents:
         return MlflowValues.model_validate(defaults)
     values, problems = validate(MlflowValues, documents[0])

@@ -15,7 +15,7 @@ from odahu_argo.errors import UserError
 
 
 class OdahuArgo(Configurable):
-    """Where the trainings of the panel run."""
+    """Location the trainings of the panel run."""
 
     local = Bool(True, help="Run trainings on this machine. False: on the cluster of the kubeconfig.").tag(config=True)
     manifest_dirs = List(

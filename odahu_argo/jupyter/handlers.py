@@ -122,9 +122,9 @@ def _training_json(training: Training) -> Json:
 def _problem_json(problem: Problem) -> Json:
     return {
         "message": displayable(problem.message),
-        "file": problem.where.file,
-        "line": problem.where.line,
-        "field": problem.where.field,
+        "file": problem.location.file,
+        "line": problem.location.line,
+        "field": problem.location.field,
         "hint": displayable(problem.hint) if problem.hint else None,
     }
 

@@ -29,7 +29,7 @@ from kubernetes.config.kube_config import ConfigNode, KubeConfigLoader, KubeConf
 from urllib3 import PoolManager, disable_warnings, make_headers
 from urllib3.exceptions import InsecureRequestWarning
 
-from odahu_argo.errors import Forbidden, Problem, UserError, Where
+from odahu_argo.errors import Forbidden, Location, Problem, UserError
 from odahu_argo.http import is_loopback
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -176,8 +176,8 @@ def _merge(files: Sequence[str]) -> tuple[KubeConfigMerger, str]:
         return merger, str(next(filter(None, contexts), ""))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        where = Where(mark.name, mark.line + 1) if mark else Where(os.pathsep.join(files))
-        raise UserError(Problem("invalid YAML", where, "correct the kubeconfig")) from None
+        location = Location(mark.name, mark.line + 1) if mark else Location(os.pathsep.join(files))
+        raise UserError(Problem("invalid YAML", location, "correct the kubeconfig")) from None
     except OSError as error:
         raise UserError(f"cannot read kubeconfig {error.filename}: {error.strerror}") from None
     except Exception:

@@ -14,19 +14,19 @@ def check_spellings(training: ModelTraining, document: Document) -> Iterator[Pro
     """Yield a problem for each value that is set in two spellings, or in none."""
     yield from _check_code(training.spec, document)
     for index, binding in enumerate(training.spec.data):
-        where = document.where(("spec", "data", index, "connName"))
+        location = document.location(("spec", "data", index, "connName"))
         if binding.conn_name and binding.connection:
-            yield Problem("connName and connection are both set", where, "keep one of them")
+            yield Problem("connName and connection are both set", location, "keep one of them")
         elif not binding.source:
-            yield Problem("required field is missing", where, "set connName, or connection as in ODAHU 1.5")
+            yield Problem("required field is missing", location, "set connName, or connection as in ODAHU 1.5")
     if training.spec.timezone and not training.spec.schedules:
-        where = document.where(("spec", "timezone"))
-        yield Problem("timezone has no effect without schedules", where, "set schedules, or remove timezone")
+        location = document.location(("spec", "timezone"))
+        yield Problem("timezone has no effect without schedules", location, "set schedules, or remove timezone")
 
 
 def _check_code(spec: ModelTrainingSpec, document: Document) -> Iterator[Problem]:
     source = spec.algorithm_source
-    vcs_name, algorithm_source = document.where(("spec", "vcsName")), document.where(("spec", "algorithmSource"))
+    vcs_name, algorithm_source = document.location(("spec", "vcsName")), document.location(("spec", "algorithmSource"))
     if spec.vcs_name and (source.vcs.connection or source.object_storage.connection):
         yield Problem("algorithmSource and vcsName are both set", algorithm_source, "keep one of them")
     elif source.vcs.connection and source.object_storage.connection:
@@ -38,7 +38,7 @@ def _check_code(spec: ModelTrainingSpec, document: Document) -> Iterator[Problem
     elif spec.reference and not spec.vcs_name:
         message = "reference has no effect with algorithmSource"
         hint = "set algorithmSource.vcs.reference instead"
-        yield Problem(message, document.where(("spec", "reference")), hint)
+        yield Problem(message, document.location(("spec", "reference")), hint)
 
 
 def legacy_field(field: str) -> str:

@@ -188,7 +188,7 @@ def _parse_manifest(item: Document) -> tuple[LoadedManifest[Manifest] | None, li
     if isinstance(manifest, ModelTraining):
         spelling_problems = check_spellings(manifest, item)
         problems += exclude_reported(spelling_problems, {legacy_field(field) for field in replaced})
-    reported = {problem.where.field or "" for problem in problems} | replaced
+    reported = {problem.location.field or "" for problem in problems} | replaced
     return LoadedManifest(manifest, item, frozenset(reported)) if manifest else None, problems
 
 
@@ -201,16 +201,16 @@ def _kind(value: dict[str, Any]) -> str | None:
 
 
 def _check_kind(item: Document, kind: str | None) -> Problem | None:
-    kinds, where = list(KINDS), item.where(("kind",))
+    kinds, location = list(KINDS), item.location(("kind",))
     if not isinstance(item.value, dict):
-        return Problem("not a manifest", item.where(), "write a mapping with kind, id and spec")
+        return Problem("not a manifest", item.location(), "write a mapping with kind, id and spec")
     if kind is None:
-        return Problem("required field is missing", where, f"set it to {', '.join(kinds[:-1])} or {kinds[-1]}")
+        return Problem("required field is missing", location, f"set it to {', '.join(kinds[:-1])} or {kinds[-1]}")
     if kind not in KINDS:
-        return Problem(f"unknown kind {kind!r}", where, suggest(kind, kinds))
+        return Problem(f"unknown kind {kind!r}", location, suggest(kind, kinds))
     if kind == "ModelTraining" and _has_connection_spec(item.value):
         message = "kind is ModelTraining, but the spec is that of a connection: it has type and uri, and no model"
-        return Problem(message, where, "set kind: Connection")
+        return Problem(message, location, "set kind: Connection")
     return None
 
 
@@ -224,7 +224,7 @@ def _warnings(loaded: LoadedManifest[Manifest]) -> Iterator[Problem]:
     yield from loaded.document.warnings
     if isinstance(loaded.manifest, ModelTraining) and loaded.manifest.spec.args:
         message = "args has no effect: ODAHU-flow never passed it to MLflow"
-        yield Problem(message, loaded.document.where(("spec", "args")), "use hyperParameters")
+        yield Problem(message, loaded.document.location(("spec", "args")), "use hyperParameters")
 
 
 def _check_duplicate_ids(documents: list[Document]) -> Iterator[Problem]:
@@ -234,6 +234,6 @@ def _check_duplicate_ids(documents: list[Document]) -> Iterator[Problem]:
             continue
         key = (_kind(item.value) or "", item.value["id"])
         if key[0] in KINDS and key in first:
-            message = f"duplicate {key[0]} {key[1]!r}; the first one is at {first[key].where()}"
-            yield Problem(message, item.where(("id",)), "remove one of them, or change its id")
+            message = f"duplicate {key[0]} {key[1]!r}; the first one is at {first[key].location()}"
+            yield Problem(message, item.location(("id",)), "remove one of them, or change its id")
         first.setdefault(key, item)

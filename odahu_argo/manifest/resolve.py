@@ -139,7 +139,7 @@ def _check_references(
     name = loaded.manifest.spec.toolchain
     if name not in targets.toolchains and ("ToolchainIntegration", name) not in manifests.invalid:
         hint = f"{suggest(name, sorted(targets.toolchains))} Otherwise pass its ToolchainIntegration with -f"
-        yield Problem(f"unknown toolchain {name!r}", loaded.document.where(("spec", "toolchain")), hint)
+        yield Problem(f"unknown toolchain {name!r}", loaded.document.location(("spec", "toolchain")), hint)
 
 
 def _check_connections(
@@ -151,16 +151,16 @@ def _check_connections(
     for path, name, types in _references(loaded.manifest, _output(loaded.manifest, profile)):
         if not name or ("Connection", name) in manifests.invalid:
             continue
-        where = loaded.document.where(path)
+        location = loaded.document.location(path)
         if name in connections and connections[name].spec.type not in types:
             matching = [connection.id for connection in connections.values() if connection.spec.type in types]
             message = f"connection {name!r} has type {connections[name].spec.type}; {_join_or(types)} is required"
             hint = f"connections of a suitable type: {', '.join(matching) or 'none in the files'}"
-            yield Problem(message, where, hint)
+            yield Problem(message, location, hint)
         elif name not in connections and not profile.is_external(name):
             suggestion = f"{suggest(name, sorted(connections))} Otherwise " if connections else ""
             hint = f"{suggestion}pass its manifest with -f or, if it exists on the cluster, add --external-connection {name}"
-            yield Problem(f"the files contain no connection {name!r}", where, hint)
+            yield Problem(f"the files contain no connection {name!r}", location, hint)
 
 
 def _join_or(values: tuple[str, ...]) -> str:

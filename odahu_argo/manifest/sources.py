@@ -9,7 +9,7 @@ from pathlib import Path
 
 from odahu_argo import document
 from odahu_argo.document import Document
-from odahu_argo.errors import Problem, UserError, Where
+from odahu_argo.errors import Location, Problem, UserError
 from odahu_argo.parallel import parallel_map
 
 STANDARD_INPUT = Path("-")
@@ -39,11 +39,11 @@ def find_files(sources: Iterable[Path]) -> Iterator[SourceFile | Problem]:
     visited: set[Path] = set()
     for source in sources:
         if len(source.name) > MAX_FILE_NAME_LENGTH:
-            yield Problem("no such file or directory", Where(f"{source.name[:60]}..."))
+            yield Problem("no such file or directory", Location(f"{source.name[:60]}..."))
         elif source.is_dir():
             paths = [path for path in sorted(source.rglob("*")) if _is_candidate(path.relative_to(source), path)]
             if not paths:
-                yield Problem("the directory contains no .yaml, .yml or .json file", Where(str(source)))
+                yield Problem("the directory contains no .yaml, .yml or .json file", Location(str(source)))
             resolved_paths = [path.resolve() for path in paths]
             for path, resolved in zip(paths, resolved_paths, strict=True):
                 if resolved not in visited:
@@ -54,7 +54,7 @@ def find_files(sources: Iterable[Path]) -> Iterator[SourceFile | Problem]:
                 yield SourceFile(source, from_directory=False)
             visited.add(source.resolve())
         else:
-            yield Problem("no such file or directory", Where(str(source)))
+            yield Problem("no such file or directory", Location(str(source)))
 
 
 def _is_candidate(relative: Path, path: Path) -> bool:
@@ -72,15 +72,15 @@ def _parse(file: Path) -> ParsedFile:
     try:
         data = sys.stdin.buffer.read(MAX_FILE_BYTES + 1) if file == STANDARD_INPUT else _read(file)
         if len(data) > MAX_FILE_BYTES:
-            raise UserError(Problem(f"larger than {MAX_FILE_BYTES // 1024**2} MiB", Where(name)))
+            raise UserError(Problem(f"larger than {MAX_FILE_BYTES // 1024**2} MiB", Location(name)))
         parsed = document.parse(data.decode("utf-8-sig"), name)
         return ParsedFile([item for parsed_document in parsed for item in parsed_document.items()])
     except UserError as error:
         return ParsedFile(problems=error.problems)
     except UnicodeDecodeError:
-        return ParsedFile(problems=[Problem("not UTF-8 text", Where(name))])
+        return ParsedFile(problems=[Problem("not UTF-8 text", Location(name))])
     except OSError as error:
-        return ParsedFile(problems=[Problem(f"cannot read the file: {error.strerror}", Where(name))])
+        return ParsedFile(problems=[Problem(f"cannot read the file: {error.strerror}", Location(name))])
 
 
 def _read(file: Path) -> bytes:

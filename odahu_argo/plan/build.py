@@ -47,8 +47,8 @@ def build_plans(
 
 def _sorted_by_location(problems: list[Problem]) -> list[Problem]:
     """Sort problems by file, in order of first occurrence, and by line."""
-    files = list(dict.fromkeys(problem.where.file for problem in problems))
-    return sorted(problems, key=lambda problem: (files.index(problem.where.file), problem.where.line or 0))
+    files = list(dict.fromkeys(problem.location.file for problem in problems))
+    return sorted(problems, key=lambda problem: (files.index(problem.location.file), problem.location.line or 0))
 
 
 def build_plan(resolved: ResolvedTraining, profile: Profile) -> Plan:

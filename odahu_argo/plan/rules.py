@@ -51,25 +51,25 @@ def _check_paths(resolved: ResolvedTraining) -> Iterator[Problem]:
         first_part = posixpath.normpath(value).split("/")[0]
         if posixpath.isabs(value) or first_part == "..":
             hint = "write a path relative to the root of the repository"
-            yield Problem(f"{value!r} is outside the repository", resolved.document.where(path), hint)
+            yield Problem(f"{value!r} is outside the repository", resolved.document.location(path), hint)
         elif first_part == ".git":
             hint = "write a path outside the .git directory"
-            yield Problem(f"{value!r} is inside git's own directory", resolved.document.where(path), hint)
+            yield Problem(f"{value!r} is inside git's own directory", resolved.document.location(path), hint)
     code_path = spec.algorithm_source.object_storage.path
     remote: list[tuple[Path, str]] = [(("spec", "algorithmSource", "objectStorage", "path"), code_path)]
     remote += [(("spec", "data", index, "remotePath"), binding.remote_path) for index, binding in enumerate(spec.data)]
     for path, value in remote:
         if ".." in value.split("/"):
             hint = "write a path relative to the root of the bucket"
-            yield Problem(f"{value!r} is outside the bucket", resolved.document.where(path), hint)
+            yield Problem(f"{value!r} is outside the bucket", resolved.document.location(path), hint)
 
 
 def _check_environment(resolved: ResolvedTraining) -> Iterator[Problem]:
     names = [env.name for env in resolved.training.spec.envs]
     for index, name in enumerate(names):
         if name in names[:index]:
-            where = resolved.document.where(("spec", "envs", index, "name"))
-            yield Problem(f"the environment variable {name!r} is defined twice", where, "remove one of them")
+            location = resolved.document.location(("spec", "envs", index, "name"))
+            yield Problem(f"the environment variable {name!r} is defined twice", location, "remove one of them")
 
 
 def _check_download_targets(resolved: ResolvedTraining) -> Iterator[Problem]:
@@ -80,16 +80,18 @@ def _check_download_targets(resolved: ResolvedTraining) -> Iterator[Problem]:
         for binding, target in zip(bindings, targets, strict=True)
     ]
     for index, target in enumerate(targets):
-        where = resolved.document.where(("spec", "data", index, "localPath"))
+        location = resolved.document.location(("spec", "data", index, "localPath"))
         for earlier, other in enumerate(targets[:index]):
             if target == other and is_file[index] and is_file[earlier]:
-                yield Problem(f"two downloads write the file {target!r}", where, "use a different localPath for each")
+                yield Problem(
+                    f"two downloads write the file {target!r}", location, "use a different localPath for each"
+                )
                 break
             elif is_file[earlier] and f"{target}/".startswith(f"{other}/"):
-                yield Problem(f"{other!r} is a file of another download, not a directory", where, _LOCAL_PATH_HINT)
+                yield Problem(f"{other!r} is a file of another download, not a directory", location, _LOCAL_PATH_HINT)
                 break
             elif is_file[index] and f"{other}/".startswith(f"{target}/"):
-                yield Problem(f"{target!r} is a directory of another download, not a file", where, _LOCAL_PATH_HINT)
+                yield Problem(f"{target!r} is a directory of another download, not a file", location, _LOCAL_PATH_HINT)
                 break
 
 
@@ -98,13 +100,13 @@ def _check_amounts(resolved: ResolvedTraining) -> Iterator[Problem]:
     for name in ("cpu", "memory"):
         limit, request = getattr(requirements.limits, name), getattr(requirements.requests, name)
         if limit and request and quantity.amount(request) > quantity.amount(limit):
-            where = resolved.document.where(("spec", "resources", "requests", name))
-            yield Problem(f"the request of {request} exceeds the limit of {limit}", where, "increase the limit")
+            location = resolved.document.location(("spec", "resources", "requests", name))
+            yield Problem(f"the request of {request} exceeds the limit of {limit}", location, "increase the limit")
     limit, request = requirements.limits.gpu, requirements.requests.gpu
     if limit and request and limit != request:
-        where = resolved.document.where(("spec", "resources", "requests", "gpu"))
+        location = resolved.document.location(("spec", "resources", "requests", "gpu"))
         message = f"requests.gpu is {request} and limits.gpu is {limit}; Kubernetes requires equal values"
-        yield Problem(message, where, "remove the request")
+        yield Problem(message, location, "remove the request")
 
 
 def _check_toolchain(resolved: ResolvedTraining) -> Iterator[Problem]:
@@ -115,7 +117,7 @@ def _check_toolchain(resolved: ResolvedTraining) -> Iterator[Problem]:
             f"set the entrypoint to {' or '.join(BUILT_IN_TOOLCHAINS)}, "
             "or to the name of a toolchain that a package in the image provides (docs/guides/custom-toolchain.md)"
         )
-        yield Problem(message, resolved.document.where(("spec", "toolchain")), hint)
+        yield Problem(message, resolved.document.location(("spec", "toolchain")), hint)
 
 
 def _check_node_selector(resolved: ResolvedTraining, profile: Profile) -> Iterator[Problem]:
@@ -126,7 +128,7 @@ def _check_node_selector(resolved: ResolvedTraining, profile: Profile) -> Iterat
         message = f"no node pool of the profile has the selector {_format_selector(selector)}"
         labels = f"with {_format_selector(pool.node_selector)}" if pool.node_selector else "with any labels"
         hint = f"remove nodeSelector; the training then runs on nodes {labels}"
-        yield Problem(message, resolved.document.where(("spec", "nodeSelector")), hint)
+        yield Problem(message, resolved.document.location(("spec", "nodeSelector")), hint)
 
 
 def _format_selector(selector: Mapping[str, str]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from typing import Any
 
 from odahu_argo import document, naming
-from odahu_argo.errors import AlreadyExists, NotFound, Problem, UserError, Where
+from odahu_argo.errors import AlreadyExists, Location, NotFound, Problem, UserError
 from odahu_argo.kube import apply as kube_apply
 from odahu_argo.kube.apply import Outcome
 from odahu_argo.kube.cluster import CONFIG_MAP, Cluster, Object
@@ -50,7 +50,7 @@ def read_toolchain(config_map: Object) -> ToolchainIntegration:
     toolchains = [written.manifest for written in manifests.toolchains]
     if len(toolchains) != 1 or naming.toolchain_config_map(toolchains[0].id) != name:
         message = f"{TOOLCHAIN_KEY} must contain one ToolchainIntegration with the id {toolchain_id(config_map)!r}"
-        raise UserError(Problem(message, Where(source), "replace it with odahu-argo ti edit -f FILE"))
+        raise UserError(Problem(message, Location(source), "replace it with odahu-argo ti edit -f FILE"))
     return toolchains[0]
 
 

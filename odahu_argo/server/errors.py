@@ -61,12 +61,14 @@ def _allowed_methods(request: Request) -> str:
 
 
 def _text(problem: Problem) -> str:
-    text = f"{problem.where.field}: {problem.message}" if problem.where.field else problem.message
+    text = f"{problem.location.field}: {problem.message}" if problem.location.field else problem.message
     return f"{text} ({problem.hint})" if problem.hint else text
 
 
 def _response(code: int, message: str, headers: object = None, problems: Sequence[Problem] = ()) -> JSONResponse:
     """Return an error in ODAHU's form (httputil.HTTPResult), with the problems as an addition."""
-    entries = [{"field": problem.where.field, "message": problem.message, "hint": problem.hint} for problem in problems]
+    entries = [
+        {"field": problem.location.field, "message": problem.message, "hint": problem.hint} for problem in problems
+    ]
     content = {"message": message, **({"problems": entries} if entries else {})}
     return JSONResponse(content, code, headers=headers if isinstance(headers, dict) else None)

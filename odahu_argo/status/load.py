@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from odahu_argo import document
-from odahu_argo.errors import Problem, UserError, Where
+from odahu_argo.errors import Location, Problem, UserError
 
 Object = dict[str, Any]
 
@@ -97,9 +97,9 @@ def _parse(text: str, name: str) -> list[object]:
     except ValueError as error:
         line = error.lineno if isinstance(error, json.JSONDecodeError) else None
         message = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
-        problem = Problem(f"invalid JSON: {message}", Where(name, line))
+        problem = Problem(f"invalid JSON: {message}", Location(name, line))
     except RecursionError:
-        raise UserError(Problem("nested too deeply", Where(name))) from None
+        raise UserError(Problem("nested too deeply", Location(name))) from None
     try:
         return [parsed.value for parsed in document.parse(text, name)]
     except UserError:
@@ -124,13 +124,13 @@ def _read(file: Path) -> str:
     try:
         raw = sys.stdin.buffer.read(MAX_FILE_BYTES + 1) if file == STANDARD_INPUT else _read_bytes(file)
         if len(raw) > MAX_FILE_BYTES:
-            raise UserError(Problem(f"larger than {MAX_FILE_BYTES // 1024**2} MiB", Where(name), TOO_LARGE_HINT))
+            raise UserError(Problem(f"larger than {MAX_FILE_BYTES // 1024**2} MiB", Location(name), TOO_LARGE_HINT))
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise UserError(Problem("not UTF-8 text", Where(name))) from None
+        raise UserError(Problem("not UTF-8 text", Location(name))) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise UserError(Problem(f"cannot read the file: {reason}", Where(name))) from error
+        raise UserError(Problem(f"cannot read the file: {reason}", Location(name))) from error
 
 
 def _read_bytes(file: Path) -> bytes:

@@ -97,7 +97,7 @@ def test_rendered_objects_conform_to_schemas(kind: str, tmp_path: Path) -> None:
 def test_detects_unknown_field(kind: str, tmp_path: Path) -> None:
     rendered = rendered_object(kind, tmp_path)
     rendered["spec"]["schedule"] = "0 3 * * 1"
-    assert [problem.where.field for problem in schema_errors(rendered)] == ["spec.schedule"]
+    assert [problem.location.field for problem in schema_errors(rendered)] == ["spec.schedule"]
     with pytest.raises(jsonschema.ValidationError, match="schedule"):
         jsonschema.validate(rendered, schema_of(kind, strict_schema()))
 
@@ -128,7 +128,7 @@ def test_workflow_conforms_to_models_of_hera(example: Example) -> None:
 def test_detects_unknown_field_in_workflow(example: Example, field: str) -> None:
     workflow = copy.deepcopy(golden(example))
     workflow["spec"]["templates"][1][field] = "1"
-    assert [problem.where.field for problem in schema_errors(workflow)] == [f"spec.templates[1].{field}"]
+    assert [problem.location.field for problem in schema_errors(workflow)] == [f"spec.templates[1].{field}"]
     with pytest.raises(jsonschema.ValidationError, match=field):
         jsonschema.validate(workflow, strict_schema())
 
@@ -137,7 +137,7 @@ def test_reports_field_of_wrong_type(example: Example) -> None:
     workflow = copy.deepcopy(golden(example))
     workflow["spec"]["templates"][1]["container"]["command"] = "python"
     [problem] = schema_errors(workflow)
-    assert problem.where.field == "spec.templates[1].container.command"
+    assert problem.location.field == "spec.templates[1].container.command"
 
 
 def test_fields_missing_from_hera_models_exist_in_argo() -> None:

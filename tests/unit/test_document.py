@@ -27,13 +27,13 @@ def test_null_and_empty_text() -> None:
 
 def test_location_of_field() -> None:
     [parsed] = document.parse("a:\n  b:\n  - c: 1\n  - c: 2\n", "x.yaml")
-    assert str(parsed.where(("a", "b", 1, "c"))) == "x.yaml:4: a.b[1].c"
-    assert str(parsed.where(("a", "missing"))) == "x.yaml:1: a.missing"
+    assert str(parsed.location(("a", "b", 1, "c"))) == "x.yaml:4: a.b[1].c"
+    assert str(parsed.location(("a", "missing"))) == "x.yaml:1: a.missing"
 
 
 def test_lines_count_from_start_of_file() -> None:
     documents = document.parse("a: 1\n---\n\n---\nb: 2\n", "x.yaml")
-    assert [(parsed.value, parsed.where(tuple(parsed.value)).line) for parsed in documents] == [
+    assert [(parsed.value, parsed.location(tuple(parsed.value)).line) for parsed in documents] == [
         ({"a": "1"}, 1),
         ({"b": "2"}, 5),
     ]
@@ -67,7 +67,7 @@ def test_syntax_error_has_line(text: str, line: int, message: str) -> None:
     with pytest.raises(UserError) as error:
         document.parse(text, "x.yaml")
     [problem] = error.value.problems
-    assert (problem.where.file, problem.where.line) == ("x.yaml", line)
+    assert (problem.location.file, problem.location.line) == ("x.yaml", line)
     assert message in problem.message
 
 
@@ -77,7 +77,7 @@ def test_unquoted_template_gives_warning() -> None:
     assert second.value == {"model": {"artifactNameTemplate": "{{ .Name }}-{{ .Version }}.zip", "name": "x"}}
     assert first.warnings == ()
     [warning] = second.warnings
-    assert warning.where.line == 4
+    assert warning.location.line == 4
     assert "artifactNameTemplate: '{{ .Name }}-{{ .Version }}.zip'" in warning.message
 
 
@@ -96,7 +96,7 @@ def test_any_text_gives_documents_or_user_error(text: str) -> None:
     try:
         documents = document.parse(text, "x.yaml")
     except UserError as error:
-        assert all(problem.where.file == "x.yaml" for problem in error.problems)
+        assert all(problem.location.file == "x.yaml" for problem in error.problems)
     else:
         assert all(parsed.value is not None for parsed in documents)
 

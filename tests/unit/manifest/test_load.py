@@ -79,7 +79,7 @@ def test_loads_directory_and_skips_other_kinds(tmp_path: Path) -> None:
 def test_rejects_invalid_id(tmp_path: Path, training_id: str) -> None:
     with pytest.raises(UserError) as error:
         load([write(tmp_path, {**training(), "id": training_id})])
-    assert [p.where.field for p in error.value.problems] == ["id"]
+    assert [p.location.field for p in error.value.problems] == ["id"]
 
 
 @pytest.mark.parametrize("training_id", ["w", "0", "wine-2", "w" * 63])
@@ -93,7 +93,7 @@ def test_rejects_invalid_git_reference(tmp_path: Path, reference: str) -> None:
     with pytest.raises(UserError) as error:
         load([write(tmp_path, training(reference=reference))])
     [problem] = error.value.problems
-    assert problem.where.field == "spec.reference"
+    assert problem.location.field == "spec.reference"
     assert "is not a valid git reference" in problem.message
 
 
@@ -136,7 +136,7 @@ def test_reports_placeholder_from_documentation(tmp_path: Path) -> None:
 def test_suggests_similar_field(tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
         load([write(tmp_path, training(workdir="x", data=[{"conName": "wine-data", "localPath": "x"}]))])
-    hints = {problem.where.field: problem.hint for problem in error.value.problems}
+    hints = {problem.location.field: problem.hint for problem in error.value.problems}
     assert hints["spec.workdir"] == "did you mean workDir?"
     assert hints["spec.data[0].conName"] == "did you mean connName?"
 
@@ -145,7 +145,7 @@ def test_duplicate_id_reports_both_locations(tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
         load([write(tmp_path, training(), training())])
     [problem] = error.value.problems
-    assert problem.where.line != 1
+    assert problem.location.line != 1
     assert f"the first one is at {tmp_path / 'manifests.yaml'}:1" in problem.message
 
 
@@ -165,7 +165,7 @@ def test_rejects_file_without_manifest(tmp_path: Path, content: bytes, message: 
         load([file])
     [problem] = error.value.problems
     assert message in problem.message
-    assert problem.where.file == str(file)
+    assert problem.location.file == str(file)
 
 
 def test_reports_missing_file_and_empty_directory(tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_loads_list_of_manifests(tmp_path: Path) -> None:
     file.write_text("[\n" + json.dumps(training()) + ",\n" + json.dumps({**training(workdir="x"), "id": "b"}) + "\n]")
     manifests = load_with_problems([file])
     assert [loaded.manifest.id for loaded in manifests.trainings] == ["wine"]
-    assert [str(problem.where) for problem in manifests.problems] == [f"{file}:3: spec.workdir"]
+    assert [str(problem.location) for problem in manifests.problems] == [f"{file}:3: spec.workdir"]
 
 
 def test_skips_other_files_in_directory(tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ def test_rejects_invalid_uri(tmp_path: Path, kind: str, uri: str) -> None:
     file.write_text(json.dumps({"kind": "Connection", "id": "c", "spec": {"type": kind, "uri": uri}}))
     with pytest.raises(UserError) as error:
         load([file])
-    assert [problem.where.field for problem in error.value.problems] == ["spec.uri"]
+    assert [problem.location.field for problem in error.value.problems] == ["spec.uri"]
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_node_selector_must_match_pool(tmp_path: Path) -> None:
 
 def test_args_give_warning(tmp_path: Path) -> None:
     manifests = load([write(tmp_path, training(args=["--fast"]))])
-    assert [warning.where.field for warning in manifests.warnings] == ["spec.args"]
+    assert [warning.location.field for warning in manifests.warnings] == ["spec.args"]
 
 
 def test_rejects_code_path_outside_bucket(tmp_path: Path) -> None:

@@ -204,4 +204,4 @@ def test_problems_never_mention_placeholder_values(field: str, value: object) ->
         plan_trainings(parse_documents(documents), Profile())
     except UserError as error:
         assert "standin" not in str(error)
-        assert len({problem.where for problem in error.problems}) == len(error.problems)
+        assert len({problem.location for problem in error.problems}) == len(error.problems)
