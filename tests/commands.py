@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests import forked_command
+
+_FORK_SERVER = multiprocessing.get_context("forkserver")
+_FORK_SERVER.set_forkserver_preload([forked_command.__name__])
 
 
 @dataclass(frozen=True)
@@ -18,10 +25,31 @@ class CommandResult:
     err: str
 
 
-def odahu_argo(*arguments: object, stdin: str | None = None, **options: object) -> CommandResult:
-    command = [sys.executable, "-m", "odahu_argo", *map(str, arguments)]
-    completed = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", input=stdin, **options)
-    return CommandResult(completed.returncode, completed.stdout, completed.stderr)
+def odahu_argo(
+    *arguments: object,
+    stdin: str | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | str | None = None,
+    timeout: float | None = None,
+) -> CommandResult:
+    """Run a command in a process of its own.
+
+    The process is forked from one that has imported the command line, which takes a tenth of the time of a new interpreter.
+    """
+    with TemporaryDirectory() as folder:
+        files = tuple(Path(folder, name) for name in ("stdin", "stdout", "stderr"))
+        files[0].write_text(stdin or "", encoding="utf-8")
+        environment = dict(os.environ if env is None else env)
+        settings = ([str(argument) for argument in arguments], environment, str(cwd or Path.cwd()), files)
+        process = _FORK_SERVER.Process(target=forked_command.run, args=settings)
+        process.start()
+        process.join(timeout)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+            raise subprocess.TimeoutExpired(settings[0], timeout or 0)
+        out, err = (file.read_text(encoding="utf-8") for file in files[1:])
+        return CommandResult(process.exitcode, out, err)
 
 
 def bash_completions(*words: str, **environment: str) -> tuple[list[str], str]:
