@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 from urllib3 import BaseHTTPResponse, HTTPHeaderDict, PoolManager, Timeout
 from urllib3.exceptions import HTTPError
 
-from odahu_argo.backoff import pauses
+from odahu_argo.backoff import delays
 from odahu_argo.errors import Unreachable
 from odahu_argo.kube.cluster import Object
 from odahu_argo.kube.config import ClusterConfig
@@ -78,7 +78,7 @@ class ApiConnection:
             OdahuArgoError: see `errors.from_status` and `errors.from_failure`.
         """
         deadline = time.monotonic() + MAX_RETRY_SECONDS
-        waits = itertools.islice(pauses(0.3, 5), MAX_RETRIES)
+        waits = itertools.islice(delays(0.3, 5), MAX_RETRIES)
         may_renew = True
         while True:
             is_repeatable, retry_after = request.method in ("GET", "PATCH") and not stream, 0.0

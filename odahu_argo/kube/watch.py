@@ -12,7 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Generic
 
-from odahu_argo.backoff import pauses
+from odahu_argo.backoff import delays
 from odahu_argo.errors import Expired, Forbidden, Unreachable
 from odahu_argo.kube.cluster import Cluster, Kind, Object, T, WatchEvent
 
@@ -76,7 +76,7 @@ def watch(
     deadline = math.inf if seconds is None else time.monotonic() + seconds
     known: dict[str, _KnownObject[T]] = {}
     version, last_success, is_interrupted = "", -math.inf, False
-    delays = pauses(MIN_RETRY_SECONDS, MAX_RETRY_SECONDS)
+    backoff = delays(MIN_RETRY_SECONDS, MAX_RETRY_SECONDS)
     while (started := time.monotonic()) < deadline:
         try:
             if not version:
@@ -101,9 +101,9 @@ def watch(
             version = ""
         is_healthy = time.monotonic() - started > HEALTHY_SECONDS
         if is_healthy:
-            delays = pauses(MIN_RETRY_SECONDS, MAX_RETRY_SECONDS)
+            backoff = delays(MIN_RETRY_SECONDS, MAX_RETRY_SECONDS)
         if not (is_healthy and version):
-            time.sleep(max(0.0, min(next(delays), deadline - time.monotonic())))
+            time.sleep(max(0.0, min(next(backoff), deadline - time.monotonic())))
 
 
 def _list(

@@ -26,7 +26,7 @@ OBJECTS_AT_ONCE = 24
 RANGES_AT_ONCE = 8
 RANGE = 32 * 1024 * 1024
 """Larger objects are fetched in ranges of this many bytes."""
-PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
+DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Average seconds before each repetition of a read that failed."""
 
 
@@ -227,18 +227,18 @@ class _Download:
 
 
 def with_retries(call: Callable[[], T], stopped: threading.Event, *cancelled: threading.Event) -> T:
-    """Return the result of `call`, repeated after each of `PAUSES` while the store is unavailable.
+    """Return the result of `call`, repeated after each of `DELAYS` while the store is unavailable.
 
-    A pause ends early when one of `cancelled` is set; `call` has to check them.
+    A delay ends early when one of `cancelled` is set; `call` has to check them.
 
     Raises:
         TransferStopped: `stopped` was set.
     """
-    for pause in PAUSES:
+    for delay in DELAYS:
         try:
             return call()
         except StoreUnavailable:
-            until = time.monotonic() + pause * random.uniform(0.5, 1.5)
+            until = time.monotonic() + delay * random.uniform(0.5, 1.5)
             while time.monotonic() < until and not any(event.is_set() for event in cancelled):
                 if stopped.wait(0.1):
                     raise TransferStopped from None

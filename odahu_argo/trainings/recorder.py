@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from odahu_argo.backoff import pauses
+from odahu_argo.backoff import delays
 from odahu_argo.errors import Conflict, Rejected, Unreachable
 from odahu_argo.kube.cluster import Cluster
 from odahu_argo.kube.watch import MAX_RETRY_SECONDS, MIN_RETRY_SECONDS
@@ -46,7 +46,7 @@ def run(cluster: Cluster, report: Callable[[str], None]) -> None:
 
 def _save(cluster: Cluster, training: Training, is_new: bool, report: Callable[[str], None]) -> None:
     """Write the record. Retry until the API is reachable, so that no change is lost."""
-    waits = pauses(MIN_RETRY_SECONDS, MAX_RETRY_SECONDS)
+    waits = delays(MIN_RETRY_SECONDS, MAX_RETRY_SECONDS)
     while True:
         try:
             return history.save(cluster, training, is_new)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from odahu_argo import naming
-from odahu_argo.backoff import pauses
+from odahu_argo.backoff import delays
 from odahu_argo.compile.schema import schema_errors
 from odahu_argo.errors import AlreadyExists, Forbidden, NotFound, Unreachable, UserError
 from odahu_argo.kube.cluster import WORKFLOW, Cluster, Object
@@ -110,7 +110,7 @@ def _signed(workflow: Object, namespace: str) -> Object:
 
 def _retry(request: Callable[[], T], seconds: float) -> T:
     deadline = time.monotonic() + seconds
-    waits = pauses(0.5, 8)
+    waits = delays(0.5, 8)
     while True:
         try:
             return request()

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from odahu_argo import naming
-from odahu_argo.backoff import pauses
+from odahu_argo.backoff import delays
 from odahu_argo.errors import Unreachable
 from odahu_argo.kube.cluster import CONFIG_MAP, WORKFLOW, Cluster
 from odahu_argo.kube.watch import (
@@ -78,7 +78,7 @@ def _apply(known: dict[str, _Runs], changes: Sequence[WatchChange[WorkflowRun]])
 
 def _events(cluster: Cluster, known: dict[str, _Runs], ids: Sequence[str]) -> Iterator[WatchEvent]:
     """Yield the events of these trainings. If records cannot be read, retry until they can, so that no change is lost."""
-    waits = pauses(MIN_RETRY_SECONDS, MAX_RETRY_SECONDS)
+    waits = delays(MIN_RETRY_SECONDS, MAX_RETRY_SECONDS)
     is_disconnected = False
     while True:
         try:

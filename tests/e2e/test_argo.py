@@ -9,14 +9,14 @@ import yaml
 from kubernetes import client
 
 from tests.conftest import ROOT
-from tests.servers.argo import Site
+from tests.servers.argo import ArgoSite
 from tests.servers.git import git
 from tests.servers.s3 import Bucket
 
 pytestmark = [pytest.mark.argo, pytest.mark.timeout(1200)]
 
 
-def test_wine_example_uploads_the_artifact_of_its_status(site: Site) -> None:
+def test_wine_example_uploads_the_artifact_of_its_status(site: ArgoSite) -> None:
     result = site.run("train", "create", "-f", ROOT / "examples" / "01-wine-quality" / "training.yaml")
     assert result.code == 0, result.err
     status = site.status("wine")
@@ -33,7 +33,7 @@ def test_wine_example_uploads_the_artifact_of_its_status(site: Site) -> None:
     site.wait_until_gone("wine-1-workspace")
 
 
-def test_gpu_training_runs_on_gpu_node(site: Site) -> None:
+def test_gpu_training_runs_on_gpu_node(site: ArgoSite) -> None:
     resources = {"limits": {"cpu": "1", "memory": "2Gi", "gpu": 1}, "requests": {"cpu": "100m", "memory": "256Mi"}}
     result = site.run("train", "create", "-f", site.manifest("on-gpu", resources=resources))
     assert result.code == 0, result.err
@@ -44,7 +44,7 @@ def test_gpu_training_runs_on_gpu_node(site: Site) -> None:
     assert main.resources.limits["nvidia.com/gpu"] == "1"
 
 
-def test_unschedulable_training_reports_reason(site: Site) -> None:
+def test_unschedulable_training_reports_reason(site: ArgoSite) -> None:
     resources = {"limits": {"cpu": "1", "memory": "2Gi", "gpu": 64}, "requests": {"cpu": "100m", "memory": "256Mi"}}
     result = site.run("train", "create", "-f", site.manifest("too-large", resources=resources), "--no-wait")
     assert result.code == 0, result.err
@@ -55,7 +55,7 @@ def test_unschedulable_training_reports_reason(site: Site) -> None:
     assert site.run("train", "delete", "--id", "too-large").code == 0
 
 
-def test_reports_missing_secret_and_continues_after_its_creation(site: Site) -> None:
+def test_reports_missing_secret_and_continues_after_its_creation(site: ArgoSite) -> None:
     connection = {"kind": "Connection", "id": "gone-data", "spec": site.bucket.fields("data/wine-quality.csv")}
     file = site.folder / "gone-data.yaml"
     file.write_text(yaml.safe_dump(connection))
@@ -70,7 +70,7 @@ def test_reports_missing_secret_and_continues_after_its_creation(site: Site) -> 
     assert site.wait_for_end("secretless")["state"] == "succeeded"
 
 
-def test_failed_training_reports_step_and_exit_code(site: Site) -> None:
+def test_failed_training_reports_step_and_exit_code(site: ArgoSite) -> None:
     result = site.run("train", "create", "-f", site.manifest("failing", entrypoint="fail"))
     assert result.code == 4
     status = site.status("failing")
@@ -81,7 +81,7 @@ def test_failed_training_reports_step_and_exit_code(site: Site) -> None:
     assert "failing-1-workspace" in site.claims()
 
 
-def test_retry_skips_succeeded_steps(site: Site) -> None:
+def test_retry_skips_succeeded_steps(site: ArgoSite) -> None:
     """Packaging fails without the bucket. After its creation, retry does not train the model again."""
     result = site.run("train", "create", "-f", site.manifest("lost", outputConnection="lost-output"))
     assert result.code == 4 and "not-there" in result.err
@@ -102,7 +102,7 @@ def test_retry_skips_succeeded_steps(site: Site) -> None:
 @pytest.mark.parametrize(
     "text", ["{{workflow.name}} {{=1+1}} $(HOME) `id` ;", "{{inputs.parameters.x}}\n{{ 'quoted\" $$(PATH)"]
 )
-def test_manifest_text_is_not_evaluated(site: Site, text: str) -> None:
+def test_manifest_text_is_not_evaluated(site: ArgoSite, text: str) -> None:
     training_id = f"text-{uuid.uuid4().hex[:6]}"
     result = site.run("train", "create", "-f", site.manifest(training_id, hyperParameters={"text": text}))
     assert result.code == 0, result.err

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.argo import Site
+from tests.servers.argo import ArgoSite
 
 pytestmark = [pytest.mark.argo, pytest.mark.timeout(1200)]
 
 
-def kubectl_apply(site: Site, folder: Path) -> list[str]:
+def kubectl_apply(site: ArgoSite, folder: Path) -> list[str]:
     """Apply the templates and then the runs, as documented; return kubectl's output lines."""
     lines: list[str] = []
     for part in ("templates", "runs"):
@@ -22,7 +22,7 @@ def kubectl_apply(site: Site, folder: Path) -> list[str]:
     return lines
 
 
-def test_rendered_training_runs_once_and_has_history_and_logs(site: Site, tmp_path: Path) -> None:
+def test_rendered_training_runs_once_and_has_history_and_logs(site: ArgoSite, tmp_path: Path) -> None:
     text = "{{workflow.name}} $(PATH)"
     result = site.run("render", "-f", site.manifest("from-git", hyperParameters={"text": text}), "-o", tmp_path)
     assert result.code == 0, result.err

@@ -11,7 +11,7 @@ import yaml
 from kubernetes import client
 
 from tests.commands import Running
-from tests.servers.argo import Site
+from tests.servers.argo import ArgoSite
 
 pytestmark = [pytest.mark.argo, pytest.mark.timeout(1200)]
 
@@ -23,7 +23,7 @@ def is_training(status: dict[str, Any]) -> bool:
     return status["state"] == "running" and states["train"] == "running"
 
 
-def test_ctrl_c_detaches_and_stop_ends_training(site: Site) -> None:
+def test_ctrl_c_detaches_and_stop_ends_training(site: ArgoSite) -> None:
     manifest = site.manifest("long", entrypoint="long")
     with Running("train", "create", "-f", manifest, "--profile", site.profile) as following:
         site.until(lambda: "train | begun" in following.text)
@@ -37,7 +37,7 @@ def test_ctrl_c_detaches_and_stop_ends_training(site: Site) -> None:
     assert "long-1-workspace" in site.claims(), "a stopped training can be retried"
 
 
-def test_edit_stops_current_run_and_keeps_it_in_history(site: Site) -> None:
+def test_edit_stops_current_run_and_keeps_it_in_history(site: ArgoSite) -> None:
     assert site.run("train", "create", "-f", site.manifest("again", entrypoint="long"), "--no-wait").code == 0
     site.wait("again", is_training)
     result = site.run("train", "edit", "-f", site.manifest("again", hyperParameters={"text": "second"}))
@@ -49,7 +49,7 @@ def test_edit_stops_current_run_and_keeps_it_in_history(site: Site) -> None:
     site.wait_until_gone("again-2-workspace")
 
 
-def test_logs_follow_all_pods_and_outlive_them_in_the_archive(site: Site) -> None:
+def test_logs_follow_all_pods_and_outlive_them_in_the_archive(site: ArgoSite) -> None:
     assert site.run("train", "create", "-f", site.manifest("logged"), "--no-wait").code == 0
     followed = site.run("train", "logs", "--id", "logged", "--follow")
     lines = followed.out.splitlines()
@@ -65,7 +65,7 @@ def test_logs_follow_all_pods_and_outlive_them_in_the_archive(site: Site) -> Non
     assert archived.out == followed.out, archived.err
 
 
-def test_training_outlives_its_expired_workflow(site: Site) -> None:
+def test_training_outlives_its_expired_workflow(site: ArgoSite) -> None:
     profile = site.folder / "soon-gone.yaml"
     profile.write_text(yaml.safe_dump(site.settings(keep={"workflow": "5s", "pods": "1s"})))
     result = site.run("train", "create", "-f", site.manifest("brief"), profile=profile)
@@ -80,7 +80,7 @@ def test_training_outlives_its_expired_workflow(site: Site) -> None:
     assert not site.has_record("brief")
 
 
-def test_delete_removes_running_training_and_its_resources(site: Site) -> None:
+def test_delete_removes_running_training_and_its_resources(site: ArgoSite) -> None:
     assert site.run("train", "create", "-f", site.manifest("unwanted", entrypoint="long"), "--no-wait").code == 0
     site.wait("unwanted", is_training)
     assert site.run("train", "delete", "--id", "unwanted").code == 0
@@ -92,7 +92,7 @@ def test_delete_removes_running_training_and_its_resources(site: Site) -> None:
     assert again.code == 0 and "no training unwanted" in again.out
 
 
-def test_recorder_keeps_status_of_unwatched_deleted_workflow(site: Site) -> None:
+def test_recorder_keeps_status_of_unwatched_deleted_workflow(site: ArgoSite) -> None:
     assert site.run("train", "create", "-f", site.manifest("unseen", entrypoint="fail"), "--no-wait").code == 0
     site.until(lambda: (site.workflow("unseen-1") or {}).get("status", {}).get("phase") == "Failed")
     site.delete_workflow("unseen-1")

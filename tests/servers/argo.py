@@ -61,7 +61,7 @@ with mlflow.start_run():
 
 
 @dataclass(frozen=True)
-class Site:
+class ArgoSite:
     """A namespace with the connections and profile of a training."""
 
     api: client.ApiClient
@@ -193,13 +193,13 @@ def argo() -> Iterator[client.ApiClient]:
 
 
 @pytest.fixture(scope="session")
-def site(argo: client.ApiClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(argo: client.ApiClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ArgoSite]:
     folder = tmp_path_factory.mktemp("argo")
     namespace = f"argo-{uuid.uuid4().hex[:8]}"
     address = os.environ.get("ODAHU_ARGO_TEST_ADDRESS", HERE)
     _make_repositories(folder / "git")
     with running_s3(address) as endpoint, plain_http(folder / "git", address) as git_url:
-        site = Site(argo, namespace, folder, folder / "profile.yaml", _bucket(endpoint), git_url)
+        site = ArgoSite(argo, namespace, folder, folder / "profile.yaml", _bucket(endpoint), git_url)
         site.profile.write_text(yaml.safe_dump(site.settings()))
         applied = site.run("setup", "--apply")
         assert applied.code == 0, applied.err
@@ -221,17 +221,17 @@ def _make_repositories(folder: Path) -> None:
     git(folder, "clone", "--quiet", "--bare", str(ROOT), str(folder / "odahu-argo"))
 
 
-def _allow_this_network(site: Site) -> None:
+def _allow_this_network(site: ArgoSite) -> None:
     change = {"spec": {"template": {"spec": {"hostNetwork": True}}}}
     client.AppsV1Api(site.api).patch_namespaced_deployment("odahu-argo-recorder", site.namespace, change)
 
 
-def _enforce_the_restricted_standard(site: Site) -> None:
+def _enforce_the_restricted_standard(site: ArgoSite) -> None:
     change = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}
     client.CoreV1Api(site.api).patch_namespace(site.namespace, change)
 
 
-def _archive_logs(site: Site) -> None:
+def _archive_logs(site: ArgoSite) -> None:
     """Configure the namespace's default artifact repository.
 
     https://argo-workflows.readthedocs.io/en/latest/artifact-repository-ref/
@@ -266,7 +266,7 @@ def _bucket(endpoint: str) -> Bucket:
     return bucket
 
 
-def _apply_connections(site: Site) -> None:
+def _apply_connections(site: ArgoSite) -> None:
     own = {"type": "git", "username": USERNAME, "password": PASSWORD}
     connections = {
         "small": {**own, "uri": f"{site.git_url}/small", "reference": "main"},

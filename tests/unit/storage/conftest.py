@@ -101,5 +101,5 @@ def killable(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Killabl
 
 @pytest.fixture
 def few_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("odahu_argo.storage.transfer.PAUSES", (0.1,))
+    monkeypatch.setattr("odahu_argo.storage.transfer.DELAYS", (0.1,))
     monkeypatch.setattr("odahu_argo.storage.cloud.UPLOAD_RETRIES", {"max_retries": 1})

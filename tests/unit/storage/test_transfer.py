@@ -225,7 +225,7 @@ def test_stopped_download_leaves_complete_files_only(box: Box, tmp_path: Path) -
 
 
 def test_stop_ends_the_pause_before_a_retry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("odahu_argo.storage.transfer.PAUSES", (1000.0,))
+    monkeypatch.setattr("odahu_argo.storage.transfer.DELAYS", (1000.0,))
     stopped = threading.Event()
     timer = threading.Timer(0.3, stopped.set)
     timer.start()
@@ -333,7 +333,7 @@ def test_wrong_range_is_rejected(folder: Path) -> None:
 
 
 def test_interrupted_range_continues(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("odahu_argo.storage.transfer.PAUSES", (0.1, 0.1))
+    monkeypatch.setattr("odahu_argo.storage.transfer.DELAYS", (0.1, 0.1))
     requests: list[tuple[int, int]] = []
 
     def halves(request: Request) -> None:
