@@ -22,7 +22,7 @@ from tests.servers.mlflow_project import SPEC as TRAIN
 from tests.servers.mlflow_project import Tracking, entry_point
 from tests.servers.step_runner import StepRunner
 
-COUNT = 40
+COUNT = 16
 """`python -m tests.faults.sigterm --count 500` stops more."""
 SHORT_GRACE = """\
 import sys
