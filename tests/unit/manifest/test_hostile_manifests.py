@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.commands import odahu_argo
 from tests.manifests import CONNECTIONS
 
 MEMORY = 1024**3
@@ -104,12 +105,13 @@ def limit_resources() -> None:
 def test_rejects_hostile_manifest_within_limits(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "hostile.yaml").write_text(text)
     (tmp_path / "connections.yaml").write_text(CONNECTIONS)
-    ran = odahu_argo(
-        "compile", "-f", "hostile.yaml", "-f", "connections.yaml", cwd=tmp_path, preexec_fn=limit_resources
+    command = [sys.executable, "-m", "odahu_argo", "compile", "-f", "hostile.yaml", "-f", "connections.yaml"]
+    ran = subprocess.run(
+        command, cwd=tmp_path, preexec_fn=limit_resources, capture_output=True, encoding="utf-8", check=False
     )
-    assert ran.code == 2, ran.err[-500:]
-    assert message in ran.err
-    assert "hostile.yaml" in ran.err
-    assert "Traceback" not in ran.err
-    assert len(ran.err) < MAX_OUTPUT
-    assert (ran.out, sorted(path.name for path in tmp_path.iterdir())) == ("", ["connections.yaml", "hostile.yaml"])
+    assert ran.returncode == 2, ran.stderr[-500:]
+    assert message in ran.stderr
+    assert "hostile.yaml" in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert len(ran.stderr) < MAX_OUTPUT
+    assert (ran.stdout, sorted(path.name for path in tmp_path.iterdir())) == ("", ["connections.yaml", "hostile.yaml"])
