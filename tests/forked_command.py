@@ -10,6 +10,7 @@ from pathlib import Path
 
 from odahu_argo import __main__
 from odahu_argo.cli.app import COMMANDS
+from odahu_argo.compile.schema import schema_errors
 
 for _command in COMMANDS.values():
     import_module(f"odahu_argo.cli.{_command.target.partition(':')[0]}")
@@ -22,6 +23,7 @@ for _module in (
     "kube.client",
 ):
     import_module(f"odahu_argo.{_module}")
+schema_errors({"kind": "Workflow", "metadata": {}, "spec": {}})  # imports hera and builds its models' validators
 
 
 def run(arguments: Sequence[str], environment: Mapping[str, str], folder: str, files: tuple[Path, Path, Path]) -> None:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 import threading
+from multiprocessing import get_context
+from multiprocessing.queues import SimpleQueue
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
 
 from odahu_argo import naming
+from odahu_argo.compile.schema import schema_errors
 from odahu_argo.compile.workflow import compile_workflow
 from odahu_argo.errors import AlreadyExists, NotFound, Rejected, Unreachable, UserError
-from odahu_argo.kube.client import KubeCluster
+from odahu_argo.kube.client import KubeCluster, connect
 from odahu_argo.kube.cluster import WORKFLOW, Object
 from odahu_argo.trainings.submit import check, submit
 from tests.cluster.conftest import ProxiedCluster
@@ -24,19 +24,14 @@ from tests.servers.kubernetes import ApiServer
 pytestmark = pytest.mark.cluster
 
 RACERS = 20
-RACER = """
-import json, sys
-from odahu_argo.compile.schema import schema_errors
-from odahu_argo.kube.client import connect
-from odahu_argo.trainings.submit import submit
 
-workflow = json.load(open(sys.argv[1]))
-cluster = connect(sys.argv[2])
-schema_errors(workflow)
-print("ready", flush=True)
-sys.stdin.readline()
-print(json.dumps(submit(cluster, workflow).is_new))
-"""
+
+def race(workflow: Object, namespace: str, start: Barrier, outcomes: SimpleQueue[bool]) -> None:
+    """Submit the Workflow at the same moment as the other processes."""
+    cluster = connect(namespace)
+    schema_errors(workflow)
+    start.wait()
+    outcomes.put(submit(cluster, workflow).is_new)
 
 
 @pytest.fixture
@@ -63,26 +58,17 @@ def test_creates_workflow_as_compiled(cluster: KubeCluster, workflow: Object) ->
     assert found["spec"] == workflow["spec"]
 
 
-def test_twenty_concurrent_submissions_create_one_workflow(
-    cluster: KubeCluster, workflow: Object, tmp_path: Path
-) -> None:
-    file = tmp_path / "workflow.json"
-    file.write_text(json.dumps(workflow))
-    command = [sys.executable, "-c", RACER, str(file), cluster.namespace]
-    racers = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ)
-        for _ in range(RACERS)
-    ]
+def test_twenty_concurrent_submissions_create_one_workflow(cluster: KubeCluster, workflow: Object) -> None:
+    context = get_context("forkserver")
+    start, outcomes = context.Barrier(RACERS), context.SimpleQueue()
+    arguments = (workflow, cluster.namespace, start, outcomes)
+    racers = [context.Process(target=race, args=arguments) for _ in range(RACERS)]
     for racer in racers:
-        assert racer.stdout is not None
-        assert racer.stdout.readline() == "ready\n"
+        racer.start()
     for racer in racers:
-        assert racer.stdin is not None
-        racer.stdin.write("\n")
-        racer.stdin.flush()
-    created = [json.loads(racer.communicate()[0]) for racer in racers]
-    assert [racer.returncode for racer in racers] == [0] * RACERS
-    assert sorted(created) == [False] * (RACERS - 1) + [True]
+        racer.join()
+    assert [racer.exitcode for racer in racers] == [0] * RACERS
+    assert sorted(outcomes.get() for _ in racers) == [False] * (RACERS - 1) + [True]
     assert workflow_names(cluster) == ["wine-1"]
 
 

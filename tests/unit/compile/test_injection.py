@@ -132,7 +132,7 @@ def replace_text(path: tuple[Any, ...], text: str) -> list[dict[str, Any]]:
 def compiled(documents: list[dict[str, Any]]) -> list[tuple[Any, dict[str, Any]]]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "manifests.yaml"
-        file.write_text(yaml.safe_dump_all(documents, sort_keys=False), encoding="utf-8")
+        file.write_text(yaml.dump_all(documents, Dumper=yaml.CSafeDumper, sort_keys=False), encoding="utf-8")
         profile = Profile()
         plans = build_plans(resolve(load([file]), profile), profile)
         return [(plan, compile_workflow(plan)) for plan in plans]
@@ -140,7 +140,7 @@ def compiled(documents: list[dict[str, Any]]) -> list[tuple[Any, dict[str, Any]]
 
 def assert_unchanged(plan: Any, workflow: dict[str, Any]) -> None:
     """Assert that Argo and the kubelet change nothing, and that steps receive their specifications."""
-    assert yaml.safe_load(to_yaml([workflow])) == workflow
+    assert yaml.load(to_yaml([workflow]), yaml.CSafeLoader) == workflow
     for part in (workflow["spec"], *workflow["spec"]["templates"], workflow["metadata"]):
         assert through_argo(part, ARGO) == part
     for template in workflow["spec"]["templates"]:

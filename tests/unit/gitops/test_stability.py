@@ -18,7 +18,7 @@ from odahu_argo.plan.build import plan_trainings
 from odahu_argo.profile import Profile
 from tests.conftest import ROOT
 
-MANY = 1000
+MANY = 400
 IDS = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", fullmatch=True)
 LABELS = st.from_regex(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", fullmatch=True)
 VARIABLES = st.from_regex(r"[A-Z_a-z][A-Za-z0-9_]{0,20}", fullmatch=True).filter(
@@ -52,7 +52,7 @@ def trainings(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def corpus() -> list[dict[str, Any]]:
-    """Return a thousand generated trainings with unique IDs, the same in each test run."""
+    """Return many generated trainings with unique IDs, the same in each test run."""
     generated: list[dict[str, Any]] = []
     checks = list(HealthCheck)
 

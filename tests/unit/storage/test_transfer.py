@@ -124,7 +124,7 @@ def test_objects_of_every_size(box: Box, tmp_path: Path) -> None:
 
 
 def test_many_objects_use_little_memory(step_runner: StepRunner, fast_box: Box) -> None:
-    objects = {f"many/{number % 7}/{number}.bin": os.urandom(number) for number in range(2000)}
+    objects = {f"many/{number % 7}/{number}.bin": os.urandom(number) for number in range(1000)}
     fast_box.put_all(objects)
     step_runner.repository.mkdir()
     step_runner.connect("data", fast_box.fields("many"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 import subprocess
 import sys
@@ -82,49 +83,57 @@ def test_migrates_tables_of_first_mlflow(tmp_path: Path) -> None:
 
 
 _UPGRADE = """
-import sys
+import contextlib, io, json, sys
 import mlflow.store.db.utils
 from odahu_argo.errors import OdahuArgoError
 from odahu_argo.steps.mlflow.server import upgrade_database
 mlflow.store.db.utils.MAX_RETRY_COUNT = 1  # of ten tries, some minutes
-try:
-    print("done:", upgrade_database(sys.argv[1]) == sys.argv[2])
-except OdahuArgoError as error:
-    print(error)
-    sys.exit(error.exit_code)
+results = []
+for uri in sys.argv[1:]:
+    with contextlib.redirect_stdout(io.StringIO()) as output, contextlib.redirect_stderr(output):
+        try:
+            code, text = 0, upgrade_database(uri)
+        except OdahuArgoError as error:
+            code, text = error.exit_code, str(error)
+    results.append((code, text, output.getvalue()))
+print(json.dumps(results))
 """
 
 
-def upgraded(uri: str, spelt: str = "") -> tuple[int, str]:
-    """Migrate in a separate process, which closes all connections, and return its exit code and output."""
-    ended = subprocess.run([sys.executable, "-c", _UPGRADE, uri, spelt or uri], capture_output=True, text=True)
-    return ended.returncode, ended.stdout + ended.stderr
+def upgraded(*uris: str) -> list[tuple[int, str, str]]:
+    """Migrate databases in another process, which closes all connections.
+
+    Return for each the exit code, the result or error, and the other output.
+    """
+    process = subprocess.run([sys.executable, "-c", _UPGRADE, *uris], capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    return [tuple(result) for result in json.loads(process.stdout)]
 
 
 def test_creates_tables_in_empty_postgresql(postgres: Postgres) -> None:
-    for uri in (postgres.uri.replace("postgresql://", "postgres://"), postgres.uri):
-        code, output = upgraded(uri, postgres.uri)
-        assert code == 0 and "done: True" in output
-        assert PASSWORD not in output
+    for code, uri, log in upgraded(postgres.uri.replace("postgresql://", "postgres://"), postgres.uri):
+        assert (code, uri) == (0, postgres.uri)
+        assert PASSWORD not in log
 
 
 def test_database_failure_is_service_fault_without_password(postgres: Postgres) -> None:
     wrong = PASSWORD[::-1]
-    for uri, reason in (
-        (postgres.uri.replace(PASSWORD, wrong), "password authentication failed"),
-        (f"postgresql://mlflow:{wrong}@127.0.0.1:{free_port()}/postgres", "Connection refused"),
-    ):
-        code, output = upgraded(uri)
+    reasons = {
+        postgres.uri.replace(PASSWORD, wrong): "password authentication failed",
+        f"postgresql://mlflow:{wrong}@127.0.0.1:{free_port()}/postgres": "Connection refused",
+    }
+    for reason, (code, message, log) in zip(reasons.values(), upgraded(*reasons), strict=True):
         assert code == 3
-        [line] = [line for line in output.splitlines() if line.startswith("the database ")]
+        [line] = [line for line in message.splitlines() if line.startswith("the database ")]
         assert "127.0.0.1" in line and " failed: " in line
-        assert reason in output
-        assert wrong not in output
+        assert reason in message
+        assert wrong not in message + log
 
 
-@pytest.mark.parametrize("uri", ["nonsense", "postgresql+nothing://u:secret-canary@h/d", "https://u:secret-canary@h"])
-def test_invalid_database_uri_is_user_error(uri: str) -> None:
-    code, output = upgraded(uri)
-    assert code == 2, output
-    assert "set MLFLOW_BACKEND_STORE_URI to postgresql://" in output
-    assert "canary" not in output
+def test_invalid_database_uri_is_user_error() -> None:
+    for code, message, log in upgraded(
+        "nonsense", "postgresql+nothing://u:secret-canary@h/d", "https://u:secret-canary@h"
+    ):
+        assert code == 2, message
+        assert "set MLFLOW_BACKEND_STORE_URI to postgresql://" in message
+        assert "canary" not in message + log
