@@ -77,6 +77,7 @@ class ArgoSite:
             "namespace": self.namespace,
             "runner_image": os.environ.get("ODAHU_ARGO_TEST_RUNNER_IMAGE", os.environ["ODAHU_ARGO_TEST_IMAGE"]),
             "training_image": os.environ["ODAHU_ARGO_TEST_IMAGE"],
+            "controller_image": os.environ["ODAHU_ARGO_TEST_IMAGE"],
             "argo": {"log_connection": "log-archive"},
             "step_resources": {"requests": {"cpu": "50m", "memory": "128Mi"}},
             "pools": {"gpu": {"node_selector": {"mode.odahu.gpu-training": "true"}}},
