@@ -16,10 +16,19 @@ from odahu_argo import __version__, document, quantity
 from odahu_argo.errors import Location, Problem, UserError
 from odahu_argo.naming import ID_PATTERN, LABEL_PATTERN
 from odahu_argo.uri import without_credentials
-from odahu_argo.validation import Count, Duration, Image, Quantity, Strict, matching, validate
+from odahu_argo.validation import (
+    Count,
+    CpuAmount,
+    Duration,
+    Image,
+    MemoryAmount,
+    Strict,
+    check_duration,
+    matching,
+    validate,
+)
 
 UNLIMITED = "none"
-_SMALLEST_VOLUME = 2**20
 _LABEL_KEY = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _TRACKING_URI = re.compile(r"(https?|databricks|postgresql|mysql|mssql)(\+\w+)?://.")
 
@@ -27,13 +36,13 @@ _TRACKING_URI = re.compile(r"(https?|databricks|postgresql|mysql|mssql)(\+\w+)?:
 def _check_wait_limit(text: str) -> str:
     if text != UNLIMITED and quantity.seconds(text) == 0:
         raise ValueError(f"must be longer than 0s, or {UNLIMITED}")
-    return text
+    return text if text == UNLIMITED else check_duration(text)
 
 
 def _check_volume_size(text: str) -> str:
-    if quantity.amount(text) < _SMALLEST_VOLUME:
-        raise ValueError(f"{text} is a number of bytes; add a unit, such as {text}Gi")
-    return text
+    if quantity.amount(text) == 0:
+        raise ValueError("must be larger than 0")
+    return quantity.check_bytes(text, small_unit="Gi")
 
 
 def _check_tracking_uri(text: str) -> str:
@@ -56,7 +65,7 @@ Name = Annotated[str, matching(ID_PATTERN, "is not a Kubernetes name: 1 to 63 lo
 LabelKey = Annotated[str, matching(_LABEL_KEY, "is not a Kubernetes label name, such as node.example.org/pool")]
 LabelValue = Annotated[str, matching(LABEL_PATTERN, "is not a Kubernetes label value", may_be_empty=True)]
 WaitLimit = Annotated[str, AfterValidator(_check_wait_limit)]
-VolumeSize = Annotated[Quantity, AfterValidator(_check_volume_size)]
+VolumeSize = Annotated[str, AfterValidator(_check_volume_size)]
 ServerUrl = Annotated[str, AfterValidator(_check_server_url)]
 TrackingUri = Annotated[str, AfterValidator(_check_tracking_uri)]
 
@@ -64,14 +73,16 @@ TrackingUri = Annotated[str, AfterValidator(_check_tracking_uri)]
 class ResourceList(Strict):
     """Kubernetes quantities: CPU in cores (`500m`), memory in bytes (`2Gi`), and GPUs as a whole number."""
 
-    cpu: Quantity | None = None
-    memory: Quantity | None = None
+    cpu: CpuAmount | None = None
+    memory: MemoryAmount | None = None
     gpu: Count | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _empty_text_is_absent(cls, values: Any) -> Any:
-        return {k: v for k, v in values.items() if v != ""} if isinstance(values, dict) else values
+        if not isinstance(values, dict):
+            return values
+        return {name: value for name, value in values.items() if value != "" or name not in cls.model_fields}
 
 
 class ResourceRequirements(Strict):
@@ -227,7 +238,7 @@ class Profile(Strict):
     environment_manager: Literal["local", "virtualenv", "conda"] = "local"
     training_resources: ResourceRequirements = TRAINING_RESOURCES
     step_resources: ResourceRequirements = STEP_RESOURCES
-    parallelism: int = Field(default=8, ge=1)
+    parallelism: int = Field(default=8, ge=1, le=2000)
     pools: Pools = Pools.model_construct()
     workspace: WorkspaceVolume = WorkspaceVolume.model_construct()
     timeouts: Timeouts = Timeouts.model_construct()
@@ -239,7 +250,7 @@ class Profile(Strict):
     archive_logs: bool = True
     restrict_executor: bool = True
     recorder: bool = True
-    user_id: int = Field(default=1000, ge=1)
+    user_id: int = Field(default=1000, ge=1, le=2**31 - 1)
 
     @field_validator("training_resources", "step_resources", mode="before")
     @classmethod
@@ -249,8 +260,13 @@ class Profile(Strict):
             return given
         merged = default.model_dump(exclude_none=True)
         for kind, amounts in given.items():
-            specified = {name: amount for name, amount in (amounts or {}).items() if amount is not None}
-            merged[kind] = {**merged.get(kind, {}), **specified}
+            defaults = merged.get(kind, {})
+            specified = {
+                name: amount
+                for name, amount in (amounts or {}).items()
+                if amount not in (None, "") or name not in defaults
+            }
+            merged[kind] = {**defaults, **specified}
         return merged
 
     @field_validator("training_resources", "step_resources")

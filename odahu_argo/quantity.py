@@ -20,6 +20,14 @@ _FACTORS = {
 }
 MAX_LENGTH = 40
 """Characters. Kubernetes limits quantities to 2^63 with nine decimal places."""
+MAX_CPUS = 4096
+MIN_BYTES, MAX_BYTES = 2**20, 2**49
+MAX_DEVICES = 1024
+"""Limits on one container and its volume. Values beyond them are missing or wrong units."""
+MAX_DAYS = 3650
+_MEGABYTES_FROM = 100
+"""A number without a unit from which on memory is more likely in MiB than in GiB."""
+_LEADING_ZERO = re.compile(r"0+(\d.*)", re.ASCII)
 _DURATION = re.compile(r"(?P<number>\d{1,9})(?P<unit>[smhd])", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -41,19 +49,69 @@ def amount(quantity: str) -> Decimal:
     return number * _FACTORS[suffix]
 
 
-def whole_number(quantity: str) -> int:
+def check_cpus(text: str) -> str:
+    """Return a number of CPUs without surrounding spaces.
+
+    Raises:
+        ValueError: the text is not a quantity, or neither 0 nor from 1m to 4096.
+    """
+    value = _plain_amount(text)
+    if value > MAX_CPUS:
+        number, suffix = _split(text)
+        likely = f"{number}m" if suffix in ("", "M") else number
+        raise ValueError(f"{text} is more than {MAX_CPUS} CPUs; did you mean {likely}?")
+    if 0 < value < _FACTORS["m"]:
+        raise ValueError(f"{text} is less than 1m, the smallest number of CPUs in Kubernetes")
+    return text.strip()
+
+
+def check_bytes(text: str, small_unit: str = "Mi") -> str:
+    """Return a size without surrounding spaces. `small_unit` is the suggested unit for a number from 100 that has none.
+
+    Raises:
+        ValueError: the text is not a quantity, or neither 0 nor from 1Mi to 512Ti.
+    """
+    value = _plain_amount(text)
+    number, suffix = _split(text)
+    if 0 < value < MIN_BYTES and not suffix:
+        unit = "Gi" if value < _MEGABYTES_FROM else small_unit
+        raise ValueError(f"{text} is a number of bytes; did you mean {number}{unit}?")
+    if 0 < value < MIN_BYTES:
+        raise ValueError(f"{text} is less than 1Mi; did you mean {number}Mi?")
+    if value > MAX_BYTES:
+        raise ValueError(f"{text} is more than {MAX_BYTES // 2**40}Ti; did you mean {number}Gi?")
+    return text.strip()
+
+
+def whole_number(text: str) -> int:
     """Return a number of devices.
 
     Raises:
-        ValueError: the text is not a non-negative whole number.
+        ValueError: the text is not a whole number from 0 to 1024.
     """
     try:
-        value = amount(quantity)
+        value = amount(text)
     except ValueError:
-        raise ValueError(f"{quantity!r} is not a non-negative whole number; write for example 1") from None
+        raise ValueError(f"{text!r} is not a non-negative whole number; write for example 1") from None
     if value != value.to_integral_value():
-        raise ValueError(f"{quantity!r} is not a whole number; GPUs cannot be divided")
-    return int(value)
+        raise ValueError(f"{text!r} is not a whole number; GPUs cannot be divided")
+    if value > MAX_DEVICES:
+        raise ValueError(f"{text} is more than {MAX_DEVICES} GPUs; write the number of GPUs of one node, such as 1")
+    return int(_plain_amount(text))
+
+
+def _plain_amount(text: str) -> Decimal:
+    """Return the value of a quantity that does not start with a superfluous zero."""
+    value = amount(text)
+    if match := _LEADING_ZERO.fullmatch(text.strip()):
+        raise ValueError(f"{text!r} starts with 0, which YAML 1.1 reads as an octal number; did you mean {match[1]}?")
+    return value
+
+
+def _split(text: str) -> tuple[str, str]:
+    """Return the number and the suffix of a quantity."""
+    match = _QUANTITY.fullmatch(text.strip())
+    return (match["number"], match["suffix"] or "") if match else (text, "")
 
 
 def seconds(duration: str) -> int:

@@ -31,7 +31,8 @@ _EMPTY_COLLECTIONS: dict[str, type[dict[Any, Any]] | type[list[Any]]] = {
 }
 _DISABLE_PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
 _MAX_MODEL_DEPTH = 8
-_PLACEHOLDER = re.compile(r"<[^<>]+>")
+_PLACEHOLDER = re.compile(r"<[A-Za-z][^<>/]*[A-Za-z0-9]>")
+_DECIMALS = re.compile(r"\d+[A-Za-z]{0,2}")
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-:/@]*")
 _TYPE_NAMES = {
     "string_type": "text",
@@ -51,7 +52,7 @@ MAX_PROBLEMS = 100
 
 
 class Strict(BaseModel):
-    """Base model: immutable, rejects unknown fields, and treats an empty field as missing.
+    """Base model: immutable, rejects unknown fields even if they are empty, and treats an empty field as missing.
 
     The validator is built on first use and without pydantic plug-ins, to keep the start of commands fast.
     """
@@ -61,9 +62,10 @@ class Strict(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _empty_is_absent(cls, values: Any) -> Any:
-        return (
-            {key: value for key, value in values.items() if value is not None} if isinstance(values, dict) else values
-        )
+        if not isinstance(values, dict) or None not in values.values():
+            return values
+        names = {field.alias or name for name, field in cls.model_fields.items()}
+        return {key: value for key, value in values.items() if value is not None or key not in names}
 
     @classmethod
     def model_rebuild(cls, **options: Any) -> bool | None:
@@ -88,18 +90,20 @@ class InvalidValue(ValueError):
         super().__init__(message)
 
 
-def _quantity(text: str) -> str:
-    quantity.amount(text)
-    return text.strip()
-
-
 def _count(text: str) -> str:
     return str(quantity.whole_number(text))
 
 
-def _duration(text: str) -> str:
+def check_duration(text: str) -> str:
+    """Return a duration without surrounding spaces.
+
+    Raises:
+        ValueError: the text is not a duration, or not between 1s and 3650d.
+    """
     if quantity.seconds(text) == 0:
         raise ValueError("must be longer than 0s")
+    if quantity.seconds(text) > quantity.MAX_DAYS * 86400:
+        raise ValueError(f"{text} is longer than {quantity.MAX_DAYS}d")
     return text.strip()
 
 
@@ -127,9 +131,10 @@ def matching(pattern: re.Pattern[str], message: str, may_be_empty: bool = False)
     return AfterValidator(check)
 
 
-Quantity = Annotated[str, AfterValidator(_quantity)]
+CpuAmount = Annotated[str, AfterValidator(quantity.check_cpus)]
+MemoryAmount = Annotated[str, AfterValidator(quantity.check_bytes)]
 Count = Annotated[str, AfterValidator(_count)]
-Duration = Annotated[str, AfterValidator(_duration)]
+Duration = Annotated[str, AfterValidator(check_duration)]
 Image = Annotated[str, AfterValidator(check_image)]
 
 
@@ -217,14 +222,14 @@ def _problem(model: type[BaseModel], document: Document, detail: ErrorDetails) -
     path: Path = tuple(detail["loc"])
     kind = detail["type"]
     if kind == "extra_forbidden":
-        field_hint = suggest(str(path[-1]), _fields_at(model, path[:-1]))
+        field_hint = comma_hint(document, path) or suggest(str(path[-1]), _fields_at(model, path[:-1]))
         if path == ("metadata",):
             field_hint = "ODAHU manifests have no metadata; set `id` at the top level"
         return Problem(f"unknown field {path[-1]!r}", document.location(path), field_hint)
     if kind == "missing":
         return Problem("required field is missing", document.location(path), f"set {path[-1]}")
-    if isinstance(detail["input"], str) and (match := _PLACEHOLDER.search(without_credentials(detail["input"]))):
-        return Problem(placeholder_message(match[0]), document.location(path))
+    if isinstance(detail["input"], str) and (placeholder := find_placeholder(without_credentials(detail["input"]))):
+        return Problem(placeholder_message(placeholder), document.location(path))
     if kind in _TYPE_NAMES:
         return Problem(
             f"must be {_TYPE_NAMES[kind]}{_actual_type(kind, detail['input'])}",
@@ -241,11 +246,43 @@ def _problem(model: type[BaseModel], document: Document, detail: ErrorDetails) -
     return Problem(detail["msg"].removeprefix("Value error, "), document.location(path), hint)
 
 
+def comma_hint(document: Document, path: Path) -> str | None:
+    """Return a hint if the field is the end of a number with a comma: YAML reads `{cpu: 1,5}` as two fields."""
+    siblings = _value_at(document.value, path[:-1])
+    if (
+        not isinstance(siblings, dict)
+        or siblings.get(path[-1], "") is not None
+        or not _DECIMALS.fullmatch(str(path[-1]))
+    ):
+        return None
+    names = list(siblings)
+    previous = siblings[names[max(0, names.index(path[-1]) - 1)]]
+    if not isinstance(previous, str) or not previous.isdecimal():
+        return None
+    return f"YAML reads {previous},{path[-1]} as two fields; did you mean {previous}.{path[-1]}?"
+
+
+def _value_at(value: Any, path: Path) -> Any:
+    """Return the value at a path, or None if it does not exist."""
+    for part in path:
+        try:
+            value = value[part]
+        except (LookupError, TypeError):
+            return None
+    return value
+
+
 def _actual_type(kind: str, value: Any) -> str:
     """Return the actual type of an invalid value, if it is not obvious."""
     if isinstance(value, dict | list):
         return ", not a mapping" if isinstance(value, dict) else ", not a list"
     return ", not text" if kind in _EMPTY_COLLECTIONS else ""
+
+
+def find_placeholder(text: str) -> str | None:
+    """Return the first placeholder such as `<git-connection>` in a text. HTML tags such as `<i>` are none."""
+    match = _PLACEHOLDER.search(text)
+    return match[0] if match and "</" not in text else None
 
 
 def placeholder_message(text: str) -> str:

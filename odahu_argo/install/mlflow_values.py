@@ -16,7 +16,7 @@ from odahu_argo import __version__, document
 from odahu_argo.errors import Problem, UserError
 from odahu_argo.naming import ID_PATTERN
 from odahu_argo.profile import LabelKey, LabelValue, Name, Profile, Toleration, VolumeSize, read_text
-from odahu_argo.validation import Image, InvalidValue, Quantity, Strict, check_image, matching, validate
+from odahu_argo.validation import CpuAmount, Image, InvalidValue, MemoryAmount, Strict, check_image, matching, validate
 
 _HOST = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _PATH = re.compile(r"/|(/[A-Za-z0-9._~-]+)+")
@@ -57,7 +57,8 @@ ObjectName = Annotated[str, matching(_HOST, "is not the name of a Kubernetes obj
 ConnectionId = Annotated[str, matching(ID_PATTERN, "is not the ID of a connection", may_be_empty=True)]
 SecretKey = Annotated[str, matching(_SECRET_KEY, "is not a key of a Secret")]
 OptionalImage = Annotated[str, AfterValidator(_check_optional_image)]
-Amount = Annotated[Quantity, _QUANTITY_SCHEMA]
+Cpus = Annotated[CpuAmount, _QUANTITY_SCHEMA]
+Memory = Annotated[MemoryAmount, _QUANTITY_SCHEMA]
 
 
 class _ChartValues(Strict):
@@ -67,15 +68,15 @@ class _ChartValues(Strict):
 class RequestValues(_ChartValues):
     """Resource requests of the pod, as Kubernetes quantities."""
 
-    cpu: Amount = "250m"
-    memory: Amount = "1Gi"
+    cpu: Cpus = "250m"
+    memory: Memory = "1Gi"
 
 
 class LimitValues(_ChartValues):
     """Resource limits of the pod. Two workers use 650 MB, each further one about 250 MB."""
 
-    cpu: Amount = "2"
-    memory: Amount = "2Gi"
+    cpu: Cpus = "2"
+    memory: Memory = "2Gi"
 
 
 class ResourceValues(_ChartValues):

@@ -19,7 +19,7 @@ from odahu_argo.naming import ID_PATTERN, LABEL_PATTERN
 from odahu_argo.profile import ResourceRequirements
 from odahu_argo.schedule import check_cron, check_time_zone
 from odahu_argo.uri import URI_FORMS, is_of_type, is_reference, without_credentials
-from odahu_argo.validation import Image, InvalidValue, Strict, placeholder_message
+from odahu_argo.validation import Image, InvalidValue, Strict, find_placeholder, placeholder_message
 
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -254,8 +254,8 @@ class ConnectionSpec(_Manifest):
     @classmethod
     def _matches_type(cls, uri: str, info: ValidationInfo) -> str:
         kind = info.data.get("type")
-        if match := re.search(r"<[^<>/]+>", without_credentials(uri)):
-            raise ValueError(placeholder_message(match[0]))
+        if placeholder := find_placeholder(without_credentials(uri)):
+            raise ValueError(placeholder_message(placeholder))
         if kind and not is_of_type(uri, kind):
             raise ValueError(
                 f"{without_credentials(uri)!r} is not a valid URI of type {kind}; write for example {URI_FORMS[kind]}"

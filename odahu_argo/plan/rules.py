@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator, Mapping
 
 from odahu_argo import quantity
@@ -11,6 +12,7 @@ from odahu_argo.manifest.resolve import BUILT_IN_TOOLCHAINS, ResolvedTraining
 from odahu_argo.naming import LABEL_PATTERN
 from odahu_argo.plan.resources import gpu_count
 from odahu_argo.profile import Profile
+from odahu_argo.validation import comma_hint
 from odahu_argo.yaml_values import Path
 
 ODAHU_PROGRAMS = {
@@ -20,6 +22,8 @@ ODAHU_PROGRAMS = {
 }
 """Entrypoints of ODAHU's ToolchainIntegrations, paths in its images, and the equivalent built-in toolchains."""
 
+_MLFLOW_NAME = re.compile(r"^[/\w.\- :]*$")
+_MAX_MLFLOW_NAME_LENGTH = 250
 _LOCAL_PATH_HINT = "a localPath that ends in / is a directory, any other a file; use different names"
 
 
@@ -27,6 +31,7 @@ def check(resolved: ResolvedTraining, profile: Profile) -> Iterator[Problem]:
     """Yield every problem of a training that can be detected before it runs."""
     yield from _check_paths(resolved)
     yield from _check_environment(resolved)
+    yield from _check_hyper_parameters(resolved)
     yield from _check_download_targets(resolved)
     yield from _check_amounts(resolved)
     yield from _check_toolchain(resolved)
@@ -70,6 +75,34 @@ def _check_environment(resolved: ResolvedTraining) -> Iterator[Problem]:
         if name in names[:index]:
             location = resolved.document.location(("spec", "envs", index, "name"))
             yield Problem(f"the environment variable {name!r} is defined twice", location, "remove one of them")
+
+
+def _check_hyper_parameters(resolved: ResolvedTraining) -> Iterator[Problem]:
+    is_logged_by_mlflow = trainer_name(resolved.toolchain.spec.entrypoint) in BUILT_IN_TOOLCHAINS
+    for name in resolved.training.spec.hyper_parameters:
+        path: Path = ("spec", "hyperParameters", name)
+        location = resolved.document.location(path)
+        if hint := comma_hint(resolved.document, path):
+            yield Problem("a hyperparameter whose name is a number has no value", location, hint)
+        elif is_logged_by_mlflow and (reason := invalid_parameter_name(name)):
+            yield Problem(f"MLflow rejects the hyperparameter {name!r}: {reason}", location, "rename it")
+
+
+def invalid_parameter_name(name: str) -> str | None:
+    """Return why MLflow rejects the name of a parameter, or None if it accepts it.
+
+    This is the rule of `mlflow.utils.validation._validate_param`, without the import of MLflow, which takes seconds.
+    """
+    if not _MLFLOW_NAME.match(name):
+        return "a name consists of letters, digits, spaces and _-.:/"
+    if not name:
+        return "a name must not be empty"
+    path = posixpath.normpath(name)
+    if path != name or path == "." or path.startswith(("..", "/")):
+        return f"a name must not be another path in different notation; this one is the path {path!r}"
+    if len(name) > _MAX_MLFLOW_NAME_LENGTH:
+        return f"a name has at most {_MAX_MLFLOW_NAME_LENGTH} characters"
+    return None
 
 
 def _check_download_targets(resolved: ResolvedTraining) -> Iterator[Problem]:

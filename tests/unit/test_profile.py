@@ -45,7 +45,7 @@ def test_output_connection_is_always_external(tmp_path: Path) -> None:
         ("training_resources: {limits: {cpu: 1}, requests: {cpu: 2}}", "the cpu request of 2 exceeds the limit of 1"),
         ("training_resources: {limits: {gpu: 1}}", "a default cannot include GPUs"),
         ("timeouts: {train: 0s}", "must be longer than 0s"),
-        ("workspace: {size: 20}", "20 is a number of bytes; add a unit, such as 20Gi"),
+        ("workspace: {size: 20}", "20 is a number of bytes; did you mean 20Gi?"),
         ("runner_image: my image", "'my image' is not a valid container image"),
         ("retries: {train: -1}", "must be greater than or equal to 0"),
         ("retries: {train: 1000000}", "must be less than or equal to 100"),

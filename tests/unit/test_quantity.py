@@ -26,6 +26,16 @@ def test_rejects_fraction_of_gpu() -> None:
         quantity.whole_number("500m")
 
 
+@pytest.mark.parametrize("text", ["1Mi", "1.5Gi", "512Ti", "1000000000", " 4Gi ", "0"])
+def test_accepts_sizes_of_machines(text: str) -> None:
+    assert quantity.check_bytes(text) == text.strip()
+
+
+@pytest.mark.parametrize("text", ["1m", "0.5", "4096", "0"])
+def test_accepts_cpus_of_machines(text: str) -> None:
+    assert quantity.check_cpus(text) == text
+
+
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("30m", 1800), ("12h", 43200), ("7d", 604800)])
 def test_parses_duration(text: str, seconds: int) -> None:
     assert quantity.seconds(text) == seconds

@@ -225,7 +225,7 @@ def test_user_text_is_no_argo_syntax(tmp_path: Path) -> None:
             workDir=hostile,
             entrypoint=hostile,
             reference=hostile.replace(" ", ""),
-            hyperParameters={hostile: hostile},
+            hyperParameters={"a": hostile},
             envs=[{"name": "A", "value": hostile}],
             data=[{"connName": "wine-data", "localPath": hostile, "remotePath": hostile}],
         )

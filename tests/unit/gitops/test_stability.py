@@ -26,7 +26,8 @@ VARIABLES = st.from_regex(r"[A-Z_a-z][A-Za-z0-9_]{0,20}", fullmatch=True).filter
 )
 TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=40)
 PATHS = st.from_regex(r"[A-Za-z0-9_]{1,12}(/[A-Za-z0-9_]{1,12}){0,2}/?", fullmatch=True)
-MAPPING = st.dictionaries(TEXT, TEXT, max_size=8)
+PARAMETERS = st.dictionaries(st.from_regex(r"\w([\w .:-]{0,20}\w)?", fullmatch=True), TEXT, max_size=8)
+"""Any name that MLflow accepts and that is not a path."""
 CPU, MEMORY, GPU = st.sampled_from(["2", "3500m"]), st.sampled_from(["8Gi", "16Gi"]), st.sampled_from(["0", "1", "8"])
 AMOUNTS = st.fixed_dictionaries({}, optional={"cpu": CPU, "memory": MEMORY, "gpu": GPU})
 
@@ -42,7 +43,7 @@ def trainings(draw: st.DrawFn) -> dict[str, Any]:
         "vcsName": "code",
         "reference": draw(st.sampled_from(["", "main", "v1.0"])),
         "entrypoint": draw(TEXT.filter(bool)),
-        "hyperParameters": draw(MAPPING),
+        "hyperParameters": draw(PARAMETERS),
         "envs": [{"name": name, "value": draw(TEXT)} for name in names],
         "data": [{"connName": draw(st.sampled_from(["one", "two"])), "localPath": path} for path in paths],
         "resources": {"limits": draw(AMOUNTS)},

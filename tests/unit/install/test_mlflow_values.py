@@ -40,7 +40,7 @@ def objects(given: MlflowValues) -> dict[tuple[str, str], Any]:
         ("allowedHosts: ['a,b']\n", "it must not contain spaces, commas, quotes, braces or $"),
         ("environment: {MLFLOW_BACKEND_STORE_URI: a}\n", "MLFLOW_BACKEND_STORE_URI is set by other values"),
         ("artifacts: {below: ../other}\n", ":1: artifacts.below: '../other' is not a path below the connection's URI"),
-        ("storage: {size: 10}\n", ":1: storage.size: 10 is a number of bytes; add a unit, such as 10Gi"),
+        ("storage: {size: 10}\n", ":1: storage.size: 10 is a number of bytes; did you mean 10Gi?"),
         ("resources: {limits: {memory: 4GB}}\n", ":1: resources.limits.memory: '4GB' is not a quantity"),
         ("workers: 2\n---\nworkers: 3\n", "a values file is a single YAML document"),
         ("workers: [\n", "mlflow.yaml:"),
