@@ -222,7 +222,7 @@ def _show(changes: list[Change], output: BulkFormat) -> None:
     elif output is BulkFormat.YAML:
         import yaml
 
-        render.out(yaml.safe_dump(data, sort_keys=False))
+        render.data(yaml.safe_dump(data, sort_keys=False, allow_unicode=True))
 
 
 def _counted(changes: list[Change]) -> Iterator[str]:

@@ -70,7 +70,7 @@ def compile_command(
         _require_valid([compile_workflow(plan, attempt) for plan in plans])
     to_text = emit.to_json if output is Format.JSON else emit.to_yaml
     if output_dir is None:
-        render.out(to_text(compile_workflow(plan, attempt) for plan in plans))
+        render.data(to_text(compile_workflow(plan, attempt) for plan in plans))
     else:
         names = [f"{plan.training_id}.{output}" for plan in plans]
         texts = parallel_map(partial(_compile_to_text, attempt=attempt, to_text=to_text), plans)
@@ -100,8 +100,10 @@ def plan_command(
     if output is PlanFormat.JSON:
         render.as_json([as_data(plan) for plan in plans])
         return
-    format_plan = mermaid if output is PlanFormat.MERMAID else explain
-    render.out("\n".join(format_plan(plan) for plan in plans))
+    if output is PlanFormat.MERMAID:
+        render.data("\n".join(mermaid(plan) for plan in plans))
+    else:
+        render.out("\n".join(explain(plan) for plan in plans))
 
 
 def _compile_to_text(plan: Plan, attempt: int, to_text: Callable[[list[dict[str, Any]]], str]) -> str:

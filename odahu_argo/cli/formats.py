@@ -72,9 +72,9 @@ def show(items: Items, form: str | None, table: Callable[[bool], None]) -> None:
         import yaml
 
         dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-        render.out(yaml.dump(list(items), Dumper=dumper, sort_keys=False, allow_unicode=True))
+        render.data(yaml.dump(list(items), Dumper=dumper, sort_keys=False, allow_unicode=True))
     elif name == "jsonpath":
-        render.out(_evaluate(items, expression))
+        render.data(_evaluate(items, expression))
     else:
         table(name == "wide")
 

@@ -42,7 +42,7 @@ def render_command(
     files = compare_files(output, render_files(plan_trainings(manifests, settings)))
     if check:
         if stale := unified_diff(output, files):
-            render.out(stale)
+            render.data(stale)
             render.note(
                 f"{output} is out of date; run odahu-argo render with the same options without --check to update it"
             )

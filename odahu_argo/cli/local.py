@@ -116,7 +116,7 @@ def get_command(
     elif output is TrainingFormat.YAML:
         import yaml
 
-        render.out(yaml.safe_dump(training_to_api(training), sort_keys=False, allow_unicode=True))
+        render.data(yaml.safe_dump(training_to_api(training), sort_keys=False, allow_unicode=True))
     else:
         _print_table([training])
         render.out("")

@@ -1,6 +1,7 @@
 """The only module that writes to the terminal: results to standard output, everything else to standard error.
 
-With JSON output, errors, warnings and notes are collected and printed as one JSON object when the command ends.
+Text for people has the encoding of the locale, which cannot represent every character. Output for programs is UTF-8 in every
+locale. With JSON output, errors, warnings and notes are collected and printed as one JSON object when the command ends.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ def finish() -> None:
         "warnings": [_as_data(problem) for problem in diagnostics.warnings],
         "notes": diagnostics.notes,
     }
-    live(json.dumps(document, indent=2, ensure_ascii=False))
+    with suppress(OSError):
+        _write(sys.stderr, json.dumps(document, indent=2, ensure_ascii=False), is_data=True)
 
 
 def _as_data(problem: Problem) -> dict[str, Any]:
@@ -57,13 +59,26 @@ def _as_data(problem: Problem) -> dict[str, Any]:
 
 
 def out(text: str) -> bool:
-    """Print a result. Return False if the reader closed the pipe, as `head` does.
+    """Print a result for people. Return False if the reader closed the pipe, as `head` does.
 
     Raises:
         ServiceFault: Writing to standard output failed.
     """
+    return _write_result(text, is_data=False)
+
+
+def data(text: str) -> bool:
+    """Print a result for programs, in UTF-8. Return False if the reader closed the pipe.
+
+    Raises:
+        ServiceFault: Writing to standard output failed.
+    """
+    return _write_result(text, is_data=True)
+
+
+def _write_result(text: str, is_data: bool) -> bool:
     try:
-        return _write(sys.stdout, text)
+        return _write(sys.stdout, text, is_data)
     except OSError as error:
         raise ServiceFault(f"cannot write to standard output: {error.strerror}") from error
 
@@ -99,10 +114,18 @@ def live(text: str) -> None:
         _write(sys.stderr, text)
 
 
-def _write(stream: TextIO, text: str) -> bool:
-    """Write and flush a line. A failing stream is redirected to nowhere, so that the interpreter's exit does not fail."""
+def _write(stream: TextIO, text: str, is_data: bool = False) -> bool:
+    """Write and flush a line. A failing stream is redirected to nowhere, so that the interpreter's exit does not fail.
+
+    In data, which is UTF-8, lone surrogates are written as `\\ud800`, a valid escape sequence of JSON.
+    """
+    text = text if text.endswith("\n") else text + "\n"
     try:
-        stream.write(text if text.endswith("\n") else text + "\n")
+        stream.flush()
+        if is_data:
+            stream.buffer.write(text.encode("utf-8", "backslashreplace"))
+        else:
+            stream.write(text)
         stream.flush()
         return True
     except BrokenPipeError:
@@ -121,7 +144,7 @@ def _discard(stream: TextIO) -> None:
 
 def as_json(value: Any) -> None:
     """Print JSON, indented by two spaces."""
-    out(json.dumps(value, indent=2, ensure_ascii=False))
+    data(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

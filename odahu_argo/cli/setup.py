@@ -55,7 +55,7 @@ def setup_command(
         return
     text, settings, target_namespace = _settings(profile, namespace)
     if not apply:
-        render.out(namespace_manifests(settings, target_namespace, text))
+        render.data(namespace_manifests(settings, target_namespace, text))
         return
 
     from odahu_argo.kube.client import connect
@@ -102,7 +102,7 @@ def setup_mlflow_command(
     _, settings, target_namespace = _settings(profile, namespace)
     chosen = load_values(values, settings)
     if not apply:
-        render.out(server_manifests(chosen, target_namespace))
+        render.data(server_manifests(chosen, target_namespace))
         return
 
     from odahu_argo.kube.client import connect
