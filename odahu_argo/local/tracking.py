@@ -7,16 +7,19 @@ before the first step starts, in a temporary file, and upgrades it after an upgr
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from odahu_argo.contract import TRACKING_VARIABLE
 from odahu_argo.errors import ServiceFault, UserError
 from odahu_argo.local.home import Home
 from odahu_argo.local.signals import Interrupted, TerminationSignals
+from odahu_argo.steps.mlflow.database import database_error_hint, database_error_reason
 
 _CREATE_TABLES = "import sys, mlflow; mlflow.MlflowClient(sys.argv[1]).search_experiments(max_results=1)"
 _POLL_INTERVAL = 0.2
@@ -62,11 +65,23 @@ def _create_or_upgrade(home: Home, signals: TerminationSignals) -> None:
     if home.tracking_file.exists():
         # Not interruptible: an incomplete upgrade would damage the store.
         _run_python(home, ("-m", "mlflow", "db", "upgrade", home.tracking_uri), TerminationSignals())
+        _enable_wal(home.tracking_file)
         return
     partial = home.tracking_file.with_suffix(".partial")
     partial.unlink(missing_ok=True)
     _run_python(home, ("-c", _CREATE_TABLES, f"sqlite:///{partial}"), signals)
+    _enable_wal(partial)
     partial.replace(home.tracking_file)
+
+
+def _enable_wal(file: Path) -> None:
+    """Set the mode of the file in which pages that read a run do not block the training that logs it."""
+    try:
+        with closing(sqlite3.connect(file)) as db:
+            db.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.Error as error:
+        hint = database_error_hint(str(error))
+        raise ServiceFault(f"cannot prepare MLflow's tracking store {file}: {error}", hint) from error
 
 
 def _installed_version() -> str:
@@ -97,10 +112,11 @@ def _run_python(home: Home, arguments: Sequence[str], signals: TerminationSignal
     ) as process:
         error_output = _wait(process, signals)
     if process.returncode != 0:
-        lines = error_output.strip().splitlines() or [f"exit code {process.returncode}"]
+        reason = database_error_reason(error_output) or f"exit code {process.returncode}"
         raise ServiceFault(
-            f"MLflow cannot prepare its tracking store {home.tracking_file}: {lines[-1]}",
-            hint="check the disk; if the file is damaged, move it away and run again to create a new one",
+            f"MLflow cannot prepare its tracking store {home.tracking_file}: {reason}",
+            hint=database_error_hint(reason)
+            or "check the disk; if the file is damaged, move it away and run again to create a new one",
         )
 
 

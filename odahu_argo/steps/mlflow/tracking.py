@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from odahu_argo.contract import TRACKING_VARIABLE
 from odahu_argo.errors import ServiceFault, UserError
+from odahu_argo.steps.mlflow.database import database_error_hint, database_error_reason
 from odahu_argo.steps.runtime import environment
 from odahu_argo.uri import without_credentials
 
@@ -85,12 +86,14 @@ def tracking_errors(action: str) -> Iterator[None]:
         mlflow_error: Any = error
         status = mlflow_error.get_http_status_code() if isinstance(error, MlflowException) else 503
         server = without_credentials(os.environ.get(TRACKING_VARIABLE, ""))
-        message = f"cannot {action} at {server}: {_shorten(str(error))}"
+        reason = database_error_reason(str(error))
+        message = f"cannot {action} at {server}: {_shorten(reason)}"
         if status < 500 and status != 429:
             raise UserError(
                 message, hint=f"check {TRACKING_VARIABLE} and the credentials for the MLflow server"
             ) from error
-        raise ServiceFault(message, hint="check that the MLflow server is running and reachable") from error
+        hint = database_error_hint(reason) or "check that the MLflow server is running and reachable"
+        raise ServiceFault(message, hint) from error
 
 
 def find_or_create_experiment(client: MlflowClient, name: str, artifact_location: str | None) -> str:
