@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +112,21 @@ class LocalEngine:
 
     def all_file_content(self) -> bytes:
         return b"".join(file.read_bytes() for file in self.home.root.rglob("*") if file.is_file())
+
+
+@pytest.fixture
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalEngine:
+    """The engine with fake steps, a temporary folder of its own, and MLflow's tracking store marked as prepared."""
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    monkeypatch.setenv("ODAHU_ARGO_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("FAKE_TRACE", str(tmp_path / "trace"))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(FAKE_STEPS), str(Path.cwd())]))
+    engine = LocalEngine(tmp_path, monkeypatch)
+    engine.home.root.mkdir()
+    engine.home.tracking_version_file.write_text(version("mlflow"))
+    return engine
 
 
 def step_states(training: LocalTraining) -> dict[str, str]:

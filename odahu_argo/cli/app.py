@@ -223,6 +223,7 @@ def _root_options(
 
 def main() -> None:
     """Run the command line and end the process with an exit code of docs/reference/cli.md."""
+    os.umask(os.umask(0o077) | 0o022)  # no file is writable by other users, whatever the caller's umask
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")

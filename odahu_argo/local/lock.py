@@ -11,7 +11,7 @@ from odahu_argo.errors import ServiceFault, UserError
 from odahu_argo.local.home import Home
 
 _LOCK_TIMEOUT = 1.0
-"""Seconds. `is_locked` acquires an unused lock for a moment, which must not make a run fail."""
+"""Seconds. `is_locked` shares an unused lock for a moment, which must not make a run fail."""
 
 
 @contextmanager
@@ -42,16 +42,19 @@ def training_lock(home: Home, training_id: str) -> Iterator[None]:
 
 def is_locked(home: Home, training_id: str) -> bool:
     """Return whether a process is running the training."""
-    from filelock import FileLock, Timeout
+    import fcntl
 
-    file = home.locks / f"{training_id}.lock"
-    if not file.exists():
+    try:
+        descriptor = os.open(home.locks / f"{training_id}.lock", os.O_RDONLY)
+    except FileNotFoundError:
         return False
     try:
-        with FileLock(file, timeout=0):
-            return False
-    except Timeout:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except OSError:
         return True
+    finally:
+        os.close(descriptor)
 
 
 def lock_owner(home: Home, training_id: str) -> int | None:

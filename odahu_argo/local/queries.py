@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+
 from odahu_argo.errors import NotFound
 from odahu_argo.local.home import Home
 from odahu_argo.local.lock import is_locked
-from odahu_argo.local.store import LocalTraining, TrainingStore
+from odahu_argo.local.store import LIVE_STATES, LocalTraining, StoredPage, TrainingStore
 
 
 def get_training(home: Home, training_id: str) -> LocalTraining:
@@ -20,17 +23,38 @@ def get_training(home: Home, training_id: str) -> LocalTraining:
             f"training {training_id!r} does not exist on this machine",
             hint="odahu-argo local train list lists trainings",
         )
-    return _verified(home, training)
+    return _verified(home, [training])[0]
 
 
 def list_trainings(home: Home) -> list[LocalTraining]:
     """Return all trainings, newest first, with states as in `get_training`."""
-    return [_verified(home, training) for training in TrainingStore(home.store_file).all()]
+    return _verified(home, TrainingStore(home.store_file).all())
 
 
-def _verified(home: Home, training: LocalTraining) -> LocalTraining:
-    if not training.is_live or is_locked(home, training.id):
-        return training
-    # The run may have recorded its result between the read of the record and the check of the lock.
-    latest = TrainingStore(home.store_file).get(training.id) or training
-    return latest.abandoned() if latest.is_live else latest
+def list_page(
+    home: Home,
+    number: int,
+    size: int,
+    filters: Mapping[str, Collection[str]],
+    is_newest_first: bool = True,
+    is_summary: bool = False,
+) -> StoredPage:
+    """Return a page of the trainings, as `TrainingStore.page` does, with states as in `get_training`."""
+    store = TrainingStore(home.store_file)
+    abandoned = [training_id for training_id in store.ids(LIVE_STATES) if not is_locked(home, training_id)]
+    page = store.page(number, size, filters, abandoned, is_newest_first, is_summary)
+    trainings = [
+        training.abandoned() if training.is_live and training.id in abandoned else training
+        for training in page.trainings
+    ]
+    return replace(page, trainings=trainings)
+
+
+def _verified(home: Home, trainings: Sequence[LocalTraining]) -> list[LocalTraining]:
+    suspected = [training.id for training in trainings if training.is_live and not is_locked(home, training.id)]
+    if not suspected:
+        return list(trainings)
+    # The runs may have recorded their results between the read of the records and the check of the locks.
+    latest = {training.id: training for training in TrainingStore(home.store_file).select(suspected)}
+    verified = {name: training.abandoned() if training.is_live else training for name, training in latest.items()}
+    return [verified.get(training.id, training) for training in trainings]

@@ -1,26 +1,23 @@
-"""Records of local trainings in one SQLite file, shared by concurrent processes. Requires SQLite 3.34."""
+"""Records of local trainings in one SQLite file, shared by concurrent processes."""
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
-from dataclasses import astuple, dataclass, fields, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import astuple, dataclass, field, fields, replace
 from datetime import UTC, datetime
-from itertools import groupby
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
-from odahu_argo.errors import ServiceFault, UserError
+from odahu_argo.local import database
 
+T = TypeVar("T")
 State = Literal["scheduling", "running", "succeeded", "failed", "unknown"]
 StepState = Literal["waiting", "running", "succeeded", "failed", "stopped", "skipped", "unknown"]
 """`stopped`: terminated because another step failed or the user interrupted the run; `skipped`: never started."""
 
 LIVE_STATES: tuple[State, ...] = ("scheduling", "running")
-SCHEMA_VERSION = 2
-_BUSY_TIMEOUT = 30.0
-"""Seconds to wait while another process writes."""
 
 
 def utc_now() -> str:
@@ -87,31 +84,34 @@ class LocalTraining:
         return replace(self, state="unknown", reason=reason, steps=steps)
 
 
-_TABLES = (
+@dataclass(frozen=True, slots=True)
+class StoredPage:
+    """Trainings on one page. Pages count from 1; a page after the last one is the last one.
+
+    `total` counts the trainings on all pages, `counts` all trainings of the store by state.
     """
-    CREATE TABLE training (
-        id TEXT PRIMARY KEY, model_name TEXT NOT NULL, model_version TEXT NOT NULL, toolchain TEXT NOT NULL,
-        state TEXT NOT NULL, created TEXT NOT NULL, updated TEXT NOT NULL, digest TEXT NOT NULL, output TEXT NOT NULL,
-        reason TEXT NOT NULL, exit_code INTEGER, run_id TEXT NOT NULL, artifact_name TEXT NOT NULL,
-        commit_id TEXT NOT NULL, spec TEXT NOT NULL DEFAULT ''
-    )
-    """,
-    """
-    CREATE TABLE step (
-        training TEXT NOT NULL REFERENCES training (id) ON DELETE CASCADE, position INTEGER NOT NULL, name TEXT NOT NULL,
-        state TEXT NOT NULL, exit_code INTEGER, message TEXT NOT NULL, started TEXT NOT NULL, finished TEXT NOT NULL,
-        PRIMARY KEY (training, name)
-    )
-    """,
-)
-"""Without STRICT, which needs SQLite 3.37. Files whose tables were created with STRICT have the same columns."""
+
+    trainings: Sequence[LocalTraining] = ()
+    total: int = 0
+    number: int = 1
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
 _TRAINING_COLUMNS = tuple(field.name for field in fields(LocalTraining) if field.name != "steps")
 _STEP_COLUMNS = tuple(field.name for field in fields(StepRecord))
-_SELECT = f"""
-    SELECT {", ".join(f"training.{name}" for name in _TRAINING_COLUMNS)},
-           {", ".join(f"step.{name}" for name in _STEP_COLUMNS)}
-    FROM training LEFT JOIN step ON step.training = training.id
-"""
+_STEPS = (
+    f"SELECT json_group_array(json_array(position, {', '.join(_STEP_COLUMNS)})) FROM step WHERE training = training.id"
+)
+"""The steps of a training as a JSON array of arrays."""
+_COLUMNS = f"{', '.join(_TRAINING_COLUMNS)}, ({_STEPS})"
+_SUMMARY_COLUMNS = (
+    f"{', '.join(_TRAINING_COLUMNS[:-1])}, '', CASE WHEN state IN {LIVE_STATES} THEN ({_STEPS}) ELSE '[]' END"
+)
+"""Without the spec, which is the last column, and without the steps of trainings that have ended."""
+_NEWEST_FIRST = "ORDER BY created DESC, id"
+_BY_ID = "ORDER BY id"
+_Sql = tuple[str, tuple[str, ...]]
+"""Part of a statement, and the values of its parameters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,119 +120,120 @@ class TrainingStore:
 
     Raises (each method):
         UserError: the file was written by a newer version, or is not a training store.
-        ServiceFault: the disk failed, or another process locked the file for more than 30 seconds.
+        ServiceFault: the disk failed, or another process locked the file for minutes.
     """
 
     file: Path
 
     def get(self, training_id: str) -> LocalTraining | None:
         """Return a training, or None if the store has no such training."""
-        return next(iter(self._select("WHERE training.id = ? ORDER BY step.position", training_id)), None)
+        return next(iter(self.select([training_id])), None)
+
+    def select(self, ids: Collection[str]) -> list[LocalTraining]:
+        """Return the trainings with these IDs, newest first."""
+        return self._read(lambda db: _select(db, _where([_is_in("id", ids)], _NEWEST_FIRST)), [])
 
     def all(self) -> list[LocalTraining]:
         """Return all trainings, newest first."""
-        return self._select("ORDER BY training.created DESC, training.id, step.position")
+        return self._read(lambda db: _select(db, (_NEWEST_FIRST, ())), [])
+
+    def ids(self, states: Collection[str] = ()) -> list[str]:
+        """Return the IDs of all trainings, or of those whose recorded state is one of `states`, sorted."""
+        where, values = _where([_is_in("state", states)] if states else [])
+        statement = f"SELECT id FROM training {where} ORDER BY id"
+        return self._read(lambda db: [training_id for (training_id,) in db.execute(statement, values)], [])
+
+    def page(
+        self,
+        number: int,
+        size: int,
+        filters: Mapping[str, Collection[str]] | None = None,
+        abandoned: Collection[str] = (),
+        is_newest_first: bool = True,
+        is_summary: bool = False,
+    ) -> StoredPage:
+        """Return a page of the trainings that match every filter, newest first or sorted by ID.
+
+        A filter maps the name of a column to its allowed values. A training whose ID is in `abandoned` has the state
+        `unknown` if its recorded state is not final. A summary lacks the specs, and the steps of trainings that have ended.
+        """
+        state = _actual_state(abandoned)
+        where, values = _where(
+            [_is_in(state if name == "state" else name, allowed) for name, allowed in (filters or {}).items()]
+        )
+        order = _NEWEST_FIRST if is_newest_first else _BY_ID
+
+        def select_page(db: sqlite3.Connection) -> StoredPage:
+            counts = dict(db.execute(f"SELECT {state[0]} AS actual, COUNT(*) FROM training GROUP BY actual", state[1]))
+            [total] = db.execute(f"SELECT COUNT(*) FROM training {where}", values).fetchone()
+            shown = min(number, max(1, -(-total // size)))
+            selection = f"{where} {order} LIMIT {int(size)} OFFSET {int((shown - 1) * size)}"
+            columns = _SUMMARY_COLUMNS if is_summary else _COLUMNS
+            return StoredPage(_select(db, (selection, values), columns), total, shown, counts)
+
+        return self._read(select_page, StoredPage())
 
     def save(self, training: LocalTraining) -> None:
         """Write a training and its steps. An existing record with the same id is replaced."""
-        with self._write_transaction() as db:
+        values = [getattr(training, name) for name in _TRAINING_COLUMNS]
+        rows = [(training.id, position, *astuple(step)) for position, step in enumerate(training.steps)]
+
+        def replace_training(db: sqlite3.Connection) -> None:
             db.execute("DELETE FROM training WHERE id = ?", (training.id,))
-            values = [getattr(training, name) for name in _TRAINING_COLUMNS]
             db.execute(_insert("training", _TRAINING_COLUMNS), values)
-            rows = [(training.id, position, *astuple(step)) for position, step in enumerate(training.steps)]
             db.executemany(_insert("step", ("training", "position", *_STEP_COLUMNS)), rows)
+
+        database.write(self.file, replace_training)
 
     def update(self, training_id: str, **changes: str | int | None) -> None:
         """Change fields of a training and set its update time to now."""
-        with self._write_transaction() as db:
-            _update_training(db, training_id, changes)
+        database.write(self.file, lambda db: _update_training(db, training_id, changes))
 
     def update_step(
         self, training_id: str, name: str, results: Mapping[str, str] | None = None, **changes: str | int | None
     ) -> None:
         """Change fields of a step together with the fields `results` of its training, and set its update time to now."""
-        with self._write_transaction() as db:
+
+        def update(db: sqlite3.Connection) -> None:
             values = (*changes.values(), training_id, name)
             db.execute(f"UPDATE step SET {_assignments(changes)} WHERE training = ? AND name = ?", values)
             _update_training(db, training_id, results or {})
 
+        database.write(self.file, update)
+
     def delete(self, training_id: str) -> None:
         """Delete a training. Deleting a missing training is not an error."""
-        with self._write_transaction() as db:
-            db.execute("DELETE FROM training WHERE id = ?", (training_id,))
+        database.write(self.file, lambda db: db.execute("DELETE FROM training WHERE id = ?", (training_id,)))
 
-    def _select(self, clause: str, *values: str) -> list[LocalTraining]:
-        if not self.file.exists():
-            return []
-        with self._connection() as db:
-            rows = db.execute(f"{_SELECT} {clause}", values).fetchall()
-        width = len(_TRAINING_COLUMNS)
-        trainings = []
-        for columns, group in groupby(rows, key=lambda row: row[:width]):
-            steps = tuple(StepRecord(*row[width:]) for row in group if row[width] is not None)
-            trainings.append(replace(LocalTraining(*columns), steps=steps))
-        return trainings
-
-    @contextmanager
-    def _write_transaction(self) -> Iterator[sqlite3.Connection]:
-        try:
-            self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError as error:
-            raise ServiceFault(f"cannot write {error.filename}: {error.strerror}") from error
-        with self._connection() as db, _transaction(db):
-            yield db
-
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with closing(sqlite3.connect(self.file, timeout=_BUSY_TIMEOUT, isolation_level=None)) as db:
-                db.execute("PRAGMA foreign_keys = ON")
-                if _schema_version(db) != SCHEMA_VERSION:
-                    db.execute("PRAGMA journal_mode = WAL")
-                    with _transaction(db):
-                        _migrate(db, self.file)
-                yield db
-        except sqlite3.OperationalError as error:
-            raise ServiceFault(
-                f"cannot read or write the training store {self.file}: {error}", hint="check the free space of the disk"
-            ) from error
-        except sqlite3.DatabaseError as error:
-            raise UserError(
-                f"{self.file} is not a training store: {error}",
-                hint="move the file away; the next run creates a new one",
-            ) from error
+    def _read(self, action: database.Action[T], empty: T) -> T:
+        return database.read(self.file, action) if self.file.exists() else empty
 
 
-@contextmanager
-def _transaction(db: sqlite3.Connection) -> Iterator[None]:
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        db.execute("ROLLBACK")
-        raise
-    db.execute("COMMIT")
+def _select(db: sqlite3.Connection, selection: _Sql, columns: str = _COLUMNS) -> list[LocalTraining]:
+    """Return the selected trainings with their steps. One statement, for any number of trainings."""
+    rows = db.execute(f"SELECT {columns} FROM training {selection[0]}", selection[1])
+    return [LocalTraining(*(*values, _steps(steps))) for *values, steps in rows]
 
 
-def _migrate(db: sqlite3.Connection, file: Path) -> None:
-    """Create or upgrade the tables."""
-    version = _schema_version(db)
-    if version > SCHEMA_VERSION:
-        raise UserError(
-            f"{file} was written by a newer odahu-argo: schema version {version}, supported: {SCHEMA_VERSION}",
-            hint="upgrade odahu-argo, or set ODAHU_ARGO_HOME to another folder",
-        )
-    if version == 0:
-        for statement in _TABLES:
-            db.execute(statement)
-    if version == 1:
-        db.execute("ALTER TABLE training ADD COLUMN spec TEXT NOT NULL DEFAULT ''")
-    db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+def _steps(array: str) -> tuple[StepRecord, ...]:
+    return tuple(StepRecord(*values) for _, *values in sorted(json.loads(array)))
 
 
-def _schema_version(db: sqlite3.Connection) -> int:
-    [version] = db.execute("PRAGMA user_version").fetchone()
-    return int(version)
+def _where(conditions: Sequence[_Sql], order: str = "") -> _Sql:
+    texts = " AND ".join(text for text, _ in conditions)
+    return f"WHERE {texts} {order}" if texts else order, tuple(value for _, values in conditions for value in values)
+
+
+def _is_in(column: str | _Sql, allowed: Collection[str]) -> _Sql:
+    text, values = (column, ()) if isinstance(column, str) else column
+    return f"{text} IN ({', '.join('?' * len(allowed))})", (*values, *allowed)
+
+
+def _actual_state(abandoned: Collection[str]) -> _Sql:
+    if not abandoned:
+        return "state", ()
+    is_live, is_abandoned = _is_in("state", LIVE_STATES), _is_in("id", abandoned)
+    return f"CASE WHEN {is_live[0]} AND {is_abandoned[0]} THEN 'unknown' ELSE state END", is_live[1] + is_abandoned[1]
 
 
 def _update_training(db: sqlite3.Connection, training_id: str, changes: Mapping[str, str | int | None]) -> None:
