@@ -19,6 +19,7 @@ from odahu_argo.preflight.result import CheckResult
 from odahu_argo.tracking import PAGE_SECONDS, MlflowRun, NoRun
 from odahu_argo.trainings.events import FollowEvent, LogEvent, WatchEvent
 from odahu_argo.trainings.model import Training
+from odahu_argo.trainings.selection import PageRequest, TrainingFilter, TrainingPage
 from odahu_argo.web.model import Link
 
 
@@ -87,6 +88,9 @@ class Trainings(Protocol):
 
     def list(self) -> Sequence[Training]:
         """Return every training, sorted by ID."""
+
+    def page(self, selection: TrainingFilter, request: PageRequest) -> TrainingPage:
+        """Return a page of the matching trainings."""
 
     def ids(self) -> Sequence[str]:
         """Return the ID of every training, sorted."""

@@ -32,9 +32,10 @@ from odahu_argo.trainings import actions, queries, submit
 from odahu_argo.trainings.events import FollowEvent, LogEvent, WatchEvent
 from odahu_argo.trainings.follow import follow, read_or_follow
 from odahu_argo.trainings.model import Training
+from odahu_argo.trainings.selection import PageRequest, TrainingFilter, TrainingPage, select_page
 from odahu_argo.trainings.submit import SubmittedWorkflow
 from odahu_argo.trainings.watch import watch_trainings
-from odahu_argo.web.model import Link
+from odahu_argo.web.model import Link, newest_first
 
 _COMPILED_FIELDS = ("apiVersion", "kind", "metadata", "spec")
 _COMPILED_METADATA = ("name", "namespace", "labels", "annotations")
@@ -66,6 +67,11 @@ class KubernetesTrainings:
     def list(self) -> Sequence[Training]:
         """Return every training, sorted by ID."""
         return list(queries.list_trainings(self.cluster))
+
+    def page(self, selection: TrainingFilter, request: PageRequest) -> TrainingPage:
+        """Return a page of the matching trainings."""
+        trainings = newest_first(self.list()) if request.is_newest_first else self.list()
+        return select_page(trainings, selection, request)
 
     def ids(self) -> Sequence[str]:
         """Return the ID of every training, sorted."""

@@ -36,6 +36,7 @@ from odahu_argo.status.workflow import read_spec
 from odahu_argo.tracking import PAGE_SECONDS, MlflowRun, NoRun, RunCache, TrackingDatabase
 from odahu_argo.trainings.events import FollowEvent, LogEvent, LogLine, WatchEvent
 from odahu_argo.trainings.model import Attempt, LocalRun, Training
+from odahu_argo.trainings.selection import PageRequest, TrainingFilter, TrainingPage
 from odahu_argo.web.model import Link
 
 
@@ -98,9 +99,24 @@ class LocalTrainings:
         records = sorted(queries.list_trainings(self.home), key=lambda record: record.id)
         return [to_training(record, self.home) for record in records]
 
+    def page(self, selection: TrainingFilter, request: PageRequest) -> TrainingPage:
+        """Return a page of the matching trainings. Reads only their records."""
+        columns = {
+            "state": selection.states,
+            "model_name": selection.model_names,
+            "model_version": selection.model_versions,
+            "toolchain": selection.toolchains,
+        }
+        filters = {name: allowed for name, allowed in columns.items() if allowed}
+        stored = queries.list_page(
+            self.home, request.number, request.size, filters, request.is_newest_first, request.is_summary
+        )
+        trainings = [to_training(record, self.home) for record in stored.trainings]
+        return TrainingPage(trainings, stored.number, stored.total, request.size, stored.counts)
+
     def ids(self) -> Sequence[str]:
         """Return the ID of every training, sorted."""
-        return sorted(record.id for record in TrainingStore(self.home.store_file).all())
+        return TrainingStore(self.home.store_file).ids()
 
     def get(self, training_id: str) -> Training:
         """Return one training. The dependencies of its steps come from the compiled Workflow."""
@@ -281,7 +297,7 @@ def to_training(record: LocalTraining, home: Home, needs: Mapping[str, tuple[str
         reason=record.reason,
         updated=record.updated,
         artifact_uri=record.artifact_uri,
-        logs=str(home.run(record.id).logs),
+        logs=home.logs(record.id),
         tracking_uri=home.tracking_uri,
     )
     attempt = Attempt(

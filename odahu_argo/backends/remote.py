@@ -26,7 +26,8 @@ from odahu_argo.trainings.events import Changed, FollowEvent, LogEvent, LogLine,
 from odahu_argo.trainings.follow import log_events
 from odahu_argo.trainings.logs import require_step
 from odahu_argo.trainings.model import Training
-from odahu_argo.web.model import Link
+from odahu_argo.trainings.selection import PageRequest, TrainingFilter, TrainingPage, select_page
+from odahu_argo.web.model import Link, newest_first
 from odahu_argo.yaml_values import Path
 
 TRAINING_PATH = ("model", "training")
@@ -62,6 +63,11 @@ class RemoteTrainings:
     def list(self) -> Sequence[Training]:
         """Return every training, sorted by ID."""
         return [_training(entry) for entry in self.client.get_pages("list trainings", *TRAINING_PATH)]
+
+    def page(self, selection: TrainingFilter, request: PageRequest) -> TrainingPage:
+        """Return a page of the matching trainings."""
+        trainings = newest_first(self.list()) if request.is_newest_first else self.list()
+        return select_page(trainings, selection, request)
 
     def ids(self) -> Sequence[str]:
         """Return the ID of every training, sorted."""

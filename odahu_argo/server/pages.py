@@ -18,6 +18,7 @@ from odahu_argo.errors import NotFound, OdahuArgoError, ServiceFault
 from odahu_argo.server.auth import Guard
 from odahu_argo.server.errors import NotAuthenticated
 from odahu_argo.trainings.events import LogEvent, LogLine
+from odahu_argo.trainings.selection import PageRequest, TrainingFilter, TrainingPage
 from odahu_argo.web import render
 from odahu_argo.web.text import MAX_LINE, displayable
 
@@ -70,14 +71,14 @@ def page_routes(backend: Backend, guard: Guard) -> APIRouter:
     def trainings_page(request: Request, state: StateParameter = "", page: PageParameter = 1) -> Response:
         def render_page() -> bytes:
             command = backend.info.create_command
-            return render.trainings_page(backend.trainings.list(), command, state, page, **layout)
+            return render.trainings_page(_select(backend, state, page), command, state, **layout)
 
         return respond(request, render_page)
 
     @router.get("/page/trainings")
     def trainings_part(request: Request, state: StateParameter = "", page: PageParameter = 1) -> Response:
         def render_page() -> bytes:
-            return render.trainings_part(backend.trainings.list(), backend.info.create_command, state, page)
+            return render.trainings_part(_select(backend, state, page), backend.info.create_command, state)
 
         return respond(request, render_page)
 
@@ -136,6 +137,13 @@ def _authorization(request: Request) -> str | None:
     """Return the Authorization header, or else the token in the cookie."""
     token = request.cookies.get(COOKIE)
     return request.headers.get("authorization") or (f"Bearer {token}" if token else None)
+
+
+def _select(backend: Backend, state: str, page: int) -> TrainingPage:
+    """Return a page of the trainings, newest first, or of those in `state` if it is not empty."""
+    selection = TrainingFilter(states=(state,) if state else ())
+    request = PageRequest(page, render.PAGE_SIZE, is_newest_first=True, is_summary=True)
+    return backend.trainings.page(selection, request)
 
 
 def _log_text(event: LogEvent, max_line: int | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
@@ -32,6 +32,7 @@ from odahu_argo.server.schemas import (
 )
 from odahu_argo.trainings.events import LogEvent, LogLine
 from odahu_argo.trainings.model import Training
+from odahu_argo.trainings.selection import PageRequest, TrainingFilter
 
 TRAINING_BODY = body_schema(
     "ModelTraining",
@@ -62,12 +63,11 @@ class TrainingQuery(PageQuery):
     model_version: list[str] = Field([], description="Only these versions.")
     toolchain: list[str] = Field([], description="Only these toolchains.")
 
-    def matches(self, training: Training) -> bool:
-        """Return whether the training matches every filter."""
-        newest = training.newest
-        values = (newest.model_name, newest.model_version, newest.toolchain)
-        filters = (self.model_name, self.model_version, self.toolchain)
-        return all(not allowed or value in allowed for value, allowed in zip(values, filters, strict=True))
+    def select_from(self, trainings: Trainings) -> Sequence[Training]:
+        """Return the trainings of the page, none after the last page."""
+        selection = TrainingFilter((), self.model_name, self.model_version, self.toolchain)
+        selected = trainings.page(selection, PageRequest(self.page + 1, self.size))
+        return selected.trainings if selected.number == self.page + 1 else ()
 
 
 class ConnectionQuery(PageQuery):
@@ -83,8 +83,7 @@ def training_routes(trainings: Trainings) -> APIRouter:
     @router.get("", response_model=list[TrainingResponse])
     def list_trainings(query: Annotated[TrainingQuery, Query()]) -> list[Document]:
         """Return trainings that match every filter, sorted by ID."""
-        selected = query.select([training for training in trainings.list() if query.matches(training)])
-        return [training_to_api(training) for training in selected]
+        return [training_to_api(training) for training in query.select_from(trainings)]
 
     @router.get("/{id}", response_model=TrainingResponse)
     def get_training(id: Id) -> Document:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -13,26 +11,26 @@ from markupsafe import Markup, escape
 
 from odahu_argo import __version__, templates
 from odahu_argo.tracking import MlflowRun
-from odahu_argo.trainings.model import Training
+from odahu_argo.trainings.selection import TrainingPage
 from odahu_argo.web import charts, dag, text
-from odahu_argo.web.model import TrainingDetails, duration, intervals, newest_first, start_time
+from odahu_argo.web.model import TrainingDetails, duration, intervals, start_time
 
 PAGE_SIZE = 100
 STATES = ("running", "scheduling", "failed", "succeeded", "unknown")
 
 
-def trainings_page(trainings: Sequence[Training], create_command: str, state: str, page: int, **layout: Any) -> bytes:
-    """Render the list of trainings, or of those in `state` if it is not empty. Pages count from 1.
+def trainings_page(page: TrainingPage, create_command: str, state: str, **layout: Any) -> bytes:
+    """Render a page of the trainings, or of those in `state` if it is not empty.
 
     `create_command` is displayed if there are no trainings.
     """
-    values = _list_values(trainings, state, page)
+    values = _list_values(page, state)
     return _render("page/trainings.html.j2", **values, create_command=create_command, **layout)
 
 
-def trainings_part(trainings: Sequence[Training], create_command: str, state: str, page: int) -> bytes:
+def trainings_part(page: TrainingPage, create_command: str, state: str) -> bytes:
     """Render the part of the list that refreshes."""
-    values = _list_values(trainings, state, page)
+    values = _list_values(page, state)
     return _render("page/trainings_part.html.j2", **values, create_command=create_command)
 
 
@@ -62,18 +60,14 @@ def problem_page(title: str, message: str, hint: str, **layout: Any) -> bytes:
     return _render("page/problem.html.j2", title=title, message=message, hint=hint, **layout)
 
 
-def _list_values(trainings: Sequence[Training], state: str, page: int) -> dict[str, Any]:
-    counts: Counter[str] = Counter(training.status.state for training in trainings)
-    selected = newest_first(training for training in trainings if state in ("", training.status.state))
-    last_page = max(1, -(-len(selected) // PAGE_SIZE))
-    page = min(page, last_page)
+def _list_values(page: TrainingPage, state: str) -> dict[str, Any]:
     return {
-        "rows": selected[(page - 1) * PAGE_SIZE : page * PAGE_SIZE],
-        "total": len(trainings),
+        "rows": page.trainings,
+        "total": sum(page.counts.values()),
         "selected_state": state,
-        "counts": [(name, counts[name]) for name in STATES if counts[name]],
-        "page": page,
-        "last_page": last_page,
+        "counts": [(name, page.counts[name]) for name in STATES if page.counts.get(name)],
+        "page": page.number,
+        "last_page": page.last,
         "now": datetime.now(UTC),
     }
 

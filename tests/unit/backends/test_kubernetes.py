@@ -15,6 +15,7 @@ from odahu_argo.preflight.result import CheckResult
 from odahu_argo.profile import Profile
 from odahu_argo.tracking import MlflowRun, NoRun
 from odahu_argo.trainings.events import Changed, LogLine, LogNote
+from odahu_argo.trainings.selection import PageRequest, TrainingFilter
 from tests.fakes.cluster import InMemoryCluster
 from tests.fakes.controller import play
 from tests.manifests import training, write
@@ -84,6 +85,8 @@ def test_reads_write_nothing(cluster: InMemoryCluster, backend: KubernetesBacken
     trainings = backend.trainings
     found = trainings.get("wine")
     assert (trainings.ids(), trainings.list(), trainings.history("wine")) == (["wine"], [found], found)
+    page = trainings.page(TrainingFilter(states=("failed",)), PageRequest(1, 10))
+    assert (page.trainings, page.total, page.counts) == ([found], 1, {"failed": 1})
     list(trainings.logs("wine"))
     trainings.workflow_yaml(found)
     assert isinstance(next(trainings.watch()), Changed)
