@@ -7,7 +7,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-image test-large bench fuzz release lint format goldens constraints image runner-image training-image controller-image clean
+.PHONY: help install demo test test-image test-large bench load fuzz release lint format goldens constraints image runner-image training-image controller-image clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,7 +26,7 @@ demo: install ## train the wine example locally, from its manifest to a zip in a
 	$(BIN)/python examples/demo.py
 
 test: install ## run the tests
-	$(BIN)/python -m pytest -n 3 --dist worksteal $(TESTS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(TESTS)
 
 test-image: install ## build the images with buildah and test them
 	$(BIN)/python -m pytest -q -m image tests/image
@@ -38,6 +38,11 @@ bench: install ## compare with other programs and update docs/benchmarks.md; `RO
 	$(BIN)/python -m tests.bench --rows "$(ROWS)"
 
 FUZZ_SECONDS ?= 60
+
+LOAD_OPTIONS ?=
+
+load: install ## measure requests/s, latency and memory of the local server; `LOAD_OPTIONS="--connections 64 --runs 20"` adds runs
+	$(BIN)/python -m tests.load $(LOAD_OPTIONS)
 
 fuzz: install ## fuzz the manifest loader and the status mapper for FUZZ_SECONDS each
 	@mkdir -p build/fuzz
