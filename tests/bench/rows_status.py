@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from functools import partial
 
-from odahu_argo import __version__, connect
+from odahu_argo import __version__
 from tests.bench.bench import Bench
 from tests.bench.figures import OURS, Bar, Row
 from tests.bench.measure import Contender
 from tests.bench.peers import OUR_BIN, SCRIPTS, output_of, system
-from tests.bench.workflows import forget, namespace_of_trainings
+from tests.bench.workflows import namespace_of_trainings
 
 _PROGRAM = str(OUR_BIN / "odahu-argo")
-FIRST, JSON, WATCH = "odahu-argo, first reader", "odahu-argo, -o json", "odahu-argo, watch"
+JSON, WATCH = "odahu-argo, -o json", "odahu-argo, watch"
 
 
 def status(bench: Bench) -> Row:
@@ -20,7 +20,6 @@ def status(bench: Bench) -> Row:
     with namespace_of_trainings(count) as namespace:
         makers = {
             OURS: partial(train_get, bench, namespace, count),
-            FIRST: partial(_first, bench, namespace, count),
             JSON: lambda: Contender(JSON, [_PROGRAM, "train", "get", "-o", "json", "-n", namespace], __version__),
             WATCH: partial(_watch, namespace, count),
             "kubectl": partial(kubectl, bench, namespace),
@@ -33,13 +32,13 @@ def status(bench: Bench) -> Row:
         samples,
         versions,
         absent,
-        apart=[FIRST, JSON, WATCH],
-        note="kubectl runs `kubectl get workflows -o json`. The first reader finds no records. The watch is "
+        apart=[JSON, WATCH],
+        note="kubectl runs `kubectl get workflows -o json`. The watch is "
         f"`train get --watch` until all {count:,} are printed.",
     )
 
 
-def train_get(bench: Bench, namespace: str, count: int, name: str = OURS) -> Contender:
+def train_get(bench: Bench, namespace: str, count: int) -> Contender:
     out = bench.folder / f"{namespace}-{count}.txt"
 
     def require_all() -> None:
@@ -47,19 +46,7 @@ def train_get(bench: Bench, namespace: str, count: int, name: str = OURS) -> Con
         assert found == count, f"{found} of {count} trainings are printed"
 
     return Contender(
-        name, [_PROGRAM, "train", "get", "-o", "table", "-n", namespace], __version__, output=out, after=require_all
-    )
-
-
-def _first(bench: Bench, namespace: str, count: int) -> Contender:
-    shown = train_get(bench, namespace, count, FIRST)
-    return Contender(
-        FIRST,
-        shown.command,
-        __version__,
-        before=lambda: forget(connect(namespace)),
-        output=shown.output,
-        after=shown.after,
+        OURS, [_PROGRAM, "train", "get", "-o", "table", "-n", namespace], __version__, output=out, after=require_all
     )
 
 

@@ -15,9 +15,8 @@ from typing import Any
 
 from odahu_argo import build_plans, compile_workflow, connect, load, resolve
 from odahu_argo.kube.client import KubeCluster
-from odahu_argo.kube.cluster import CONFIG_MAP, NAMESPACE, WORKFLOW
+from odahu_argo.kube.cluster import NAMESPACE, WORKFLOW
 from odahu_argo.profile import load_profile
-from odahu_argo.trainings import history
 from tests.bench import manifests
 from tests.bench.peers import system
 from tests.conftest import ROOT
@@ -56,14 +55,6 @@ def fill(cluster: KubeCluster, numbers: range) -> None:
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for _ in pool.map(create, numbers):
-            pass
-
-
-def forget(cluster: KubeCluster) -> None:
-    """Delete the records of all trainings."""
-    names = [record["metadata"]["name"] for record in cluster.list(CONFIG_MAP, history.SELECTOR).items]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        for _ in pool.map(lambda name: cluster.delete(CONFIG_MAP, name), names):
             pass
 
 
