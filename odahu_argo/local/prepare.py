@@ -43,7 +43,7 @@ def new_run(plan: Plan, home: Home, output: str) -> LocalTraining:
         folder.logs.mkdir()
         _write_workflow(plan, folder)
     except OSError as error:
-        raise ServiceFault(f"cannot write {error.filename}: {error.strerror}") from error
+        raise ServiceFault(f"cannot write {error.filename or folder.root}: {error.strerror or error}") from error
     now = utc_now()
     return LocalTraining(
         id=plan.training_id,
