@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from odahu_argo.kube.cluster import WORKFLOW, Cluster, Kind, Listing, Object, T, WatchEvent
+from odahu_argo.kube.cluster import WORKFLOW, Cluster, Kind, Listing, Object, OnOpen, T, WatchEvent
 
 if TYPE_CHECKING:
     from odahu_argo.http import HttpSession
@@ -114,9 +114,9 @@ class ClusterWithArgoServer:
         for event in self.cluster.watch(kind, labels, resource_version, seconds):
             yield replace(event, object=self._with_nodes(kind, event.object))
 
-    def pod_log(self, pod: str, container: str, follow: bool = False) -> Iterator[str]:
+    def pod_log(self, pod: str, container: str, follow: bool = False, on_open: OnOpen | None = None) -> Iterator[str]:
         """See `Cluster.pod_log`."""
-        return self.cluster.pod_log(pod, container, follow)
+        return self.cluster.pod_log(pod, container, follow, on_open)
 
     def _with_nodes(self, kind: Kind, item: Object) -> Object:
         status = item.get("status")

@@ -12,7 +12,7 @@ from contextlib import closing
 from urllib.parse import quote
 
 from odahu_argo.errors import Expired, NotFound
-from odahu_argo.kube.cluster import POD, Kind, Listing, Object, T, WatchEvent
+from odahu_argo.kube.cluster import POD, Kind, Listing, Object, OnOpen, T, WatchEvent
 from odahu_argo.kube.config import ClusterConfig, load_config
 from odahu_argo.kube.connection import CONNECT_SECONDS, READ_SECONDS, ApiConnection, KubeRequest, read_object
 from odahu_argo.kube.errors import Action, from_status, not_kubernetes
@@ -150,12 +150,13 @@ class KubeCluster:
                 if event_type in ("ADDED", "MODIFIED", "DELETED", "BOOKMARK"):
                     yield WatchEvent(event_type.lower(), item)
 
-    def pod_log(self, pod: str, container: str, follow: bool = False) -> Iterator[str]:
+    def pod_log(self, pod: str, container: str, follow: bool = False, on_open: OnOpen | None = None) -> Iterator[str]:
         """See `Cluster.pod_log`."""
         action = Action("get", POD, self._namespace, pod, "log")
         query = {"container": container, **({"follow": "true"} if follow else {})}
         request = KubeRequest(action, "GET", f"{self._path(POD, pod)}/log", query)
-        with closing(self._connection.lines(request, LOG_READ_SECONDS if follow else READ_SECONDS)) as lines:
+        seconds = LOG_READ_SECONDS if follow else READ_SECONDS
+        with closing(self._connection.lines(request, seconds, on_open)) as lines:
             for line in lines:
                 yield line.decode("utf-8", "replace")
 

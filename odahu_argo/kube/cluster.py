@@ -12,6 +12,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 Object = dict[str, Any]
 """A Kubernetes object as the API's JSON represents it. Its fields are not validated."""
 T = TypeVar("T")
+OnOpen = Callable[[Callable[[], None]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +160,10 @@ class Cluster(Protocol):
             Expired: the resource version is too old.
         """
 
-    def pod_log(self, pod: str, container: str, follow: bool = False) -> Iterator[str]:
+    def pod_log(self, pod: str, container: str, follow: bool = False, on_open: OnOpen | None = None) -> Iterator[str]:
         """Yield the lines of a container's log without line breaks.
+
+        `on_open` receives a function that ends the log from another thread, also while it is silent.
 
         Raises:
             NotFound: the pod does not exist.

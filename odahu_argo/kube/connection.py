@@ -17,7 +17,7 @@ from urllib3.exceptions import HTTPError
 
 from odahu_argo.backoff import delays
 from odahu_argo.errors import Unreachable
-from odahu_argo.kube.cluster import Object
+from odahu_argo.kube.cluster import Object, OnOpen
 from odahu_argo.kube.config import ClusterConfig
 from odahu_argo.kube.errors import Action, from_failure, from_response, not_kubernetes
 
@@ -52,7 +52,9 @@ class ApiConnection:
         self._pool = config.connection_pool()
         self._lock = threading.Lock()
 
-    def lines(self, request: KubeRequest, read_seconds: float) -> Generator[bytes, None, None]:
+    def lines(
+        self, request: KubeRequest, read_seconds: float, on_open: OnOpen | None = None
+    ) -> Generator[bytes, None, None]:
         """Send a request and yield the lines of the response as they arrive. The connection closes with the iterator.
 
         `read_seconds` is the longest time without data.
@@ -62,6 +64,8 @@ class ApiConnection:
         """
         with closing(self.send(request, read_seconds, stream=True)) as response:
             rest = b""
+            if on_open:
+                on_open(response.shutdown)
             try:
                 for chunk in response.stream():
                     *lines, rest = (rest + chunk).split(b"\n")

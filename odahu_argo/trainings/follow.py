@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from queue import Empty, SimpleQueue
@@ -48,6 +49,20 @@ class _FollowSession:
     stop: threading.Event
     has_ended: threading.Event = field(default_factory=threading.Event)
     queue: SimpleQueue[FollowEvent | OdahuArgoError | _LogEnded] = field(default_factory=SimpleQueue)
+    open_logs: list[Callable[[], None]] = field(default_factory=list)
+    """Functions that end a log that is being read."""
+
+    def add_log(self, end: Callable[[], None]) -> None:
+        """Add a log that `end_logs` ends."""
+        self.open_logs.append(end)
+        if self.stop.is_set():
+            self.end_logs()
+
+    def end_logs(self) -> None:
+        """End all logs, also silent ones, whose threads would otherwise wait for the next line."""
+        for end in self.open_logs:
+            with suppress(OSError, RuntimeError, ValueError):
+                end()
 
 
 def follow(
@@ -100,6 +115,7 @@ def follow(
                     yield event
     finally:
         session.stop.set()
+        session.end_logs()
 
 
 def read_or_follow(
@@ -196,7 +212,8 @@ def _read_log(session: _FollowSession, attempt: Attempt, step: str, run: PodRun)
                 pod = pod_names(cluster, attempt.workflow).get(run.node_id)
                 if pod is None:
                     return
-                for line in islice(step_lines(cluster.pod_log(pod, CONTAINER, follow=True)), lines_read, None):
+                log = cluster.pod_log(pod, CONTAINER, follow=True, on_open=session.add_log)
+                for line in islice(step_lines(log), lines_read, None):
                     lines_read += 1
                     session.queue.put(LogLine(step, line))
                 return

@@ -23,6 +23,7 @@ from odahu_argo.kube.cluster import (
     Kind,
     Listing,
     Object,
+    OnOpen,
     T,
     WatchEvent,
 )
@@ -165,7 +166,7 @@ class InMemoryCluster:
             if self._is_selected(key, kind) and (event := _event(before, after, labels)):
                 yield deepcopy(event)
 
-    def pod_log(self, pod: str, container: str, follow: bool = False) -> Iterator[str]:
+    def pod_log(self, pod: str, container: str, follow: bool = False, on_open: OnOpen | None = None) -> Iterator[str]:
         self._record("log", POD, pod)
         self._existing("get", POD, pod)
         if (pod, container) not in self.logs:
