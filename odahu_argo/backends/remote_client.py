@@ -46,6 +46,8 @@ class ServerUrl:
     scheme: str
     host: str
     text: str
+    socket: str = ""
+    """Path of the Unix socket, for a URL like `unix:/run/user/1000/odahu-argo`."""
 
     def __str__(self) -> str:
         return self.text
@@ -68,6 +70,8 @@ def parse_server_url(url: str) -> ServerUrl:
     hint = "for example https://odahu.example.org"
     try:
         parts = urlsplit(url.strip())
+        if parts.scheme == "unix" and not parts.netloc and parts.path.startswith("/") and url.isprintable():
+            return ServerUrl("unix", "", f"unix:{parts.path.rstrip('/')}", parts.path.rstrip("/"))
         host, _ = parts.hostname or "", parts.port
     except ValueError as error:
         raise UserError(f"{shown!r} is not the URL of an API server", hint=hint) from error
@@ -91,7 +95,12 @@ class RemoteClient:
         from odahu_argo.http import HttpSession
 
         self.url = url
-        self._session = HttpSession(str(url), read_seconds=READ_SECONDS)
+        self._root = "http://localhost" if url.socket else str(url)
+        self._session = HttpSession(self._root, read_seconds=READ_SECONDS)
+        if url.socket:
+            from odahu_argo.unix_http import UnixSocketAdapter
+
+            self._session.mount("http://", UnixSocketAdapter(url.socket))
         self._session.headers["User-Agent"] = USER_AGENT
         if token:
             self._session.headers["Authorization"] = f"Bearer {token}"
@@ -149,7 +158,7 @@ class RemoteClient:
         """Send a request. Return the response, whose body has not been read, if it is a success."""
         import requests
 
-        url = f"{self.url}{PREFIX}/{'/'.join(quote(part, safe='') for part in path)}"
+        url = f"{self._root}{PREFIX}/{'/'.join(quote(part, safe='') for part in path)}"
         try:
             response = self._session.request(method, url, params=query, json=body, **options)
         except (requests.RequestException, OSError) as error:

@@ -24,6 +24,7 @@ def login_command(
     """
     from odahu_argo.cli.config_file import write
     from odahu_argo.errors import UserError
+    from odahu_argo.server_tokens import find_token
 
     if not url:
         hint = (
@@ -34,7 +35,8 @@ def login_command(
     server, verified_token = Target(ctx).server(url)
     server.get("log in", "model", "training", query={"size": 1})
     write("API_URL", str(server.url))
-    write("API_TOKEN", verified_token or "")
+    is_generated = verified_token == find_token(str(server.url))
+    write("API_TOKEN", "" if is_generated else verified_token or "")
     render.out("Success! Credentials have been saved.")
 
 

@@ -15,7 +15,7 @@ from odahu_argo.cli.target import Target, operator_options
 if TYPE_CHECKING:
     from odahu_argo.backends.base import Backend
 
-_PACKAGES = ("fastapi", "fastapi_offline", "jwt", "prometheus_client", "uvicorn")
+_PACKAGES = ("fastapi", "fastapi_offline", "httpx", "jwt", "prometheus_client", "uvicorn")
 
 
 @operator_options
@@ -25,6 +25,12 @@ def server_command(
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, metavar="PORT", help="Port; 0 selects a free one.")
     ] = 5000,
+    unix_socket: Annotated[
+        Path | None,
+        typer.Option(
+            "--unix-socket", metavar="FILE", help="Listen on a Unix socket that only you can use, instead of a port."
+        ),
+    ] = None,
     local: Annotated[bool, typer.Option("--local", help="Run trainings on this machine instead of a cluster.")] = False,
     manifest_dir: Folders = None,
     token_file: Annotated[
@@ -57,7 +63,8 @@ def server_command(
 ) -> None:
     """Serve ODAHU's training API, Swagger UI and the pages. docs/reference/api.md lists the routes.
 
-    Without a token or OpenID, the server listens on loopback only.
+    Without --token-file or OpenID, the server generates a token, prints a URL that signs your browser in, and listens on
+    loopback only. Your own commands find the token by the URL.
 
     Example: odahu-argo server -n ml --host 0.0.0.0 --token-file token
     """
@@ -77,10 +84,17 @@ def server_command(
         raise UserError(
             "--manifest-dir requires --local", hint="on a cluster, store connections with odahu-argo conn apply"
         )
+    from odahu_argo.server.listener import listen_on_file, listen_on_port
     from odahu_argo.server.serve import OidcSettings, make_guard, require_loopback_or_guard, serve
 
     oidc = OidcSettings(oidc_jwks, oidc_audience, oidc_issuer, decrypt_role, oidc_role_claim)
-    guard = make_guard(token_file, decrypt_token_file, oidc)
+    others = ("host", "port", "token_file", "oidc_jwks", "oidc_audience", "oidc_issuer", "decrypt_role")
+    if unix_socket and (given := [f"--{name.replace('_', '-')}" for name in others if target.is_given(name)]):
+        raise UserError(
+            f"--unix-socket cannot be combined with {given[0]}",
+            hint="only your own processes can connect to the socket; they need no token",
+        )
+    guard = make_guard(token_file, decrypt_token_file, oidc, is_socket=unix_socket is not None)
     require_loopback_or_guard(host, guard)
     if local:
         from odahu_argo.backends.local import LocalBackend
@@ -94,4 +108,5 @@ def server_command(
         from odahu_argo.backends.kubernetes import KubernetesBackend
 
         backend = KubernetesBackend(*target.cluster())
-    serve(backend, guard, host, port, render.note)
+    listener = listen_on_file(unix_socket) if unix_socket else listen_on_port(host, port)
+    serve(backend, guard, listener, render.note)

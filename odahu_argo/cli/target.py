@@ -199,8 +199,12 @@ class Target:
         return saved_value("API_URL") if url is None else str(url)
 
     def _token(self, address: ServerUrl) -> str | None:
-        """Return the token for the server. A saved token is only sent to the saved server."""
+        """Return the token for the server: from the options, else that of a running server of this user, else the saved one.
+
+        A saved token is only sent to the saved server.
+        """
         from odahu_argo.backends.remote_client import parse_server_url
+        from odahu_argo.server_tokens import find_token
 
         file, token = self.option("token_file"), self.option("token")
         if file is not None:
@@ -210,6 +214,7 @@ class Target:
                 raise UserError(
                     f"--token-file: {file} cannot be read", hint="specify a text file that contains the token"
                 ) from error
+        token = token or find_token(str(address))
         if not token:
             saved_url = saved_value("API_URL")
             token = saved_value("API_TOKEN") if saved_url is None or parse_server_url(saved_url) == address else None

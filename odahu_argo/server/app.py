@@ -29,8 +29,8 @@ LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
 def build_app(backend: Backend, guard: Guard) -> FastAPI:
     """Return the application.
 
-    Without authentication, it answers only requests whose Host header is a loopback address. This prevents DNS rebinding: a
-    page of another site cannot reach it through the user's browser.
+    A personal server answers only requests whose Host header is a loopback address. This prevents DNS rebinding: a page of
+    another site cannot reach it through the user's browser.
     """
     app: FastAPI = FastAPIOffline(
         docs_url="/swagger/index.html",
@@ -46,14 +46,14 @@ def build_app(backend: Backend, guard: Guard) -> FastAPI:
     app.include_router(_server_routes(metrics := RequestMetrics()))
     add_error_handlers(app)
     _extend_openapi(app)
-    if guard.is_open:
+    if guard.is_personal:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(LOOPBACK), www_redirect=False)
     app.add_middleware(MetricsMiddleware, metrics=metrics)
     return app
 
 
 def _add_api(app: FastAPI, backend: Backend, guard: Guard) -> None:
-    documented = [Depends(HTTPBearer(auto_error=False))] if not guard.is_open else []
+    documented = [Depends(HTTPBearer(auto_error=False))] if not guard.trusts_socket else []
     routers = (
         training_routes(backend.trainings),
         connection_routes(backend.connections),

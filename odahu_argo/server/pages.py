@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from threading import Event
 from typing import Annotated
 from urllib.parse import parse_qs, urlsplit
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from starlette.concurrency import run_in_threadpool
 
 from odahu_argo import templates
 from odahu_argo.backends.base import Backend
@@ -45,21 +46,31 @@ PageParameter = Annotated[int, Query(ge=1, le=10**6)]
 def page_routes(backend: Backend, guard: Guard) -> APIRouter:
     """Return the routes of the list, the training pages, their refreshing parts, the log as text, and sign-in.
 
-    The bearer token is stored in a cookie that scripts cannot read and that requests from other sites do not carry. The API
-    ignores the cookie.
+    Signing in stores a cookie that scripts cannot read and that requests from other sites do not carry. The API ignores the
+    cookie. The start page of a server with a generated token also accepts the token in its URL.
     """
     router = APIRouter(include_in_schema=False)
-    layout = {"location": backend.info.location, "is_signed_in": not guard.is_open}
+    layout = {"location": backend.info.location, "is_signed_in": not guard.trusts_socket}
 
-    def respond(request: Request, render_page: Callable[[], bytes]) -> Response:
+    async def respond(request: Request, render_page: Callable[[], bytes]) -> Response:
         """Return the page, the sign-in form, or an error page."""
         try:
-            guard.check(_authorization(request))
-            return HTMLResponse(render_page(), headers=HEADERS)
+            await check_viewer(request)
+            return HTMLResponse(await run_in_threadpool(render_page), headers=HEADERS)
         except NotAuthenticated:
             return HTMLResponse(render.sign_in_page(_path(request), is_wrong=False), 401, HEADERS)
         except OdahuArgoError as error:
             return error_page(error)
+
+    async def check_viewer(request: Request) -> None:
+        await guard.check_viewer(request.headers.get("authorization"), request.cookies.get(_cookie_name(request)))
+
+    def signed_in(request: Request, token: str, path: str) -> Response:
+        response = RedirectResponse(path, 303, HEADERS)
+        secure = _is_secure(request)
+        value = guard.cookie(token)
+        response.set_cookie(_cookie_name(request), value, path="/", secure=secure, httponly=True, samesite="strict")
+        return response
 
     def error_page(error: OdahuArgoError) -> Response:
         problem, code = error.problems[0], error.http_status
@@ -68,43 +79,56 @@ def page_routes(backend: Backend, guard: Guard) -> APIRouter:
         return HTMLResponse(body, code, {**HEADERS, **refresh})
 
     @router.get("/")
-    def trainings_page(request: Request, state: StateParameter = "", page: PageParameter = 1) -> Response:
+    async def trainings_page(
+        request: Request, state: StateParameter = "", page: PageParameter = 1, token: str = ""
+    ) -> Response:
         def render_page() -> bytes:
             command = backend.info.create_command
             return render.trainings_page(_select(backend, state, page), command, state, **layout)
 
-        return respond(request, render_page)
+        if token and guard.is_generated:
+            try:
+                await guard.check(f"Bearer {token}")
+            except NotAuthenticated:
+                return HTMLResponse(render.sign_in_page("/", is_wrong=True), 401, HEADERS)
+            return signed_in(request, token, "/")
+        return await respond(request, render_page)
 
     @router.get("/page/trainings")
-    def trainings_part(request: Request, state: StateParameter = "", page: PageParameter = 1) -> Response:
+    async def trainings_part(request: Request, state: StateParameter = "", page: PageParameter = 1) -> Response:
         def render_page() -> bytes:
             return render.trainings_part(_select(backend, state, page), backend.info.create_command, state)
 
-        return respond(request, render_page)
+        return await respond(request, render_page)
 
     @router.get("/trainings/{id}")
-    def training_page(request: Request, id: str) -> Response:
+    async def training_page(request: Request, id: str) -> Response:
         def render_page() -> bytes:
             return render.training_page(training_details(backend, require_valid_id(id)), **layout)
 
-        return respond(request, render_page)
+        return await respond(request, render_page)
 
     @router.get("/page/trainings/{id}")
-    def training_part(request: Request, id: str) -> Response:
-        return respond(request, lambda: render.training_part(live_details(backend, require_valid_id(id))))
+    async def training_part(request: Request, id: str) -> Response:
+        return await respond(request, lambda: render.training_part(live_details(backend, require_valid_id(id))))
 
     @router.get("/trainings/{id}/log")
-    def log(request: Request, id: str, follow: bool = False) -> Response:
+    async def log(request: Request, id: str, follow: bool = False) -> Response:
+        stop = Event()
+
+        def read() -> Iterator[LogEvent]:
+            return backend.trainings.logs(require_valid_id(id), is_following=follow, stop=stop)
+
         try:
-            guard.check(_authorization(request))
-            events = backend.trainings.logs(require_valid_id(id), is_following=follow, stop=(stop := Event()))
+            await check_viewer(request)
+            events = await run_in_threadpool(read)
         except OdahuArgoError as error:
             return Response(error.problems[0].message, error.http_status, HEADERS, "text/plain; charset=utf-8")
         lines = (_log_text(event, MAX_LINE if follow else None) for event in events)
         return StreamingResponse(stream_lines(lines, stop), 200, HEADERS, "text/plain; charset=utf-8")
 
     @router.get("/page/{name}")
-    def static_file(name: str) -> Response:
+    async def static_file(name: str) -> Response:
         if name not in _FILES:
             raise NotFound("the file does not exist")
         return Response(templates.read(f"page/{name}"), media_type=_FILES[name], headers={"Cache-Control": "no-cache"})
@@ -115,28 +139,26 @@ def page_routes(backend: Backend, guard: Guard) -> APIRouter:
         token, path = form.get("token", [""])[0].strip(), _safe_path(form.get("path", ["/"])[0])
         try:
             _require_same_origin(request)
-            guard.check(f"Bearer {token}")
+            await guard.check(f"Bearer {token}")
         except NotAuthenticated:
             return HTMLResponse(render.sign_in_page(path, is_wrong=True), 401, HEADERS)
         except ServiceFault as error:
             return error_page(error)
-        response = RedirectResponse(path, 303, HEADERS)
-        response.set_cookie(COOKIE, token, path="/", secure=_is_secure(request), httponly=True, samesite="strict")
-        return response
+        return signed_in(request, token, path)
 
     @router.post("/sign-out")
-    def sign_out() -> Response:
+    async def sign_out(request: Request) -> Response:
         response = RedirectResponse("/", 303, HEADERS)
-        response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
+        response.delete_cookie(_cookie_name(request), path="/", httponly=True, samesite="strict")
         return response
 
     return router
 
 
-def _authorization(request: Request) -> str | None:
-    """Return the Authorization header, or else the token in the cookie."""
-    token = request.cookies.get(COOKIE)
-    return request.headers.get("authorization") or (f"Bearer {token}" if token else None)
+def _cookie_name(request: Request) -> str:
+    """Return a name with the server's port: browsers share cookies between the ports of a host."""
+    _, port = request.scope.get("server") or ("", None)
+    return f"{COOKIE}-{port}" if port else COOKIE
 
 
 def _select(backend: Backend, state: str, page: int) -> TrainingPage:

@@ -16,8 +16,9 @@ from odahu_argo.backends.operations import submit_training
 from odahu_argo.backends.streaming import stream_lines
 from odahu_argo.kube.apply import Outcome
 from odahu_argo.odahu_api import CHANGED_HEADER, PREFIX, Document, encode_secrets, training_to_api
-from odahu_argo.server.auth import Caller, request_caller
+from odahu_argo.server.auth import request_caller
 from odahu_argo.server.errors import NotPermitted
+from odahu_argo.server.oidc import Caller
 from odahu_argo.server.schemas import (
     Body,
     ConnectionResponse,

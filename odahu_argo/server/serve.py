@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import uvicorn
+
 from odahu_argo.backends.base import Backend
-from odahu_argo.errors import ServiceFault, UserError
+from odahu_argo.errors import UserError
 from odahu_argo.http import is_loopback
-from odahu_argo.server.auth import Guard, OidcProvider
+from odahu_argo.server.auth import Guard
+from odahu_argo.server.listener import Listener
+from odahu_argo.server.oidc import OidcProvider
+from odahu_argo.server_tokens import remove_token, save_token
 
 MIN_TOKEN_LENGTH = 16
 SHUTDOWN_SECONDS = 5
@@ -35,8 +41,10 @@ class OidcSettings:
         return not any((self.jwks, self.audience, self.issuer, self.decrypt_role))
 
 
-def make_guard(token_file: Path | None, decrypt_token_file: Path | None, oidc: OidcSettings) -> Guard:
-    """Return the guard for these settings.
+def make_guard(
+    token_file: Path | None, decrypt_token_file: Path | None, oidc: OidcSettings, is_socket: bool = False
+) -> Guard:
+    """Return the guard for these settings. Without a token, a provider and a Unix socket, generate a token.
 
     Raises:
         UserError: A token file cannot be read, a token is too short, or settings of OpenID are missing.
@@ -48,6 +56,10 @@ def make_guard(token_file: Path | None, decrypt_token_file: Path | None, oidc: O
             "--token-file and --decrypt-token-file contain the same token, so every caller could read secret values",
             hint="use two different tokens",
         )
+    if is_socket:
+        return Guard(decrypt_token=decrypt_token, trusts_socket=True)
+    if token is None and oidc.is_empty:
+        return Guard(secrets.token_urlsafe(32), None, decrypt_token, is_generated=True)
     return Guard(token, None if oidc.is_empty else _oidc_provider(oidc), decrypt_token)
 
 
@@ -57,47 +69,60 @@ def _oidc_provider(oidc: OidcSettings) -> OidcProvider:
     url = urlsplit(oidc.jwks)
     if url.scheme not in ("https", "http") or not url.hostname:
         raise UserError(
-            f"--oidc-jwks: {oidc.jwks!r} is not an http URL", hint="for example https://idp.example.org/keys"
+            f"--oidc-jwks: {oidc.jwks!r} is not an https URL", hint="for example https://idp.example.org/keys"
+        )
+    if url.scheme == "http" and not is_loopback(url.hostname):
+        raise UserError(
+            f"--oidc-jwks: {oidc.jwks} is not encrypted: anyone on its path could replace the keys",
+            hint="use an https URL; http is allowed for loopback addresses only",
         )
     return OidcProvider(oidc.jwks, oidc.audience, oidc.issuer, oidc.decrypt_role, oidc.role_claim)
 
 
 def require_loopback_or_guard(host: str, guard: Guard) -> None:
-    """Raise UserError if other machines could reach a server without authentication."""
-    if guard.is_open and not is_loopback(host):
+    """Raise UserError if a generated token would be sent over a network."""
+    if guard.is_generated and not is_loopback(host):
         raise UserError(
-            f"cannot listen on {host}: without authentication, only loopback addresses are allowed",
+            f"cannot listen on {host}: without configured authentication, only loopback addresses are allowed",
             hint="set --token-file, or --oidc-jwks, --oidc-audience and --oidc-issuer",
         )
 
 
-def serve(backend: Backend, guard: Guard, host: str, port: int, report: Callable[[str], None]) -> None:
-    """Serve until the process is stopped. With port 0, use a free port. `report` receives the URL.
+def serve(backend: Backend, guard: Guard, listener: Listener, report: Callable[[str], None]) -> None:
+    """Serve until the process is stopped. `report` receives the URL, with the token if it was generated.
+
+    A generated token is saved for commands of the same user until the server stops.
 
     Raises:
-        UserError: Other machines could reach a server without authentication.
-        ServiceFault: The address cannot be used.
+        ServiceFault: The token cannot be saved.
     """
-    import uvicorn
-
     from odahu_argo.server.app import build_app
 
-    require_loopback_or_guard(host, guard)
     app = build_app(backend, guard)
-    with closing(_listen(host, port)) as listener:
-        shown = f"[{host}]" if ":" in host else host
-        report(f"listening on http://{shown}:{listener.getsockname()[1]}/")
+    with closing(listener), ExitStack() as stack:
+        stack.callback(listener.remove)
+        shown = f"{listener.url}/"
+        if guard.is_generated and guard.token:
+            stack.callback(remove_token, save_token(listener.url, guard.token))
+            shown += f"?token={guard.token}"
+        report(f"listening on {shown}")
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=SHUTDOWN_SECONDS
         )
-        uvicorn.Server(config).run(sockets=[listener])
+        _Server(config, stack.close).run(sockets=[listener.socket])
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        raise ServiceFault(f"cannot listen on {host}, port {port}: {error.strerror}") from error
+class _Server(uvicorn.Server):
+    """Calls `on_stop` when it stops. Afterwards, uvicorn raises the signal that stopped it again, which ends the process."""
+
+    def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_stop = on_stop
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop listening and finish open requests."""
+        self._on_stop()
+        await super().shutdown(sockets)
 
 
 def _read_token(option: str, file: Path) -> str:

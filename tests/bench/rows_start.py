@@ -11,7 +11,7 @@ from tests.bench.figures import OURS, Bar, Row
 from tests.bench.measure import Contender
 from tests.bench.peers import HERA, ODAHUFLOWCTL, Peer, our_program, system
 from tests.bench.workflows import namespace_of_trainings
-from tests.servers.api import serving
+from tests.servers.api import signed_in
 
 _FASTER = Bar("faster than odahuflowctl", 1.0, rival="odahu-flow-cli")
 
@@ -31,11 +31,19 @@ def help_text(bench: Bench) -> Row:
 
 def get(bench: Bench) -> Row:
     """odahuflowctl talks to `odahu-argo server`, because ODAHU's API server is no longer available."""
-    with namespace_of_trainings(3) as namespace, serving("-n", namespace) as address:
+    with namespace_of_trainings(3) as namespace, signed_in("-n", namespace) as server:
         environment = {"HOME": str(bench.new("home"))}
 
         def odahuflowctl() -> Contender:
-            command = [ODAHUFLOWCTL.program("odahuflowctl"), "training", "--url", address, "--token", "none", "get"]
+            command = [
+                ODAHUFLOWCTL.program("odahuflowctl"),
+                "training",
+                "--url",
+                server.url,
+                "--token",
+                str(server.token),
+                "get",
+            ]
             return Contender("odahu-flow-cli", command, ODAHUFLOWCTL.version, environment)
 
         def kubectl() -> Contender:

@@ -148,12 +148,14 @@ def test_watch_and_follow_logs(server: ServerCommand) -> None:
 def test_follow_survives_server_restart_without_duplicate_lines(site: Site, tmp_path: Path) -> None:
     assert site.create().code == 0
     port = free_port()
-    where = ("--url", f"http://127.0.0.1:{port}")
+    (tmp_path / "token").write_text(TOKEN)
+    options = ("--token-file", tmp_path / "token")
+    where = ("--url", f"http://127.0.0.1:{port}", *options)
     with kubelet(site.api, site.namespace) as node:
         pod = node.start("wine-1", "train", f"wine-1-{TRAIN_NODE}")
         node.say(pod, "epoch 1", "epoch 2")
         site.play("wine-1", "running-train")
-        with serving("-n", site.namespace, "--port", port):
+        with serving("-n", site.namespace, "--port", port, *options):
             one = odahu_argo("train", "logs", "--id", "wine", "--step", "train", "--not-follow", *where)
             assert (one.code, one.out) == (0, "epoch 1\nepoch 2\n")
             following = Running("train", "logs", "--id", "wine", *where)
@@ -162,7 +164,7 @@ def test_follow_survives_server_restart_without_duplicate_lines(site: Site, tmp_
         try:
             following.wait_for("disconnected: ")
             node.say(pod, "epoch 3")
-            with serving("-n", site.namespace, "--port", port):
+            with serving("-n", site.namespace, "--port", port, *options):
                 following.wait_for("train | epoch 3")
                 following.wait_for("reconnected")
                 node.say(pod, "epoch 4")

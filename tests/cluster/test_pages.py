@@ -13,7 +13,7 @@ import yaml
 
 from tests.cluster.site import COMMIT, RUN, ZIP, Site
 from tests.commands import Running, odahu_argo
-from tests.servers.api import serving
+from tests.servers.api import ApiClient, signed_in
 from tests.servers.browser import Visit
 from tests.servers.kubelet import TRAIN_NODE, kubelet
 from tests.servers.programs import free_port
@@ -36,15 +36,17 @@ def profile(site: Site, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def pages(profile: Path) -> Iterator[str]:
-    with serving("--profile", profile) as address:
-        yield address
+def pages(profile: Path) -> Iterator[ApiClient]:
+    with signed_in("--profile", profile) as pages:
+        yield pages
 
 
-def test_page_shows_training_from_scheduling_to_success(site: Site, pages: str, visit: Callable[..., Visit]) -> None:
+def test_page_shows_training_from_scheduling_to_success(
+    site: Site, pages: ApiClient, visit: Callable[..., Visit]
+) -> None:
     assert site.create().code == 0
     site.play("wine-1", "running-train-unschedulable")
-    tab = visit(pages)
+    tab = visit(pages.sign_in_url)
     assert tab.text("tbody .at-state") == "scheduling" and "Unschedulable" in tab.text("tbody .at-why")
     tab.page.get_by_role("link", name="wine").click()
     assert f"namespace {site.namespace}" in tab.text("header")
@@ -64,16 +66,16 @@ def test_page_shows_training_from_scheduling_to_success(site: Site, pages: str, 
     tab.page.get_by_text("lines of YAML").click()
     compiled = yaml.safe_load(tab.page.locator(".code").text_content() or "")
     assert compiled["spec"] == site.workflow("wine-1")["spec"] and "managedFields" not in compiled["metadata"]
-    assert tab.hosts == {pages.removeprefix("http://")}
+    assert tab.hosts == {pages.url.removeprefix("http://")}
 
 
-def test_page_follows_log(site: Site, pages: str, visit: Callable[..., Visit]) -> None:
+def test_page_follows_log(site: Site, pages: ApiClient, visit: Callable[..., Visit]) -> None:
     assert site.create().code == 0
     with kubelet(site.api, site.namespace) as node:
         pod = node.start("wine-1", "train", f"wine-1-{TRAIN_NODE}")
         node.say(pod, "epoch 1 of 3", 'time="2026-01-01T00:00:00Z" level=info msg="of Argo" argo=true')
         site.play("wine-1", "running-train")
-        tab = visit(f"{pages}/trainings/wine")
+        tab = visit(f"{pages.url}/trainings/wine", token=pages.token)
         tab.page.evaluate("window.isSame = true")
         tab.wait_for("#log", "epoch 1 of 3")
         assert "epoch 2" not in tab.text("#log")
@@ -103,8 +105,8 @@ def test_page_shows_mlflow_run_and_link(
         file = tmp_path / "site.yaml"
         tracking = {"uri": mlflow_server.address, **({"url": url} if url else {})}
         file.write_text(yaml.safe_dump({"namespace": site.namespace, "tracking": tracking}))
-        with serving("--profile", file) as address:
-            tab = visit(f"{address}/trainings/wine")
+        with signed_in("--profile", file) as server:
+            tab = visit(f"{server.url}/trainings/wine", token=server.token)
             tab.wait_for("#metrics", "loss")
             link = tab.page.get_by_role("link", name="MLflow", exact=True)
             assert link.get_attribute("href") == shown + place
@@ -147,7 +149,7 @@ def test_report_of_deleted_workflow(site: Site, profile: Path, tmp_path: Path, v
 
 
 def test_unknown_training_is_error_page(site: Site, visit: Callable[..., Visit]) -> None:
-    with serving("-n", site.namespace) as address:
-        missing = visit(f"{address}/trainings/cider")
+    with signed_in("-n", site.namespace) as server:
+        missing = visit(f"{server.url}/trainings/cider", token=server.token)
         assert "training 'cider' does not exist" in missing.text("main")
         missing.complaints.clear()

@@ -17,7 +17,7 @@ from odahu_argo.local.store import TrainingStore
 from tests.commands import odahu_argo
 from tests.conftest import EXAMPLES
 from tests.local_trainings import FLOWERS, HOSTILE, STEPS, TIMES
-from tests.servers.api import serving
+from tests.servers.api import ApiClient, serving, signed_in
 from tests.servers.browser import Visit
 
 TOKEN = "0123456789abcdef0123"
@@ -57,13 +57,13 @@ def keep(home: Home, training: str, workflow: str, log: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def site(home: Home) -> Iterator[str]:
-    with serving("--local", ODAHU_ARGO_HOME=str(home.root)) as address:
-        yield address
+def site(home: Home) -> Iterator[ApiClient]:
+    with signed_in("--local", ODAHU_ARGO_HOME=str(home.root)) as site:
+        yield site
 
 
-def test_list_shows_trainings_and_filters_by_state(site: str, visit: Callable[..., Visit]) -> None:
-    tab = visit(site)
+def test_list_shows_trainings_and_filters_by_state(site: ApiClient, visit: Callable[..., Visit]) -> None:
+    tab = visit(site.url, token=site.token)
     rows = tab.page.locator("tbody tr")
     assert "wine" in rows.nth(0).inner_text()
     flowers = rows.filter(has_text="train: no labels").inner_text()
@@ -73,8 +73,8 @@ def test_list_shows_trainings_and_filters_by_state(site: str, visit: Callable[..
     assert tab.text(".chips [aria-current]").split() == ["succeeded", "1"]
 
 
-def test_failed_training_shows_reason_hint_and_durations(site: str, visit: Callable[..., Visit]) -> None:
-    tab = visit(f"{site}/trainings/flowers")
+def test_failed_training_shows_reason_hint_and_durations(site: ApiClient, visit: Callable[..., Visit]) -> None:
+    tab = visit(f"{site.url}/trainings/flowers", token=site.token)
     assert "train: no labels" in tab.text(".callout")
     assert "How to fix it: see" in tab.text(".callout") and "--resume continues from step train" in tab.text(".callout")
     assert "the file labels.csv is missing" in tab.text("#steps")
@@ -90,16 +90,16 @@ def test_failed_training_shows_reason_hint_and_durations(site: str, visit: Calla
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", ["/", "/trainings/flowers", "/trainings/hostile", "/?state=nothing"])
-def test_pages_fit_phone_width(site: str, visit: Callable[..., Visit], path: str, scheme: str) -> None:
-    tab = visit(site + path, width=360, color_scheme=scheme)
+def test_pages_fit_phone_width(site: ApiClient, visit: Callable[..., Visit], path: str, scheme: str) -> None:
+    tab = visit(site.url + path, token=site.token, width=360, color_scheme=scheme)
     assert tab.overflow() == 0
     if path == "/trainings/flowers":
         assert tab.page.locator(".dag-down").is_visible() and not tab.page.locator(".dag-across").is_visible()
         assert tab.page.locator(".dag-down .edge").count() == 5
 
 
-def test_keyboard_reaches_all_links_and_regions(site: str, visit: Callable[..., Visit]) -> None:
-    tab = visit(f"{site}/trainings/flowers")
+def test_keyboard_reaches_all_links_and_regions(site: ApiClient, visit: Callable[..., Visit]) -> None:
+    tab = visit(f"{site.url}/trainings/flowers", token=site.token)
     tab.page.keyboard.press("Tab")
     assert tab.text(":focus") == "Skip to content"
     assert tab.page.locator(":focus").bounding_box()["y"] >= 0
@@ -115,9 +115,9 @@ def test_keyboard_reaches_all_links_and_regions(site: str, visit: Callable[..., 
     assert any("lines of YAML" in item for item in reached)
 
 
-def test_escapes_untrusted_text(site: str, visit: Callable[..., Visit]) -> None:
+def test_escapes_untrusted_text(site: ApiClient, visit: Callable[..., Visit]) -> None:
     for path in ("/", "/trainings/hostile"):
-        tab = visit(site + path)
+        tab = visit(site.url + path, token=site.token)
         tab.page.wait_for_timeout(300)
         assert tab.page.evaluate("window.hacked") is None
         assert SHOWN in tab.text()
@@ -127,13 +127,13 @@ def test_escapes_untrusted_text(site: str, visit: Callable[..., Visit]) -> None:
     assert log[1].endswith("… (998,003 more characters)") and len(log[1]) < 2100
     assert log[2] == "�"
     assert "?</dd>" in tab.text("#parameters")
-    assert len(requests.get(f"{site}/trainings/hostile").content) < 200_000
-    whole = requests.get(f"{site}/trainings/hostile/log")
+    assert len(site.get("/trainings/hostile").content) < 200_000
+    whole = site.get("/trainings/hostile/log")
     assert len(whole.content) > 1_000_000 and whole.headers["x-content-type-options"] == "nosniff"
 
 
-def test_works_without_javascript(site: str, visit: Callable[..., Visit]) -> None:
-    tab = visit(site, java_script_enabled=False)
+def test_works_without_javascript(site: ApiClient, visit: Callable[..., Visit]) -> None:
+    tab = visit(site.url, token=site.token, java_script_enabled=False)
     tab.page.get_by_role("link", name="flowers", exact=True).click()
     assert "epoch 2" in tab.text("#log") and tab.page.locator(".dag-across").is_visible()
     assert not tab.page.locator("#follow").is_visible()
@@ -142,8 +142,8 @@ def test_works_without_javascript(site: str, visit: Callable[..., Visit]) -> Non
 
 
 def test_reports_outage_and_recovery(home: Home, visit: Callable[..., Visit]) -> None:
-    with serving("--local", ODAHU_ARGO_HOME=str(home.root)) as address:
-        tab = visit(address)
+    with signed_in("--local", ODAHU_ARGO_HOME=str(home.root)) as server:
+        tab = visit(server.sign_in_url)
         tab.wait_for("#live-state", "Live")
         tab.page.evaluate("main.dataset.every = 0.2")
         tab.page.route("**/page/trainings*", lambda route: route.fulfill(status=503, body=""))
@@ -153,20 +153,20 @@ def test_reports_outage_and_recovery(home: Home, visit: Callable[..., Visit]) ->
         tab.complaints.clear()
 
 
-def test_unknown_training_is_error_page(site: str) -> None:
+def test_unknown_training_is_error_page(site: ApiClient) -> None:
     for path in ("cider", "..%2f", "%00", "x" * 300):
-        answer = requests.get(f"{site}/trainings/{path}")
+        answer = site.get(f"/trainings/{path}")
         assert (answer.status_code, answer.headers["content-type"][:9]) in ((404, "text/html"), (404, "applicati")), (
             path
         )
-    assert "training &#39;cider&#39; does not exist" in requests.get(f"{site}/trainings/cider").text
+    assert "training &#39;cider&#39; does not exist" in site.get("/trainings/cider").text
 
 
-def test_content_security_policy(site: str) -> None:
+def test_content_security_policy(site: ApiClient) -> None:
     for path in ("/", "/trainings/flowers", "/trainings/cider"):
-        policy = requests.get(site + path).headers["content-security-policy"]
+        policy = site.get(path).headers["content-security-policy"]
         assert "default-src 'none'" in policy and "unsafe" not in policy and "frame-ancestors 'none'" in policy
-    assert requests.get(site, headers={"Host": "evil.example.org"}).status_code == 400
+    assert site.get("/", headers={"Host": "evil.example.org"}).status_code == 400
 
 
 def test_sign_in_and_out(home: Home, tmp_path: Path, visit: Callable[..., Visit]) -> None:

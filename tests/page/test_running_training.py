@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from odahu_argo.local.home import Home
-from tests.servers.api import serving
+from tests.servers.api import signed_in
 from tests.servers.browser import Visit
 from tests.slow_project import create_repository
 
@@ -50,8 +50,8 @@ def test_page_refreshes_state_steps_curves_and_log(
     monkeypatch.setenv("ODAHU_ARGO_HOME", home)
     command = [sys.executable, "-m", "odahu_argo", "local", "train", "run", "-f", str(manifests)]
     command += ["--output-dir", str(tmp_path / "models")]
-    with serving("--local", ODAHU_ARGO_HOME=home) as address:
-        listed = visit(address)
+    with signed_in("--local", ODAHU_ARGO_HOME=home) as server:
+        listed = visit(server.sign_in_url)
         assert "No trainings yet" in listed.text()
         training = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
@@ -81,4 +81,4 @@ def test_page_refreshes_state_steps_curves_and_log(
         assert archive.name in tab.text("#artifacts")
         tab.page.get_by_text("lines of YAML").click()
         assert "kind: Workflow" in tab.text(".code")
-        assert tab.hosts - {""} == {address.removeprefix("http://")}
+        assert tab.hosts - {""} == {server.url.removeprefix("http://")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import time
@@ -14,8 +15,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from odahu_argo.errors import ServiceFault
-from odahu_argo.server.auth import Caller, Guard, OidcProvider
+from odahu_argo.server.auth import Guard
 from odahu_argo.server.errors import NotAuthenticated
+from odahu_argo.server.oidc import Caller, OidcProvider
 from tests.servers.scripted import Answer, Scripted, answering
 
 KEY, OTHER = (rsa.generate_private_key(65537, 2048) for _ in range(2))
@@ -45,6 +47,10 @@ def provider() -> Iterator[Scripted]:
         yield scripted
 
 
+def check(guard: Guard, authorization: str | None) -> Caller:
+    return asyncio.run(guard.check(authorization))
+
+
 def oidc(provider: Scripted, cooldown: float = 60, **settings: str) -> OidcProvider:
     return OidcProvider(f"{provider.address}/keys", "odahu-argo", ISSUER, cooldown=cooldown, **settings)
 
@@ -52,7 +58,7 @@ def oidc(provider: Scripted, cooldown: float = 60, **settings: str) -> OidcProvi
 def test_fetches_keys_once(provider: Scripted) -> None:
     guard = Guard(oidc=oidc(provider))
     for token in (signed(), signed(aud=["others", "odahu-argo"])):
-        assert guard.check(f"Bearer {token}") == Caller(may_decrypt=False)
+        assert check(guard, f"Bearer {token}") == Caller(may_decrypt=False)
     assert len(provider.requests) == 1
 
 
@@ -98,7 +104,7 @@ def test_rejects_forged_tokens(provider: Scripted) -> None:
     guard = Guard(oidc=oidc(provider))
     for what, token in forged().items():
         with pytest.raises(NotAuthenticated):
-            guard.check(f"Bearer {token}")
+            check(guard, f"Bearer {token}")
             pytest.fail(f"accepted: {what}")
 
 
@@ -106,7 +112,7 @@ def test_unknown_key_ids_cause_no_further_requests(provider: Scripted) -> None:
     guard = Guard(oidc=oidc(provider))
     for number in range(50):
         with pytest.raises(NotAuthenticated):
-            guard.check(f"Bearer {signed(OTHER, kid=f'invented-{number}')}")
+            check(guard, f"Bearer {signed(OTHER, kid=f'invented-{number}')}")
     assert len(provider.requests) == 1
 
 
@@ -114,10 +120,10 @@ def test_finds_new_keys_and_drops_withdrawn_ones() -> None:
     before, after = (Answer(200, {"keys": [public(key, kid)]}) for key, kid in ((KEY, "one"), (OTHER, "two")))
     with answering(before, after) as provider:
         guard = Guard(oidc=oidc(provider, cooldown=0))
-        assert guard.check(f"Bearer {signed()}")
-        assert guard.check(f"Bearer {signed(OTHER, kid='two')}")
+        assert check(guard, f"Bearer {signed()}")
+        assert check(guard, f"Bearer {signed(OTHER, kid='two')}")
         with pytest.raises(NotAuthenticated):
-            guard.check(f"Bearer {signed()}")
+            check(guard, f"Bearer {signed()}")
 
 
 @pytest.mark.parametrize(
@@ -134,13 +140,13 @@ def test_finds_new_keys_and_drops_withdrawn_ones() -> None:
 )
 def test_failing_provider_is_service_fault_except_for_known_keys(answer: Answer) -> None:
     with answering(answer) as provider, pytest.raises(ServiceFault, match="cannot be fetched"):
-        Guard(oidc=oidc(provider)).check(f"Bearer {signed()}")
+        check(Guard(oidc=oidc(provider)), f"Bearer {signed()}")
     with answering(Answer(200, {"keys": [public(KEY, "one")]}), answer) as provider:
         guard = Guard(oidc=oidc(provider, cooldown=0))
-        assert guard.check(f"Bearer {signed()}")
+        assert check(guard, f"Bearer {signed()}")
         with pytest.raises((ServiceFault, NotAuthenticated)):
-            guard.check(f"Bearer {signed(kid='two')}")
-        assert guard.check(f"Bearer {signed()}")
+            check(guard, f"Bearer {signed(kid='two')}")
+        assert check(guard, f"Bearer {signed()}")
 
 
 @pytest.mark.parametrize(
@@ -159,19 +165,20 @@ def test_failing_provider_is_service_fault_except_for_known_keys(answer: Answer)
 )
 def test_role_permits_decryption(provider: Scripted, claims: dict[str, Any], name: str, may: bool) -> None:
     guard = Guard(oidc=oidc(provider, decrypt_role="odahu_admin", role_claim=name))
-    assert guard.check(f"Bearer {signed(**claims)}").may_decrypt is may
+    assert check(guard, f"Bearer {signed(**claims)}").may_decrypt is may
     without = Guard(oidc=oidc(provider, role_claim=name))
-    assert without.check(f"Bearer {signed(**claims)}").may_decrypt is False
+    assert check(without, f"Bearer {signed(**claims)}").may_decrypt is False
 
 
 def test_fixed_tokens() -> None:
     guard = Guard(token="p" * 16, decrypt_token="d" * 16)
-    assert guard.check("bearer " + "p" * 16) == Caller(may_decrypt=False)
-    assert guard.check("Bearer " + "d" * 16) == Caller(may_decrypt=True)
+    assert check(guard, "bearer " + "p" * 16) == Caller(may_decrypt=False)
+    assert check(guard, "Bearer " + "d" * 16) == Caller(may_decrypt=True)
     for header in (None, "", "Bearer", "Bearer ", "Basic " + "p" * 16, "Bearer " + "p" * 15, "Bearer " + "é" * 16):
         with pytest.raises(NotAuthenticated):
-            guard.check(header)
-    on_loopback = Guard(decrypt_token="d" * 16)
-    assert on_loopback.check(None) == Caller(may_decrypt=False)
-    assert on_loopback.check("Bearer " + "d" * 16) == Caller(may_decrypt=True)
-    assert Guard().check("Bearer anything") == Caller(may_decrypt=False)
+            check(guard, header)
+    for header in (None, "Bearer anything"):
+        with pytest.raises(NotAuthenticated):
+            check(Guard(), header)
+    assert check(Guard(decrypt_token="d" * 16, trusts_socket=True), None) == Caller(may_decrypt=False)
+    assert check(Guard(decrypt_token="d" * 16, trusts_socket=True), "Bearer " + "d" * 16) == Caller(may_decrypt=True)

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from odahu_argo.local.home import Home
 from odahu_argo.local.store import LocalTraining, StepRecord, TrainingStore
 from tests.commands import odahu_argo
-from tests.servers.api import serving
+from tests.servers.api import ApiClient, serving, signed_in
 
 TRAININGS = "/api/v1/model/training"
 TOKEN = "0123456789abcdef0123"
@@ -44,9 +44,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 
 @pytest.fixture(scope="module")
-def api(home: Home) -> Iterator[str]:
-    with serving("--local", ODAHU_ARGO_HOME=str(home.root)) as address:
-        yield address
+def api(home: Home) -> Iterator[ApiClient]:
+    with signed_in("--local", ODAHU_ARGO_HOME=str(home.root)) as client:
+        yield client
 
 
 def ids(answer: requests.Response) -> list[str]:
@@ -54,59 +54,58 @@ def ids(answer: requests.Response) -> list[str]:
     return [item["id"] for item in answer.json()]
 
 
-def test_lists_filters_and_pages_trainings(api: str) -> None:
-    everything = api + TRAININGS
-    assert ids(requests.get(everything)) == ["beer", "wine", "wine-new"]
-    assert ids(requests.get(everything, {"model_name": "wine"})) == ["wine", "wine-new"]
-    assert ids(requests.get(everything, {"model_name": ["wine", "beer"], "model_version": "1.0"})) == ["beer", "wine"]
-    assert ids(requests.get(everything, {"toolchain": "other"})) == []
-    assert ids(requests.get(everything, {"size": 2, "page": 1})) == ["wine-new"]
+def test_lists_filters_and_pages_trainings(api: ApiClient) -> None:
+    assert ids(api.get(TRAININGS)) == ["beer", "wine", "wine-new"]
+    assert ids(api.get(TRAININGS, params={"model_name": "wine"})) == ["wine", "wine-new"]
+    assert ids(api.get(TRAININGS, params={"model_name": ["wine", "beer"], "model_version": "1.0"})) == ["beer", "wine"]
+    assert ids(api.get(TRAININGS, params={"toolchain": "other"})) == []
+    assert ids(api.get(TRAININGS, params={"size": 2, "page": 1})) == ["wine-new"]
 
 
 @pytest.mark.parametrize("query", ["size=many", "page=-1", "size=0", "colour=red"])
-def test_reports_invalid_parameter(api: str, query: str) -> None:
-    answer = requests.get(f"{api}{TRAININGS}?{query}")
+def test_reports_invalid_parameter(api: ApiClient, query: str) -> None:
+    answer = api.get(f"{TRAININGS}?{query}")
     assert answer.status_code == 400
     assert query.partition("=")[0] in answer.json()["message"]
 
 
-def test_get_training(api: str) -> None:
-    shown = requests.get(f"{api}{TRAININGS}/wine").json()
+def test_get_training(api: ApiClient) -> None:
+    shown = api.get(f"{TRAININGS}/wine").json()
     assert (shown["id"], shown["spec"]["model"]) == ("wine", {"name": "wine", "version": "1.0"})
     assert (shown["status"]["state"], shown["createdAt"]) == ("succeeded", "2026-01-01T00:00:00.000+00:00")
 
 
 @pytest.mark.parametrize("path", ["cider", "cider/log", "NOT_AN_ID", "%00"])
-def test_unknown_training_is_not_found(api: str, path: str) -> None:
-    answer = requests.get(f"{api}{TRAININGS}/{path}")
+def test_unknown_training_is_not_found(api: ApiClient, path: str) -> None:
+    answer = api.get(f"{TRAININGS}/{path}")
     assert answer.status_code == 404
     assert answer.json()["message"]
 
 
 @pytest.mark.parametrize("follow", ["false", "true"])
-def test_log_is_plain_text(api: str, follow: str) -> None:
-    answer = requests.get(f"{api}{TRAININGS}/wine/log?follow={follow}")
+def test_log_is_plain_text(api: ApiClient, follow: str) -> None:
+    answer = api.get(f"{TRAININGS}/wine/log?follow={follow}")
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
     assert answer.text == "checkout | at main\ntrain | epoch 1\ntrain | epoch 2\n"
 
 
-def test_rejects_foreign_hosts_and_forms(api: str) -> None:
-    assert requests.get(api + TRAININGS, headers={"Host": "evil.example.org"}).status_code == 400
-    as_a_form = requests.post(api + TRAININGS, data="{}", headers={"Content-Type": "text/plain"})
+def test_rejects_foreign_hosts_and_forms(api: ApiClient) -> None:
+    assert api.get(TRAININGS, headers={"Host": "evil.example.org"}).status_code == 400
+    as_a_form = api.post(TRAININGS, data="{}", headers={"Content-Type": "text/plain"})
     assert (as_a_form.status_code, "JSON" in as_a_form.text) == (400, True)
 
 
-def test_health_metrics_and_local_swagger_assets(api: str) -> None:
-    assert requests.get(f"{api}/health").json() == {}
-    requests.get(f"{api}{TRAININGS}/wine")
+def test_health_metrics_and_local_swagger_assets(api: ApiClient) -> None:
+    assert api.get("/health").json() == {}
+    api.get(f"{TRAININGS}/wine")
     counted = 'odahu_argo_http_request_seconds_count{method="GET",route="/api/v1/model/training/{id}",status="200"}'
-    assert counted in requests.get(f"{api}/metrics").text
-    page = requests.get(f"{api}/swagger/index.html").text
+    assert counted in api.get("/metrics").text
+    page = api.get("/swagger/index.html").text
     assert "https://" not in page
     for file in ("swagger-ui-bundle.js", "swagger-ui.css"):
         assert f"/swagger/static/{file}" in page
-        assert len(requests.get(f"{api}/swagger/static/{file}").content) > 100_000
-    assert f"{TRAININGS}/{{id}}/log" in requests.get(f"{api}/openapi.json").json()["paths"]
+        assert len(api.get(f"/swagger/static/{file}").content) > 100_000
+    assert f"{TRAININGS}/{{id}}/log" in api.get("/openapi.json").json()["paths"]
 
 
 def with_token(token: str) -> dict[str, str]:
@@ -182,6 +181,10 @@ def test_openid_tokens(home: Home) -> None:
     ("arguments", "message"),
     [
         (["--host", "0.0.0.0"], "only loopback addresses are allowed"),
+        (
+            ["--oidc-jwks", "http://idp.example.org/keys", "--oidc-audience", "a", "--oidc-issuer", "i"],
+            "is not encrypted",
+        ),
         (["--oidc-jwks", "https://idp.example.org/keys"], "belong together"),
         (["--token-file", "/nowhere/token"], "cannot be read"),
         (["--token-file", "/dev/null"], "fewer than 16 characters"),
@@ -196,6 +199,6 @@ def test_rejects_insecure_settings(arguments: list[str], message: str) -> None:
     assert "hint:" in result.err
 
 
-def test_reports_used_port(api: str) -> None:
-    result = odahu_argo("server", "--local", "--port", api.rpartition(":")[2], timeout=60)
+def test_reports_used_port(api: ApiClient) -> None:
+    result = odahu_argo("server", "--local", "--port", api.url.rpartition(":")[2], timeout=60)
     assert (result.code, "cannot listen on 127.0.0.1" in result.err) == (3, True)

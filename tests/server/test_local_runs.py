@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 import zipfile
 from collections.abc import Iterator
@@ -21,7 +19,7 @@ import yaml
 
 from odahu_argo.local.home import Home
 from tests.commands import odahu_argo
-from tests.servers.api import serving
+from tests.servers.api import ApiClient, server_process, signed_in
 from tests.servers.git import git
 from tests.servers.mlflow_project import write_project
 
@@ -29,16 +27,16 @@ API = "/api/v1"
 
 
 class Machine:
-    """A directory of manifests, a home directory, and the URL of their API."""
+    """A directory of manifests, a home directory, and a client of their API."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.home = Home(folder / "home")
         self.manifests = folder / "manifests"
-        self.address = ""
+        self.api = ApiClient("")
 
     def __call__(self, method: str, path: str, body: object = None, **options: Any) -> requests.Response:
-        return requests.request(method, self.address + API + path, json=body, timeout=60, **options)
+        return self.api.request(method, API + path, json=body, **options)
 
     def create(self, training_id: str, **spec: Any) -> requests.Response:
         return self("POST", "/model/training", training(training_id, **spec))
@@ -96,7 +94,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def machine(folder: Path) -> Iterator[Machine]:
     machine = Machine(folder)
-    with serving("--local", "-d", machine.manifests, ODAHU_ARGO_HOME=str(machine.home.root)) as machine.address:
+    with signed_in("--local", "-d", machine.manifests, ODAHU_ARGO_HOME=str(machine.home.root)) as machine.api:
         yield machine
 
 
@@ -133,20 +131,19 @@ def test_training_survives_server_restart_and_stops_on_delete(folder: Path) -> N
     machine.home = Home(folder / "another home")
     machine.home.root.mkdir()
     machine.home.tracking_version_file.write_text(version("mlflow"))
-    command = [sys.executable, "-m", "odahu_argo", "server", "--local", "--port", "0", "-d", str(machine.manifests)]
-    server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=home(machine))
-    assert server.stderr is not None
-    machine.address = server.stderr.readline().split()[-1].removesuffix("/")
-    spec = {"entrypoint": "sleep", "hyperParameters": {"pid": str(folder / "first")}}
-    created = machine.create("sleeper", **spec)
-    assert created.status_code == 201, created.text
-    first = created.json()
-    program = machine.started("first")
-    server.send_signal(signal.SIGINT)
-    server.communicate(timeout=30)
+    arguments = ("--port", "0", "--local", "-d", machine.manifests)
+    with server_process(*arguments, ODAHU_ARGO_HOME=str(machine.home.root)) as (server, url, token):
+        machine.api = ApiClient(url, token)
+        spec = {"entrypoint": "sleep", "hyperParameters": {"pid": str(folder / "first")}}
+        created = machine.create("sleeper", **spec)
+        assert created.status_code == 201, created.text
+        first = created.json()
+        program = machine.started("first")
+        server.send_signal(signal.SIGINT)
+        server.wait(timeout=30)
     assert is_at_work(program)
 
-    with serving("--local", "-d", machine.manifests, ODAHU_ARGO_HOME=str(machine.home.root)) as machine.address:
+    with signed_in("--local", "-d", machine.manifests, ODAHU_ARGO_HOME=str(machine.home.root)) as machine.api:
         repeated = machine.create("sleeper", **spec)
         assert (repeated.status_code, repeated.json()["createdAt"]) == (201, first["createdAt"])
         assert machine.create("sleeper", **{**spec, "entrypoint": "fail"}).status_code == 409

@@ -58,11 +58,13 @@ class Visit:
 
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
-    """Open an address. At the end, the console must not contain an error."""
+    """Open an address, with the token of its server if given. At the end, the console must not contain an error."""
     visits: list[Visit] = []
     with ExitStack() as open_contexts:
 
-        def begin(address: str, width: int = 1280, **options: Any) -> Visit:
+        def begin(address: str, width: int = 1280, token: str | None = None, **options: Any) -> Visit:
+            if token:
+                options["extra_http_headers"] = {"Authorization": f"Bearer {token}"}
             context = open_contexts.enter_context(
                 browser.new_context(viewport={"width": width, "height": 800}, **options)
             )

@@ -80,4 +80,4 @@ def test_a_namespace_that_is_kept_does_not_keep_the_server_from_this_machine() -
     refused = odahu_argo("server", "--local", "-n", "ml")
     assert refused.code == 2 and "--local cannot be combined with --namespace" in refused.err
     goes_on = odahu_argo("server", "--local", "--host", "0.0.0.0")
-    assert goes_on.code == 2 and "without authentication, only loopback addresses are allowed" in goes_on.err
+    assert goes_on.code == 2 and "without --token-file or OpenID, only loopback addresses are allowed" in goes_on.err

@@ -16,7 +16,7 @@ from odahu_argo.server.auth import Guard
 from tests.fakes.cluster import InMemoryCluster
 from tests.fakes.controller import play
 from tests.manifests import training
-from tests.unit.server.conftest import ApiClient
+from tests.servers.api import ApiClient
 
 Serve = Callable[..., ApiClient]
 
