@@ -11,6 +11,7 @@ from traitlets import Bool, List, Unicode
 from traitlets.config import Configurable
 
 from odahu_argo.backends.base import Backend
+from odahu_argo.backends.streaming import LogStreams
 from odahu_argo.errors import UserError
 
 
@@ -27,6 +28,7 @@ class OdahuArgo(Configurable):
 
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
+        self.logs = LogStreams()
         self._lock = Lock()
         self._backend: Backend | None = None
 

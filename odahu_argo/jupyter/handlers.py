@@ -20,7 +20,6 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from odahu_argo.backends.base import Backend
 from odahu_argo.backends.operations import require_valid_id, submit_training, training_details
-from odahu_argo.backends.streaming import stream_lines
 from odahu_argo.errors import OdahuArgoError, Problem, TooLarge, UserError
 from odahu_argo.jupyter.config import OdahuArgo
 from odahu_argo.manifest.load import Manifests, add_missing, load_text, load_with_problems
@@ -267,7 +266,7 @@ class LogHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
 
     def initialize(self, config: OdahuArgo) -> None:
         """Store the settings."""
-        self.odahu_argo, self.stop = config, Event()
+        self.odahu_argo = config
 
     @authorized
     async def get(self, *args: Any, **kwargs: Any) -> None:
@@ -284,20 +283,26 @@ class LogHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
 
     def on_close(self) -> None:
         """Stop reading the log."""
-        self.stop.set()
+        self.task.cancel()
 
     async def _send(self, training_id: str) -> None:
         try:
-            async for messages in stream_lines(self._messages(training_id), self.stop):
-                await self.write_message(messages.decode())
+            reader = await self.odahu_argo.logs.open(lambda stop: self._messages(training_id, stop))
+            try:
+                async for messages in reader.batches():
+                    await self.write_message("".join(f"{message}\n" for message in messages))
+            finally:
+                reader.close()
+        except OdahuArgoError as error:
+            await self.write_message(f"{json.dumps(error_json(error))}\n")
         except WebSocketClosedError:
             return
         self.close(1000)
 
-    def _messages(self, training_id: str) -> Iterator[str]:
+    def _messages(self, training_id: str, stop: Event) -> Iterator[str]:
         try:
             trainings = self.odahu_argo.backend().trainings
-            for event in trainings.logs(require_valid_id(training_id), is_following=True, stop=self.stop):
+            for event in trainings.logs(require_valid_id(training_id), is_following=True, stop=stop):
                 yield json.dumps(log_json(event))
         except OdahuArgoError as error:
             yield json.dumps(error_json(error))

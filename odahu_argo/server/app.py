@@ -16,6 +16,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from odahu_argo import __version__
 from odahu_argo.backends.base import Backend
+from odahu_argo.backends.streaming import LogStreams
 from odahu_argo.server.auth import Guard
 from odahu_argo.server.errors import add_error_handlers
 from odahu_argo.server.metrics import MetricsMiddleware, RequestMetrics
@@ -41,8 +42,9 @@ def build_app(backend: Backend, guard: Guard) -> FastAPI:
         version=__version__,
         description="ODAHU's API for trainings, on Argo Workflows.",
     )
-    _add_api(app, backend, guard)
-    app.include_router(page_routes(backend, guard))
+    logs = LogStreams()
+    _add_api(app, backend, guard, logs)
+    app.include_router(page_routes(backend, guard, logs))
     app.include_router(_server_routes(metrics := RequestMetrics()))
     add_error_handlers(app)
     _extend_openapi(app)
@@ -52,10 +54,10 @@ def build_app(backend: Backend, guard: Guard) -> FastAPI:
     return app
 
 
-def _add_api(app: FastAPI, backend: Backend, guard: Guard) -> None:
+def _add_api(app: FastAPI, backend: Backend, guard: Guard, logs: LogStreams) -> None:
     documented = [Depends(HTTPBearer(auto_error=False))] if not guard.trusts_socket else []
     routers = (
-        training_routes(backend.trainings),
+        training_routes(backend.trainings, logs),
         connection_routes(backend.connections),
         toolchain_routes(backend.toolchains),
     )

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from threading import Event
+from collections.abc import Callable
 from typing import Annotated
 from urllib.parse import parse_qs, urlsplit
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from odahu_argo import templates
 from odahu_argo.backends.base import Backend
 from odahu_argo.backends.operations import live_details, require_valid_id, training_details
-from odahu_argo.backends.streaming import stream_lines
+from odahu_argo.backends.streaming import LogStreams
 from odahu_argo.errors import NotFound, OdahuArgoError, ServiceFault
 from odahu_argo.server.auth import Guard
 from odahu_argo.server.errors import NotAuthenticated
-from odahu_argo.trainings.events import LogEvent, LogLine
+from odahu_argo.server.log_response import MEDIA_TYPE, LogResponse, open_log
 from odahu_argo.trainings.selection import PageRequest, TrainingFilter, TrainingPage
 from odahu_argo.web import render
 from odahu_argo.web.text import MAX_LINE, displayable
@@ -43,7 +42,7 @@ StateParameter = Annotated[str, Query(max_length=20)]
 PageParameter = Annotated[int, Query(ge=1, le=10**6)]
 
 
-def page_routes(backend: Backend, guard: Guard) -> APIRouter:
+def page_routes(backend: Backend, guard: Guard, logs: LogStreams) -> APIRouter:
     """Return the routes of the list, the training pages, their refreshing parts, the log as text, and sign-in.
 
     Signing in stores a cookie that scripts cannot read and that requests from other sites do not carry. The API ignores the
@@ -114,18 +113,12 @@ def page_routes(backend: Backend, guard: Guard) -> APIRouter:
 
     @router.get("/trainings/{id}/log")
     async def log(request: Request, id: str, follow: bool = False) -> Response:
-        stop = Event()
-
-        def read() -> Iterator[LogEvent]:
-            return backend.trainings.logs(require_valid_id(id), is_following=follow, stop=stop)
-
         try:
             await check_viewer(request)
-            events = await run_in_threadpool(read)
+            reader = await open_log(logs, backend.trainings, require_valid_id(id), follow)
         except OdahuArgoError as error:
-            return Response(error.problems[0].message, error.http_status, HEADERS, "text/plain; charset=utf-8")
-        lines = (_log_text(event, MAX_LINE if follow else None) for event in events)
-        return StreamingResponse(stream_lines(lines, stop), 200, HEADERS, "text/plain; charset=utf-8")
+            return Response(error.problems[0].message, error.http_status, HEADERS, MEDIA_TYPE)
+        return LogResponse(reader, HEADERS, lambda line: displayable(line, MAX_LINE if follow else None))
 
     @router.get("/page/{name}")
     async def static_file(name: str) -> Response:
@@ -166,10 +159,6 @@ def _select(backend: Backend, state: str, page: int) -> TrainingPage:
     selection = TrainingFilter(states=(state,) if state else ())
     request = PageRequest(page, render.PAGE_SIZE, is_newest_first=True, is_summary=True)
     return backend.trainings.page(selection, request)
-
-
-def _log_text(event: LogEvent, max_line: int | None) -> str:
-    return displayable(f"{event.step} | {event.text}" if isinstance(event, LogLine) else event.text, max_line)
 
 
 def _path(request: Request) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
@@ -13,15 +13,17 @@ from starlette.concurrency import run_in_threadpool
 
 from odahu_argo.backends.base import Resources, Trainings
 from odahu_argo.backends.operations import submit_training
-from odahu_argo.backends.streaming import stream_lines
+from odahu_argo.backends.streaming import LogStreams
 from odahu_argo.kube.apply import Outcome
 from odahu_argo.odahu_api import CHANGED_HEADER, PREFIX, Document, encode_secrets, training_to_api
 from odahu_argo.server.auth import request_caller
 from odahu_argo.server.errors import NotPermitted
+from odahu_argo.server.log_response import LogResponse, open_log
 from odahu_argo.server.oidc import Caller
 from odahu_argo.server.schemas import (
     Body,
     ConnectionResponse,
+    ErrorResponse,
     Id,
     MessageResponse,
     PageQuery,
@@ -31,7 +33,6 @@ from odahu_argo.server.schemas import (
     read_manifest,
     read_manifests,
 )
-from odahu_argo.trainings.events import LogEvent, LogLine
 from odahu_argo.trainings.model import Training
 from odahu_argo.trainings.selection import PageRequest, TrainingFilter
 
@@ -77,7 +78,7 @@ class ConnectionQuery(PageQuery):
     type: list[str] = Field([], description="Only connections of these types.")
 
 
-def training_routes(trainings: Trainings) -> APIRouter:
+def training_routes(trainings: Trainings, logs: LogStreams) -> APIRouter:
     """Return the routes of /model/training."""
     router = APIRouter(prefix=f"{PREFIX}/model/training", tags=["Training"])
 
@@ -110,12 +111,11 @@ def training_routes(trainings: Trainings) -> APIRouter:
     @router.get(
         "/{id}/log",
         response_class=StreamingResponse,
-        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, 429: {"model": ErrorResponse}},
     )
-    def log(id: Id, follow: bool = False) -> StreamingResponse:
+    async def log(id: Id, follow: bool = False) -> LogResponse:
         """Return the output of the steps. With `follow`, continue until the training has ended."""
-        lines = _log_text(trainings.logs(id, is_following=follow))
-        return StreamingResponse(stream_lines(lines), media_type="text/plain; charset=utf-8")
+        return LogResponse(await open_log(logs, trainings, id, follow))
 
     return router
 
@@ -123,11 +123,6 @@ def training_routes(trainings: Trainings) -> APIRouter:
 def _submit(trainings: Trainings, body: object, is_new: bool) -> Document:
     training_id = submit_training(trainings, read_manifests(body, "ModelTraining"), is_new)
     return training_to_api(trainings.get(training_id))
-
-
-def _log_text(events: Iterator[LogEvent]) -> Iterator[str]:
-    """Prefix each line with the name of its step. Notes have no prefix."""
-    return (f"{event.step} | {event.text}" if isinstance(event, LogLine) else event.text for event in events)
 
 
 def connection_routes(connections: Resources) -> APIRouter:
