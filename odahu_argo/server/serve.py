@@ -18,6 +18,7 @@ from odahu_argo.http import is_loopback
 from odahu_argo.server.auth import Guard
 from odahu_argo.server.listener import Listener
 from odahu_argo.server.oidc import OidcProvider
+from odahu_argo.server.protocol import MAX_HEADER_BYTES, LimitedProtocol
 from odahu_argo.server_tokens import remove_token, save_token
 
 MIN_TOKEN_LENGTH = 16
@@ -83,7 +84,7 @@ def require_loopback_or_guard(host: str, guard: Guard) -> None:
     """Raise UserError if a generated token would be sent over a network."""
     if guard.is_generated and not is_loopback(host):
         raise UserError(
-            f"cannot listen on {host}: without configured authentication, only loopback addresses are allowed",
+            f"cannot listen on {host}: without --token-file or OpenID, only loopback addresses are allowed",
             hint="set --token-file, or --oidc-jwks, --oidc-audience and --oidc-issuer",
         )
 
@@ -107,7 +108,14 @@ def serve(backend: Backend, guard: Guard, listener: Listener, report: Callable[[
             shown += f"?token={guard.token}"
         report(f"listening on {shown}")
         config = uvicorn.Config(
-            app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=SHUTDOWN_SECONDS
+            app,
+            http=LimitedProtocol,
+            ws="none",
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         )
         _Server(config, stack.close).run(sockets=[listener.socket])
 
