@@ -19,6 +19,7 @@ from odahu_argo.backends.base import Backend
 from odahu_argo.backends.streaming import LogStreams
 from odahu_argo.server.auth import Guard
 from odahu_argo.server.errors import add_error_handlers
+from odahu_argo.server.headers import SecurityHeadersMiddleware
 from odahu_argo.server.metrics import MetricsMiddleware, RequestMetrics
 from odahu_argo.server.pages import page_routes
 from odahu_argo.server.routes import connection_routes, toolchain_routes, training_routes
@@ -51,6 +52,7 @@ def build_app(backend: Backend, guard: Guard) -> FastAPI:
     if guard.is_personal:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(LOOPBACK), www_redirect=False)
     app.add_middleware(MetricsMiddleware, metrics=metrics)
+    app.add_middleware(SecurityHeadersMiddleware)
     return app
 
 

@@ -11,7 +11,10 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from odahu_argo.errors import OdahuArgoError, Problem, UserError
+from odahu_argo.server.headers import SECURITY_HEADERS
 
+HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 405: {"Allow": "GET"}, 429: {"Retry-After": "5"}}
+"""Headers of responses with an error, by status code."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -32,7 +35,7 @@ def add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(OdahuArgoError)
     async def handle_error(_: Request, error: OdahuArgoError) -> JSONResponse:
-        headers = {401: {"WWW-Authenticate": "Bearer"}, 405: {"Allow": "GET"}}.get(error.http_status)
+        headers = HEADERS.get(error.http_status)
         return _response(error.http_status, "\n".join(map(_text, error.problems)), headers, error.problems)
 
     @app.exception_handler(RequestValidationError)
@@ -71,4 +74,5 @@ def _response(code: int, message: str, headers: object = None, problems: Sequenc
         {"field": problem.location.field, "message": problem.message, "hint": problem.hint} for problem in problems
     ]
     content = {"message": message, **({"problems": entries} if entries else {})}
-    return JSONResponse(content, code, headers=headers if isinstance(headers, dict) else None)
+    extra = headers if isinstance(headers, dict) else {}
+    return JSONResponse(content, code, {**SECURITY_HEADERS, **extra})

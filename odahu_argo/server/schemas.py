@@ -112,11 +112,21 @@ async def _read_json(request: Request) -> object:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise UserError("the body must be JSON", hint="set Content-Type: application/json")
     try:
-        return json.loads(await _read_body(request))
+        return json.loads(await _read_body(request), object_pairs_hook=_unique_keys)
     except ClientDisconnect as error:
         raise UserError("the client disconnected before the body was complete") from error
     except (ValueError, RecursionError) as error:
         raise UserError(f"the body is not valid JSON: {error}") from error
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object. Programs disagree about which of two equal keys counts."""
+    unique: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in unique:
+            raise ValueError(f"the key {name[:63]!r} occurs twice in an object")
+        unique[name] = value
+    return unique
 
 
 async def _read_body(request: Request) -> bytearray:
