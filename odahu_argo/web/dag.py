@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from markupsafe import Markup, escape
 
@@ -178,6 +179,7 @@ def icon(state: str) -> Markup:
     return Markup(f'<g class="sign" fill="none" stroke-width="1.6" stroke-linecap="round">{lines}</g>')
 
 
+@lru_cache(maxsize=32)
 def icon_svg(state: str) -> Markup:
     """Return the icon of a state as an SVG. Screen readers skip it and read the state next to it."""
     return Markup(

@@ -12,7 +12,7 @@ from odahu_argo.status.unstructured import mapping
 from odahu_argo.tracking import MlflowRun, NoRun
 from odahu_argo.trainings.events import LogLine
 from odahu_argo.trainings.model import Training
-from odahu_argo.web.text import parse_time, seconds
+from odahu_argo.web.text import format_age, format_utc, parse_time, seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,34 @@ class TrainingDetails:
 
 def _non_empty(values: Mapping[Any, Any]) -> dict[str, str]:
     return {str(name): str(value) for name, value in values.items() if value not in (None, "")}
+
+
+@dataclass(frozen=True, slots=True)
+class ListRow:
+    """A training in the list. `submitted` is the time of submission in RFC 3339, in UTC for people, and as an age."""
+
+    id: str
+    state: str
+    model: str
+    version: str
+    reason: str
+    message: str
+    submitted: tuple[str, str, str]
+
+
+def list_row(training: Training, now: datetime) -> ListRow:
+    """Return the row of a training. The message of a training that has succeeded is left out."""
+    newest, status = training.newest, training.status
+    created = parse_time(newest.created)
+    return ListRow(
+        id=training.id,
+        state=status.state,
+        model=newest.model_name,
+        version=newest.model_version,
+        reason=status.reason,
+        message="" if status.state == "succeeded" else status.message.partition("\n")[0],
+        submitted=(newest.created, format_utc(created), format_age(created, now)),
+    )
 
 
 @dataclass(frozen=True, slots=True)

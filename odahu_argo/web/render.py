@@ -13,7 +13,7 @@ from odahu_argo import __version__, templates
 from odahu_argo.tracking import MlflowRun
 from odahu_argo.trainings.selection import TrainingPage
 from odahu_argo.web import charts, dag, text
-from odahu_argo.web.model import TrainingDetails, duration, intervals, start_time
+from odahu_argo.web.model import TrainingDetails, duration, intervals, list_row, start_time
 
 PAGE_SIZE = 100
 STATES = ("running", "scheduling", "failed", "succeeded", "unknown")
@@ -61,14 +61,14 @@ def problem_page(title: str, message: str, hint: str, **layout: Any) -> bytes:
 
 
 def _list_values(page: TrainingPage, state: str) -> dict[str, Any]:
+    now = datetime.now(UTC)
     return {
-        "rows": page.trainings,
+        "rows": [list_row(training, now) for training in page.trainings],
         "total": sum(page.counts.values()),
         "selected_state": state,
         "counts": [(name, page.counts[name]) for name in STATES if page.counts.get(name)],
         "page": page.number,
         "last_page": page.last,
-        "now": datetime.now(UTC),
     }
 
 
@@ -116,5 +116,4 @@ def _environment() -> Environment:
 
 
 def _format_utc(value: str | datetime) -> str:
-    time = text.parse_time(value) if isinstance(value, str) else value
-    return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if time else ""
+    return text.format_utc(text.parse_time(value) if isinstance(value, str) else value)

@@ -13,6 +13,8 @@ MAX_LINE = 2000
 
 def displayable(text: str, max_line: int | None = MAX_LINE) -> str:
     """Return the text without terminal colors and control characters. Longer lines are cut and say so."""
+    if text.isprintable() and (max_line is None or len(text) <= max_line):
+        return text
     return "\n".join(_line(line.removesuffix("\r"), max_line) for line in text.split("\n"))
 
 
@@ -34,6 +36,11 @@ def parse_time(text: str) -> datetime | None:
 def seconds(start: datetime | None, end: datetime | None) -> float:
     """Return the seconds between two times; 0 if one of them is unknown."""
     return max(0.0, (end - start).total_seconds()) if start and end else 0.0
+
+
+def format_utc(time: datetime | None) -> str:
+    """Format a time as `2026-01-02 03:04:05 UTC`; an unknown time as an empty text."""
+    return f"{time.astimezone(UTC).isoformat(' ', 'seconds')[:19]} UTC" if time else ""
 
 
 def format_duration(length: float) -> str:
