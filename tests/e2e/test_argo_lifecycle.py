@@ -89,7 +89,7 @@ def test_delete_removes_running_training_and_its_resources(site: ArgoSite) -> No
     site.wait_until_gone("unwanted-1-workspace")
     assert not site.has_record("unwanted")
     again = site.run("train", "delete", "--id", "unwanted", "--ignore-not-found")
-    assert again.code == 0 and "no training unwanted" in again.out
+    assert again.code == 0 and again.out == "training unwanted does not exist\n"
 
 
 def test_recorder_keeps_status_of_unwatched_deleted_workflow(site: ArgoSite) -> None:
