@@ -35,6 +35,7 @@ MAX_PAGES = 1000
 USER_AGENT = "odahu-argo"
 URL_HINT = "check --url, API_URL of odahu-argo config, or ODAHU_ARGO_API_URL"
 TOKEN_HINT = "set the token with --token-file FILE, ODAHU_ARGO_API_TOKEN, or odahu-argo config set API_TOKEN -"
+LOOPBACK_TOKEN_HINT = f"{TOKEN_HINT}; for your own server, use the URL that it printed, with its address"
 _UNKNOWN_ROUTE = "Not Found"
 """Starlette's message for a path without a route."""
 
@@ -53,11 +54,16 @@ class ServerUrl:
         return self.text
 
     @property
-    def is_insecure(self) -> bool:
-        """Whether others can read the traffic: plain HTTP to another machine."""
+    def is_loopback(self) -> bool:
+        """Whether the server is on this machine."""
         from odahu_argo.http import is_loopback
 
-        return self.scheme == "http" and not is_loopback(self.host)
+        return bool(self.socket) or is_loopback(self.host)
+
+    @property
+    def is_insecure(self) -> bool:
+        """Whether others can read the traffic: plain HTTP to another machine."""
+        return self.scheme == "http" and not self.is_loopback
 
 
 def parse_server_url(url: str) -> ServerUrl:
@@ -192,7 +198,8 @@ class RemoteClient:
             )
         if status == 401:
             reason = "; ".join(problem.message for problem in problems) or "authentication required"
-            return Unauthorized(f"cannot {action}: {self.url} denies access: {reason}", hint=TOKEN_HINT)
+            hint = LOOPBACK_TOKEN_HINT if self.url.is_loopback else TOKEN_HINT
+            return Unauthorized(f"cannot {action}: {self.url} denies access: {reason}", hint=hint)
         if not problems or (status == 404 and problems[0].message == _UNKNOWN_ROUTE):
             if status >= 500 or status == 429:
                 return Unreachable(f"cannot {action}: {self.url} returned status {status}", hint="try again later")

@@ -95,9 +95,9 @@ def test_command_line_of_the_same_user_finds_the_token(server: ApiClient) -> Non
     refused = odahu_argo("train", "get", "--url", server.url, env=elsewhere)
     assert refused.code == 2 and "a bearer token is required" in refused.err
     port = server.url.rpartition(":")[2]
-    assert find_token(f"http://localhost:{port}") is None, (
-        "another account may listen on the other address of localhost"
-    )
+    by_name = odahu_argo("train", "get", "--url", f"http://localhost:{port}")
+    assert by_name.code == 2, "another account may listen on the other address of localhost"
+    assert "use the URL that it printed, with its address" in by_name.err
 
 
 def test_login_does_not_save_a_generated_token(
