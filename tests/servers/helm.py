@@ -12,7 +12,7 @@ import pytest
 
 from tests.servers.programs import require_program
 
-INSTALLED = Path(__file__).parents[2] / "build/helm"
+INSTALLED = Path(__file__).parents[2] / "build/helm/bin"
 """The directory in which .ci/run installs Helm."""
 
 
