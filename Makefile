@@ -26,7 +26,7 @@ demo: install ## train the wine example locally, from its manifest to a zip in a
 	$(BIN)/python examples/demo.py
 
 test: install ## run the tests
-	$(BIN)/python -m pytest -n 3 --dist worksteal $(TESTS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(TESTS)
 
 test-image: install ## build the images with buildah and test them
 	$(BIN)/python -m pytest -q -m image tests/image

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from odahu_argo.local.home import Home
 from odahu_argo.local.tracking import prepare_tracking
@@ -38,7 +39,9 @@ def examples() -> list[Example]:
 
 
 def pytest_configure() -> None:
-    """Restore SIGINT, which shells ignore in background jobs: processes that tests interrupt would inherit that."""
+    """Let Hypothesis take any time, and restore SIGINT, which shells ignore in background jobs and their processes."""
+    settings.register_profile("any-time", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("any-time")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -82,7 +82,7 @@ def serving(port: int, *command: str, patience: float = 60, **environment: str) 
 def stop(server: subprocess.Popen[bytes]) -> None:
     server.terminate()
     try:
-        server.wait(10)
+        server.wait(60)
     except subprocess.TimeoutExpired:
         server.kill()
         server.wait()
