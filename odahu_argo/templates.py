@@ -26,7 +26,7 @@ def environment(autoescape: bool) -> Environment:
         loader=FileSystemLoader(_DIRECTORIES),
         undefined=StrictUndefined,
         keep_trailing_newline=True,
-        autoescape=autoescape,
+        autoescape=autoescape,  # noqa: S701  # see the docstring
         trim_blocks=autoescape,
         lstrip_blocks=autoescape,
     )

@@ -344,6 +344,6 @@ def _step_status(record: StepRecord, needs: tuple[str, ...]) -> StepStatus:
 def _step_needs(workflow: str) -> Mapping[str, tuple[str, ...]]:
     """Return the dependencies of each step in a compiled Workflow."""
     try:
-        return read_spec(yaml.load(workflow, getattr(yaml, "CSafeLoader", yaml.SafeLoader))).needs
+        return read_spec(yaml.load(workflow, getattr(yaml, "CSafeLoader", yaml.SafeLoader))).needs  # noqa: S506  # both loaders are safe
     except yaml.YAMLError:
         return {}

@@ -99,7 +99,7 @@ def _allowed_origins(values: MlflowValues) -> list[str]:
 
 def _server_environment(values: MlflowValues) -> dict[str, str]:
     fixed = {
-        "HOME": "/tmp",
+        "HOME": "/tmp",  # noqa: S108  # a volume of the pod
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }

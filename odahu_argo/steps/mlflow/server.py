@@ -99,4 +99,4 @@ def upgrade_database(uri: str) -> str:
 def exec_mlflow_server(options: Sequence[str], variables: Mapping[str, str]) -> None:
     """Replace this process by `mlflow server` with these options."""
     sys.stdout.flush()
-    os.execve(sys.executable, [sys.executable, "-m", "mlflow", "server", *options], {**os.environ, **variables})
+    os.execve(sys.executable, [sys.executable, "-m", "mlflow", "server", *options], {**os.environ, **variables})  # noqa: S606
