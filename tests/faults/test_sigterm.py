@@ -104,9 +104,7 @@ def test_checkout_stops_git_that_waits_for_a_server(
     assert children and not any(map(is_alive, children))
 
 
-def test_a_request_without_a_response_does_not_delay_the_exit_beyond_the_grace_period(
-    project: StepRunner, requested: threading.Event
-) -> None:
+def test_request_without_response_does_not_delay_the_exit(project: StepRunner, requested: threading.Event) -> None:
     with serving_by(SilentServer) as address:
         process = start_step(project, TRAIN, {"MLFLOW_TRACKING_URI": address}, SHORT_GRACE)
         assert requested.wait(240)
@@ -115,9 +113,7 @@ def test_a_request_without_a_response_does_not_delay_the_exit_beyond_the_grace_p
     assert process.returncode == 143, log
 
 
-def test_a_training_program_that_ignores_sigterm_is_killed(
-    project: StepRunner, tracking: Tracking, tmp_path: Path
-) -> None:
+def test_kills_training_program_that_ignores_sigterm(project: StepRunner, tracking: Tracking, tmp_path: Path) -> None:
     (project.repository / "project/MLproject").write_text(
         "name: x\nentry_points: {stubborn: {command: \"trap '' TERM; echo $$ > {pid}; while true; do sleep 1; done\","
         " parameters: {pid: string}}}\n"

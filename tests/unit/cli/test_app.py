@@ -19,13 +19,13 @@ def walk(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, 
         yield from walk(inner, (*path, name))
 
 
-def test_help_of_the_root_lists_every_visible_command() -> None:
+def test_root_help_lists_every_visible_command() -> None:
     text = odahu_argo("--help").out
     for name, command in COMMANDS.items():
         assert bool(re.search(rf"^│ {name} ", text, re.MULTILINE)) is not command.is_hidden, name
 
 
-def test_help_of_the_root_imports_no_command() -> None:
+def test_root_help_imports_no_command() -> None:
     code = (
         "import sys; from odahu_argo.cli.app import build_command\n"
         "try: build_command()(['--help'])\n"
@@ -48,7 +48,7 @@ def test_suggests_a_similar_command() -> None:
     assert "Did you mean 'get'" in odahu_argo("train", "gett").err
 
 
-def test_an_id_may_equal_a_command_name() -> None:
+def test_id_may_equal_a_command_name() -> None:
     result = odahu_argo("local", "train", "get", "--id", "delete")
     assert "delete" in result.err
     assert "No such" not in result.err

@@ -28,14 +28,14 @@ sys.exit(str(sorted(heavy & set(sys.modules)) or ""))
 
 
 @pytest.mark.parametrize("command", ["compile", "plan"])
-def test_no_network_is_touched_and_nothing_heavy_is_imported(example: Example, command: str) -> None:
+def test_uses_no_network_and_imports_no_heavy_package(example: Example, command: str) -> None:
     process = [sys.executable, "-c", OFFLINE, command, *example.arguments]
     ended = subprocess.run(process, capture_output=True, text=True, cwd=ROOT, env={"HOME": "/nonexistent"})
     assert ended.stderr.strip() == ""
     assert "download-" in ended.stdout
 
 
-def test_several_trainings_become_several_documents(tmp_path: Path) -> None:
+def test_writes_one_document_per_training(tmp_path: Path) -> None:
     file = write(tmp_path, training(), {**training(), "id": "other"})
     ran = odahu_argo("compile", "-f", file)
     assert [document["metadata"]["name"] for document in yaml.safe_load_all(ran.out)] == ["wine-1", "other-1"]
@@ -45,12 +45,12 @@ def test_several_trainings_become_several_documents(tmp_path: Path) -> None:
     assert yaml.safe_load(one.out)["metadata"]["name"] == "other-1"
 
 
-def test_manifests_are_read_from_standard_input(tmp_path: Path) -> None:
+def test_reads_manifests_from_standard_input(tmp_path: Path) -> None:
     text = write(tmp_path, training()).read_text()
     assert odahu_argo("compile", "-f", "-", stdin=text).out == odahu_argo("compile", "-d", tmp_path).out
 
 
-def test_a_folder_is_written_a_file_for_each_training(tmp_path: Path) -> None:
+def test_writes_one_file_per_training(tmp_path: Path) -> None:
     file = write(tmp_path, training(), {**training(), "id": "other"})
     ran = odahu_argo("compile", "-f", file, "--output-dir", tmp_path / "out", "-o", "json")
     assert (ran.code, ran.out) == (0, "")
@@ -58,7 +58,7 @@ def test_a_folder_is_written_a_file_for_each_training(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "out" / "wine.json").read_text())["metadata"]["name"] == "wine-1"
 
 
-def test_one_broken_training_leaves_nothing_written(tmp_path: Path) -> None:
+def test_invalid_training_prevents_all_output(tmp_path: Path) -> None:
     file = write(tmp_path, training(), {**training(workDir="/x"), "id": "other"})
     ran = odahu_argo("compile", "-f", file, "--output-dir", tmp_path / "out")
     assert (ran.code, ran.out) == (2, "")
@@ -68,23 +68,23 @@ def test_one_broken_training_leaves_nothing_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", [["compile"], ["plan"], ["compile", "-f", "no.yaml"], ["compile", "--nope"]])
-def test_a_mistake_on_the_command_line_ends_with_2(command: list[str], tmp_path: Path) -> None:
+def test_invalid_option_exits_with_2(command: list[str], tmp_path: Path) -> None:
     ran = odahu_argo(*command, cwd=tmp_path)
     assert (ran.code, ran.out) == (2, "")
     assert "Traceback" not in ran.err
 
 
-def test_a_connection_that_lives_on_the_cluster_is_named_on_the_command_line(tmp_path: Path) -> None:
+def test_option_lists_external_connections(tmp_path: Path) -> None:
     file = write(tmp_path, training(vcsName="elsewhere"))
     refused = odahu_argo("compile", "-f", file)
     assert refused.code == 2
     assert "--external-connection elsewhere" in refused.err
-    taken = odahu_argo("compile", "-f", file, "--external-connection", "elsewhere")
-    assert taken.code == 0
-    assert "connection-elsewhere" in taken.out
+    accepted = odahu_argo("compile", "-f", file, "--external-connection", "elsewhere")
+    assert accepted.code == 0
+    assert "connection-elsewhere" in accepted.out
 
 
-def test_the_profile_is_named_by_option_or_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reads_profile_from_option_or_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = write(tmp_path, training())
     profile = tmp_path / "profile.txt"
     profile.write_text("namespace: ml\n")
@@ -96,7 +96,7 @@ def test_the_profile_is_named_by_option_or_environment(tmp_path: Path, monkeypat
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("nodes: {}\n", ":1: nodes: unknown field 'nodes'"),
         ("pools:\n  gpu:\n    pending_timeout: soon\n", ":3: pools.gpu.pending_timeout: 'soon' is not a duration"),
@@ -104,15 +104,15 @@ def test_the_profile_is_named_by_option_or_environment(tmp_path: Path, monkeypat
         ("a: 1\n---\nb: 2\n", ":3: a profile is a single YAML document"),
     ],
 )
-def test_a_mistake_in_the_profile_is_told_with_its_line(tmp_path: Path, text: str, told: str) -> None:
+def test_reports_line_of_invalid_profile(tmp_path: Path, text: str, expected: str) -> None:
     profile = tmp_path / "profile.txt"
     profile.write_text(text)
     ran = odahu_argo("compile", "-f", write(tmp_path, training()), "--profile", profile)
     assert ran.code == 2
-    assert f"error: {profile}{told}" in ran.err
+    assert f"error: {profile}{expected}" in ran.err
 
 
-def test_a_reader_that_stops_early_is_no_error(example: Example) -> None:
+def test_closed_pipe_is_no_error(example: Example) -> None:
     command = [sys.executable, "-m", "odahu_argo", "compile", *example.arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:
         assert process.stdout is not None
@@ -121,7 +121,7 @@ def test_a_reader_that_stops_early_is_no_error(example: Example) -> None:
         assert process.stderr.read() == b""
 
 
-def test_kinds_of_others_are_passed_over_with_a_note(tmp_path: Path) -> None:
+def test_skips_other_kinds_with_a_note(tmp_path: Path) -> None:
     file = write(tmp_path, training(), {"kind": "ModelPackaging", "id": "p", "spec": {}})
     ran = odahu_argo("compile", "-f", file)
     assert ran.code == 0
@@ -130,19 +130,19 @@ def test_kinds_of_others_are_passed_over_with_a_note(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["compile", "plan"])
-def test_with_json_warnings_and_notes_are_data_beside_the_problems(tmp_path: Path, command: str) -> None:
+def test_json_diagnostics_contain_problems_warnings_and_notes(tmp_path: Path, command: str) -> None:
     file = write(tmp_path, training(args=["a"]), {"kind": "ModelPackaging", "id": "p", "spec": {}})
     ran = odahu_argo(command, "-f", file, "-o", "json")
-    told = json.loads(ran.err)
-    assert (ran.code, told["problems"]) == (0, [])
-    assert [(each["file"], each["field"]) for each in told["warnings"]] == [(str(file), "spec.args")]
-    assert [note for note in told["notes"] if note.startswith(f"{file}:") and "ModelPackaging" in note]
+    expected = json.loads(ran.err)
+    assert (ran.code, expected["problems"]) == (0, [])
+    assert [(each["file"], each["field"]) for each in expected["warnings"]] == [(str(file), "spec.args")]
+    assert [note for note in expected["notes"] if note.startswith(f"{file}:") and "ModelPackaging" in note]
     broken = odahu_argo(command, "-f", write(tmp_path, training(args=["a"], vcsName="coed")), "-o", "json")
     assert (broken.code, broken.out) == (2, "")
     assert [len(json.loads(broken.err)[kind]) for kind in ("problems", "warnings", "notes")] == [1, 1, 0]
 
 
-def test_with_json_and_nothing_to_say_standard_error_is_empty(tmp_path: Path) -> None:
+def test_json_without_diagnostics_leaves_stderr_empty(tmp_path: Path) -> None:
     ran = odahu_argo("plan", "-f", write(tmp_path, training()), "-o", "json")
     [plan] = json.loads(ran.out)
     assert ran.err == ""
@@ -154,7 +154,7 @@ def test_with_json_and_nothing_to_say_standard_error_is_empty(tmp_path: Path) ->
     ]
 
 
-def test_the_version_and_help_are_there() -> None:
+def test_prints_version_and_help() -> None:
     assert odahu_argo("--version").out.startswith("odahu-argo ")
     for command in ([], ["plan"], ["compile"], ["local", "train", "run"]):
         ran = odahu_argo(*command, "--help")
@@ -162,7 +162,9 @@ def test_the_version_and_help_are_there() -> None:
         assert "Usage:" in ran.out
 
 
-def test_an_output_that_cannot_hold_the_drawing_is_no_fault(example: Example, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_replaces_characters_outside_the_encoding_in_drawings(
+    example: Example, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
     command = [sys.executable, "-m", "odahu_argo", "plan", *example.arguments]
     ended = subprocess.run(command, capture_output=True, cwd=ROOT)
@@ -171,7 +173,7 @@ def test_an_output_that_cannot_hold_the_drawing_is_no_fault(example: Example, mo
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
-def test_an_output_that_is_full_is_a_fault_outside(example: Example) -> None:
+def test_full_disk_is_service_fault(example: Example) -> None:
     command = [sys.executable, "-m", "odahu_argo", "compile", *example.arguments]
     with Path("/dev/full").open("w") as full:
         ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT)
@@ -179,7 +181,7 @@ def test_an_output_that_is_full_is_a_fault_outside(example: Example) -> None:
     assert "cannot write to standard output: No space left on device" in ended.stderr
 
 
-def test_setup_needs_to_know_the_namespace() -> None:
+def test_setup_requires_namespace() -> None:
     refused = odahu_argo("setup")
     assert (refused.code, refused.out) == (2, "")
     documents = list(yaml.safe_load_all(odahu_argo("setup", "--namespace", "ml").out))

@@ -16,7 +16,7 @@ def test_bash_completes_commands_and_options() -> None:
     assert offered == ["--id"]
 
 
-def test_what_cannot_be_asked_completes_to_nothing_and_says_nothing(tmp_path: Path) -> None:
+def test_failed_completion_prints_nothing(tmp_path: Path) -> None:
     away = tmp_path / "kubeconfig"
     for text in ("no kubeconfig", '{"clusters": [{"name": "a", "cluster": {"server": "http://192.0.2.1"}}]}'):
         away.write_text(text, encoding="utf-8")
@@ -26,11 +26,11 @@ def test_what_cannot_be_asked_completes_to_nothing_and_says_nothing(tmp_path: Pa
 
 
 @pytest.mark.parametrize("shell", Shell)
-def test_each_shell_has_its_code(shell: Shell) -> None:
+def test_prints_script_for_each_shell(shell: Shell) -> None:
     ran = odahu_argo("completion", shell)
     assert ran.code == 0 and "_ODAHU_ARGO_COMPLETE" in ran.out
 
 
-def test_a_shell_that_is_not_known_is_told() -> None:
+def test_rejects_unknown_shell() -> None:
     ran = odahu_argo("completion", "tcsh")
     assert ran.code == 2 and "bash" in ran.err

@@ -33,7 +33,7 @@ def namespace(*arguments: object) -> str:
     return found
 
 
-def test_a_variable_is_kept_for_its_owner_alone_and_told_as_odahuflowctl_told_it(kept: Path) -> None:
+def test_saves_private_file_and_prints_like_odahuflowctl(kept: Path) -> None:
     assert config("path").out == f"{kept}\n"
     assert config("get", "NAMESPACE").out == "NAMESPACE - The namespace where trainings run\n  default: None\n"
     told = f"NAMESPACE - The namespace where trainings run\n  default: None\n  current: 'ml'\n  from: {kept}\n"
@@ -44,7 +44,7 @@ def test_a_variable_is_kept_for_its_owner_alone_and_told_as_odahuflowctl_told_it
     assert "current" not in config("set", "NAMESPACE", "").out
 
 
-def test_an_option_wins_over_the_environment_and_that_over_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_option_precedes_environment_and_saved_value(monkeypatch: pytest.MonkeyPatch) -> None:
     config("set", "NAMESPACE", "kept")
     assert namespace() == "kept"
     monkeypatch.setenv("ODAHU_ARGO_NAMESPACE", "environment")
@@ -53,14 +53,14 @@ def test_an_option_wins_over_the_environment_and_that_over_what_is_kept(monkeypa
     assert namespace("-n", "option") == "option"
 
 
-def test_a_path_is_kept_whole_so_that_it_means_the_same_everywhere(tmp_path: Path) -> None:
+def test_saves_absolute_path(tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text("namespace: of-the-profile\n", encoding="utf-8")
     odahu_argo("config", "set", "PROFILE", "site.yaml", cwd=tmp_path)
     assert namespace() == "of-the-profile"
 
 
 @pytest.mark.parametrize("text", ["no section = 1\n", "[general]\nnamespaces = ml\n", "[general\n"])
-def test_a_file_that_is_no_configuration_is_told(kept: Path, text: str) -> None:
+def test_rejects_invalid_configuration_file(kept: Path, text: str) -> None:
     kept.parent.mkdir()
     kept.write_text(text, encoding="utf-8")
     for arguments in (["plan"], ["config", "set", "NAMESPACE", "ml"]):
@@ -70,12 +70,12 @@ def test_a_file_that_is_no_configuration_is_told(kept: Path, text: str) -> None:
     assert kept.read_text(encoding="utf-8") == text
 
 
-def test_a_variable_that_there_is_not_is_refused_with_those_there_are() -> None:
+def test_unknown_variable_lists_known_ones() -> None:
     ran = odahu_argo("config", "set", "MODEL_HOST", "x")
     assert ran.code == 2 and "LOCAL_MODEL_OUTPUT_DIR" in ran.err
 
 
-def test_a_namespace_that_is_kept_does_not_keep_the_server_from_this_machine() -> None:
+def test_local_server_ignores_saved_namespace() -> None:
     config("set", "NAMESPACE", "ml")
     refused = odahu_argo("server", "--local", "-n", "ml")
     assert refused.code == 2 and "--local cannot be combined with --namespace" in refused.err

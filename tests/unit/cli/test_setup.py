@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.commands import odahu_argo
 
 
-def test_the_profile_may_come_from_a_pipe(tmp_path: Path) -> None:
+def test_reads_profile_from_pipe(tmp_path: Path) -> None:
     pipe = tmp_path / "profile"
     os.mkfifo(pipe)
     threading.Thread(target=pipe.write_text, args=("namespace: ml\n",), daemon=True).start()

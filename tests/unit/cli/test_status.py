@@ -18,7 +18,7 @@ BOMB = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9
 FIELDS = ["id", "state", "reason", "message", "exitCode", "step", "artifacts"]
 
 
-def test_one_workflow_is_one_object() -> None:
+def test_prints_one_object_for_one_workflow() -> None:
     ran = odahu_argo("status", "-f", FOLDER / "oom.json", "-o", "json")
     assert (ran.code, ran.err) == (0, "")
     item = json.loads(ran.out)
@@ -36,7 +36,7 @@ def test_one_workflow_is_one_object() -> None:
 
 
 @pytest.mark.parametrize("kind", ["List", "WorkflowList", None])
-def test_a_list_is_a_list(kind: str | None) -> None:
+def test_prints_a_list_for_a_list(kind: str | None) -> None:
     items = [recording("running"), recording("pending-mutex")]
     given = {"kind": kind, "items": items} if kind else items
     ran = odahu_argo("status", "-f", "-", "-o", "json", stdin=json.dumps(given))
@@ -50,27 +50,27 @@ def test_a_list_is_a_list(kind: str | None) -> None:
     assert (nothing.code, json.loads(nothing.out)) == (0, [])
 
 
-def test_items_of_a_list_from_the_api_have_no_kind() -> None:
+def test_accepts_list_items_without_kind() -> None:
     item = {key: value for key, value in recording("running").items() if key not in ("kind", "apiVersion")}
     ran = odahu_argo("status", "-f", "-", "-o", "json", stdin=json.dumps({"kind": "WorkflowList", "items": [item]}))
     assert json.loads(ran.out)[0]["state"] == "running"
 
 
 @pytest.mark.parametrize("name", ["oom", "suspended-at-creation", "deadline"])
-def test_yaml_says_the_same_as_json(name: str) -> None:
+def test_yaml_equals_json(name: str) -> None:
     as_yaml = odahu_argo("status", "-f", "-", stdin=yaml.safe_dump(recording(name)))
     assert (as_yaml.code, as_yaml.err) == (0, "")
     assert as_yaml.out == odahu_argo("status", "-f", FOLDER / f"{name}.json").out
 
 
 @pytest.mark.parametrize("between", ["", "\n", "\n---\n"])
-def test_several_documents_are_several_workflows(between: str) -> None:
+def test_reads_several_documents(between: str) -> None:
     text = between.join(json.dumps(recording(name)) for name in ("running", "oom"))
     ran = odahu_argo("status", "-f", "-", "-f", FOLDER / "invalid.json", "-o", "json", stdin=text)
     assert [item["id"] for item in json.loads(ran.out)] == ["running", "oom", "invalid"]
 
 
-def test_the_table_tells_a_person_what_to_do() -> None:
+def test_table_shows_reason_and_hint() -> None:
     out = odahu_argo("status", "-f", FOLDER / "running-train-unschedulable.json").out
     lines = dict(line.split(":", 1) for line in out.split("\n\n")[0].splitlines())
     assert lines["state"].strip() == "scheduling"
@@ -87,7 +87,7 @@ def test_the_table_tells_a_person_what_to_do() -> None:
     assert all(len(line) < 250 for line in out.split("\n\n")[1].splitlines())
 
 
-def test_a_table_of_several_has_a_line_for_each_and_the_hints_below() -> None:
+def test_table_has_a_line_per_workflow_and_hints_below() -> None:
     ran = odahu_argo("status", "-f", FOLDER / "oom.json", "-f", FOLDER / "succeeded.json")
     head, *rows = ran.out.split("\n\n")[0].splitlines()
     assert head.split() == ["ID", "STATE", "STEP", "REASON", "MESSAGE"]
@@ -95,7 +95,7 @@ def test_a_table_of_several_has_a_line_for_each_and_the_hints_below() -> None:
     assert ran.out.count("hint:") == 1
 
 
-def test_a_workflow_of_somebody_else_goes_by_its_name() -> None:
+def test_foreign_workflow_is_listed_by_name() -> None:
     workflow = recording("running")
     del workflow["metadata"]["labels"]
     workflow["metadata"]["name"] = "hello-world"
@@ -104,7 +104,7 @@ def test_a_workflow_of_somebody_else_goes_by_its_name() -> None:
     )
 
 
-def test_objects_of_other_kinds_are_passed_over_with_a_note() -> None:
+def test_skips_objects_of_other_kinds_with_a_note() -> None:
     items = [{"kind": "Pod", "metadata": {}}, 3, recording("running"), {"kind": "Pod"}]
     ran = odahu_argo("status", "-f", "-", "-o", "json", stdin=json.dumps({"kind": "List", "items": items}))
     assert [item["id"] for item in json.loads(ran.out)] == ["running"]
@@ -129,7 +129,7 @@ def test_objects_of_other_kinds_are_passed_over_with_a_note() -> None:
     ],
     ids=["empty", "brace", "cut", "pod", "yaml", "words", "deep", "objects", "bomb"],
 )  # fmt: skip
-def test_bad_input_ends_with_2(text: str, told: str) -> None:
+def test_invalid_input_exits_with_2(text: str, told: str) -> None:
     for form in ("table", "json"):
         ran = odahu_argo("status", "-f", "-", "-o", form, stdin=text)
         assert (ran.code, ran.out) == (2, "")
@@ -137,7 +137,7 @@ def test_bad_input_ends_with_2(text: str, told: str) -> None:
         assert "Traceback" not in ran.err
 
 
-def test_a_file_that_cannot_be_read_ends_with_2(tmp_path: Path) -> None:
+def test_unreadable_file_exits_with_2(tmp_path: Path) -> None:
     (tmp_path / "bytes").write_bytes(b"\xff\xfe{}")
     large = tmp_path / "large.json"
     with large.open("wb") as stream:
@@ -154,7 +154,7 @@ def test_a_file_that_cannot_be_read_ends_with_2(tmp_path: Path) -> None:
     assert odahu_argo("status").code == 2
 
 
-def test_no_network_is_touched_and_nothing_heavy_is_imported() -> None:
+def test_uses_no_network_and_imports_no_heavy_package() -> None:
     code = (
         "import socket, sys\n"
         "def refuse(*_a, **_k): raise OSError('no network in this test')\n"

@@ -151,7 +151,7 @@ def test_reports_line_of_invalid_file(tmp_path: Path) -> None:
     assert "Traceback" not in ran.err
 
 
-def test_a_folder_alone_is_not_left_out_silently(tmp_path: Path) -> None:
+def test_rejects_offline_diff_without_output_directory(tmp_path: Path) -> None:
     write(tmp_path, training())
     ran = odahu_argo("diff", "-f", "manifests.yaml", "--offline", cwd=tmp_path)
     assert ran.code == 2

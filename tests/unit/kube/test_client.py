@@ -131,7 +131,7 @@ def test_pod_log_yields_lines(connected: Connect) -> None:
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/../../b"])
-def test_a_name_cannot_change_the_path(connected: Connect, name: str) -> None:
+def test_name_cannot_change_the_path(connected: Connect, name: str) -> None:
     with answering(status(404, "NotFound")) as server, pytest.raises(NotFound):
         connected(server).delete(POD, name)
     assert all(path.startswith("/api/v1/namespaces/ml/pods/a%2F") for _, path in server.requests)

@@ -74,7 +74,7 @@ def test_reads_the_file_in_the_home_directory(tmp_path: Path) -> None:
     assert connect().server == "http://127.0.0.1:2"
 
 
-def test_the_first_file_wins(kubeconfig: Write) -> None:
+def test_first_file_wins(kubeconfig: Write) -> None:
     first = config("http://127.0.0.1:3", **{"current-context": "there"})
     kubeconfig(first, config("http://127.0.0.1:4"))
     assert (connect().server, connect().namespace) == ("http://127.0.0.1:3", "ml")

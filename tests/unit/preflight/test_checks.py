@@ -40,7 +40,7 @@ def levels(cluster: InMemoryCluster, profile: Profile | None = None, *plans: Any
     return {result.subject: (result.level, result.message) for result in check(cluster, profile or Profile(), plans)}
 
 
-def test_a_complete_cluster_passes(ready: InMemoryCluster, tmp_path: Path) -> None:
+def test_complete_cluster_passes(ready: InMemoryCluster, tmp_path: Path) -> None:
     checked = levels(ready, None, plan(tmp_path))
     step_warnings = {subject for subject in checked if subject.startswith("step ")}
     assert {level for subject, (level, _) in checked.items() if subject not in step_warnings} == {"ok"}
