@@ -102,11 +102,14 @@ def serve(backend: Backend, guard: Guard, listener: Listener, report: Callable[[
     app = build_app(backend, guard)
     with closing(listener), ExitStack() as stack:
         stack.callback(listener.remove)
-        shown = f"{listener.url}/"
-        if guard.is_generated and guard.token:
-            stack.callback(remove_token, save_token(listener.url, guard.token))
-            shown += f"?token={guard.token}"
-        report(f"listening on {shown}")
+
+        def start() -> None:
+            shown = f"{listener.url}/"
+            if guard.is_generated and guard.token:
+                stack.callback(remove_token, save_token(listener.url, guard.token))
+                shown += f"?token={guard.token}"
+            report(f"listening on {shown}")
+
         config = uvicorn.Config(
             app,
             http=LimitedProtocol,
@@ -117,15 +120,23 @@ def serve(backend: Backend, guard: Guard, listener: Listener, report: Callable[[
             h11_max_incomplete_event_size=MAX_HEADER_BYTES,
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         )
-        _Server(config, stack.close).run(sockets=[listener.socket])
+        _Server(config, start, stack.close).run(sockets=[listener.socket])
 
 
 class _Server(uvicorn.Server):
-    """Calls `on_stop` when it stops. Afterwards, uvicorn raises the signal that stopped it again, which ends the process."""
+    """Calls `on_start` when it handles signals, and `on_stop` when it stops.
 
-    def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None]) -> None:
+    After the stop, uvicorn raises the signal that stopped it again, which ends the process.
+    """
+
+    def __init__(self, config: uvicorn.Config, on_start: Callable[[], None], on_stop: Callable[[], None]) -> None:
         super().__init__(config)
-        self._on_stop = on_stop
+        self._on_start, self._on_stop = on_start, on_stop
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to accept connections."""
+        await super().startup(sockets)
+        self._on_start()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening and finish open requests."""
