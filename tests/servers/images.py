@@ -40,11 +40,15 @@ class ImageStore:
         return self.buildah("inspect", "--type", "image", "--format", "{{.FromImageID}}", image)
 
     def run(self, image: str, *command: str, workspace: Path | None = None) -> subprocess.CompletedProcess[str]:
-        """Run the command in a new container, as the image's user and with the workspace mounted at /workspace."""
+        """Run the command in a new container, as the image's user and with the workspace mounted at /workspace.
+
+        On a busy machine, buildah may lose output that is written just before the end.
+        """
         container = self.buildah("from", image)
         volumes = ["--volume", f"{workspace}:/workspace"] if workspace else []
         try:
-            return self._run(["buildah", "run", *volumes, container, "--", *command])
+            script = '"$@"; code=$?; sleep 1; exit $code'
+            return self._run(["buildah", "run", *volumes, container, "--", "sh", "-c", script, "sh", *command])
         finally:
             self.buildah("rm", container)
 
