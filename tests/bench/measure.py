@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.conftest import ROOT
+
 _USAGE = Path(__file__).parent / "scripts" / "usage.py"
 
 
@@ -100,7 +102,8 @@ def measure_rounds(
                 sample = run(contender)
             except (Failed, OSError) as error:
                 samples.pop(contender.name, None)
-                absent[contender.name] = " ".join(str(error).split())[-300:]
+                reason = str(error).replace(f"{ROOT}/", "")  # reasons are published
+                absent[contender.name] = " ".join(reason.split())[-300:]
                 tell(f"  {contender.name} is skipped: {absent[contender.name]}")
                 continue
             if round >= 0:
