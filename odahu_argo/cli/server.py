@@ -85,7 +85,7 @@ def server_command(
             "--manifest-dir requires --local", hint="on a cluster, store connections with odahu-argo conn apply"
         )
     from odahu_argo.server.listener import listen_on_file, listen_on_port
-    from odahu_argo.server.serve import OidcSettings, make_guard, require_loopback_or_guard, serve
+    from odahu_argo.server.serve import OidcSettings, make_guard, require_loopback_for_generated_token, serve
 
     oidc = OidcSettings(oidc_jwks, oidc_audience, oidc_issuer, decrypt_role, oidc_role_claim)
     others = ("host", "port", "token_file", "oidc_jwks", "oidc_audience", "oidc_issuer", "decrypt_role")
@@ -95,7 +95,7 @@ def server_command(
             hint="only your own processes can connect to the socket; they need no token",
         )
     guard = make_guard(token_file, decrypt_token_file, oidc, is_socket=unix_socket is not None)
-    require_loopback_or_guard(host, guard)
+    require_loopback_for_generated_token(host, guard)
     if local:
         from odahu_argo.backends.local import LocalBackend
         from odahu_argo.local.home import Home, require_local_training

@@ -80,7 +80,7 @@ def _oidc_provider(oidc: OidcSettings) -> OidcProvider:
     return OidcProvider(oidc.jwks, oidc.audience, oidc.issuer, oidc.decrypt_role, oidc.role_claim)
 
 
-def require_loopback_or_guard(host: str, guard: Guard) -> None:
+def require_loopback_for_generated_token(host: str, guard: Guard) -> None:
     """Raise UserError if a generated token would be sent over a network."""
     if guard.is_generated and not is_loopback(host):
         raise UserError(

@@ -52,7 +52,7 @@ class TrainingPage:
         number: Number of the page, from 1. A page after the last one is the last one.
         total: Number of trainings on all pages.
         size: Largest number of trainings on a page.
-        counts: Number of trainings by state, including those that the filter excludes.
+        counts: Number of trainings by state, whether or not the filter matches them.
     """
 
     trainings: Sequence[Training]
@@ -64,7 +64,7 @@ class TrainingPage:
     @property
     def last(self) -> int:
         """Number of the last page."""
-        return max(1, -(-self.total // self.size))
+        return _last_page(self.total, self.size)
 
 
 def select_page(ordered: Iterable[Training], selection: TrainingFilter, request: PageRequest) -> TrainingPage:
@@ -72,6 +72,11 @@ def select_page(ordered: Iterable[Training], selection: TrainingFilter, request:
     trainings = list(ordered)
     selected = [training for training in trainings if selection.matches(training)]
     counts: Counter[str] = Counter(training.status.state for training in trainings)
-    number = min(request.number, max(1, -(-len(selected) // request.size)))
+    number = min(request.number, _last_page(len(selected), request.size))
     first = (number - 1) * request.size
     return TrainingPage(selected[first : first + request.size], number, len(selected), request.size, counts)
+
+
+def _last_page(total: int, size: int) -> int:
+    """Return the number of the last page. An empty list has one page."""
+    return max(1, -(-total // size))

@@ -13,7 +13,7 @@ from tests.manifests import training, write
 
 
 async def run_trainings(home: Home, folder: Path, count: int) -> list[str]:
-    """Run trainings in processes of their own. Return the output of those that failed."""
+    """Run each training in its own process, and return the output of failed ones."""
     (folder / "tmp").mkdir()
     manifests = [{**training(data=[{"connName": "a", "localPath": "data/"}]), "id": f"run-{n}"} for n in range(count)]
     file = write(folder, *manifests, connections=CONNECTIONS)
