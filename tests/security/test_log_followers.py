@@ -19,6 +19,8 @@ from tests.servers.api import ApiClient, server_process
 
 TRAININGS = "/api/v1/model/training"
 CLIENTS = 200
+MAX_THREADS = 80
+"""The main thread, 40 of Starlette, at most 32 of asyncio, and a few for logs that are ending."""
 
 
 @dataclass
@@ -98,7 +100,6 @@ def test_all_followers_of_a_training_count_as_one_log(running: Running) -> None:
 
 def test_silent_logs_leave_no_threads_after_their_clients(running: Running) -> None:
     running.start("silent")
-    threads = []
     for wait in (True, False, True):
         clients = [running.follow("silent") for _ in range(CLIENTS)]
         for client in clients:
@@ -106,8 +107,7 @@ def test_silent_logs_leave_no_threads_after_their_clients(running: Running) -> N
                 read_until(client, b"train | started")
             client.close()
         wait_until(lambda: len(running.process.net_connections()) == 1, "connections remain")
-        threads.append(running.process.num_threads())
-    wait_until(lambda: running.process.num_threads() <= threads[0], f"threads remain: {threads}")
+    wait_until(lambda: running.process.num_threads() <= MAX_THREADS, "threads remain")
     for number in range(64):
         running.start(f"t{number}")
         assert b" 200 OK" in read_until(running.follow(f"t{number}"), b"\r\n\r\n"), "a log of clients that left counts"
