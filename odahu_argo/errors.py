@@ -43,11 +43,15 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One problem: `message` describes the error, `hint` the fix. Very long texts are shortened."""
+    """One problem: `message` describes the error, `hint` the fix. Very long texts are shortened.
+
+    `entity` is the ID of the training, connection or toolchain that is missing or that exists already.
+    """
 
     message: str
     location: Location = Location()
     hint: str | None = None
+    entity: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "message", _shorten(self.message, MAX_MESSAGE_LENGTH))
@@ -70,9 +74,9 @@ class OdahuArgoError(Exception):
     http_status = 500
     exit_code = 1
 
-    def __init__(self, problems: str | Problem | Iterable[Problem], hint: str | None = None):
+    def __init__(self, problems: str | Problem | Iterable[Problem], hint: str | None = None, entity: str | None = None):
         if isinstance(problems, str):
-            problems = Problem(problems, hint=hint)
+            problems = Problem(problems, hint=hint, entity=entity)
         items = (problems,) if isinstance(problems, Problem) else tuple(problems)
         omitted = len(items) - MAX_PROBLEMS
         note = (Problem(f"and {omitted} more problems"),) if omitted > 0 else ()

@@ -22,6 +22,8 @@ Document = dict[str, Any]
 PREFIX = "/api/v1"
 MAX_PAGE_SIZE = 500
 """ODAHU's MaxSize."""
+USER_AGENT = "odahu-argo"
+"""Value of the request header User-Agent of odahu-argo's command line."""
 CHANGED_HEADER = "Odahu-Argo-Changed"
 """Response header of a PUT request, `true` or `false`. An addition to ODAHU's API."""
 _ENCODED_FIELDS = (*SECRET_FIELDS, "publicKey")

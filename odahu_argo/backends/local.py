@@ -268,6 +268,7 @@ class LocalSubmission:
         raise AlreadyExists(
             f"training {training_id!r} already exists on this machine: {training.status.state}",
             hint="start a new run with odahu-argo train edit -f FILE, or keep it with --ignore-if-exists",
+            entity=training_id,
         )
 
     def _start(self, training_id: str) -> Submitted:

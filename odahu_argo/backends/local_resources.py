@@ -88,7 +88,9 @@ class LocalConnections(_ReadOnlyResources):
         for connection in self._read():
             if connection.id == resource_id:
                 return _connection_document(connection, decrypted)
-        raise NotFound(f"connection {resource_id!r} does not exist in the directories of --manifest-dir")
+        raise NotFound(
+            f"connection {resource_id!r} does not exist in the directories of --manifest-dir", entity=resource_id
+        )
 
     def _read(self) -> Iterable[Connection]:
         return (written.manifest for written in self.manifests.read_valid().connections)
@@ -108,7 +110,10 @@ class LocalToolchains(_ReadOnlyResources):
         for document in self.list():
             if document["id"] == resource_id:
                 return document
-        raise NotFound(f"toolchain {resource_id!r} is not built in and not in the directories of --manifest-dir")
+        raise NotFound(
+            f"toolchain {resource_id!r} is not built in and not in the directories of --manifest-dir",
+            entity=resource_id,
+        )
 
 
 def _connection_document(connection: Connection, decrypted: bool) -> Document:

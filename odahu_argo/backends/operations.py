@@ -27,7 +27,7 @@ def require_valid_id(training_id: str) -> str:
         NotFound: The ID is not valid.
     """
     if not LABEL_PATTERN.fullmatch(training_id):
-        raise NotFound(f"training {training_id[:63]!r} does not exist")
+        raise NotFound(f"training {training_id[:63]!r} does not exist", entity=training_id[:63])
     return training_id
 
 
@@ -42,7 +42,9 @@ def submit_training(trainings: Trainings, manifests: Manifests, is_new: bool) ->
     [training_id] = submission.ids
     failed = [result for result in submission.preflight([training_id]) if result.level == "error"]
     if failed:
-        raise UserError(Problem(f"{result.subject}: {result.message}", hint=result.hint) for result in failed)
+        raise UserError(
+            Problem(f"{result.subject}: {result.message}", hint=result.hint, entity=result.entity) for result in failed
+        )
     if is_new:
         submission.create(training_id)
     else:

@@ -22,7 +22,7 @@ from odahu_argo.errors import (
     Unreachable,
     UserError,
 )
-from odahu_argo.odahu_api import MAX_PAGE_SIZE, PREFIX
+from odahu_argo.odahu_api import MAX_PAGE_SIZE, PREFIX, USER_AGENT
 from odahu_argo.uri import without_credentials
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ READ_SECONDS = 60.0
 LOG_SECONDS = 300.0
 """Time without a new line after which a log is requested again: its connection may be dead."""
 MAX_PAGES = 1000
-USER_AGENT = "odahu-argo"
 URL_HINT = "check --url, API_URL of odahu-argo config, or ODAHU_ARGO_API_URL"
 TOKEN_HINT = "set the token with --token-file FILE, ODAHU_ARGO_API_TOKEN, or odahu-argo config set API_TOKEN -"
 LOOPBACK_TOKEN_HINT = f"{TOKEN_HINT}; for your own server, use the URL that it printed, with its address"

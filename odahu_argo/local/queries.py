@@ -22,6 +22,7 @@ def get_training(home: Home, training_id: str) -> LocalTraining:
         raise NotFound(
             f"training {training_id!r} does not exist on this machine",
             hint="odahu-argo local train list lists trainings",
+            entity=training_id,
         )
     return _verified(home, [training])[0]
 

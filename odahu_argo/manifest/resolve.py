@@ -139,7 +139,8 @@ def _check_references(
     name = loaded.manifest.spec.toolchain
     if name not in targets.toolchains and ("ToolchainIntegration", name) not in manifests.invalid:
         hint = f"{suggest(name, sorted(targets.toolchains))} Otherwise pass its ToolchainIntegration with -f"
-        yield Problem(f"unknown toolchain {name!r}", loaded.document.location(("spec", "toolchain")), hint)
+        location = loaded.document.location(("spec", "toolchain"))
+        yield Problem(f"unknown toolchain {name!r}", location, hint, entity=name)
 
 
 def _check_connections(
@@ -160,7 +161,7 @@ def _check_connections(
         elif name not in connections and not profile.is_external(name):
             suggestion = f"{suggest(name, sorted(connections))} Otherwise " if connections else ""
             hint = f"{suggestion}pass its manifest with -f or, if it exists on the cluster, add --external-connection {name}"
-            yield Problem(f"the files contain no connection {name!r}", location, hint)
+            yield Problem(f"the files contain no connection {name!r}", location, hint, entity=name)
 
 
 def _join_or(values: tuple[str, ...]) -> str:

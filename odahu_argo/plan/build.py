@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -74,7 +74,7 @@ def build_plan(resolved: ResolvedTraining, profile: Profile) -> Plan:
             for name, connection in resolved.connections.items()
         ),
         profile=profile,
-        spec=_spec_with_defaults(resolved),
+        spec=_spec_with_defaults(resolved, profile),
         schedule=schedule_of(spec),
     )
 
@@ -84,13 +84,36 @@ def schedule_of(spec: ModelTrainingSpec) -> Schedule | None:
     return Schedule(spec.schedules, spec.timezone or "UTC") if spec.schedules else None
 
 
-def _spec_with_defaults(resolved: ResolvedTraining) -> dict[str, Any]:
-    """Return the training's spec as ODAHU's API shows it: the fields of the manifest, and ODAHU's defaults."""
+def _spec_with_defaults(resolved: ResolvedTraining, profile: Profile) -> dict[str, Any]:
+    """Return the training's spec as ODAHU's API shows it: the fields of the manifest, and ODAHU's defaults.
+
+    Source: odahu-flow 1.6, packages/operator/pkg/apiserver/routes/v1/training/model_training_validation.go
+    """
     spec = resolved.training.spec
     fields = spec.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
     fields["model"].setdefault("artifactNameTemplate", spec.model.artifact_name_template)
-    defaults = {"workDir": spec.work_dir, "outputConnection": resolved.output_connection}
-    return {**fields, **{name: value for name, value in defaults.items() if not fields.get(name)}}
+    defaults = {
+        "workDir": spec.work_dir,
+        "outputConnection": resolved.output_connection,
+        "image": _training_image(resolved, profile),
+        "resources": profile.training_resources.model_dump(mode="json", exclude_none=True),
+    }
+    connection = resolved.connections.get(spec.code.connection or "")
+    fields |= {name: value for name, value in defaults.items() if not fields.get(name)}
+    return with_reference(fields, connection.spec.reference if connection else "")
+
+
+def with_reference(spec: Mapping[str, Any], reference: str) -> dict[str, Any]:
+    """Return the spec of a training with the git reference of its connection, if it has a git connection and no reference."""
+    fields = dict(spec)
+    vcs = fields.get("algorithmSource", {}).get("vcs", {})
+    if not reference:
+        return fields
+    if fields.get("vcsName") and not fields.get("reference"):
+        fields["reference"] = reference
+    elif vcs.get("connection") and not vcs.get("reference"):
+        fields["algorithmSource"] = {**fields["algorithmSource"], "vcs": {**vcs, "reference": reference}}
+    return fields
 
 
 def _checkout(resolved: ResolvedTraining, profile: Profile) -> PlannedStep:

@@ -92,7 +92,7 @@ def _check_plan_connections(cluster: Cluster, plan: Plan) -> Iterator[CheckResul
             message = (
                 f"Secret {secret_name} does not exist in namespace {cluster.namespace}; step {step.name} mounts it"
             )
-            yield CheckResult("error", f"connection {name}", message, _APPLY_HINT)
+            yield CheckResult("error", f"connection {name}", message, _APPLY_HINT, entity=name)
         elif not secret:
             message = "connections cannot be checked: you cannot get Secrets"
             yield CheckResult("warning", "connections", message)

@@ -88,24 +88,30 @@ def connection_id(secret: Object) -> str | None:
 
 def secret_fields(secret: Object) -> dict[str, str]:
     """Return the fields of a Secret as a step reads them: decoded, without trailing line breaks."""
+    return {name: value.rstrip("\r\n") for name, value in _decoded(secret).items()}
+
+
+def _decoded(secret: Object) -> dict[str, str]:
     data = secret.get("data") or {}
-    return {name: b64decode(value or "").decode("utf-8", "replace").rstrip("\r\n") for name, value in data.items()}
+    return {name: b64decode(value or "").decode("utf-8", "replace") for name, value in data.items()}
 
 
 def connection_to_api(secret: Object, decrypted: bool = False) -> dict[str, Any]:
     """Return the connection in a Secret as in ODAHU's API: kind, id, createdAt, updatedAt, spec and status.
 
     Secret fields and credentials in the URI are masked unless `decrypted` is set. Decrypted values are plain text, marked by
-    `secretEncoding: plain`, so that the result is a manifest of the same Secret. `status.unknownKeys` lists keys of the
-    Secret that are not fields of a connection.
+    `secretEncoding: plain`, and keep their trailing line breaks, so that the result is a manifest of the same Secret.
+    `status.unknownKeys` lists keys of the Secret that are not fields of a connection.
     """
     unknown_keys = _unknown_keys(secret)
+    exact = {name: value for name, value in _decoded(secret).items() if name in (*SECRET_FIELDS, "publicKey")}
+    fields = {**_docker_fields(secret), **secret_fields(secret), **exact}
     return {
         "kind": "Connection",
         "id": connection_id(secret),
         "createdAt": secret["metadata"].get("creationTimestamp", ""),
         "updatedAt": last_change(secret),
-        "spec": connection_spec_to_api({**_docker_fields(secret), **secret_fields(secret)}, decrypted),
+        "spec": connection_spec_to_api(fields, decrypted),
         "status": {"secretName": secret["metadata"]["name"], **({"unknownKeys": unknown_keys} if unknown_keys else {})},
     }
 

@@ -32,6 +32,7 @@ def find_connection(cluster: Cluster, name: str) -> Object:
         raise NotFound(
             f"there is no connection {name!r} in namespace {cluster.namespace}",
             hint="list connections with odahu-argo conn get, create one with odahu-argo conn apply -f FILE",
+            entity=name,
         )
     return secret
 
@@ -72,6 +73,7 @@ def create(cluster: Cluster, secret: Object, dry_run: bool = False) -> None:
         raise AlreadyExists(
             f"connection {connection_id(secret)!r} already exists in namespace {cluster.namespace}",
             hint="update it with odahu-argo conn edit -f FILE, or keep it with --ignore-if-exists",
+            entity=connection_id(secret),
         ) from error
 
 

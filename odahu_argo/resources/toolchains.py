@@ -134,6 +134,7 @@ def find_toolchain(cluster: Cluster, name: str) -> Object:
         raise NotFound(
             f"there is no toolchain {name!r} in namespace {cluster.namespace}{built_in}",
             hint="list toolchains with odahu-argo ti get, create one with odahu-argo ti create -f FILE",
+            entity=name,
         )
     return config_map
 
@@ -175,6 +176,7 @@ def create(cluster: Cluster, config_map: Object, dry_run: bool = False) -> None:
         raise AlreadyExists(
             f"toolchain {toolchain_id(config_map)!r} already exists in namespace {cluster.namespace}",
             hint="update it with odahu-argo ti edit -f FILE, or keep it with --ignore-if-exists",
+            entity=toolchain_id(config_map),
         ) from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -11,7 +12,9 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from odahu_argo.errors import OdahuArgoError, Problem, UserError
+from odahu_argo.odahu_api import USER_AGENT
 from odahu_argo.server.headers import SECURITY_HEADERS
+from odahu_argo.server.odahu_errors import neutral_hint, odahu_message
 
 HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 405: {"Allow": "GET"}, 429: {"Retry-After": "5"}}
 """Headers of responses with an error, by status code."""
@@ -30,13 +33,20 @@ class NotPermitted(UserError):
     http_status = 403
 
 
+def is_own_client(request: Request) -> bool:
+    """Return whether the caller is odahu-argo's command line, so that hints can name its commands."""
+    return request.headers.get("user-agent") == USER_AGENT
+
+
 def add_error_handlers(app: FastAPI) -> None:
     """Return every error of the application as JSON."""
 
     @app.exception_handler(OdahuArgoError)
-    async def handle_error(_: Request, error: OdahuArgoError) -> JSONResponse:
-        headers = HEADERS.get(error.http_status)
-        return _response(error.http_status, "\n".join(map(_text, error.problems)), headers, error.problems)
+    async def handle_error(request: Request, error: OdahuArgoError) -> JSONResponse:
+        problems = error.problems
+        if not is_own_client(request):
+            problems = tuple(replace(problem, hint=neutral_hint(problem.hint)) for problem in problems)
+        return _response(error.http_status, odahu_message(error), HEADERS.get(error.http_status), problems)
 
     @app.exception_handler(RequestValidationError)
     async def handle_validation_error(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -61,11 +71,6 @@ def _allowed_methods(request: Request) -> str:
         return any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
 
     return ", ".join(filter(is_allowed, METHODS))
-
-
-def _text(problem: Problem) -> str:
-    text = f"{problem.location.field}: {problem.message}" if problem.location.field else problem.message
-    return f"{text} ({problem.hint})" if problem.hint else text
 
 
 def _response(code: int, message: str, headers: object = None, problems: Sequence[Problem] = ()) -> JSONResponse:

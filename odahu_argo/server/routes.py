@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from fastapi.security import HTTPBearer
 from pydantic import Field
@@ -14,11 +15,13 @@ from starlette.concurrency import run_in_threadpool
 from odahu_argo.backends.base import Resources, Trainings
 from odahu_argo.backends.operations import submit_training
 from odahu_argo.backends.streaming import LogStreams
+from odahu_argo.errors import UserError
 from odahu_argo.kube.apply import Outcome
 from odahu_argo.odahu_api import CHANGED_HEADER, PREFIX, Document, encode_secrets, training_to_api
 from odahu_argo.server.auth import request_caller
-from odahu_argo.server.errors import NotPermitted
+from odahu_argo.server.errors import NotPermitted, is_own_client
 from odahu_argo.server.log_response import LogResponse, open_log
+from odahu_argo.server.odahu_errors import InvalidEntity, neutral_hint
 from odahu_argo.server.oidc import Caller
 from odahu_argo.server.schemas import (
     Body,
@@ -83,24 +86,24 @@ def training_routes(trainings: Trainings, logs: LogStreams) -> APIRouter:
     router = APIRouter(prefix=f"{PREFIX}/model/training", tags=["Training"])
 
     @router.get("", response_model=list[TrainingResponse])
-    def list_trainings(query: Annotated[TrainingQuery, Query()]) -> list[Document]:
+    def list_trainings(query: Annotated[TrainingQuery, Query()], request: Request) -> list[Document]:
         """Return trainings that match every filter, sorted by ID."""
-        return [training_to_api(training) for training in query.select_from(trainings)]
+        return [_to_response(training, request) for training in query.select_from(trainings)]
 
     @router.get("/{id}", response_model=TrainingResponse)
-    def get_training(id: Id) -> Document:
+    def get_training(id: Id, request: Request) -> Document:
         """Return one training."""
-        return training_to_api(trainings.get(id))
+        return _to_response(trainings.get(id), request)
 
     @router.post("", response_model=TrainingResponse, status_code=201, openapi_extra=TRAINING_BODY)
-    async def create_training(body: Body) -> Document:
+    async def create_training(body: Body, request: Request) -> Document:
         """Start a training. Its connections and its toolchain must exist."""
-        return await run_in_threadpool(_submit, trainings, body, True)
+        return _to_response(await run_in_threadpool(_submit, trainings, body, True), request)
 
     @router.put("", response_model=TrainingResponse, openapi_extra=TRAINING_BODY)
-    async def update_training(body: Body) -> Document:
+    async def update_training(body: Body, request: Request) -> Document:
         """Stop the current run of a training and start a new one."""
-        return await run_in_threadpool(_submit, trainings, body, False)
+        return _to_response(await run_in_threadpool(_submit, trainings, body, False), request)
 
     @router.delete("/{id}", response_model=MessageResponse)
     def delete_training(id: Id) -> dict[str, str]:
@@ -120,9 +123,20 @@ def training_routes(trainings: Trainings, logs: LogStreams) -> APIRouter:
     return router
 
 
-def _submit(trainings: Trainings, body: object, is_new: bool) -> Document:
-    training_id = submit_training(trainings, read_manifests(body, "ModelTraining"), is_new)
-    return training_to_api(trainings.get(training_id))
+def _submit(trainings: Trainings, body: object, is_new: bool) -> Training:
+    with _validation("ModelTraining", body):
+        training_id = submit_training(trainings, read_manifests(body, "ModelTraining"), is_new)
+    return trainings.get(training_id)
+
+
+def _to_response(training: Training, request: Request) -> Document:
+    """Return the document of a training. Only odahu-argo's command line gets hints that name its commands."""
+    document = training_to_api(training)
+    details = document["status"].get("argo", {})
+    if not is_own_client(request) and details.get("hint"):
+        details = {**details, "hint": neutral_hint(details["hint"]) or ""}
+        return {**document, "status": {**document["status"], "argo": details}}
+    return document
 
 
 def connection_routes(connections: Resources) -> APIRouter:
@@ -210,15 +224,28 @@ def toolchain_routes(toolchains: Resources) -> APIRouter:
 
 def _create(resources: Resources, body: object, kind: str) -> Document:
     resources.check_writable()
-    manifest = read_manifest(body, kind)
-    resources.create(manifest)
+    with _validation(kind, body):
+        manifest = read_manifest(body, kind)
+        resources.create(manifest)
     return resources.get(manifest.id)
 
 
 def _update(resources: Resources, body: object, kind: str) -> tuple[Document, Outcome]:
     resources.check_writable()
-    manifest = read_manifest(body, kind)
-    resources.check_edit(manifest.id)
-    resources.check(manifest)
-    outcome = resources.apply(manifest)
+    with _validation(kind, body):
+        manifest = read_manifest(body, kind)
+        resources.check_edit(manifest.id)
+        resources.check(manifest)
+        outcome = resources.apply(manifest)
     return resources.get(manifest.id), outcome
+
+
+@contextmanager
+def _validation(kind: str, body: object) -> Iterator[None]:
+    """Raise InvalidEntity for errors in the body. Other errors, such as NotFound, are unchanged."""
+    try:
+        yield
+    except UserError as error:
+        if error.http_status == UserError.http_status:
+            raise InvalidEntity(kind, body, error.problems) from error
+        raise

@@ -93,7 +93,7 @@ def _valid_id(id: Annotated[str, Path(description="ID of the resource.")]) -> st
         NotFound: The ID is not valid.
     """
     if not ID_PATTERN.fullmatch(id):
-        raise NotFound(f"{id[:63]!r} does not exist")
+        raise NotFound(f"{id[:63]!r} does not exist", entity=id[:63])
     return id
 
 

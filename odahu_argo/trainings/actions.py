@@ -51,6 +51,7 @@ def require_new(cluster: Cluster, plan: Plan) -> SubmittedWorkflow | None:
     raise AlreadyExists(
         f"training {training.id!r} already exists: attempt {newest.number}, {newest.status.state}",
         hint="start a new run with odahu-argo train edit -f FILE, or keep it with --ignore-if-exists",
+        entity=training.id,
     )
 
 

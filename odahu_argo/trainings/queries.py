@@ -63,6 +63,7 @@ def find_training(cluster: Cluster, training_id: str) -> Training:
         raise NotFound(
             f"training {training_id!r} does not exist in namespace {cluster.namespace!r}",
             hint="list trainings with odahu-argo train get, or select another namespace with -n",
+            entity=training_id,
         )
     return training
 

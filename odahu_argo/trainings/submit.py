@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -16,9 +16,11 @@ from odahu_argo.errors import AlreadyExists, Forbidden, NotFound, Unreachable, U
 from odahu_argo.kube.cluster import WORKFLOW, Cluster, Object
 from odahu_argo.manifest.load import Manifests
 from odahu_argo.manifest.resolve import connection_names
-from odahu_argo.plan.build import plan_trainings
+from odahu_argo.plan.build import plan_trainings, with_reference
 from odahu_argo.plan.model import Plan
 from odahu_argo.profile import Profile
+from odahu_argo.resources.connection_secret import secret_fields
+from odahu_argo.resources.connections import find_connection
 from odahu_argo.resources.toolchains import registered_toolchains
 
 SUBMIT_SECONDS = 60.0
@@ -54,13 +56,29 @@ def plan_for_cluster(
         UserError: The manifests have errors. Reports all of them.
         Unreachable: The API does not respond.
     """
-    trainings = [written.manifest for written in manifests.trainings]
+    trainings = [written.manifest for written in (*manifests.trainings, *manifests.invalid_trainings)]
     with suppress(Forbidden):
         required = {training.spec.toolchain for training in trainings}
         own = {written.manifest.id for written in manifests.toolchains}
         manifests = replace(manifests, registered=registered_toolchains(cluster, required - own))
     names = tuple(name for training in trainings for name in connection_names(training, profile))
-    return plan_trainings(manifests, profile.with_external(names), training_id)
+    plans = plan_trainings(manifests, profile.with_external(names), training_id)
+    return _with_references(cluster, plans)
+
+
+def _with_references(cluster: Cluster, plans: Sequence[Plan]) -> list[Plan]:
+    """Add the git references of connections on the cluster to the displayed specs, as far as the account may read them."""
+    external = {use.id for plan in plans for use in plan.connections if use.external}
+    references: dict[str, str] = {}
+    for name in sorted(external.intersection(map(_git_connection, plans))):
+        with suppress(NotFound, Forbidden):
+            references[name] = secret_fields(find_connection(cluster, name)).get("reference", "")
+    return [replace(plan, spec=with_reference(plan.spec, references.get(_git_connection(plan), ""))) for plan in plans]
+
+
+def _git_connection(plan: Plan) -> str:
+    """Return the connection that the plan checks out from git, or an empty text."""
+    return next((step.connection or "" for step in plan.steps if step.kind == "checkout"), "")
 
 
 def check(cluster: Cluster, workflow: Object) -> None:

@@ -61,4 +61,4 @@ def test_sdk_clients_and_models_work(site: Site, sdk: Path, tmp_path: Path) -> N
     assert output["edited"]["spec"]["hyperParameters"] == {"alpha": "0.7"}
     assert output["deleted"][0] == "Model training wine was deleted"
     assert output["health"] == {}
-    assert output["missing"].startswith("Got error from server: training 'wine' does not exist")
+    assert output["missing"] == 'Got error from server: entity "wine" is not found (status: 404)'

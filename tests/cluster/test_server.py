@@ -47,7 +47,7 @@ def test_create_read_update_and_delete(site: Site, server: ApiClient) -> None:
 def test_reports_all_problems(site: Site, server: ApiClient) -> None:
     wrong = server.post(TRAININGS, json=training(toolchain="mlfow", resources={"limits": {"cpu": "lots"}}))
     assert wrong.status_code == 400
-    assert "toolchain" in wrong.json()["message"] and "lots" in wrong.json()["message"]
+    assert 'entity "mlfow" is not found' in wrong.json()["message"] and "lots" in wrong.json()["message"]
     missing = server.post(TRAININGS, json=training(data=[{"connName": "nowhere", "localPath": "data/"}]))
     assert missing.status_code == 400 and "connection-nowhere" in json.dumps(missing.json())
     assert server.put(TRAININGS, json=training()).status_code == 404

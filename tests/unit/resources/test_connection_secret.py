@@ -37,15 +37,16 @@ def kubectl_secret(name: str, **fields: str) -> Object:
 
 
 text = st.text(st.characters(exclude_categories=("Cs", "Cc"), include_characters="\n\t"), max_size=40)
-"""Field values. Trailing line breaks are not preserved; steps never see them."""
-plain = text.map(lambda value: value.rstrip("\r\n")).filter(lambda value: value != "*****")
+"""Field values. Trailing line breaks are preserved in secret values only."""
+secrets = text.filter(lambda value: value != "*****")
+plain = secrets.map(lambda value: value.rstrip("\r\n"))
 values = plain | plain.map(lambda value: b64encode(value.encode()).decode())
 specs = st.sampled_from(sorted(URIS)).flatmap(
     lambda kind: st.fixed_dictionaries(
         {"type": st.just(kind), "uri": st.just(URIS[kind])},
         optional={
             **dict.fromkeys(["region", "username", "role", "description", "webUILink", "endpoint"], values),
-            **dict.fromkeys(["password", "keyID", "keySecret", "publicKey"], values),
+            **dict.fromkeys(["password", "keyID", "keySecret", "publicKey"], values | secrets),
             "vital": st.booleans(),
         },
     )

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +23,12 @@ from tests.servers.api import ApiClient
 Serve = Callable[..., ApiClient]
 
 TRAININGS, CONNECTIONS = "/api/v1/model/training", "/api/v1/connection"
-CONNECTION = {"id": "data", "spec": {"type": "s3", "uri": "s3://b/p", "keyID": "AKIA", "keySecret": "secret value"}}
+TOOLCHAINS = "/api/v1/toolchain/integration"
+TOOLCHAIN = {"id": "line", "spec": {"entrypoint": "line", "defaultImage": "line:1.0"}}
+CONNECTION: dict[str, Any] = {
+    "id": "data",
+    "spec": {"type": "s3", "uri": "s3://b/p", "keyID": "AKIA", "keySecret": "secret value"},
+}
 
 
 @pytest.fixture
@@ -64,6 +71,84 @@ def test_reports_all_problems_of_a_body(client: ApiClient) -> None:
     fields = {problem["field"] for problem in wrong.json()["problems"]}
     assert wrong.status_code == 400
     assert {"spec.toolchain", "spec.resources.limits.cpu"} <= fields
+
+
+def test_messages_are_those_of_odahu(client: ApiClient) -> None:
+    for path in (f"{TRAININGS}/ale", f"{TRAININGS}/ale/log", f"{CONNECTIONS}/ale", f"{TOOLCHAINS}/ale"):
+        assert client.get(path).json()["message"] == 'entity "ale" is not found', path
+    for path, kind in ((CONNECTIONS, CONNECTION), (TOOLCHAINS, TOOLCHAIN), (TRAININGS, training())):
+        missing = 'entity "{}" is not found'.format(kind["id"])
+        assert client.put(path, json=kind).json()["message"] == missing
+        assert client.post(path, json=kind).status_code == 201
+        changed = json.loads(json.dumps(kind).replace("1.0", "2.0"))
+        message = 'entity "{}" already exists'.format(kind["id"])
+        assert client.post(path, json=changed).json()["message"] == message
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "message"),
+    [
+        (
+            "/api/v1/model/training",
+            {"id": "x", "spec": {}},
+            "model training is failed: empty model.name; empty model.version; both VCS and ObjectStorage names are empty;"
+            " empty toolchain parameter",
+        ),
+        (
+            "/api/v1/model/training",
+            training(toolchain="ale", data=[{"connection": "wine", "localPath": "a", "remotePaths": "b"}]),
+            "model training is failed: spec.data[0].remotePaths: unknown field 'remotePaths'; entity \"ale\" is not found",
+        ),
+        ("/api/v1/model/training", training(toolchain="ale"), 'model training is failed: entity "ale" is not found'),
+        (
+            "/api/v1/connection",
+            {"spec": {"type": "git"}},
+            'connection is failed: ID is not valid; empty "ID"; empty uri',
+        ),
+        (
+            "/api/v1/connection",
+            {"id": "x", "spec": {"type": "ftp", "uri": "ftp://x"}},
+            "connection is failed: unknown type: ftp. Supported types: [s3 gcs azureblob git docker ecr]",
+        ),
+        ("/api/v1/toolchain/integration", {"id": "x"}, "toolchain integration is failed: empty entrypoint"),
+    ],
+)
+def test_validation_messages_are_those_of_odahu(client: ApiClient, path: str, body: object, message: str) -> None:
+    rejected = client.post(path, json=body)
+    assert (rejected.status_code, rejected.json()["message"]) == (400, f"Validation of {message}")
+    assert rejected.json()["problems"]
+
+
+def test_hints_name_commands_only_for_the_command_line(client: ApiClient) -> None:
+    def hints(agent: str, body: object) -> set[str | None]:
+        rejected = client.post(TRAININGS, json=body, headers={"User-Agent": agent})
+        return {problem["hint"] for problem in rejected.json()["problems"]}
+
+    assert hints("python-requests", training(toolchain="mlfow")) == {"did you mean mlflow?"}
+    [hint] = hints("odahu-argo", training(toolchain="mlfow"))
+    assert hint == "did you mean mlflow? Otherwise pass its ToolchainIntegration with -f"
+
+
+def test_training_has_the_defaults_of_odahu(client: ApiClient) -> None:
+    client.post(CONNECTIONS, json={"id": "code", "spec": {"type": "git", "uri": "git@x:y.git", "reference": "develop"}})
+    created = client.post(TRAININGS, json=training()).json()["spec"]
+    assert (created["workDir"], created["outputConnection"], created["reference"]) == ("./", "models-output", "develop")
+    assert created["resources"]["limits"] == {"cpu": "2", "memory": "4Gi"}
+    assert created["image"].startswith("odahu-argo-training:")
+    assert created["model"]["artifactNameTemplate"] == "{{ .Name }}-{{ .Version }}-{{ .RandomUUID }}.zip"
+    own = {"limits": {"cpu": "1"}}
+    source = {"vcs": {"connection": "code", "reference": "main"}}
+    body = training(vcsName=None, algorithmSource=source, resources=own, image="a:1") | {"id": "ale"}
+    spec = client.post(TRAININGS, json=body).json()["spec"]
+    assert (spec["algorithmSource"], spec["resources"], spec["image"]) == (source, own, "a:1")
+
+
+def test_secret_values_are_returned_byte_for_byte(client: ApiClient, serve: Serve, cluster: InMemoryCluster) -> None:
+    body = {"id": "code", "spec": {"type": "git", "uri": "git@x:y.git", "keySecret": "a2VrCg=="}}
+    reader = serve(KubernetesBackend(cluster, Profile()), Guard(token="p" * 16, decrypt_token="d" * 16))
+    client.post(CONNECTIONS, json=body)
+    decrypted = reader.get(f"{CONNECTIONS}/code/decrypted", headers={"Authorization": f"Bearer {'d' * 16}"})
+    assert decrypted.json()["spec"]["keySecret"] == "a2VrCg=="
 
 
 def test_connections_are_masked_and_encoded(cluster: InMemoryCluster, serve: Serve) -> None:
