@@ -22,7 +22,7 @@ install: .venv/installed ## create .venv with odahu-argo and the development too
 		|| $(BIN)/pip install -q -c constraints.txt -e '.[dev]'
 	@touch $@
 
-demo: install ## train the wine example locally, from its manifest to a zip in an S3 bucket
+demo: install ## train the wine example locally, from its manifest to a packed model in an S3 bucket
 	$(BIN)/python examples/demo.py
 
 test: install ## run the tests

@@ -1,6 +1,6 @@
-"""Train the wine example on this machine, from its manifest to a zip in an S3 bucket: `make demo`.
+"""Train the wine example on this machine, from its manifest to a packed model in an S3 bucket: `make demo`.
 
-Code comes from this repository through git. Data and the zip are stored on a local S3 server (moto, an emulator) that this
+Code comes from this repository through git. Data and the model are stored on a local S3 server (moto, an emulator) that this
 script starts and stops. All files are in build/demo.
 """
 
@@ -11,8 +11,8 @@ import shlex
 import socket
 import subprocess
 import sys
+import tarfile
 import time
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,9 +52,10 @@ def main() -> None:
         odahu_argo("local", "train", "run", "--id", "wine", *MANIFESTS)
         heading("Status")
         odahu_argo("local", "train", "get", "--id", "wine", "-o", "yaml")
-        archive = fetch_zip(store)
-    heading("Zip")
-    print("\n".join(f"{info.file_size:>9}  {info.filename}" for info in zipfile.ZipFile(archive).infolist()))
+        archive = fetch_model(store)
+    heading("Model")
+    with tarfile.open(archive) as model:
+        print("\n".join(f"{entry.size:>9}  {entry.name}" for entry in model if entry.isfile()))
     heading("The same training as an Argo Workflow")
     odahu_argo("compile", "--validate", *MANIFESTS, "--output-dir", "build/demo/workflows")
     print_next_steps(archive)
@@ -109,8 +110,8 @@ def write_connections(endpoint: str) -> None:
     (ROOT / CONNECTIONS).write_text(yaml.safe_dump_all(documents, sort_keys=False), encoding="utf-8")
 
 
-def fetch_zip(store: Any) -> Path:
-    """Download the zip before the server stops."""
+def fetch_model(store: Any) -> Path:
+    """Download the model before the server stops."""
     [uploaded] = store.list_objects_v2(Bucket="models", Prefix="output/")["Contents"]
     archive = BUILD / Path(uploaded["Key"]).name
     store.download_file("models", uploaded["Key"], str(archive))
@@ -133,7 +134,7 @@ def print_next_steps(archive: Path) -> None:
     heading("Next steps")
     for subject, command in {
         "the workflow": "less build/demo/workflows/wine.yaml",
-        "the zip": f"python3 -m zipfile -l {archive.relative_to(ROOT)}",
+        "the model": f"tar -tvf {archive.relative_to(ROOT)}",
         "the logs": f"{home} local train logs --id wine",
         "the status": f"{home} local train get --id wine",
         "the metrics": ".venv/bin/mlflow ui --backend-store-uri sqlite:///build/demo/home/mlflow.db",

@@ -61,6 +61,11 @@ def preview(template: str, name: str, version: str) -> str:
     return render(template, name, version, _EXAMPLE_UUID).replace(_EXAMPLE_UUID, "<random UUID>")
 
 
+def directory_name(name: str) -> str:
+    """Return the name of the directory with the files of an artifact: its name without `.zip`, as in odahuflowctl."""
+    return name.removesuffix(".zip") or name
+
+
 def _literal(template: str, text: str, trim_left: bool, trim_right: bool) -> str:
     if "{{" in text or "}}" in text:
         raise _invalid(template, "only plain text and fields are allowed")

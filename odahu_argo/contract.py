@@ -4,7 +4,7 @@ A step runs as `python -m odahu_argo.steps <kind>`, in a pod or as a local proce
 
 - the specification: one JSON text in the environment variable `ODAHU_ARGO_STEP`;
 - the workspace, shared by all steps of a training: the checkout in `repository/`, results in `results/`, and the
-  training's own files for the zip in `output/`;
+  training's own files for the artifact in `output/`;
 - one directory per mounted connection with one file per field (`uri`, `keyID`, ...), the layout of a Kubernetes Secret
   volume. Values are plain text, never base64.
 
@@ -41,6 +41,12 @@ EXIT_FAULT = 3
 COMMIT_ID = "commit-id"
 RUN_ID = "run-id"
 ARTIFACT_NAME = "artifact-name"
+
+TAR = "tar.gz"
+ZIP = "zip"
+DIRECTORY = "directory"
+ARCHIVES = {TAR: "a gzip-compressed tar", ZIP: "a zip"}
+"""Formats of archives, in words."""
 
 MODULE = "odahu_argo.steps"
 
@@ -94,10 +100,11 @@ class TrainSpec:
 
 @dataclass(frozen=True, slots=True)
 class PackageSpec:
-    """Zip the result of the toolchain `trainer` and upload it to `connection`, named by `artifact_name_template`.
+    """Pack the result of the toolchain `trainer` and upload it to `connection`, named by `artifact_name_template`.
 
     `toolchain` is the ID of the ToolchainIntegration. `environment` contains the training's variables, such as MLflow's URI
-    and credentials.
+    and credentials. `artifact_format` is `TAR`, `ZIP` or, for a connection to a local folder, `DIRECTORY`: the files
+    themselves, as a directory whose name lacks `.zip`. Its default is the only format of images before this field.
     """
 
     kind: ClassVar[str] = "package"
@@ -109,6 +116,7 @@ class PackageSpec:
     connection: str
     environment: dict[str, str] = field(default_factory=dict)
     trainer: str = "mlflow"
+    artifact_format: str = ZIP
 
 
 StepSpec = CheckoutSpec | DownloadSpec | TrainSpec | PackageSpec
@@ -174,7 +182,7 @@ class Workspace:
 
     @property
     def output(self) -> Path:
-        """Directory for files that the training adds to the zip. It is empty at the start of each attempt."""
+        """Directory for files that the training adds to the artifact. It is empty at the start of each attempt."""
         return self.root / "output"
 
     def result_file(self, name: str) -> Path:

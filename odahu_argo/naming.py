@@ -50,6 +50,11 @@ PROFILE_KEY = "profile.yaml"
 """ConfigMap of the profile on the cluster, and the key of its text."""
 
 
+def as_id(text: str) -> str:
+    """Return a valid ID that resembles the text: `my model 2` becomes `my-model-2`. Empty if nothing of it is valid."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:63].rstrip("-")
+
+
 def shorten(name: str, limit: int = LABEL_LENGTH) -> str:
     """Return the name, truncated to `limit` characters including 8 digits of its digest if it is longer."""
     if len(name) <= limit:

@@ -224,7 +224,8 @@ class Profile(Strict):
     `runner_image` runs checkout, downloads and packaging; `training_image` trains unless the training or its toolchain
     specifies an image; `controller_image` runs the recorder. `restrict_executor` applies the restricted security context
     to Argo's own containers; disable it if the controller runs pods without an init container (an option since Argo 4.1).
-    With `recorder`, `setup` installs the recorder, which keeps each training's last status.
+    With `recorder`, `setup` installs the recorder, which keeps each training's last status. `artifact_format` is the format
+    of trained models: `tar.gz` for ODAHU 1.1 and later, `zip` for ODAHU 1.0; the name is the same.
     """
 
     namespace: Name | None = None
@@ -234,6 +235,7 @@ class Profile(Strict):
     controller_image: Image = f"odahu-argo-controller:{__version__}"
     image_pull_secrets: tuple[str, ...] = ()
     output_connection: str = "models-output"
+    artifact_format: Literal["tar.gz", "zip"] = "tar.gz"
     external_connections: tuple[str, ...] = ()
     environment_manager: Literal["local", "virtualenv", "conda"] = "local"
     training_resources: ResourceRequirements = TRAINING_RESOURCES

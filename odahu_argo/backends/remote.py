@@ -15,7 +15,7 @@ from odahu_argo.errors import AlreadyExists, NotFound, OdahuArgoError, Problem, 
 from odahu_argo.kube.apply import Outcome
 from odahu_argo.manifest.load import LoadedManifest, Manifests
 from odahu_argo.manifest.models import Connection, ModelTraining, ToolchainIntegration
-from odahu_argo.manifest.resolve import select_trainings
+from odahu_argo.manifest.resolve import select_valid
 from odahu_argo.odahu_api import CHANGED_HEADER, Document, decode_secrets, training_from_api
 from odahu_argo.plan.build import schedule_of
 from odahu_argo.preflight.result import CheckResult
@@ -90,9 +90,7 @@ class RemoteTrainings:
         self, manifests: Manifests, training_id: str | None = None, external: Sequence[str] = ()
     ) -> RemoteSubmission:
         """Select the trainings in the manifests, or the one with the given ID. The server checks them."""
-        selected, problems = select_trainings(manifests, training_id)
-        if problems := [*manifests.problems, *problems]:
-            raise UserError(problems)
+        selected = select_valid(manifests, training_id)
         toolchains = {written.manifest.id: written.manifest for written in manifests.toolchains}
         return RemoteSubmission(self, {written.manifest.id: written for written in selected}, toolchains)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from odahu_argo.cli import render
-from odahu_argo.cli.options import ExternalConnections, Files, Folders, TrainingId, note_schedules, read
+from odahu_argo.cli.options import ExternalConnections, Files, Folders, TrainingId, note_schedules, read, warn_of_unused
 from odahu_argo.cli.target import ProfileFile
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def compile_command(
 
     manifests, settings = read(file, manifest_dir, profile, external_connection)
     plans = plan_trainings(manifests, settings, training_id)
+    warn_of_unused(manifests)
     note_schedules(schedules_of(plans), "the compiled workflow runs once")
     if validate:
         _require_valid([compile_workflow(plan, attempt) for plan in plans])
@@ -97,6 +98,7 @@ def plan_command(
 
     manifests, settings = read(file, manifest_dir, profile, external_connection)
     plans = plan_trainings(manifests, settings, training_id)
+    warn_of_unused(manifests)
     if output is PlanFormat.JSON:
         render.as_json([as_data(plan) for plan in plans])
         return

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from odahu_argo.cli import render
-from odahu_argo.cli.options import ExternalConnections, Files, Folders, read
+from odahu_argo.cli.options import ExternalConnections, Files, Folders, read, warn_of_unused
 from odahu_argo.cli.target import KubeContext, Namespace, ProfileFile
 
 DIFFERENT = 1
@@ -39,7 +39,9 @@ def render_command(
     from odahu_argo.plan.build import plan_trainings
 
     manifests, settings = read(file, manifest_dir, profile, external_connection)
-    files = compare_files(output, render_files(plan_trainings(manifests, settings)))
+    plans = plan_trainings(manifests, settings)
+    warn_of_unused(manifests)
+    files = compare_files(output, render_files(plans))
     if check:
         if stale := unified_diff(output, files):
             render.data(stale)
@@ -80,7 +82,9 @@ def diff_command(
     if offline and output is None:
         raise UserError("nothing to compare with", hint="pass -o DIR or omit --offline")
     manifests, settings = read(file, manifest_dir, profile, external_connection)
-    wanted = planned_trainings(plan_trainings(manifests, settings))
+    plans = plan_trainings(manifests, settings)
+    warn_of_unused(manifests)
+    wanted = planned_trainings(plans)
     places = [] if output is None else [read_directory(output)]
     if not offline:
         places.append(read_cluster(connect(namespace or settings.namespace, context)))

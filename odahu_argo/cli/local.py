@@ -69,7 +69,7 @@ def list_command(
             "--output-format",
             callback=render.set_format,
             metavar="table|text|json",
-            help="Output format; text is the format of odahuflowctl.",
+            help="Output format; text lists the models in the output directory, as odahuflowctl does.",
         ),
     ] = ListFormat.TABLE,
 ) -> None:
@@ -80,11 +80,12 @@ def list_command(
     from odahu_argo.odahu_api import training_to_api
     from odahu_argo.web.model import newest_first
 
+    if output is ListFormat.TEXT:
+        _print_artifacts()
+        return
     trainings = newest_first(_backend().trainings.list())
     if output is ListFormat.JSON:
         render.as_json([training_to_api(training) for training in trainings])
-    elif output is ListFormat.TEXT:
-        _print_artifacts(trainings)
     else:
         _print_table(trainings)
 
@@ -198,11 +199,11 @@ def cleanup_artifacts_command(
 
     Example: odahu-argo local train cleanup-artifacts
     """
+    from odahu_argo.local.artifacts import remove_trained_models
     from odahu_argo.local.home import Home
-    from odahu_argo.local.manage import remove_artifacts
 
     require_local_training()
-    removed = remove_artifacts(Home.from_environment(), model_dir)
+    removed = remove_trained_models(Home.from_environment(), model_dir)
     for artifact in removed:
         render.out(f"removed {artifact.id}: {artifact.size} bytes")
     render.out(f"{len(removed)} removed, {sum(artifact.size for artifact in removed)} bytes freed")
@@ -226,15 +227,14 @@ def _backend() -> LocalBackend:
     return LocalBackend(Home.from_environment())
 
 
-def _print_artifacts(trainings: Sequence[Training]) -> None:
-    """Print the local artifacts in the format of odahuflowctl."""
-    from odahu_argo.local.manage import local_artifact
+def _print_artifacts() -> None:
+    """Print the trained models in the output directory, in the format of odahuflowctl."""
+    from odahu_argo.cli.config_file import saved_value
+    from odahu_argo.local.artifacts import trained_models
+    from odahu_argo.local.home import Home
 
-    names = sorted(
-        training.status.artifacts.artifact_name
-        for training in trainings
-        if training.newest.local and local_artifact(training.newest.local.artifact_uri)
-    )
+    saved = saved_value("LOCAL_MODEL_OUTPUT_DIR")
+    names = [path.name for path in trained_models(Path(saved) if saved else Home.from_environment().artifacts)]
     render.out("\n".join(["Training artifacts:", *(f"* {name}" for name in names)]) if names else "Artifacts not found")
 
 

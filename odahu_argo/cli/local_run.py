@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from odahu_argo.cli import render
-from odahu_argo.cli.options import ExternalConnections, Files, Folders, TrainingId, note_schedules, read
+from odahu_argo.cli.options import ExternalConnections, Files, Folders, TrainingId, note_schedules, read, warn_of_unused
 from odahu_argo.cli.target import ProfileFile, saved_path
 
 if TYPE_CHECKING:
     from odahu_argo.local.events import StepEvent
     from odahu_argo.local.home import Home
+    from odahu_argo.local.planning import LocalPlan
     from odahu_argo.local.store import LocalTraining
-    from odahu_argo.manifest.models import Connection
     from odahu_argo.plan.model import Plan
 
 
@@ -44,6 +44,14 @@ def run_command(
             help="Directory for the trained model. Takes precedence over the output connection.",
         ),
     ] = None,
+    here: Annotated[
+        bool,
+        typer.Option(
+            "--here",
+            help="Train the working copy in the current directory instead of a clone, with uncommitted changes and the data"
+            " that is there. Always on if the training has no source.",
+        ),
+    ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the previous run. Steps that succeeded are not repeated.")
     ] = False,
@@ -66,14 +74,23 @@ def run_command(
     from odahu_argo.local.summary import ignored_settings
 
     require_local_training()
-    connections, plan = _plan(training_id, file, manifest_dir, profile, external_connection)
-    home = Home.from_environment()
+    local = _plan(training_id, file, manifest_dir, profile, external_connection, here, model_dir is not None)
+    plan, home = local.plan, Home.from_environment()
+    if local.directory is not None:
+        render.note(f"note: training {plan.training_id} in place, in {local.directory}")
     render.note(ignored_settings(plan))
     shown = nullcontext(_say_nothing) if quiet else show([step.name for step in plan.steps])
     try:
         with termination_signals() as signals, shown as listener:
             ended = run(
-                plan, connections, home, output_dir=model_dir, resume=resume, listener=listener, signals=signals
+                plan,
+                local.connections,
+                home,
+                output_dir=model_dir,
+                directory=local.directory,
+                resume=resume,
+                listener=listener,
+                signals=signals,
             )
     except Interrupted as interrupted:
         render.note(str(interrupted))
@@ -91,18 +108,21 @@ def _plan(
     folders: list[Path] | None,
     profile: Path | None,
     external: list[str] | None,
-) -> tuple[dict[str, Connection], Plan]:
-    from odahu_argo.errors import UserError
-    from odahu_argo.plan.build import plan_trainings
+    here: bool,
+    has_output_dir: bool,
+) -> LocalPlan:
+    from odahu_argo.local.planning import plan_local
+    from odahu_argo.naming import as_id
     from odahu_argo.plan.model import schedules_of
 
-    manifests, settings = read(files, folders, profile, external)
-    plans = plan_trainings(manifests, settings, training_id)
-    if len(plans) > 1:
-        ids = ", ".join(plan.training_id for plan in plans)
-        raise UserError(f"the manifests contain {len(plans)} trainings", hint=f"select one with --id: {ids}")
-    note_schedules(schedules_of(plans), "it runs once, now")
-    return {written.manifest.id: written.manifest for written in manifests.connections}, plans[0]
+    manifests, settings = read(files, folders, profile, external, any_id=True)
+    selected = as_id(training_id) or training_id if training_id else None
+    local = plan_local(manifests, settings, selected, Path.cwd(), here, has_output_dir)
+    warn_of_unused(manifests)
+    for warning in local.warnings:
+        render.warning(warning)
+    note_schedules(schedules_of([local.plan]), "it runs once, now")
+    return local
 
 
 def _report(training: LocalTraining, home: Home, plan: Plan, output: RunFormat) -> None:

@@ -41,9 +41,15 @@ ExternalConnections = Annotated[
 
 
 def read(
-    files: list[Path] | None, folders: list[Path] | None, profile: Path | None, external: list[str] | None
+    files: list[Path] | None,
+    folders: list[Path] | None,
+    profile: Path | None,
+    external: list[str] | None,
+    any_id: bool = False,
 ) -> tuple[Manifests, Profile]:
     """Return the selected manifests and the profile. Documents of other kinds are skipped with a note.
+
+    With `any_id`, trainings may have IDs that are no Kubernetes names.
 
     Raises:
         UserError: No manifest is selected, or the profile cannot be used. Problems of manifests stay with the manifests.
@@ -52,7 +58,7 @@ def read(
 
     require_manifests(files, folders)
     settings = load_profile(profile).with_external(tuple(external or ()))
-    return read_manifests(files, folders), settings
+    return read_manifests(files, folders, any_id), settings
 
 
 def note_schedules(schedules: Iterable[tuple[str, str]], instead: str) -> None:
@@ -60,6 +66,14 @@ def note_schedules(schedules: Iterable[tuple[str, str]], instead: str) -> None:
     for training_id, schedule in schedules:
         hint = "odahu-argo render writes a CronWorkflow"
         render.note(f"note: training {training_id} has the schedule {schedule}: {instead}; {hint}")
+
+
+def warn_of_unused(manifests: Manifests) -> None:
+    """Print a warning for each manifest with problems. Call this once the selected trainings have none."""
+    from odahu_argo.manifest.relevance import unused_problems
+
+    for problem in unused_problems(manifests):
+        render.warning(problem)
 
 
 def require_manifests(files: list[Path] | None, folders: list[Path] | None) -> None:
@@ -94,7 +108,7 @@ def by_id_or_file(
     return ids
 
 
-def read_manifests(files: list[Path] | None, folders: list[Path] | None) -> Manifests:
+def read_manifests(files: list[Path] | None, folders: list[Path] | None, any_id: bool = False) -> Manifests:
     """Return the selected manifests. Documents of other kinds are skipped with a note.
 
     Raises:
@@ -103,7 +117,7 @@ def read_manifests(files: list[Path] | None, folders: list[Path] | None) -> Mani
     from odahu_argo.manifest.load import load_with_problems
 
     require_manifests(files, folders)
-    manifests = load_with_problems([*(files or ()), *(folders or ())])
+    manifests = load_with_problems([*(files or ()), *(folders or ())], any_id)
     for warning in manifests.warnings:
         render.warning(warning)
     for skipped in manifests.skipped:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from odahu_argo.cli import render
-from odahu_argo.cli.options import note_schedules, read_manifests
+from odahu_argo.cli.options import note_schedules, read_manifests, warn_of_unused
 from odahu_argo.cli.resource import select_or_rename
 
 if TYPE_CHECKING:
@@ -29,9 +29,10 @@ def prepare(
         Unreachable: The API does not answer.
     """
     manifests = read_manifests(files, folders)
-    if training_id and len(manifests.trainings) == 1:
+    if training_id and len(manifests.trainings) == 1 and not manifests.invalid_trainings:
         manifests = replace(manifests, trainings=select_or_rename("training", manifests.trainings, training_id))
     submission = trainings.prepare(manifests, training_id, external or ())
+    warn_of_unused(manifests)
     note_schedules(submission.schedules, "it runs once, now")
     return submission
 

@@ -9,10 +9,11 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from odahu_argo.contract import DIRECTORY, PackageSpec
 from odahu_argo.errors import Problem, UserError
 from odahu_argo.local.home import Home
 from odahu_argo.manifest.models import Connection
@@ -72,6 +73,17 @@ def step_connections(
     if missing:
         raise UserError(_missing_connection(name, step) for name, step in missing.items())
     return by_step
+
+
+def with_local_output(plan: Plan, connections: Mapping[str, StepConnection]) -> Plan:
+    """Return the plan that writes the trained model as a directory if its destination is a folder on this machine."""
+    steps = tuple(
+        replace(step, spec=replace(step.spec, artifact_format=DIRECTORY))
+        if isinstance(step.spec, PackageSpec) and connections[step.name].fields.get("type") == "file"
+        else step
+        for step in plan.steps
+    )
+    return replace(plan, steps=steps)
 
 
 def _step_connection(connection: Connection) -> StepConnection:

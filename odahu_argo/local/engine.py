@@ -11,7 +11,7 @@ from time import monotonic
 from odahu_argo import contract
 from odahu_argo.errors import OdahuArgoError
 from odahu_argo.local.attempt import AttemptResult, RunContext, run_attempt
-from odahu_argo.local.connections import StepConnection, output_uri, step_connections
+from odahu_argo.local.connections import StepConnection, output_uri, step_connections, with_local_output
 from odahu_argo.local.events import StepEvent, StepFinished, StepListener, StepRetried, StepReused, StepStarted
 from odahu_argo.local.home import Home
 from odahu_argo.local.lock import training_lock
@@ -36,6 +36,7 @@ def run(
     home: Home,
     *,
     output_dir: Path | None = None,
+    directory: Path | None = None,
     resume: bool = False,
     listener: StepListener = lambda event: None,
     module: str = contract.MODULE,
@@ -43,8 +44,9 @@ def run(
 ) -> LocalTraining:
     """Run the steps of a plan, independent steps in parallel, and return the final record of the training.
 
-    A new run replaces the earlier run of the training; `resume` continues the earlier run. When a step fails, the others
-    are stopped and the state of the training is `failed`, which raises no exception.
+    A new run replaces the earlier run of the training; `resume` continues the earlier run. A plan without checkout runs in
+    place, in `directory`. When a step fails, the others are stopped and the state of the training is `failed`, which raises
+    no exception.
 
     After the first termination signal, all processes are stopped and the training is recorded as `failed`. A second signal
     kills the processes without a grace period.
@@ -61,9 +63,10 @@ def run(
         prepare_tracking(home, signals)
         signals.check()
         first_record = resumed_run if resume else new_run
-        training = first_record(plan, home, output_uri(plan, by_step))
+        training = first_record(plan, home, output_uri(plan, by_step), directory)
         TrainingStore(home.store_file).save(training)
-        return _LocalRun(plan, by_step, home, listener, module, signals).execute(training)
+        local_plan = with_local_output(plan, by_step)
+        return _LocalRun(local_plan, by_step, home, listener, module, signals).execute(training)
 
 
 class _LocalRun:

@@ -45,6 +45,11 @@ class RunFolder:
         return self.root / "workspace"
 
     @property
+    def repository(self) -> Path:
+        """The checkout, or a symbolic link to the working copy of a run in place."""
+        return self.workspace / "repository"
+
+    @property
     def workflow(self) -> Path:
         """Argo Workflow compiled from the plan, as YAML. Shows the steps, their order and the training's manifest."""
         return self.root / "workflow.yaml"
@@ -126,7 +131,7 @@ class Home:
 
     @property
     def artifacts(self) -> Path:
-        """Default folder for zips of trained models."""
+        """Default folder for trained models, one folder each."""
         return self.root / "artifacts"
 
     @property

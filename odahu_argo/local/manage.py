@@ -13,7 +13,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from odahu_argo.errors import OdahuArgoError, ServiceFault, UserError
 from odahu_argo.local.home import Home
@@ -122,7 +121,7 @@ def _terminate(process_id: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class RemovedItem:
-    """Removed training or zip, and its size in bytes."""
+    """Removed training or trained model, and its size in bytes."""
 
     id: str
     size: int
@@ -145,7 +144,7 @@ def select_removable(home: Home, training_id: str | None, older_than: int | None
 
 
 def remove(home: Home, training_id: str) -> RemovedItem:
-    """Remove the workspace, logs and record of a training. Its zip and its MLflow run are kept.
+    """Remove the workspace, logs and record of a training. Its trained model and its MLflow run are kept.
 
     Raises:
         UserError: the training is running.
@@ -154,7 +153,7 @@ def remove(home: Home, training_id: str) -> RemovedItem:
     folder = home.run(training_id).root
     with training_lock(home, training_id):
         clean_up_after_crash(home, training_id)
-        size = _size(folder)
+        size = size_of(folder)
         try:
             remove_tree(folder)
         except OSError as error:
@@ -163,39 +162,6 @@ def remove(home: Home, training_id: str) -> RemovedItem:
     return RemovedItem(training_id, size)
 
 
-def _size(folder: Path) -> int:
+def size_of(folder: Path) -> int:
+    """Return the size of all files below a folder in bytes."""
     return sum((Path(parent) / name).lstat().st_size for parent, _, names in os.walk(folder) for name in names)
-
-
-def local_artifact(artifact_uri: str) -> Path | None:
-    """Return the path of a zip if its URI refers to a file that exists on this machine."""
-    uri = urlsplit(artifact_uri)
-    file = Path(unquote(uri.path))
-    return file if uri.scheme == "file" and file.is_file() else None
-
-
-def remove_artifacts(home: Home, output_dir: Path | None = None) -> list[RemovedItem]:
-    """Remove all zips in the home's artifact folder, and the zips in `output_dir` that trainings of this home wrote.
-
-    Raises:
-        UserError: a training is running.
-        ServiceFault: a file cannot be removed.
-    """
-    trainings = list_trainings(home)
-    for training in trainings:
-        if training.is_live:
-            raise UserError(f"training {training.id!r} is running", hint="stop it first")
-    folders = [home.artifacts, *([output_dir.absolute()] if output_dir else ())]
-    files = {file for file in home.artifacts.rglob("*") if file.is_file()}
-    for training in trainings:
-        file = local_artifact(training.artifact_uri)
-        if file is not None and any(file.is_relative_to(folder) for folder in folders):
-            files.add(file)
-    removed = []
-    try:
-        for file in sorted(files):
-            removed.append(RemovedItem(file.name, file.lstat().st_size))
-            file.unlink()
-    except OSError as error:
-        raise ServiceFault(f"cannot remove {error.filename}: {error.strerror}") from error
-    return removed

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from odahu_argo.compile.emit import to_yaml
 from odahu_argo.compile.workflow import compile_workflow
-from odahu_argo.contract import WORKSPACE_VARIABLE, spec_to_json
+from odahu_argo.contract import WORKSPACE_VARIABLE, ZIP, PackageSpec, spec_to_json
 from odahu_argo.errors import ServiceFault, UserError
 from odahu_argo.local.connections import remove_stale_folders
 from odahu_argo.local.home import Home, RunFolder
@@ -27,10 +27,11 @@ def clean_up_after_crash(home: Home, training_id: str) -> None:
     remove_stale_folders(home, training_id)
 
 
-def new_run(plan: Plan, home: Home, output: str) -> LocalTraining:
+def new_run(plan: Plan, home: Home, output: str, directory: Path | None) -> LocalTraining:
     """Delete the record, workspace and logs of an earlier run, and return the record of a new run.
 
     The record is deleted first. If this process ends before the folders are removed, no run without files can be resumed.
+    The repository of the workspace is a symbolic link to `directory` if the run is in place, else it does not exist.
 
     Raises:
         ServiceFault: the disk failed.
@@ -40,6 +41,8 @@ def new_run(plan: Plan, home: Home, output: str) -> LocalTraining:
     try:
         remove_tree(folder.root)
         folder.workspace.mkdir(parents=True)
+        if directory is not None:
+            folder.repository.symlink_to(directory)
         folder.logs.mkdir()
         _write_workflow(plan, folder)
     except OSError as error:
@@ -60,11 +63,12 @@ def new_run(plan: Plan, home: Home, output: str) -> LocalTraining:
     )
 
 
-def resumed_run(plan: Plan, home: Home, output: str) -> LocalTraining:
+def resumed_run(plan: Plan, home: Home, output: str, directory: Path | None) -> LocalTraining:
     """Return the record of the earlier run in which every step that did not succeed waits again.
 
     Raises:
-        UserError: there is no earlier run, it succeeded, its workspace is missing, or it ran a different plan.
+        UserError: there is no earlier run, it succeeded, its workspace is missing, it ran a different plan, or it ran in
+            place in another directory.
     """
     training_id = plan.training_id
     earlier = TrainingStore(home.store_file).get(training_id)
@@ -78,6 +82,8 @@ def resumed_run(plan: Plan, home: Home, output: str) -> LocalTraining:
     folder = home.run(training_id)
     if not (folder.workspace.is_dir() and folder.logs.is_dir()):
         raise UserError(f"cannot resume {training_id!r}: files of the earlier run are missing in {folder.root}", hint)
+    if directory is not None and folder.repository.resolve() != directory.resolve():
+        raise UserError(f"cannot resume {training_id!r}: the earlier run was in {folder.repository.resolve()}", hint)
     steps = tuple(step if step.state == "succeeded" else StepRecord(step.name) for step in earlier.steps)
     return replace(
         earlier, state="scheduling", updated=utc_now(), reason="", exit_code=None, output=output, steps=steps
@@ -87,14 +93,14 @@ def resumed_run(plan: Plan, home: Home, output: str) -> LocalTraining:
 def plan_digest(plan: Plan) -> str:
     """Return a digest of the plan's steps, their order, and the sources of code and data.
 
-    The destination of the trained model is not part of it: it may change between a run and its resumption.
+    The destination of the trained model and its format are not part of it: they may change between a run and its resumption.
     """
     sources = {use.id: [use.type, use.uri] for use in plan.connections}
     steps = [
         [
             step.name,
             step.needs,
-            spec_to_json(step.spec),
+            spec_to_json(replace(step.spec, artifact_format=ZIP) if isinstance(step.spec, PackageSpec) else step.spec),
             sources.get(step.connection or "") if step.kind != "package" else None,
         ]
         for step in plan.steps

@@ -41,7 +41,7 @@ class StepRecord:
 class LocalTraining:
     """Last run of a local training. Times are UTC in ISO 8601.
 
-    `digest` identifies the plan, `output` is the URI of the folder or prefix that receives the zip, `spec` is the
+    `digest` identifies the plan, `output` is the URI of the folder or prefix that receives the artifact, `spec` is the
     manifest's spec as JSON. Records written with schema version 1 have an empty `spec`.
     """
 
@@ -74,7 +74,7 @@ class LocalTraining:
 
     @property
     def artifact_uri(self) -> str:
-        """URI of the zip; empty unless the training succeeded."""
+        """URI of the artifact; empty unless the training succeeded."""
         return f"{self.output.rstrip('/')}/{self.artifact_name}" if self.state == "succeeded" else ""
 
     def abandoned(self) -> LocalTraining:

@@ -40,7 +40,9 @@ def failure_problem(training: LocalTraining, home: Home) -> Problem:
     step = training.failed_step
     if step is None:
         return Problem(f"training {training.id!r} failed: {training.reason}")
+    folder = home.run(training.id)
+    code = "the working copy as it then is" if folder.repository.is_symlink() else "the same code"
     return Problem(
         f"training {training.id!r} failed in {training.reason}",
-        hint=f"see {home.run(training.id).log(step.name)}; --resume continues from step {step.name} with the same code",
+        hint=f"see {folder.log(step.name)}; --resume continues from step {step.name} with {code}",
     )

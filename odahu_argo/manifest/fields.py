@@ -1,4 +1,4 @@
-"""Checks of fields that ODAHU versions spell differently: the manifest must set each value exactly once."""
+"""Checks of fields that ODAHU versions spell differently: the manifest must set each value once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from odahu_argo.manifest.models import ModelTraining, ModelTrainingSpec
 
 
 def check_spellings(training: ModelTraining, document: Document) -> Iterator[Problem]:
-    """Yield a problem for each value that is set in two spellings, or in none."""
+    """Yield a problem for each value that is set in two spellings, and for data without a connection.
+
+    A training without a source of its code is valid: it can run in place on this machine (`plan.rules` checks the others).
+    """
     yield from _check_code(training.spec, document)
     for index, binding in enumerate(training.spec.data):
         location = document.location(("spec", "data", index, "connName"))
@@ -26,16 +29,13 @@ def check_spellings(training: ModelTraining, document: Document) -> Iterator[Pro
 
 def _check_code(spec: ModelTrainingSpec, document: Document) -> Iterator[Problem]:
     source = spec.algorithm_source
-    vcs_name, algorithm_source = document.location(("spec", "vcsName")), document.location(("spec", "algorithmSource"))
+    algorithm_source = document.location(("spec", "algorithmSource"))
     if spec.vcs_name and (source.vcs.connection or source.object_storage.connection):
         yield Problem("algorithmSource and vcsName are both set", algorithm_source, "keep one of them")
     elif source.vcs.connection and source.object_storage.connection:
         message = "algorithmSource.vcs and algorithmSource.objectStorage are both set"
         yield Problem(message, algorithm_source, "keep one of them")
-    elif not spec.code.connection:
-        hint = "set vcsName, or algorithmSource.vcs or algorithmSource.objectStorage as in ODAHU 1.5"
-        yield Problem("required field is missing", vcs_name, hint)
-    elif spec.reference and not spec.vcs_name:
+    elif spec.code.connection and spec.reference and not spec.vcs_name:
         message = "reference has no effect with algorithmSource"
         hint = "set algorithmSource.vcs.reference instead"
         yield Problem(message, document.location(("spec", "reference")), hint)

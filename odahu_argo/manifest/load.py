@@ -13,6 +13,7 @@ from odahu_argo.errors import Problem, UserError
 from odahu_argo.manifest.fields import check_spellings, legacy_field
 from odahu_argo.manifest.models import Connection, Manifest, ModelTraining, ToolchainIntegration
 from odahu_argo.manifest.sources import SourceFile, find_files, parse_files
+from odahu_argo.naming import ID_PATTERN, as_id
 from odahu_argo.validation import exclude_reported, suggest, validate, validate_partially
 
 T = TypeVar("T", bound=Manifest)
@@ -48,9 +49,9 @@ class Manifests:
     """Loaded manifests in input order.
 
     `invalid_trainings` contains the readable parts of trainings with problems, so that further checks can run on them.
-    `invalid` maps the kind and ID of every manifest with problems to its document. `skipped` contains documents of other
-    kinds, `warnings` tolerated deviations, and `registered` the toolchains of the target; toolchains among the manifests
-    take precedence over those.
+    `invalid` maps the kind and ID of every manifest with problems to its document, and `problems_by_key` to its problems,
+    which `problems` contains too. `skipped` contains documents of other kinds, `warnings` tolerated deviations, and
+    `registered` the toolchains of the target; toolchains among the manifests take precedence over those.
     """
 
     trainings: tuple[LoadedManifest[ModelTraining], ...] = ()
@@ -60,6 +61,7 @@ class Manifests:
     skipped: tuple[Document, ...] = ()
     problems: tuple[Problem, ...] = ()
     invalid: Mapping[tuple[str, str], Document] = field(default_factory=dict)
+    problems_by_key: Mapping[tuple[str, str], tuple[Problem, ...]] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
     registered: tuple[ToolchainIntegration, ...] = ()
 
@@ -77,8 +79,11 @@ def load(sources: Iterable[Path]) -> Manifests:
     return manifests
 
 
-def load_with_problems(sources: Iterable[Path]) -> Manifests:
-    """Load manifests like `load`, but return the problems so that later checks can report theirs together with them."""
+def load_with_problems(sources: Iterable[Path], any_id: bool = False) -> Manifests:
+    """Load manifests like `load`, but return the problems so that later checks can report theirs together with them.
+
+    With `any_id`, a training whose ID is not a Kubernetes name gets a similar one that is, with a warning.
+    """
     problems: list[Problem] = []
     documents: list[Document] = []
     skipped: list[Document] = []
@@ -92,7 +97,7 @@ def load_with_problems(sources: Iterable[Path]) -> Manifests:
         problems += parsed.problems
         for item in parsed.documents:
             is_other = _is_other_kind(item) or (file.from_directory and _is_no_manifest(item))
-            (skipped if is_other else documents).append(item)
+            (skipped if is_other else documents).append(_with_valid_id(item) if any_id else item)
     return parse_documents(documents, problems, skipped)
 
 
@@ -114,15 +119,19 @@ def parse_documents(
     valid: list[LoadedManifest[Manifest]] = []
     invalid_trainings: list[LoadedManifest[Manifest]] = []
     invalid: dict[tuple[str, str], Document] = {}
+    by_key: dict[tuple[str, str], tuple[Problem, ...]] = {}
     documents = list(documents)
     for item in documents:
         manifest, own_problems = _parse_manifest(item)
         problems += own_problems
-        if own_problems and isinstance(item.value, dict):
-            invalid[_kind(item.value) or "", str(item.value.get("id"))] = item
+        if own_problems and (key := _document_key(item)):
+            invalid[key] = item
+            by_key[key] = (*by_key.get(key, ()), *own_problems)
         if manifest is not None:
             (invalid_trainings if own_problems else valid).append(manifest)
-    problems += _check_duplicate_ids(documents)
+    for key, duplicate in _check_duplicate_ids(documents):
+        problems.append(duplicate)
+        by_key[key] = (*by_key.get(key, ()), duplicate)
     return Manifests(
         trainings=_select(valid, ModelTraining),
         connections=_select(valid, Connection),
@@ -132,6 +141,7 @@ def parse_documents(
         warnings=tuple(warning for manifest in valid for warning in _warnings(manifest)),
         problems=tuple(problems),
         invalid=invalid,
+        problems_by_key=by_key,
     )
 
 
@@ -150,12 +160,29 @@ def _key(loaded: LoadedManifest[Any]) -> tuple[str, str]:
     return loaded.manifest.kind, loaded.manifest.id
 
 
+def _document_key(item: Document) -> tuple[str, str] | None:
+    """Return the kind and ID of a manifest, or None if it is no mapping."""
+    return (_kind(item.value) or "", str(item.value.get("id"))) if isinstance(item.value, dict) else None
+
+
 def _select(manifests: list[LoadedManifest[Manifest]], kind: type[T]) -> tuple[LoadedManifest[T], ...]:
     return tuple(
         LoadedManifest(loaded.manifest, loaded.document, loaded.reported)
         for loaded in manifests
         if isinstance(loaded.manifest, kind)
     )
+
+
+def _with_valid_id(item: Document) -> Document:
+    """Return a training's document with a valid ID, and any other document unchanged."""
+    value = item.value
+    if not isinstance(value, dict) or _kind(value) != "ModelTraining" or not isinstance(value.get("id"), str):
+        return item
+    valid_id = as_id(value["id"])
+    if ID_PATTERN.fullmatch(value["id"]) or not valid_id:
+        return item
+    warning = Problem(f"{value['id']!r} is not a valid id; the training runs as {valid_id}", item.location(("id",)))
+    return replace(item, value={**value, "id": valid_id}, warnings=(*item.warnings, warning))
 
 
 def _is_other_kind(item: Document) -> bool:
@@ -227,7 +254,8 @@ def _warnings(loaded: LoadedManifest[Manifest]) -> Iterator[Problem]:
         yield Problem(message, loaded.document.location(("spec", "args")), "use hyperParameters")
 
 
-def _check_duplicate_ids(documents: list[Document]) -> Iterator[Problem]:
+def _check_duplicate_ids(documents: list[Document]) -> Iterator[tuple[tuple[str, str], Problem]]:
+    """Yield the kind and ID of each duplicate, and the problem."""
     first: dict[tuple[str, str], Document] = {}
     for item in documents:
         if not isinstance(item.value, dict) or not isinstance(item.value.get("id"), str):
@@ -235,5 +263,5 @@ def _check_duplicate_ids(documents: list[Document]) -> Iterator[Problem]:
         key = (_kind(item.value) or "", item.value["id"])
         if key[0] in KINDS and key in first:
             message = f"duplicate {key[0]} {key[1]!r}; the first one is at {first[key].location()}"
-            yield Problem(message, item.location(("id",)), "remove one of them, or change its id")
+            yield key, Problem(message, item.location(("id",)), "remove one of them, or change its id")
         first.setdefault(key, item)

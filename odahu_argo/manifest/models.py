@@ -191,7 +191,7 @@ class ModelTrainingSpec(_Manifest):
 
 
 class TrainingArtifact(_Manifest, extra="ignore"):
-    """Result of a training: the MLflow run, the name of the zip and the trained commit."""
+    """Result of a training: the MLflow run, the name of the artifact and the trained commit."""
 
     run_id: str = ""
     artifact_name: str = ""

@@ -11,7 +11,13 @@ from odahu_argo.contract import CheckoutSpec, DownloadSpec, PackageSpec, StepSpe
 from odahu_argo.errors import Problem, UserError
 from odahu_argo.manifest.load import Manifests
 from odahu_argo.manifest.models import ModelTrainingSpec, ObjectStorage
-from odahu_argo.manifest.resolve import BUILT_IN_TOOLCHAINS, ResolvedTraining, resolve_with_problems
+from odahu_argo.manifest.resolve import (
+    BUILT_IN_TOOLCHAINS,
+    EVERYTHING,
+    Needs,
+    ResolvedTraining,
+    resolve_with_problems,
+)
 from odahu_argo.plan import resources, rules
 from odahu_argo.plan.model import ConnectionUse, Plan, PlannedStep, RetryPolicy, Schedule
 from odahu_argo.profile import UNLIMITED, Profile
@@ -19,14 +25,16 @@ from odahu_argo.uri import without_credentials
 from odahu_argo.validation import exclude_reported
 
 
-def plan_trainings(manifests: Manifests, profile: Profile, training_id: str | None = None) -> list[Plan]:
+def plan_trainings(
+    manifests: Manifests, profile: Profile, training_id: str | None = None, needs: Needs = EVERYTHING
+) -> list[Plan]:
     """Return a plan for each training in the manifests, or for the one with ID `training_id`.
 
     Raises:
-        UserError: all problems of the documents, their references and their values at once.
+        UserError: all problems of the trainings, of the manifests that they use, and of their references at once.
     """
-    resolved, problems = resolve_with_problems(manifests, profile, training_id)
-    return build_plans(resolved, profile, [*manifests.problems, *problems])
+    resolved, problems = resolve_with_problems(manifests, profile, training_id, needs)
+    return build_plans(resolved, profile, problems)
 
 
 def build_plans(
@@ -54,9 +62,9 @@ def _sorted_by_location(problems: list[Problem]) -> list[Problem]:
 def build_plan(resolved: ResolvedTraining, profile: Profile) -> Plan:
     """Return the plan of one training. The training must have passed `rules.check`."""
     spec = resolved.training.spec
-    checkout = _checkout(resolved, profile)
-    downloads = _downloads(resolved, profile)
-    train = _train(resolved, profile, needs=tuple(step.name for step in downloads) or (checkout.name,))
+    checkout = [_checkout(resolved, profile)] if resolved.needs.source else []
+    downloads = _downloads(resolved, profile, needs=tuple(step.name for step in checkout))
+    train = _train(resolved, profile, needs=tuple(step.name for step in downloads or checkout))
     package = _package(resolved, profile)
     return Plan(
         training_id=resolved.training.id,
@@ -66,7 +74,7 @@ def build_plan(resolved: ResolvedTraining, profile: Profile) -> Plan:
         artifact_name_preview=artifact_name.preview(
             spec.model.artifact_name_template, spec.model.name, spec.model.version
         ),
-        steps=(checkout, *downloads, train, package),
+        steps=(*checkout, *downloads, train, package),
         connections=tuple(
             ConnectionUse(name, external=False, type=connection.spec.type, uri=without_credentials(connection.spec.uri))
             if connection
@@ -130,19 +138,21 @@ def _checkout(resolved: ResolvedTraining, profile: Profile) -> PlannedStep:
     return _transfer_step("checkout", step, (), resolved, profile, profile.timeouts.checkout, results)
 
 
-def _downloads(resolved: ResolvedTraining, profile: Profile) -> list[PlannedStep]:
+def _downloads(resolved: ResolvedTraining, profile: Profile, needs: tuple[str, ...]) -> list[PlannedStep]:
+    needed = resolved.needs.data
     bindings = resolved.training.spec.data
     names = naming.download_steps([binding.source for binding in bindings])
     return [
         _transfer_step(
             name,
             DownloadSpec(binding.source, binding.local_path, binding.remote_path),
-            ("checkout",),
+            needs,
             resolved,
             profile,
             profile.timeouts.download,
         )
-        for name, binding in zip(names, bindings, strict=True)
+        for index, (name, binding) in enumerate(zip(names, bindings, strict=True))
+        if needed is None or index in needed
     ]
 
 
@@ -175,7 +185,7 @@ def _train(resolved: ResolvedTraining, profile: Profile, needs: tuple[str, ...])
 
 
 def _package(resolved: ResolvedTraining, profile: Profile) -> PlannedStep:
-    """Return the step that uploads the zip. It runs on the training image if a custom toolchain lays out the zip."""
+    """Return the step that uploads the artifact. It runs on the training image if a custom toolchain lays out the files."""
     model = resolved.training.spec.model
     spec = PackageSpec(
         training_id=resolved.training.id,
@@ -186,6 +196,7 @@ def _package(resolved: ResolvedTraining, profile: Profile) -> PlannedStep:
         connection=resolved.output_connection,
         environment=_environment(resolved),
         trainer=_trainer(resolved),
+        artifact_format=profile.artifact_format,
     )
     results = (contract.ARTIFACT_NAME,)
     step = _transfer_step("package", spec, ("train",), resolved, profile, profile.timeouts.package, results)

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from odahu_argo import naming, quantity
-from odahu_argo.contract import CheckoutSpec, DownloadSpec, PackageSpec, TrainSpec
+from odahu_argo.contract import ARCHIVES, CheckoutSpec, DownloadSpec, PackageSpec, TrainSpec
 from odahu_argo.manifest.resolve import BUILT_IN_TOOLCHAINS
 from odahu_argo.plan.model import Amounts, ConnectionUse, Plan, PlannedStep
 
@@ -113,9 +113,9 @@ def _action(step: PlannedStep, connections: dict[str, ConnectionUse], plan: Plan
             if spec.trainer not in BUILT_IN_TOOLCHAINS:
                 program = f"with the image's toolchain {spec.trainer}"
             return f"run {spec.entry_point} {program} in {spec.work_dir}, {parameters or 'no parameters'}"
-        case PackageSpec(connection=connection):
+        case PackageSpec(connection=connection, artifact_format=form):
             target = _describe_connection(connections[connection])
-            return f"zip the model as {plan.artifact_name_preview} and upload it to {target}"
+            return f"upload the model as {plan.artifact_name_preview}, {ARCHIVES[form]}, to {target}"
 
 
 def _describe_connection(use: ConnectionUse) -> str:

@@ -115,8 +115,8 @@ class Plan:
     def tracking(self) -> Literal["training", "server", "workspace"]:
         """What configures MLflow tracking: the training's environment, else the profile, else nothing.
 
-        Without a tracking server, MLflow writes to the workspace, which is deleted after success; the zip still contains the
-        model.
+        Without a tracking server, MLflow writes to the workspace, which is deleted after success; the artifact still contains
+        the model.
         """
         if self.own_tracking is not None:
             return "training"

@@ -29,6 +29,7 @@ _LOCAL_PATH_HINT = "a localPath that ends in / is a directory, any other a file;
 
 def check(resolved: ResolvedTraining, profile: Profile) -> Iterator[Problem]:
     """Yield every problem of a training that can be detected before it runs."""
+    yield from _check_source(resolved)
     yield from _check_paths(resolved)
     yield from _check_environment(resolved)
     yield from _check_hyper_parameters(resolved)
@@ -46,6 +47,12 @@ def trainer_name(entrypoint: str) -> str | None:
     """
     program = ODAHU_PROGRAMS.get(posixpath.basename(entrypoint))
     return program or (entrypoint if LABEL_PATTERN.fullmatch(entrypoint) else None)
+
+
+def _check_source(resolved: ResolvedTraining) -> Iterator[Problem]:
+    if resolved.needs.source and not resolved.training.spec.code.connection:
+        hint = "set vcsName, or algorithmSource.vcs or algorithmSource.objectStorage as in ODAHU 1.5"
+        yield Problem("required field is missing", resolved.document.location(("spec", "vcsName")), hint)
 
 
 def _check_paths(resolved: ResolvedTraining) -> Iterator[Problem]:

@@ -1,4 +1,4 @@
-"""The output directory: files that a training leaves for its zip, from the step `train` to the step `package`."""
+"""The output directory: files that a training leaves for its artifact, from the step `train` to the step `package`."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def empty_output(workspace: Workspace) -> None:
 
 
 def fill(content: Path, spec: PackageSpec, workspace: Workspace) -> None:
-    """Copy all files of `workspace.output` to the zip's content. A `Toolchain` may use this function as its own `fill`.
+    """Copy all files of `workspace.output` to the artifact's content. A `Toolchain` may use this function as its own `fill`.
 
-    Symbolic links stay links: a training must not be able to add files to the zip that only this step can read.
+    Symbolic links stay links: a training must not be able to add files to the artifact that only this step can read.
 
     Raises:
         UserError: The output directory is missing or was replaced.

@@ -1,29 +1,33 @@
-"""The step `package`: zip the trained model and upload it to the output connection."""
+"""The step `package`: pack the trained model and upload it to the output connection."""
 
 from __future__ import annotations
 
 import shutil
 import time
 import uuid
+from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
+from pathlib import Path
 
-from odahu_argo.artifact_name import render
-from odahu_argo.contract import ARTIFACT_NAME, RUN_ID, PackageSpec, Workspace
+from odahu_argo.artifact_name import directory_name, render
+from odahu_argo.contract import ARCHIVES, ARTIFACT_NAME, DIRECTORY, RUN_ID, PackageSpec, Workspace
 from odahu_argo.errors import UserError
-from odahu_argo.steps.archive import list_entries, max_zip_size, zip_chunks
+from odahu_argo.steps.archive import ArchiveEntry, archive_chunks, list_entries, max_archive_size
 from odahu_argo.steps.connection import read_connection
+from odahu_argo.steps.model_directory import write_directory
 from odahu_argo.steps.output import PROJECT_FILE, write_project_file
 from odahu_argo.steps.runtime import TransferProgress, check_stopped, environment, format_size, log, stopped
 from odahu_argo.steps.toolchain import find_toolchain
 from odahu_argo.storage.disk import disk_errors
-from odahu_argo.storage.factory import open_store
+from odahu_argo.storage.factory import OpenedStore, open_store
+from odahu_argo.storage.files import FileStore
 
 _log = partial(log, "package")
 
 
 def run(spec: PackageSpec, workspace: Workspace) -> None:
-    """Let the toolchain provide the content, and upload it as a zip that is created during the upload.
+    """Let the toolchain provide the content, and upload it as an archive that is created during the upload.
 
     The artifact name is recorded before the upload. A further attempt repeats everything under the same name, so that
     there is only one object.
@@ -37,7 +41,7 @@ def run(spec: PackageSpec, workspace: Workspace) -> None:
     toolchain = find_toolchain(spec.trainer)
     if workspace.read_result(RUN_ID) is None:
         raise UserError("there is no training to package", hint="run the step train first, in the same workspace")
-    store, path = open_store(read_connection(workspace, spec.connection))
+    output = open_store(read_connection(workspace, spec.connection))
 
     directory = workspace.root / "package"
     content = directory / "content"
@@ -52,14 +56,37 @@ def run(spec: PackageSpec, workspace: Workspace) -> None:
 
     name = _artifact_name(spec, workspace)
     entries = list_entries(content)
+    started = time.monotonic()
+    if spec.artifact_format == DIRECTORY:
+        written = _write(entries, output, name, workspace)
+    else:
+        written = _upload(entries, output, name, spec.artifact_format, owner=str(directory.absolute()))
+    _log(f"done: {written}, {time.monotonic() - started:.1f} s")
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def _upload(entries: Sequence[ArchiveEntry], output: OpenedStore, name: str, form: str, owner: str) -> str:
+    """Upload an archive, and return its address and size."""
+    store, path = output
     size = sum(entry.size for entry in entries)
     key = "/".join(part for part in (path.strip("/"), name) if part)
-    _log(f"uploading a zip of {format_size(size)} to {store.url(key)}")
-    started = time.monotonic()
-    with closing(zip_chunks(entries, TransferProgress(size, _log))) as chunks:
-        sent = store.upload(chunks, key, max_zip_size(entries), owner=str(directory.absolute()), stopped=stopped)
-    _log(f"done: {store.url(key)}, {sent} bytes, {time.monotonic() - started:.1f} s")
-    shutil.rmtree(directory, ignore_errors=True)
+    _log(f"uploading {ARCHIVES.get(form, form)} of {format_size(size)} to {store.url(key)}")
+    with closing(archive_chunks(entries, form, TransferProgress(size, _log))) as chunks:
+        sent = store.upload(chunks, key, max_archive_size(entries), owner=owner, stopped=stopped)
+    return f"{store.url(key)}, {sent} bytes"
+
+
+def _write(entries: Sequence[ArchiveEntry], output: OpenedStore, name: str, workspace: Workspace) -> str:
+    """Copy the files to a directory of the output folder, record its name, and return its path."""
+    store, _ = output
+    if not isinstance(store, FileStore):
+        raise UserError("a directory can only be written to a folder of this machine", hint="use another format")
+    target = Path(store.root) / directory_name(name)
+    size = sum(entry.size for entry in entries)
+    _log(f"copying {format_size(size)} to {target}")
+    write_directory(entries, target, TransferProgress(size, _log), stopped)
+    workspace.write_result(ARTIFACT_NAME, target.name)
+    return str(target)
 
 
 def _artifact_name(spec: PackageSpec, workspace: Workspace) -> str:

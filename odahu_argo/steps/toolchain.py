@@ -23,7 +23,7 @@ BUILT_IN = {
 
 
 class Toolchain(Protocol):
-    """How a model is trained and its zip is filled.
+    """How a model is trained and its artifact is filled.
 
     Each function runs in its own process, with the training's environment variables set, and may run again after a
     transient fault. It prints plain lines (`odahu_argo.steps.runtime.log`) and raises `UserError` for problems that the user
@@ -33,12 +33,12 @@ class Toolchain(Protocol):
     def train(self, spec: TrainSpec, workspace: Workspace) -> None:
         """Train from the checkout in `workspace.repository`, the working directory; `spec.work_dir` is inside it.
 
-        Files for the zip go to `workspace.output`, an empty directory. A toolchain with its own run IDs calls
+        Files for the artifact go to `workspace.output`, an empty directory. A toolchain with its own run IDs calls
         `workspace.write_result(RUN_ID, ...)` as soon as the ID exists; otherwise a random one is generated.
         """
 
     def fill(self, content: Path, spec: PackageSpec, workspace: Workspace) -> None:
-        """Write the zip's content to the empty directory `content`; `odahu_argo.steps.output.fill` copies `workspace.output`.
+        """Write the artifact's content to the empty directory `content`; `steps.output.fill` copies `workspace.output`.
 
         Without an `odahuflow.project.yaml` in it, one with the model's name, version and run ID is added.
         """

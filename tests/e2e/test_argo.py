@@ -22,7 +22,7 @@ def test_wine_example_uploads_the_artifact_of_its_status(site: ArgoSite) -> None
     status = site.status("wine")
     [artifact] = status["artifacts"]
     assert artifact["commitID"] == git(site.folder / "git" / "odahu-argo", "rev-parse", "HEAD")
-    files = site.zip(artifact["artifactName"])
+    files = site.artifact(artifact["artifactName"])
     described = yaml.safe_load(files["odahuflow.project.yaml"])["model"]
     assert (described["name"], described["version"]) == ("wine", "1.0")
     [model] = [text for name, text in files.items() if name.endswith("/MLmodel")]

@@ -28,7 +28,7 @@ def test_rendered_training_runs_once_and_has_history_and_logs(site: ArgoSite, tm
     assert result.code == 0, result.err
     assert len(kubectl_apply(site, tmp_path)) == 2
     status = site.wait("from-git", lambda found: found["state"] == "succeeded")
-    assert "odahuflow.project.yaml" in site.zip(status["artifacts"][0]["artifactName"])
+    assert "odahuflow.project.yaml" in site.artifact(status["artifacts"][0]["artifactName"])
     assert all(line.endswith(" unchanged") for line in kubectl_apply(site, tmp_path))
     [only] = json.loads(site.run("train", "history", "--id", "from-git", "-o", "json").out)
     assert only["attempt"] == 1

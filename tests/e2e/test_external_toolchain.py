@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ import yaml
 
 from odahu_argo import contract
 from odahu_argo.local.home import Home
+from tests.archives import read_tar
 from tests.commands import odahu_argo
 from tests.conftest import ROOT
 from tests.servers.git import git
@@ -81,8 +81,7 @@ def project(tmp_path: Path, site: Path, prepare_home: Callable[[Path], Home]) ->
 
 
 def content(archive: Path) -> dict[str, Any]:
-    with zipfile.ZipFile(archive) as opened:
-        return {name: yaml.safe_load(opened.read(name)) for name in opened.namelist()}
+    return {name: yaml.safe_load(text) for name, text in read_tar(archive).items()}
 
 
 def test_local_training_succeeds(project: ToolchainProject, tmp_path: Path) -> None:
@@ -92,7 +91,8 @@ def test_local_training_succeeds(project: ToolchainProject, tmp_path: Path) -> N
     assert "quality = 2 sugar + 1, from 3 rows" in completed.err
     status = json.loads(completed.out)["status"]
     assert status["state"] == "succeeded"
-    assert content(tmp_path / "models" / "wine.zip") == {
+    model = tmp_path / "models" / "wine"
+    assert {file.name: yaml.safe_load(file.read_text()) for file in model.iterdir()} == {
         "line.json": {"slope": 2.0, "intercept": 1.0},
         "odahuflow.project.yaml": {
             "name": "wine",

@@ -7,7 +7,6 @@ import json
 import signal
 import subprocess
 import sys
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from tests.servers.s3 import KEY_SECRET
 DATA = b"acid,sugar,quality\n1.5,2,5\n2.5,3,6\n0.5,1,7\n"
 
 
-def test_resume_after_missing_data_writes_a_zip_to_a_folder(local_project: LocalProject) -> None:
+def test_resume_after_missing_data_writes_the_model_to_a_folder(local_project: LocalProject) -> None:
     models = local_project.folder / "models"
     run = ("local", "train", "run", "-f", local_project.manifests(), "--output-dir", models, "-o", "json")
     failed = odahu_argo(*run)
@@ -39,10 +38,9 @@ def test_resume_after_missing_data_writes_a_zip_to_a_folder(local_project: Local
     assert training["status"]["state"] == "succeeded"
     [artifact] = training["status"]["artifacts"]
     assert artifact["commitID"] == local_project.commit
-    archive = models / artifact["artifactName"]
-    assert training["status"]["local"]["artifactUri"] == archive.as_uri()
-    with zipfile.ZipFile(archive) as content:
-        project = yaml.safe_load(content.read("odahuflow.project.yaml"))
+    model = models / artifact["artifactName"]
+    assert training["status"]["local"]["artifactUri"] == model.as_uri()
+    project = yaml.safe_load((model / "odahuflow.project.yaml").read_text())
     assert project["output"]["run_id"] == artifact["runId"]
     assert json.loads(odahu_argo("local", "train", "get", "--id", "wine", "-o", "json").out) == training
     assert "mean" in odahu_argo("local", "train", "logs", "--id", "wine", "--step", "train").out
@@ -110,4 +108,4 @@ def test_trains_code_from_a_bucket(local_project: LocalProject, prepare_home: Ca
     assert run.code == 0, run.err
     [artifact] = json.loads(run.out)["status"]["artifacts"]
     assert artifact["commitID"] == ""
-    assert (models / artifact["artifactName"]).is_file()
+    assert (models / artifact["artifactName"] / "odahuflow_model").is_dir()

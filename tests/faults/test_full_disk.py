@@ -1,13 +1,13 @@
-"""A full disk as the target of the zip."""
+"""A full disk as the target of the archive."""
 
 from __future__ import annotations
 
 import os
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 
 from odahu_argo.contract import RUN_ID
+from tests.archives import read_tar
 from tests.servers.disk import SIZE
 from tests.servers.mlflow_project import PACKAGE
 from tests.servers.step_runner import StepRunner
@@ -24,12 +24,6 @@ def write_output(step: StepRunner, size: int) -> bytes:
     return content
 
 
-def require_zip(folder: Path, content: bytes) -> None:
-    [file] = folder.iterdir()
-    with zipfile.ZipFile(file) as archive:
-        assert archive.read("weights.bin") == content
-
-
 def test_full_disk_of_output_connection(step_runner: StepRunner, small_disk: Path) -> None:
     content = write_output(step_runner, SIZE // 2)
     ballast = small_disk / "ballast"
@@ -41,4 +35,5 @@ def test_full_disk_of_output_connection(step_runner: StepRunner, small_disk: Pat
     assert list(small_disk.iterdir()) == [ballast]
     ballast.unlink()
     assert step_runner.run_process(STEP).code == 0
-    require_zip(small_disk, content)
+    [archive] = small_disk.iterdir()
+    assert read_tar(archive)["weights.bin"] == content

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
 from pathlib import Path
 
 import yaml
 
+from tests.archives import read_tar
 from tests.commands import odahu_argo
 from tests.local_project import LocalProject
 from tests.servers.s3 import lasting_s3
@@ -37,6 +36,5 @@ def test_resume_uploads_after_store_outage(local_project: LocalProject, tmp_path
         [artifact] = json.loads(resumed.out)["status"]["artifacts"]
         assert artifact["runId"] == before["runId"]
         assert models.keys() == [f"trained/{artifact['artifactName']}"]
-        with zipfile.ZipFile(io.BytesIO(models.get(models.keys()[0]))) as archive:
-            project = yaml.safe_load(archive.read("odahuflow.project.yaml"))
+        project = yaml.safe_load(read_tar(models.get(models.keys()[0]))["odahuflow.project.yaml"])
         assert project["output"]["run_id"] == artifact["runId"]

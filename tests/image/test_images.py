@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from odahu_argo import contract
 from odahu_argo.contract import PackageSpec, TrainSpec, Workspace
 from odahu_argo.profile import Profile
+from tests.archives import read_tar
 from tests.conftest import EXAMPLES, ROOT
 from tests.servers.images import ImageStore
 from tests.servers.mlflow_project import PACKAGE, SPEC, write_project
@@ -128,8 +128,7 @@ def test_training_image_trains_and_runner_packages(image_store: ImageStore, tmp_
     assert f"done: run {workspace.read_result('run-id')} logged model 'model'" in train_log
     _run_step(image_store, RUNNER, workspace, "package", PACKAGE)
     [artifact] = store.iterdir()
-    with zipfile.ZipFile(artifact) as archive:
-        members = set(archive.namelist())
+    members = read_tar(artifact).keys()
     assert {"odahuflow.project.yaml", "odahuflow_model/MLmodel", "odahuflow_model/head_input.pkl"} <= members
 
 

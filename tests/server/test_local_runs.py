@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import time
-import zipfile
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -111,7 +110,7 @@ def test_runs_training_and_follows_log(machine: Machine) -> None:
     shown = machine("GET", "/model/training/wine").json()
     assert shown == json.loads(odahu_argo("local", "train", "get", "--id", "wine", "-o", "json", env=home(machine)).out)
     [artifact] = shown["status"]["artifacts"]
-    assert zipfile.is_zipfile(machine.home.artifacts / artifact["artifactName"])
+    assert (machine.home.artifacts / artifact["artifactName"] / "odahuflow.project.yaml").is_file()
     again = machine.create("wine")
     assert (again.status_code, again.json()["message"]) == (409, 'entity "wine" already exists')
     assert "already exists on this machine" in again.json()["problems"][0]["message"]

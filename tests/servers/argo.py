@@ -12,10 +12,8 @@ import json
 import os
 import time
 import uuid
-import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +22,7 @@ import yaml
 from kubernetes import client, config
 
 from odahu_argo import naming
+from tests.archives import read_tar
 from tests.commands import CommandResult, odahu_argo
 from tests.conftest import ROOT
 from tests.servers.git import PASSWORD, USERNAME, git, plain_http
@@ -127,10 +126,9 @@ class ArgoSite:
             assert time.monotonic() < until, "timeout"
             time.sleep(1)
 
-    def zip(self, name: str) -> dict[str, bytes]:
-        """Return the files of a model archive by name."""
-        with zipfile.ZipFile(BytesIO(self.bucket.get(f"output/{name}"))) as archive:
-            return {entry: archive.read(entry) for entry in archive.namelist()}
+    def artifact(self, name: str) -> dict[str, bytes]:
+        """Return the files of a trained model by name."""
+        return read_tar(self.bucket.get(f"output/{name}"))
 
     def pods(self, workflow: str) -> list[client.V1Pod]:
         label = f"workflows.argoproj.io/workflow={workflow}"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from odahu_argo.contract import COMMIT_ID, PackageSpec, TrainSpec, Workspace
+from odahu_argo.contract import COMMIT_ID, TAR, PackageSpec, TrainSpec, Workspace
 from tests.servers.step_runner import StepRunner
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -27,6 +27,7 @@ entry_points:
   model-again: {command: "python train.py data.csv 0.5 again"}
   model-never: {command: "python train.py data.csv 0.5 never"}
   sample-no-table: {command: "python train.py data.csv 0.5 no-table"}
+  predict-fails: {command: "python train.py data.csv 0.5 predict-fails"}
   fail: {command: "python -c 'import sys; sys.exit(7)'"}
   killed: {command: "kill -9 $$"}
   sleep: {command: "echo sleeping; sleep 600 & echo $! > {pid}; wait", parameters: {pid: string}}
@@ -47,8 +48,11 @@ table = pd.read_csv(data)
 class Mean(PythonModel):
     def __init__(self, mean):
         self.mean = mean
+        self.fails = note == "predict-fails"
 
     def predict(self, context, model_input: pd.DataFrame, params=None):
+        if self.fails:
+            raise RuntimeError("no prediction")
         return pd.DataFrame({"quality": [self.mean] * len(model_input)})
 
 
@@ -89,6 +93,7 @@ PACKAGE = PackageSpec(
     toolchain="mlflow",
     artifact_name_template="{{ .Name }}-{{ .Version }}-{{ .RandomUUID }}.zip",
     connection="out",
+    artifact_format=TAR,
 )
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -21,8 +21,8 @@ from odahu_argo.uri import without_credentials
 _REFERENCE_FILE = "trained-model.json"
 
 
-def fetch_model(model: RunModel, target: Path, workspace: Workspace, only: Collection[str] = ()) -> None:
-    """Copy the model's files, and artifacts logged beside them, to a new directory; with `only`, just files of these names.
+def fetch_model(model: RunModel, target: Path, workspace: Workspace) -> None:
+    """Copy the model's files, and artifacts logged beside them, to a new directory.
 
     Files on this machine are hard-linked instead of copied. Symbolic links stay links: a training must not be able to add
     files to its model that only this step can read.
@@ -37,9 +37,9 @@ def fetch_model(model: RunModel, target: Path, workspace: Workspace, only: Colle
             check_stopped()
             directory = local_artifact_directory(location)
             if directory is None:
-                _download_artifacts(location, target, workspace, only)
+                _download_artifacts(location, target, workspace)
             elif directory.is_dir():
-                _copy_directory(directory, target, workspace, only, without_credentials(location))
+                _copy_directory(directory, target, workspace, without_credentials(location))
 
 
 def save_model_reference(workspace: Workspace, run_id: str, model: RunModel) -> None:
@@ -71,12 +71,7 @@ def _local_path(uri: str) -> Path | None:
     return Path(url2pathname(parts.path)).resolve() if parts.scheme == "file" and not parts.netloc else None
 
 
-def _copy_directory(directory: Path, target: Path, workspace: Workspace, only: Collection[str], location: str) -> None:
-    if only:
-        for name in only:
-            if (directory / name).is_file():
-                shutil.copyfile(directory / name, target / name)
-        return
+def _copy_directory(directory: Path, target: Path, workspace: Workspace, location: str) -> None:
     _require_separate(directory, workspace.connections.resolve(), location)
     shutil.copytree(directory, target, symlinks=True, copy_function=link_or_copy, dirs_exist_ok=True)
 
@@ -89,7 +84,7 @@ def _require_separate(directory: Path, connections: Path, location: str) -> None
         )
 
 
-def _download_artifacts(location: str, target: Path, workspace: Workspace, only: Collection[str]) -> None:
+def _download_artifacts(location: str, target: Path, workspace: Workspace) -> None:
     import mlflow.artifacts
 
     from odahu_argo.storage.s3 import boto3_errors
@@ -103,20 +98,14 @@ def _download_artifacts(location: str, target: Path, workspace: Workspace, only:
         boto3_errors("fetch", location_in_errors, "the artifact store"),
         tracking_errors(f"fetch {location_in_errors}"),
     ):
-        artifacts = mlflow.artifacts.list_artifacts(artifact_uri=location)
-        if not artifacts:
+        if not mlflow.artifacts.list_artifacts(artifact_uri=location):
             return
-        if not only and urlsplit(location).scheme in ("", "file"):
+        if urlsplit(location).scheme in ("", "file"):
             directory = Path(mlflow.artifacts.download_artifacts(artifact_uri=location)).resolve()
-            _copy_directory(directory, target, workspace, only, location_in_errors)
+            _copy_directory(directory, target, workspace, location_in_errors)
             return
         download_directory.mkdir()
-        if only:
-            for name in {PurePosixPath(artifact.path).name for artifact in artifacts} & set(only):
-                mlflow.artifacts.download_artifacts(artifact_uri=f"{location}/{name}", dst_path=str(download_directory))
-            downloaded = str(download_directory)
-        else:
-            downloaded = mlflow.artifacts.download_artifacts(artifact_uri=location, dst_path=str(download_directory))
+        downloaded = mlflow.artifacts.download_artifacts(artifact_uri=location, dst_path=str(download_directory))
     shutil.copytree(downloaded, target, copy_function=shutil.move, dirs_exist_ok=True)
     shutil.rmtree(download_directory)
 

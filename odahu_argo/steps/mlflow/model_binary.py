@@ -1,4 +1,4 @@
-"""ODAHU's trained model binary: the model, its samples, an entry point and a description, in the layout that is zipped."""
+"""ODAHU's trained model binary: the model, its samples, an entry point and a description, in the layout that is packed."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ from odahu_argo.steps.output import PROJECT_FILE
 from odahu_argo.steps.runtime import log
 
 MODEL_DIRECTORY = "odahuflow_model"
-SAMPLES = ("head_input.pkl", "head_output.pkl")
-"""Pickled pandas tables with the first rows of input and output, which a training may log beside its model."""
+ENTRYPOINT = "entrypoint"
+"""Name of the Python module in `MODEL_DIRECTORY` that model servers call."""
 _FORMAT = "1.0"
-_ENTRYPOINT = "entrypoint"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ def build_binary(directory: Path, metadata: BinaryMetadata) -> None:
     description = _read_mlmodel(model)
     conda_file = _conda_file(model, description)
 
-    entrypoint = model / f"{_ENTRYPOINT}.py"
+    entrypoint = model / f"{ENTRYPOINT}.py"
     if entrypoint.exists():
         log("package", f"warning: ODAHU's {entrypoint.name} replaces the model's own")
     entrypoint.unlink(missing_ok=True)
@@ -54,20 +53,6 @@ def build_binary(directory: Path, metadata: BinaryMetadata) -> None:
     (directory / PROJECT_FILE).write_text(yaml.safe_dump(project, sort_keys=True, allow_unicode=True), "utf-8")
 
 
-def check_samples(directory: Path) -> tuple[str, ...]:
-    """Return the names of the samples in the directory, after checking that each is a readable table.
-
-    Unpickling runs code from the file. Call this only in the step `train`, which runs the training's code anyway.
-
-    Raises:
-        UserError: A sample cannot be read, or is not a table.
-    """
-    samples = tuple(name for name in SAMPLES if (directory / name).is_file())
-    for name in samples:
-        _check_sample(directory / name)
-    return samples
-
-
 def _project(metadata: BinaryMetadata, toolchain_version: str, conda_path: str) -> Mapping[str, Any]:
     return {
         "odahuflowVersion": _FORMAT,
@@ -76,7 +61,7 @@ def _project(metadata: BinaryMetadata, toolchain_version: str, conda_path: str) 
             "name": metadata.model_name,
             "version": metadata.model_version,
             "workDir": MODEL_DIRECTORY,
-            "entrypoint": _ENTRYPOINT,
+            "entrypoint": ENTRYPOINT,
         },
         "toolchain": {"name": metadata.toolchain, "version": toolchain_version},
         "output": {"run_id": metadata.run_id},
@@ -108,20 +93,3 @@ def _conda_file(model: Path, description: Mapping[str, Any]) -> str:
             hint="let log_model write conda.yaml, which is its default",
         )
     return str(name)
-
-
-def _check_sample(path: Path) -> None:
-    try:
-        import pandas as pd
-
-        sample = pd.read_pickle(path)
-    except Exception as error:
-        raise UserError(
-            f"{path.name} cannot be read: {type(error).__name__}: {error}",
-            hint="write it with pandas' DataFrame.to_pickle, and log it to the model's artifact path",
-        ) from error
-    if not isinstance(sample, pd.DataFrame | pd.Series):
-        raise UserError(
-            f"{path.name} contains a {type(sample).__name__}, not a table",
-            hint="log a pandas DataFrame, for example data.head().to_pickle(...)",
-        )

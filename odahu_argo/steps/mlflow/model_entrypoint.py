@@ -1,13 +1,13 @@
 """Entry point of ODAHU's model servers: `init`, `predict_on_matrix` and `info`.
 
 This file is in the directory of the MLflow model, which is `MODEL_LOCATION` or the working directory. The samples
-`head_input.pkl` and `head_output.pkl` are beside it if the training logged them.
+`head_input.pkl` and `head_output.pkl` are beside it if the training logged them. It needs Python 3.6 and MLflow 1 or newer.
 """
 
 import os
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Dict, List, Optional, Tuple
 
 import mlflow.pyfunc
 import numpy as np
@@ -24,8 +24,8 @@ def init() -> str:
 
 
 def predict_on_matrix(
-    input_matrix: list[list[Any]], provided_columns_names: list[str] | None = None
-) -> tuple[np.ndarray, tuple[str, ...]]:
+    input_matrix: List[List[Any]], provided_columns_names: Optional[List[str]] = None
+) -> Tuple[np.ndarray, Tuple[str, ...]]:
     """Return the prediction for each row, and the names of its columns if known.
 
     Named columns are reordered as in the input sample; missing columns are empty.
@@ -43,18 +43,18 @@ def predict_on_matrix(
     return np.asarray(result), tuple(names)
 
 
-def info() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def info() -> Tuple[List[Dict[str, Any]], List[Dict[str, Any]]]:
     """Return the columns of input and output as `name`, OpenAPI `type`, `example` and `required`; empty without samples."""
     return _columns(_sample("head_input.pkl")), _columns(_sample("head_output.pkl"))
 
 
-@cache
+@lru_cache(maxsize=None)
 def _model() -> Any:
     return mlflow.pyfunc.load_model(str(_FOLDER))
 
 
-@cache
-def _sample(name: str) -> pd.DataFrame | None:
+@lru_cache(maxsize=None)
+def _sample(name: str) -> Optional[pd.DataFrame]:
     path = _FOLDER / name
     if not path.exists():
         return None
@@ -62,7 +62,7 @@ def _sample(name: str) -> pd.DataFrame | None:
     return sample.to_frame() if isinstance(sample, pd.Series) else sample
 
 
-def _columns(sample: pd.DataFrame | None) -> list[dict[str, Any]]:
+def _columns(sample: Optional[pd.DataFrame]) -> List[Dict[str, Any]]:
     if sample is None:
         return []
     columns = []
@@ -72,7 +72,7 @@ def _columns(sample: pd.DataFrame | None) -> list[dict[str, Any]]:
     return columns
 
 
-def _openapi_type(dtype: Any) -> tuple[str | None, Any]:
+def _openapi_type(dtype: Any) -> Tuple[Optional[str], Any]:
     """Return the OpenAPI type and an example as ODAHU maps them; booleans and complex numbers are strings."""
     if types.is_bool_dtype(dtype) or types.is_complex_dtype(dtype):
         return "string", ""

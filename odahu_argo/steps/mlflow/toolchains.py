@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 from odahu_argo.contract import RUN_ID, PackageSpec, TrainSpec, Workspace
 from odahu_argo.errors import UserError
 from odahu_argo.steps import output
+from odahu_argo.steps.conda import NAME_VARIABLE, activated_environment
 from odahu_argo.steps.mlflow.model import fetch_model, load_model_reference, save_model_reference
-from odahu_argo.steps.mlflow.model_binary import MODEL_DIRECTORY, SAMPLES, BinaryMetadata, build_binary, check_samples
+from odahu_argo.steps.mlflow.model_binary import MODEL_DIRECTORY, BinaryMetadata, build_binary
 from odahu_argo.steps.mlflow.run import run_project
+from odahu_argo.steps.mlflow.self_check import self_check
 from odahu_argo.steps.mlflow.tracking import RunModel, connect, logged_models, tracking_errors
 from odahu_argo.steps.runtime import log
 from odahu_argo.storage.paths import inside
@@ -27,11 +30,11 @@ class MlflowToolchain:
     """An MLflow project that logs exactly one model, packaged as ODAHU's trained model binary."""
 
     def train(self, spec: TrainSpec, workspace: Workspace) -> None:
-        """Run the project, require exactly one logged model, and check its samples.
+        """Run the project, require exactly one logged model, and check it as it will be packaged.
 
         Raises:
             UserError: The project or its hyperparameters are invalid, the program failed, the run did not log exactly one
-                model, or a sample is not a readable table.
+                model, or the model fails ODAHU's self check.
             ServiceFault: The tracking server, the artifact store or the preparation of the environment failed.
         """
         client, run = run_project(spec, workspace)
@@ -44,7 +47,7 @@ class MlflowToolchain:
                 " a second one. For a project without a model, use the toolchain mlflow-project",
             )
         [model] = models
-        _check_model_samples(model, workspace)
+        _check_packaged_model(model, spec, run.info.run_id, workspace)
         save_model_reference(workspace, run.info.run_id, model)
         log("train", f"done: run {run.info.run_id} logged model {model.name!r}")
 
@@ -111,12 +114,27 @@ def _find_model(run_id: str) -> RunModel:
     return models[0]
 
 
-def _check_model_samples(model: RunModel, workspace: Workspace) -> None:
-    directory = workspace.root / "samples"
+def _check_packaged_model(model: RunModel, spec: TrainSpec, run_id: str, workspace: Workspace) -> None:
+    """Check the model in a directory of its own, laid out as in the artifact, with the Python that trained it."""
+    python = _training_python(spec)
+    if python is None:
+        log("train", f"self check skipped: the packages of the model are in the {spec.environment_manager} environment")
+        return
+    directory = workspace.root / "self-check"
     shutil.rmtree(directory, ignore_errors=True)
-    fetch_model(model, directory, workspace, only=SAMPLES)
-    log("train", f"samples: {', '.join(check_samples(directory)) or 'none'}")
+    fetch_model(model, directory / MODEL_DIRECTORY, workspace)
+    build_binary(directory, BinaryMetadata(spec.model_name, spec.model_version, spec.trainer, run_id))
+    self_check(directory, python)
     shutil.rmtree(directory)
+
+
+def _training_python(spec: TrainSpec) -> str | None:
+    """Return the Python that ran the training program, or None if only MLflow knows its environment."""
+    if spec.environment_manager != "local":
+        return None
+    if conda_name := os.environ.get(NAME_VARIABLE):
+        return shutil.which("python", path=activated_environment(conda_name, None)["PATH"])
+    return sys.executable
 
 
 def _copy_static_files(spec: TrainSpec, workspace: Workspace) -> None:

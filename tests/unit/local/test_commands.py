@@ -14,7 +14,7 @@ import sys
 import psutil
 import pytest
 
-from tests.local_engine import FAKE_STEPS, LocalEngine, processes_with_argument, wait_for_exit, wait_until
+from tests.local_engine import CONNECTIONS, FAKE_STEPS, LocalEngine, processes_with_argument, wait_for_exit, wait_until
 
 
 def test_run_prints_plain_lines_and_a_summary(engine: LocalEngine) -> None:
@@ -231,14 +231,60 @@ def test_lists_and_removes_artifacts_like_odahuflowctl(engine: LocalEngine) -> N
     run = engine.command("run", "-f", engine.manifest())
     assert run.code == 0, run.err
     assert f"artifact:     file://{models}/the-artifact-name" in run.out
-    models.mkdir()
-    (models / "the-artifact-name").write_text("zip", encoding="utf-8")
-    (models / "unrelated").write_text("", encoding="utf-8")
-    assert engine.command("list", "-o", "text").out == "Training artifacts:\n* the-artifact-name\n"
+    for name in ("wine-1.0-b", "wine-1.0-a", "unrelated"):
+        (models / name).mkdir(parents=True)
+    for name in ("wine-1.0-b", "wine-1.0-a"):
+        (models / name / "odahuflow.project.yaml").write_text("{}\n", encoding="utf-8")
+    (models / "file").write_text("", encoding="utf-8")
+    assert engine.command("list", "-o", "text").out == "Training artifacts:\n* wine-1.0-a\n* wine-1.0-b\n"
     cleanup = engine.command("cleanup-artifacts")
-    assert (cleanup.code, cleanup.out) == (0, "removed the-artifact-name: 3 bytes\n1 removed, 3 bytes freed\n")
-    assert [file.name for file in models.iterdir()] == ["unrelated"]
+    assert cleanup.code == 0, cleanup.err
+    assert cleanup.out == "removed wine-1.0-a: 3 bytes\nremoved wine-1.0-b: 3 bytes\n2 removed, 6 bytes freed\n"
+    assert sorted(file.name for file in models.iterdir()) == ["file", "unrelated"]
     assert engine.command("list", "-o", "text").out == "Artifacts not found\n"
+
+
+def test_trains_the_working_copy_in_place(engine: LocalEngine) -> None:
+    """Connections are not needed: their manifests still have the placeholders of ODAHU's examples."""
+    project = engine.folder / "project"
+    (project / "code").mkdir(parents=True)
+    (project / "data").mkdir()
+    (project / "data" / "wine.csv").write_text("1")
+    connections = CONNECTIONS.replace("s3://a/data/", "s3://<your bucket>/data/")
+    manifest = engine.manifest(connections, workDir="code")
+    engine.monkeypatch.chdir(project)
+    run = engine.command("run", "-f", manifest, "--here")
+    assert run.code == 0, run.err
+    assert engine.started_steps() == ["train", "package"]
+    assert f"note: training wine in place, in {project}\n" in run.err
+    assert "warning: " in run.err and "ignored, because no selected training uses it" in run.err
+    assert "commitID" not in run.out
+    assert engine.home.run("wine").repository.resolve() == project
+
+    engine.set_actions(train=["fail 2 no"])
+    failed = engine.command("run", "-f", manifest, "--here")
+    assert (failed.code, "with the working copy as it then is" in failed.err) == (4, True)
+    engine.monkeypatch.chdir(engine.folder)
+    (engine.folder / "code").mkdir()
+    elsewhere = engine.command("run", "-f", manifest, "--here", "--resume")
+    assert (elsewhere.code, f"the earlier run was in {project}" in elsewhere.err) == (2, True)
+    engine.monkeypatch.chdir(project)
+    engine.set_actions()
+    assert engine.command("run", "-f", manifest, "--here", "--resume").code == 0
+    assert (project / "data" / "wine.csv").read_text() == "1"
+    assert engine.command("cleanup", "--all").code == 0
+    assert (project / "data" / "wine.csv").exists()
+
+
+def test_trains_any_id_without_a_source(engine: LocalEngine) -> None:
+    """The id of a manifest of ODAHU's own local tests."""
+    manifest = engine.manifest(vcsName=None, data=None)
+    manifest.write_text(manifest.read_text().replace("id: wine", "id: local id file with spaces"))
+    engine.monkeypatch.chdir(engine.folder)
+    run = engine.command("run", "-f", manifest, "--id", "local id file with spaces")
+    assert run.code == 0, run.err
+    assert "is not a valid id; the training runs as local-id-file-with-spaces" in run.err
+    assert engine.command("get", "--id", "local-id-file-with-spaces").code == 0
 
 
 def test_cleanup_artifacts_is_rejected_while_a_training_runs(engine: LocalEngine) -> None:

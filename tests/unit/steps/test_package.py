@@ -1,4 +1,4 @@
-"""The step `package`: content, name and reproducibility of the zip."""
+"""The step `package`: content, name and reproducibility of the artifact."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tarfile
 import zipfile
 from contextlib import closing
 from dataclasses import replace
@@ -20,8 +21,9 @@ from urllib.request import url2pathname
 import pytest
 import yaml
 
-from odahu_argo.contract import EXIT_FAULT, EXIT_OK
+from odahu_argo.contract import DIRECTORY, EXIT_FAULT, EXIT_OK, ZIP, spec_from_json, spec_to_json
 from odahu_argo.errors import ServiceFault, UserError
+from tests.archives import read_tar
 from tests.servers.disk import SIZE
 from tests.servers.mlflow_project import PACKAGE, Tracking, Trained
 from tests.servers.programs import free_port
@@ -38,7 +40,7 @@ def after_training(step_runner: StepRunner, trained: Trained, tracking: Tracking
 
 @pytest.fixture(scope="session")
 def artifact(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The zip of the training, created by a process as in a pod."""
+    """The archive of the training, created by a process as in a pod."""
     folder = tmp_path_factory.mktemp("artifact")
     step_runner = StepRunner(replace(trained.step_runner.workspace, connections=folder / "connections"))
     step_runner.connect("out", {"type": "file", "uri": (folder / "store").as_uri()})
@@ -51,8 +53,8 @@ def artifact(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.fixture
 def unpacked(artifact: Path, tmp_path: Path) -> Path:
-    with zipfile.ZipFile(artifact) as archive:
-        archive.extractall(tmp_path / "unpacked")
+    with tarfile.open(artifact) as archive:
+        archive.extractall(tmp_path / "unpacked", filter="data")
     return tmp_path / "unpacked"
 
 
@@ -68,7 +70,7 @@ def test_project_file_matches_odahu(unpacked: Path, trained: Trained) -> None:
     }
 
 
-def test_zip_contains_model_samples_and_entry_point(unpacked: Path) -> None:
+def test_artifact_contains_model_samples_and_entry_point(unpacked: Path) -> None:
     names = {path.name for path in (unpacked / "odahuflow_model").iterdir()}
     assert {"MLmodel", "conda.yaml", "entrypoint.py", "head_input.pkl", "head_output.pkl"} <= names
 
@@ -111,7 +113,7 @@ def test_uploads_below_path_of_connection(
     assert (tmp_path / "progress").read_text() == "100/100"
 
 
-def test_zip_is_reproducible(after_training: StepRunner, bucket: Bucket, artifact: Path) -> None:
+def test_artifact_is_reproducible(after_training: StepRunner, bucket: Bucket, artifact: Path) -> None:
     after_training.connect("out", bucket.fields())
     after_training.run(PACKAGE)
     (key,) = bucket.keys()
@@ -128,7 +130,7 @@ def test_further_attempt_uses_recorded_name(after_training: StepRunner, bucket: 
     assert bucket.keys() == [name]
 
 
-def test_zip_uses_no_disk_space(step_runner: StepRunner, bucket: Bucket, small_disk: Path) -> None:
+def test_upload_uses_no_disk_space(step_runner: StepRunner, bucket: Bucket, small_disk: Path) -> None:
     on_disk = StepRunner(replace(step_runner.workspace, root=small_disk))
     on_disk.connect("out", bucket.fields())
     on_disk.workspace.write_result("run-id", "1" * 32)
@@ -136,8 +138,7 @@ def test_zip_uses_no_disk_space(step_runner: StepRunner, bucket: Bucket, small_d
     (on_disk.workspace.output / "weights").write_bytes(content := os.urandom(SIZE * 9 // 10))
 
     assert on_disk.run_process(replace(PACKAGE, trainer="mlflow-project")).code == EXIT_OK
-    with zipfile.ZipFile(io.BytesIO(bucket.get(str(on_disk.workspace.read_result("artifact-name"))))) as archive:
-        assert archive.read("weights") == content
+    assert read_tar(bucket.get(str(on_disk.workspace.read_result("artifact-name"))))["weights"] == content
 
 
 def test_missing_bucket_is_user_error(after_training: StepRunner, bucket: Bucket) -> None:
@@ -217,9 +218,9 @@ def test_packaging_does_not_change_local_model(after_training: StepRunner, store
     after_training.connect("out", bucket.fields())
     after_training.run(PACKAGE)
     assert {path.name: path.read_bytes() for path in stored.iterdir()} == before
-    with zipfile.ZipFile(io.BytesIO(bucket.get(str(after_training.workspace.read_result("artifact-name"))))) as archive:
-        assert archive.read("odahuflow_model/conda.yaml") == before["conda.yaml"]
-        assert b"def init()" in archive.read("odahuflow_model/entrypoint.py")
+    files = read_tar(bucket.get(str(after_training.workspace.read_result("artifact-name"))))
+    assert files["odahuflow_model/conda.yaml"] == before["conda.yaml"]
+    assert b"def init()" in files["odahuflow_model/entrypoint.py"]
 
 
 def test_link_in_model_cannot_read_secrets(after_training: StepRunner, stored: Path, bucket: Bucket) -> None:
@@ -242,10 +243,56 @@ def test_rejects_connections_as_model(
     assert bucket.keys() == []
 
 
-def test_zip_entries_are_compressed_and_sorted(artifact: Path) -> None:
-    with zipfile.ZipFile(io.BytesIO(artifact.read_bytes())) as archive:
-        entries = archive.infolist()
-    assert [entry.filename for entry in entries] == sorted(entry.filename for entry in entries)
-    assert {(entry.date_time, entry.external_attr >> 16, entry.compress_type) for entry in entries} == {
-        ((1980, 1, 1, 0, 0, 0), 0o100644, zipfile.ZIP_DEFLATED)
-    }
+def test_entries_are_sorted_and_owned_by_root(artifact: Path) -> None:
+    with tarfile.open(artifact) as archive:
+        entries = archive.getmembers()
+    assert [entry.name for entry in entries] == sorted(entry.name for entry in entries)
+    assert {(entry.mtime, entry.uid, entry.gid, entry.uname) for entry in entries} == {(315532800, 0, 0, "")}
+    assert {entry.mode for entry in entries if entry.isfile()} == {0o644}
+
+
+def test_zip_for_odahu_1_0(after_training: StepRunner, bucket: Bucket, unpacked: Path) -> None:
+    after_training.connect("out", bucket.fields())
+    after_training.run(replace(PACKAGE, artifact_format=ZIP))
+    [key] = bucket.keys()
+    with zipfile.ZipFile(io.BytesIO(bucket.get(key))) as archive:
+        zipped = {name: archive.read(name) for name in archive.namelist()}
+    files = [file for file in unpacked.rglob("*") if file.is_file()]
+    assert zipped == {file.relative_to(unpacked).as_posix(): file.read_bytes() for file in files}
+
+
+def test_specification_of_an_older_compiler_gives_a_zip() -> None:
+    """An image can be newer than the compiler, which then promised a zip."""
+    text = spec_to_json(replace(PACKAGE, artifact_format=ZIP))
+    assert "artifact_format" not in text
+    assert spec_from_json("package", text) == replace(PACKAGE, artifact_format=ZIP)
+
+
+@pytest.fixture
+def folder(after_training: StepRunner, tmp_path: Path) -> Path:
+    """The local folder that models are written to."""
+    after_training.connect("out", {"type": "file", "uri": (tmp_path / "models").as_uri()})
+    return tmp_path / "models"
+
+
+TO_DIRECTORY = replace(PACKAGE, artifact_name_template="{{ .Name }}-{{ .Version }}.zip", artifact_format=DIRECTORY)
+
+
+def test_directory_is_named_without_zip(after_training: StepRunner, folder: Path, unpacked: Path) -> None:
+    after_training.run(TO_DIRECTORY)
+    assert [path.name for path in folder.iterdir()] == ["wine-1.0"]
+    assert after_training.workspace.read_result("artifact-name") == "wine-1.0"
+    diff = ["diff", "--recursive", folder / "wine-1.0", unpacked]
+    assert subprocess.run(diff, capture_output=True, text=True).stdout == ""
+
+
+def test_directory_replaces_an_earlier_model_only(after_training: StepRunner, folder: Path) -> None:
+    (folder / "wine-1.0").mkdir(parents=True)
+    (folder / "wine-1.0" / "notes.txt").write_text("important")
+    with pytest.raises(UserError, match=r"wine-1\.0 exists and is not a trained model"):
+        after_training.run(TO_DIRECTORY)
+    assert (folder / "wine-1.0" / "notes.txt").read_text() == "important"
+    (folder / "wine-1.0" / "odahuflow.project.yaml").write_text("name: wine\n")
+    after_training.run(TO_DIRECTORY)
+    assert not (folder / "wine-1.0" / "notes.txt").exists()
+    assert (folder / "wine-1.0" / "odahuflow_model" / "MLmodel").is_file()

@@ -54,10 +54,12 @@ def test_project_uses_python_of_step(trained: Trained) -> None:
 
 def test_log_ends_with_metrics_and_run(trained: Trained) -> None:
     run_id = trained.run.info.run_id
-    ending = [line for line in trained.log.splitlines() if line.startswith("train: ")][-3:]
+    ending = [line for line in trained.log.splitlines() if line.startswith("train: ")][-5:]
     assert ending == [
         "train: metrics: mean=6",
+        "train: self check of the packaged model",
         "train: samples: head_input.pkl, head_output.pkl",
+        "train: self check passed: init, info, predict_on_matrix",
         f"train: done: run {run_id} logged model 'model'",
     ]
 
