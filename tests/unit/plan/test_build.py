@@ -42,7 +42,13 @@ def test_step_specifications(tmp_path: Path) -> None:
         DownloadSpec("wine-data", "b.csv", "other/b.csv"),
         TrainSpec("wine", "wine", "1.0", "w", "main", {"a": "1"}),
         PackageSpec(
-            "wine", "wine", "1.0", "mlflow", "{{ .Name }}-{{ .Version }}-{{ .RandomUUID }}.zip", "models-output"
+            "wine",
+            "wine",
+            "1.0",
+            "mlflow",
+            "{{ .Name }}-{{ .Version }}-{{ .RandomUUID }}.zip",
+            "models-output",
+            artifact_format="tar.gz",
         ),
     ]
     assert planned.step("train").connection is None
@@ -58,6 +64,12 @@ def test_reference_of_training_overrides_connection(tmp_path: Path, reference: s
 def test_default_branch_without_reference(tmp_path: Path) -> None:
     profile = Profile().with_external(("elsewhere",))
     assert plan(tmp_path, profile, vcsName="elsewhere").step("checkout").spec == CheckoutSpec("elsewhere", "")
+
+
+def test_profile_selects_zip_for_odahu_1_0(tmp_path: Path) -> None:
+    spec = plan(tmp_path, Profile(artifact_format="zip")).step("package").spec
+    assert isinstance(spec, PackageSpec)
+    assert spec.artifact_format == "zip"
 
 
 def test_environment_of_training_overrides_toolchain(tmp_path: Path) -> None:

@@ -52,8 +52,7 @@ def test_explanation_contains_facts(tmp_path: Path) -> None:
         "2 x nvidia.com/gpu",
         "waits at most 30 min for a node",
         'note="two\\nlines"',
-        "wine-1.0-<random UUID>.zip",
-        "upload it to connection models-output (on the cluster)",
+        "wine-1.0-<random UUID>.zip, a gzip-compressed tar, to connection models-output (on the cluster)",
         "the Secrets connection-code, connection-wine-data, connection-models-output",
     ):
         assert fact in text
