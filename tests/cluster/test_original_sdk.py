@@ -11,27 +11,12 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.site import Site
-from tests.conftest import ROOT
 from tests.manifests import training
 from tests.servers.api import serving
 
 pytestmark = pytest.mark.cluster
 
-RELEASE = "odahu-flow-sdk==1.6.1"
 TOKEN = "0123456789abcdef"
-
-
-@pytest.fixture(scope="session")
-def sdk() -> Path:
-    """The SDK without its dependencies; our environment has those of its clients and models."""
-    folder = ROOT / "build" / RELEASE.replace("==", "-")
-    if not (folder / "odahuflow").is_dir():
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
-        completed = subprocess.run([*pip, "--target", str(folder), RELEASE], capture_output=True, text=True)
-        if completed.returncode:
-            is_required = "odahu-flow-sdk" in os.environ.get("ODAHU_ARGO_REQUIRE", "").split(",")
-            (pytest.fail if is_required else pytest.skip)(f"pip cannot fetch {RELEASE}: {completed.stderr}")
-    return folder
 
 
 def test_sdk_clients_and_models_work(site: Site, sdk: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from tests.servers.disk import small_disk
 from tests.servers.git import https_remote, origin, ssh_remote
 from tests.servers.mlflow_project import project, tracking, tracking_store, trained
+from tests.servers.odahu_sdk import sdk
 from tests.servers.s3 import bucket, s3_endpoint
 from tests.servers.step_runner import step_runner
 
@@ -12,6 +13,7 @@ __all__ = [
     "origin",
     "project",
     "s3_endpoint",
+    "sdk",
     "small_disk",
     "ssh_remote",
     "step_runner",

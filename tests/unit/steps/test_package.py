@@ -296,3 +296,33 @@ def test_directory_replaces_an_earlier_model_only(after_training: StepRunner, fo
     after_training.run(TO_DIRECTORY)
     assert not (folder / "wine-1.0" / "notes.txt").exists()
     assert (folder / "wine-1.0" / "odahuflow_model" / "MLmodel").is_file()
+
+
+JUDGE = """
+import json, sys
+from pathlib import Path
+from odahuflow.sdk.gppi.executor import GPPITrainedModelBinary
+from odahuflow.sdk.local.training import list_local_trainings
+
+folder = Path(sys.argv[1])
+[name] = list_local_trainings()
+model = GPPITrainedModelBinary(str(folder / name), use_current_env=True)
+model.self_check()
+request = folder.parent / "request.json"
+request.write_text(json.dumps({"columns": ["sugar", "acid"], "data": [[2.0, 1.5]]}))
+model.predict(str(request), str(folder.parent), "results.json")
+print(json.dumps([name, json.loads((folder.parent / "results.json").read_text())]))
+"""
+"""The functions behind `odahuflowctl local train list` and `odahuflowctl gppi test` and `predict`."""
+
+
+def test_odahu_sdk_accepts_the_directory(after_training: StepRunner, folder: Path, sdk: Path) -> None:
+    after_training.run(TO_DIRECTORY)
+    programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {"PYTHONPATH": str(sdk), "PATH": programs, "LOCAL_MODEL_OUTPUT_DIR": str(folder)}
+    command = [sys.executable, "-c", JUDGE, str(folder)]
+    completed = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True)
+    assert completed.returncode == 0, completed.stderr
+    name, prediction = json.loads(completed.stdout.splitlines()[-1])
+    assert name == "wine-1.0"
+    assert prediction == {"prediction": [[6.0]], "columns": ["quality"]}
