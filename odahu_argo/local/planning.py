@@ -6,8 +6,10 @@ connection.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from odahu_argo.contract import CheckoutSpec
@@ -48,23 +50,46 @@ def plan_local(
         UserError: there is no such training or more than one, or it has problems. Reports all of them.
     """
     loaded = _select(manifests, training_id)
-    directory, needs = None, Needs()
-    if loaded is not None:
-        is_in_place = is_here or not loaded.manifest.spec.code.connection
-        directory = current if is_in_place else None
-        needs = Needs(
-            source=not is_in_place,
-            data=_data_to_download(loaded, manifests, current) if is_in_place else None,
-            output=not is_in_place and not has_output_dir and _has_output(loaded.manifest, manifests, profile),
-        )
+    if loaded is None:
+        plan_trainings(manifests, profile, training_id)
+        raise AssertionError("planning reports a missing training")
+    plan_in_place = partial(_plan_in_place, loaded, manifests, profile, training_id, current)
+    if is_here or not loaded.manifest.spec.code.connection:
+        return plan_in_place()
+    has_output = not has_output_dir and _has_output(loaded.manifest, manifests, profile)
+    try:
+        [plan] = plan_trainings(manifests, profile, training_id, Needs(output=has_output))
+    except UserError as error:
+        raise UserError([*error.problems, *_in_place_hint(plan_in_place, current)]) from error
+    return LocalPlan(plan, _used_connections(plan, manifests), None, _uncommitted_changes(plan, current))
+
+
+def _plan_in_place(
+    loaded: LoadedManifest[ModelTraining],
+    manifests: Manifests,
+    profile: Profile,
+    training_id: str | None,
+    directory: Path,
+) -> LocalPlan:
+    needs = Needs(source=False, data=_data_to_download(loaded, manifests, directory), output=False)
     [plan] = plan_trainings(manifests, profile, training_id, needs)
-    assert loaded is not None
+    _require_work_dir(loaded, directory)
+    return LocalPlan(plan, _used_connections(plan, manifests), directory, _missing_data(loaded, needs, directory))
+
+
+def _in_place_hint(plan_in_place: Callable[[], LocalPlan], directory: Path) -> Iterator[Problem]:
+    """Yield a problem that names `--here`, if the directory is in a working copy that can be trained in place."""
+    if root_of(directory) is None:
+        return
+    with suppress(UserError):
+        plan_in_place()
+        message = f"a run of the working copy in {directory} needs none of the above"
+        yield Problem(message, hint="add --here to train it in place")
+
+
+def _used_connections(plan: Plan, manifests: Manifests) -> dict[str, Connection]:
     valid = {connection.manifest.id: connection.manifest for connection in manifests.connections}
-    used = {use.id: valid[use.id] for use in plan.connections if use.id in valid}
-    if directory is not None:
-        _require_work_dir(loaded, directory)
-        return LocalPlan(plan, used, directory, _missing_data(loaded, needs, directory))
-    return LocalPlan(plan, used, None, _uncommitted_changes(plan, current))
+    return {use.id: valid[use.id] for use in plan.connections if use.id in valid}
 
 
 def _select(manifests: Manifests, training_id: str | None) -> LoadedManifest[ModelTraining] | None:

@@ -76,6 +76,14 @@ def test_run_with_source_needs_valid_connections(project: Path) -> None:
     assert "spec.uri: '<your bucket>' is a placeholder" in problem
 
 
+def test_broken_connection_of_a_working_copy_names_here(project: Path) -> None:
+    """The Local Quickstart of ODAHU's documentation has placeholders in its connections."""
+    git(project, "init", "--quiet")
+    with pytest.raises(UserError) as error:
+        planned(project, BROKEN, here=False)
+    assert error.value.problems[-1].hint == "add --here to train it in place"
+
+
 def test_output_connection_may_be_missing(project: Path) -> None:
     local = planned(project, here=False, outputConnection="team-models")
     assert step_names(local)[-1] == "package"
