@@ -49,6 +49,7 @@ class Manifests:
     """Loaded manifests in input order.
 
     `invalid_trainings` contains the readable parts of trainings with problems, so that further checks can run on them.
+    `source_problems` are the problems of files and directories that do not exist or cannot be read.
     `invalid` maps the kind and ID of every manifest with problems to its document, and `problems_by_key` to its problems,
     which `problems` contains too. `skipped` contains documents of other kinds, `warnings` tolerated deviations, and
     `registered` the toolchains of the target; toolchains among the manifests take precedence over those.
@@ -60,6 +61,7 @@ class Manifests:
     invalid_trainings: tuple[LoadedManifest[ModelTraining], ...] = ()
     skipped: tuple[Document, ...] = ()
     problems: tuple[Problem, ...] = ()
+    source_problems: tuple[Problem, ...] = ()
     invalid: Mapping[tuple[str, str], Document] = field(default_factory=dict)
     problems_by_key: Mapping[tuple[str, str], tuple[Problem, ...]] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
@@ -85,6 +87,7 @@ def load_with_problems(sources: Iterable[Path], any_id: bool = False) -> Manifes
     With `any_id`, a training whose ID is not a Kubernetes name gets a similar one that is, with a warning.
     """
     problems: list[Problem] = []
+    source_problems: list[Problem] = []
     documents: list[Document] = []
     skipped: list[Document] = []
     files = list(find_files(sources))
@@ -92,13 +95,14 @@ def load_with_problems(sources: Iterable[Path], any_id: bool = False) -> Manifes
     for file in files:
         if isinstance(file, Problem):
             problems.append(file)
+            source_problems.append(file)
             continue
         parsed = next(parsed_files)
         problems += parsed.problems
         for item in parsed.documents:
             is_other = _is_other_kind(item) or (file.from_directory and _is_no_manifest(item))
             (skipped if is_other else documents).append(_with_valid_id(item) if any_id else item)
-    return parse_documents(documents, problems, skipped)
+    return replace(parse_documents(documents, problems, skipped), source_problems=tuple(source_problems))
 
 
 def load_text(text: str, file: str) -> Manifests:
@@ -120,7 +124,7 @@ def parse_documents(
     invalid_trainings: list[LoadedManifest[Manifest]] = []
     invalid: dict[tuple[str, str], Document] = {}
     by_key: dict[tuple[str, str], tuple[Problem, ...]] = {}
-    documents = list(documents)
+    documents = list(_without_copies(documents))
     for item in documents:
         manifest, own_problems = _parse_manifest(item)
         problems += own_problems
@@ -171,6 +175,16 @@ def _select(manifests: list[LoadedManifest[Manifest]], kind: type[T]) -> tuple[L
         for loaded in manifests
         if isinstance(loaded.manifest, kind)
     )
+
+
+def _without_copies(documents: Iterable[Document]) -> Iterator[Document]:
+    """Yield the documents without those that are equal to a manifest in another file: projects repeat their toolchain."""
+    first: dict[tuple[str, str], Document] = {}
+    for item in documents:
+        key = _document_key(item)
+        original = first.setdefault(key, item) if key else item
+        if original is item or original.file == item.file or original.value != item.value:
+            yield item
 
 
 def _with_valid_id(item: Document) -> Document:

@@ -16,16 +16,21 @@ Key = tuple[str, str]
 def relevant_problems(
     manifests: Manifests, used: Collection[Key], training_id: str | None, is_resolved: bool
 ) -> list[Problem]:
-    """Return the problems of the used manifests, and problems that may concern them.
+    """Return the problems of the used manifests, and problems that may concern them. Without an ID, every training is used.
 
-    A file that cannot be parsed and a manifest without a valid kind or ID may contain anything, for example another training
-    if all are selected. They are irrelevant if a training was selected by its ID and everything that it uses was found,
-    which `is_resolved` states.
+    A file that does not exist is always a problem. A file that cannot be parsed and a manifest without a valid kind or ID may
+    contain anything, for example another training if all are selected. They are irrelevant if a training was selected by
+    its ID and everything that it uses was found, which `is_resolved` states.
     """
     by_key = manifests.problems_by_key
     if training_id is not None and is_resolved and not any(key in by_key for key in used):
-        return []
-    unused = {problem for key, own in by_key.items() if key not in used and _is_distinct(key) for problem in own}
+        return list(manifests.source_problems)
+    unused = {
+        problem
+        for key, own in by_key.items()
+        if key not in used and _is_distinct(key) and (training_id is not None or key[0] != "ModelTraining")
+        for problem in own
+    }
     return [problem for problem in manifests.problems if problem not in unused]
 
 
@@ -40,14 +45,15 @@ def may_contain(manifests: Manifests, training_id: str | None) -> bool:
 def unused_problems(manifests: Manifests) -> list[Problem]:
     """Return a warning for each manifest or file with problems, once no problem has turned out to be relevant."""
     attributed = {problem for own in manifests.problems_by_key.values() for problem in own}
-    others = [(problem,) for problem in manifests.problems if problem not in attributed]
-    return [_as_warning(own) for own in (*manifests.problems_by_key.values(), *others)]
+    others = [_as_warning("", (problem,)) for problem in manifests.problems if problem not in attributed]
+    return [_as_warning(kind, own) for (kind, _), own in manifests.problems_by_key.items()] + others
 
 
-def _as_warning(problems: tuple[Problem, ...]) -> Problem:
+def _as_warning(kind: str, problems: tuple[Problem, ...]) -> Problem:
     first, *more = problems
     count = f" ({len(more)} more in this manifest)" if more else ""
-    return replace(first, message=f"{first.message}{count}", hint="ignored, because no selected training uses it")
+    reason = "it is not selected" if kind == "ModelTraining" else "no selected training uses it"
+    return replace(first, message=f"{first.message}{count}", hint=f"ignored, because {reason}")
 
 
 def _is_distinct(key: Key) -> bool:

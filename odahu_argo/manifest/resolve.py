@@ -97,12 +97,13 @@ def resolve_with_problems(
     """
     trainings, problems = select_trainings(manifests, training_id)
     trainings += [loaded for loaded in manifests.invalid_trainings if training_id in (None, loaded.manifest.id)]
+    if not trainings:
+        return [], problems or list(manifests.problems)
     targets = _Targets.of(manifests)
     for loaded in trainings:
         problems += exclude_reported(_check_references(loaded, manifests, targets, profile, needs), loaded.reported)
     used = {key for loaded in trainings for key in used_manifests(loaded.manifest, profile, needs)}
-    is_resolved = bool(trainings) and not problems
-    problems = [*relevant_problems(manifests, used, training_id, is_resolved), *problems]
+    problems = [*relevant_problems(manifests, used, training_id, is_resolved=not problems), *problems]
     return [_resolve_training(loaded, targets, profile, needs) for loaded in trainings], problems
 
 
@@ -137,8 +138,10 @@ def select_valid(manifests: Manifests, training_id: str | None) -> list[LoadedMa
         UserError: there is none, or the manifests that these trainings use have problems.
     """
     selected, problems = select_trainings(manifests, training_id)
+    if not selected:
+        raise UserError(problems or manifests.problems)
     used = {key for loaded in selected for key in used_manifests(loaded.manifest, Profile.model_construct())}
-    if problems := [*relevant_problems(manifests, used, training_id, is_resolved=bool(selected)), *problems]:
+    if problems := relevant_problems(manifests, used, training_id, is_resolved=True):
         raise UserError(problems)
     return selected
 

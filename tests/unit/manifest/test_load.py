@@ -149,6 +149,16 @@ def test_duplicate_id_reports_both_locations(tmp_path: Path) -> None:
     assert f"the first one is at {tmp_path / 'manifests.yaml'}:1" in problem.message
 
 
+def test_equal_manifests_in_two_files_count_once(tmp_path: Path) -> None:
+    file = write(tmp_path, training())
+    copy = tmp_path / "copy.yaml"
+    copy.write_bytes(file.read_bytes())
+    assert len(load([file, copy]).trainings) == 1
+    copy.write_text(file.read_text().replace("1.0", "2.0"))
+    with pytest.raises(UserError, match="duplicate ModelTraining 'wine'"):
+        load([file, copy])
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

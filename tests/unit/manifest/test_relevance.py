@@ -71,6 +71,12 @@ def test_unreadable_file_blocks_unless_everything_was_found(tmp_path: Path) -> N
     assert {str(problem.location.file) for problem in error.value.problems} == {str(file), str(broken)}
 
 
+def test_missing_file_blocks(tmp_path: Path) -> None:
+    manifests = load_with_problems([write(tmp_path, training()), tmp_path / "nowhere.yaml"])
+    with pytest.raises(UserError, match=r"nowhere\.yaml"):
+        planned_ids(manifests, "wine")
+
+
 def test_unknown_id_is_reported_despite_other_problems(tmp_path: Path) -> None:
     manifests = load_with_problems([write(tmp_path, bad(), training())])
     with pytest.raises(UserError, match="the files contain no ModelTraining 'wina'"):

@@ -39,11 +39,6 @@ def test_code_from_bucket_replaces_checkout(tmp_path: Path) -> None:
             {"vcsName": None, "algorithmSource": {**VCS, **FROM_BUCKET}},
             "spec.algorithmSource: algorithmSource.vcs and algorithmSource.objectStorage are both set",
         ),
-        ({"vcsName": None}, "spec.vcsName: required field is missing"),
-        (
-            {"vcsName": None, "algorithmSource": {"vcs": {}, "objectStorage": {}}},
-            "spec.vcsName: required field is missing",
-        ),
         (
             {"vcsName": None, "algorithmSource": VCS, "reference": "v1"},
             "spec.reference: reference has no effect with algorithmSource",
@@ -59,6 +54,14 @@ def test_reports_duplicate_and_missing_fields(tmp_path: Path, spec: dict[str, An
     with pytest.raises(UserError) as error:
         load([write(tmp_path, training(**spec))])
     assert problems(error.value) == [message]
+
+
+@pytest.mark.parametrize("source", [None, {"vcs": {}, "objectStorage": {}}])
+def test_source_is_required_on_a_cluster(tmp_path: Path, source: dict[str, Any] | None) -> None:
+    load([write(tmp_path, training(vcsName=None, algorithmSource=source))])
+    with pytest.raises(UserError) as error:
+        plan(tmp_path, vcsName=None, algorithmSource=source)
+    assert problems(error.value) == ["spec.vcsName: required field is missing"]
 
 
 def test_node_selector_must_match_pool(tmp_path: Path) -> None:
