@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -264,8 +265,9 @@ def test_trains_the_working_copy_in_place(engine: LocalEngine) -> None:
     engine.set_actions(train=["fail 2 no"])
     failed = engine.command("run", "-f", manifest, "--here")
     assert (failed.code, "with the working copy as it then is" in failed.err) == (4, True)
-    engine.monkeypatch.chdir(engine.folder)
-    (engine.folder / "code").mkdir()
+    copy = engine.folder / "copy"
+    shutil.copytree(project, copy)
+    engine.monkeypatch.chdir(copy)
     elsewhere = engine.command("run", "-f", manifest, "--here", "--resume")
     assert (elsewhere.code, f"the earlier run was in {project}" in elsewhere.err) == (2, True)
     engine.monkeypatch.chdir(project)

@@ -56,7 +56,7 @@ def test_warns_of_data_that_cannot_be_downloaded(project: Path) -> None:
 
 def test_empty_directory_counts_as_missing_data(project: Path) -> None:
     (project / "data" / "wine.csv").unlink()
-    assert step_names(planned(project))[0] == "download-wine-data-1"
+    assert step_names(planned(project))[0] == "download-wine-data"
 
 
 def test_training_without_source_is_in_place(project: Path) -> None:

@@ -1,8 +1,7 @@
-"""The toolchain `mlflow-project`: the zip contains the output of the program and the static files."""
+"""The toolchain `mlflow-project`: the artifact contains the output of the program and the static files."""
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ import yaml
 
 from odahu_argo.contract import PackageSpec, TrainSpec
 from odahu_argo.errors import UserError
+from tests.archives import read_tar
 from tests.servers.mlflow_project import PACKAGE, Tracking
 from tests.servers.step_runner import StepRunner
 
@@ -55,16 +55,15 @@ def scripts(step_runner: StepRunner, tracking: Tracking) -> StepRunner:
 
 
 def packed(step_runner: StepRunner, tmp_path: Path) -> dict[str, str]:
-    """Run the step package and return the text of each file in the zip."""
+    """Run the step package and return the text of each file in the artifact."""
     step_runner.connect("out", {"type": "file", "uri": (tmp_path / "store").as_uri()})
     package: PackageSpec = replace(PACKAGE, toolchain="scripts", trainer="mlflow-project")
     step_runner.run(package)
     [file] = (tmp_path / "store").iterdir()
-    with zipfile.ZipFile(file) as archive:
-        return {name: archive.read(name).decode() for name in archive.namelist()}
+    return {name: content.decode() for name, content in read_tar(file).items()}
 
 
-def test_zip_contains_output_and_description(scripts: StepRunner, tmp_path: Path) -> None:
+def test_artifact_contains_output_and_description(scripts: StepRunner, tmp_path: Path) -> None:
     scripts.run(spec("write", text="hello"))
     files = packed(scripts, tmp_path)
     project = yaml.safe_load(files.pop("odahuflow.project.yaml"))
@@ -123,8 +122,7 @@ def test_packaging_can_be_repeated(scripts: StepRunner, tmp_path: Path) -> None:
     first = packed(scripts, tmp_path)
     scripts.run(replace(PACKAGE, trainer="mlflow-project"))
     [file] = (tmp_path / "store").iterdir()
-    with zipfile.ZipFile(file) as archive:
-        assert set(archive.namelist()) == set(first)
+    assert read_tar(file) == {name: text.encode() for name, text in first.items()}
 
 
 @pytest.mark.parametrize(
