@@ -33,7 +33,12 @@ VARIABLES = (
     Variable("PROFILE", "The site's settings, a YAML file", "ODAHU_ARGO_PROFILE", is_path=True),
     Variable("API_URL", "URL of API server", "ODAHU_ARGO_API_URL"),
     Variable("API_TOKEN", "API authorization token", "ODAHU_ARGO_API_TOKEN", is_secret=True),
-    Variable("LOCAL_MODEL_OUTPUT_DIR", "Directory where model artifacts will be saved", is_path=True),
+    Variable(
+        "LOCAL_MODEL_OUTPUT_DIR",
+        "Directory where model artifacts will be saved",
+        "LOCAL_MODEL_OUTPUT_DIR",
+        is_path=True,
+    ),
 )
 
 

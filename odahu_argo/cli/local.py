@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -189,6 +190,7 @@ def cleanup_artifacts_command(
         Path | None,
         typer.Option(
             "--output-dir",
+            envvar="LOCAL_MODEL_OUTPUT_DIR",
             metavar="DIR",
             callback=saved_path("LOCAL_MODEL_OUTPUT_DIR"),
             help="Output directory of trainings; their models are removed too.",
@@ -233,7 +235,7 @@ def _print_artifacts() -> None:
     from odahu_argo.local.artifacts import trained_models
     from odahu_argo.local.home import Home
 
-    saved = saved_value("LOCAL_MODEL_OUTPUT_DIR")
+    saved = os.environ.get("LOCAL_MODEL_OUTPUT_DIR") or saved_value("LOCAL_MODEL_OUTPUT_DIR")
     names = [path.name for path in trained_models(Path(saved) if saved else Home.from_environment().artifacts)]
     render.out("\n".join(["Training artifacts:", *(f"* {name}" for name in names)]) if names else "Artifacts not found")
 

@@ -39,6 +39,7 @@ def run_command(
         typer.Option(
             "--output-dir",
             "--output",
+            envvar="LOCAL_MODEL_OUTPUT_DIR",
             metavar="DIR",
             callback=saved_path("LOCAL_MODEL_OUTPUT_DIR"),
             help="Directory for the trained model. Takes precedence over the output connection.",

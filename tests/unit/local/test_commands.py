@@ -238,6 +238,9 @@ def test_lists_and_removes_artifacts_like_odahuflowctl(engine: LocalEngine) -> N
         (models / name / "odahuflow.project.yaml").write_text("{}\n", encoding="utf-8")
     (models / "file").write_text("", encoding="utf-8")
     assert engine.command("list", "-o", "text").out == "Training artifacts:\n* wine-1.0-a\n* wine-1.0-b\n"
+    engine.monkeypatch.setenv("LOCAL_MODEL_OUTPUT_DIR", str(engine.folder / "elsewhere"))
+    assert engine.command("list", "-o", "text").out == "Artifacts not found\n"
+    engine.monkeypatch.delenv("LOCAL_MODEL_OUTPUT_DIR")
     cleanup = engine.command("cleanup-artifacts")
     assert cleanup.code == 0, cleanup.err
     assert cleanup.out == "removed wine-1.0-a: 3 bytes\nremoved wine-1.0-b: 3 bytes\n2 removed, 6 bytes freed\n"
