@@ -112,9 +112,12 @@ def _data_to_download(loaded: LoadedManifest[ModelTraining], manifests: Manifest
 
 
 def _exists(directory: Path, local_path: str) -> bool:
-    """Return whether the data is there: a file, or a directory that is not empty."""
+    """Return whether the data is there: a file, or a directory that is not empty. What cannot be read counts as data."""
     path = directory / local_path
-    return any(path.iterdir()) if path.is_dir() else path.exists()
+    try:
+        return any(path.iterdir()) if path.is_dir() else path.exists()
+    except OSError:
+        return True
 
 
 def _has_output(training: ModelTraining, manifests: Manifests, profile: Profile) -> bool:
