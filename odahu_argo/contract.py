@@ -27,10 +27,13 @@ CONNECTIONS_VARIABLE = "ODAHU_ARGO_CONNECTIONS"
 MESSAGE_VARIABLE = "ODAHU_ARGO_MESSAGE"
 MLFLOW_ARTIFACTS_VARIABLE = "ODAHU_ARGO_MLFLOW_ARTIFACTS"
 """Artifact URI of new MLflow experiments; if unset, the tracking server chooses it."""
+ENVIRONMENTS_VARIABLE = "ODAHU_ARGO_ENVIRONMENTS"
+"""Directory of the environments that are built from environment files; by default in the workspace."""
 TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
 PROGRESS_VARIABLE = "ARGO_PROGRESS_FILE"
 
 WORKSPACE = "/workspace"
+ENVIRONMENTS = "/var/lib/odahu-argo/environments"
 CONNECTIONS = "/var/run/odahu-argo/connections"
 MESSAGE = "/dev/termination-log"
 
@@ -49,6 +52,13 @@ ARCHIVES = {TAR: "a gzip-compressed tar", ZIP: "a zip"}
 """Formats of archives, in words."""
 
 MODULE = "odahu_argo.steps"
+
+PREPARE = "prepare"
+"""Init container of the step `train` that writes the launch, in the runner image; the specification is that of `train`."""
+LAUNCH_DIRECTORY = "launch"
+"""Directory of the workspace with the files from which the training program starts."""
+START_FILE = "start.sh"
+"""File of the launch that the training's image runs with `/bin/sh`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +93,9 @@ class TrainSpec:
     """Train with the toolchain `trainer`.
 
     `work_dir` is relative to the repository. For MLflow, `entry_point` is an entry point of the project and
-    `environment_manager` selects how its packages are installed; other toolchains define their own `entry_point`.
+    `environment_manager` selects how its packages are installed; `strict_environment` rejects packages that differ from the
+    environment file. Other toolchains define their own `entry_point`. A `trainer` with a `/` is a program of the training's
+    image that follows ODAHU's protocol; `manifest` is its `mt.json`.
     """
 
     kind: ClassVar[str] = "train"
@@ -96,6 +108,8 @@ class TrainSpec:
     environment: dict[str, str] = field(default_factory=dict)
     environment_manager: str = "local"
     trainer: str = "mlflow"
+    strict_environment: bool = False
+    manifest: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +198,11 @@ class Workspace:
     def output(self) -> Path:
         """Directory for files that the training adds to the artifact. It is empty at the start of each attempt."""
         return self.root / "output"
+
+    @property
+    def model(self) -> Path:
+        """Directory with the files of the model that the training logged to MLflow."""
+        return self.root / "model"
 
     def result_file(self, name: str) -> Path:
         """Return the path of the result `name`: `commit-id`, `run-id` or `artifact-name`."""

@@ -205,13 +205,13 @@ class TrackingDatabase:
         if not self.file.exists():
             raise UserError("no training on this machine has used MLflow yet")
         try:
-            from odahu_argo.steps.mlflow.tracking import quiet_mlflow
+            from odahu_argo.launcher.tracking import quiet_mlflow
 
             quiet_mlflow()
             from mlflow import MlflowClient
             from mlflow.exceptions import MlflowException
         except ImportError as error:
-            raise UserError("MLflow is not installed", hint="pip install 'odahu-argo[runner]'") from error
+            raise UserError("MLflow is not installed", hint="pip install 'odahu-argo[training]'") from error
         try:
             client = MlflowClient(f"sqlite:///{self.file}")
             run = client.get_run(run_id)

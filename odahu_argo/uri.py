@@ -1,7 +1,5 @@
 """URIs of connections: valid forms by connection type, and masking of credentials."""
 
-from __future__ import annotations
-
 import re
 from urllib.parse import urlsplit
 

@@ -114,6 +114,7 @@ def _environment(step: PlannedStep, connections: Path, private: Path, context: R
         contract.CONNECTIONS_VARIABLE: str(connections),
         contract.MESSAGE_VARIABLE: str(private / "message"),
         contract.PROGRESS_VARIABLE: str(private / "progress"),
+        contract.ENVIRONMENTS_VARIABLE: str(context.home.environments),
         contract.TRACKING_VARIABLE: context.home.tracking_uri,
         contract.MLFLOW_ARTIFACTS_VARIABLE: context.home.mlflow_artifacts.as_uri(),
         "PYTHONUNBUFFERED": "1",

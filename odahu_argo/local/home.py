@@ -130,6 +130,11 @@ class Home:
         return self.root / "mlflow-artifacts"
 
     @property
+    def environments(self) -> Path:
+        """Environments built from the environment files of MLflow projects."""
+        return self.root / "environments"
+
+    @property
     def artifacts(self) -> Path:
         """Default folder for trained models, one folder each."""
         return self.root / "artifacts"

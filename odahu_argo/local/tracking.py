@@ -17,9 +17,9 @@ from pathlib import Path
 
 from odahu_argo.contract import TRACKING_VARIABLE
 from odahu_argo.errors import ServiceFault, UserError
+from odahu_argo.launcher.database import database_error_hint, database_error_reason
 from odahu_argo.local.home import Home
 from odahu_argo.local.signals import Interrupted, TerminationSignals
-from odahu_argo.steps.mlflow.database import database_error_hint, database_error_reason
 
 _CREATE_TABLES = "import sys, mlflow; mlflow.MlflowClient(sys.argv[1]).search_experiments(max_results=1)"
 _POLL_INTERVAL = 0.2

@@ -1,4 +1,4 @@
-"""`python -m odahu_argo.steps <kind>`: run one step, from its specification to its exit code."""
+"""`python -m odahu_argo.steps <kind>`: run one step or `prepare`, from its specification to its exit code."""
 
 from __future__ import annotations
 
@@ -8,7 +8,16 @@ import traceback
 from contextlib import suppress
 from importlib import import_module
 
-from odahu_argo.contract import EXIT_FAULT, EXIT_OK, EXIT_USER_ERROR, SPECS, STEP_VARIABLE, Workspace, spec_from_json
+from odahu_argo.contract import (
+    EXIT_FAULT,
+    EXIT_OK,
+    EXIT_USER_ERROR,
+    PREPARE,
+    SPECS,
+    STEP_VARIABLE,
+    Workspace,
+    spec_from_json,
+)
 from odahu_argo.errors import OdahuArgoError, UserError
 from odahu_argo.steps.runtime import exit_stopped, is_stopping, log, stop_on_sigterm
 
@@ -48,10 +57,10 @@ def main(arguments: list[str]) -> int:
 
 
 def _run_step(kind: str, workspace: Workspace) -> None:
-    if kind not in SPECS:
-        raise UserError("no step given", hint=f"usage: python -m odahu_argo.steps {'|'.join(SPECS)}")
+    if kind not in (*SPECS, PREPARE):
+        raise UserError("no step given", hint=f"usage: python -m odahu_argo.steps {'|'.join([*SPECS, PREPARE])}")
     try:
-        spec = spec_from_json(kind, os.environ[STEP_VARIABLE])
+        spec = spec_from_json("train" if kind == PREPARE else kind, os.environ[STEP_VARIABLE])
     except KeyError:
         raise UserError(
             f"{STEP_VARIABLE} is not set", hint="it must contain the step's specification as JSON"

@@ -36,17 +36,29 @@ def fill(content: Path, spec: PackageSpec, workspace: Workspace) -> None:
         UserError: The output directory is missing or was replaced.
         ServiceFault: The disk failed.
     """
-    if workspace.output.is_symlink() or not workspace.output.is_dir():
+    copy_files(workspace.output, content, "output")
+
+
+def copy_files(source: Path, target: Path, kind: str) -> None:
+    """Copy what a training left in the directory `source` of the workspace. Errors call it the training's `kind`.
+
+    Symbolic links stay links: a training must not be able to add files to the zip that only this step can read.
+
+    Raises:
+        UserError: The directory is missing or was replaced.
+        ServiceFault: The disk failed.
+    """
+    if source.is_symlink() or not source.is_dir():
         raise UserError(
-            f"the training's output directory {workspace.output} no longer exists",
+            f"the training's {kind} directory {source} no longer exists",
             hint="the training program must write to the directory without removing or replacing it",
         )
     try:
-        shutil.copytree(workspace.output, content, symlinks=True, copy_function=link_or_copy, dirs_exist_ok=True)
+        shutil.copytree(source, target, symlinks=True, copy_function=link_or_copy, dirs_exist_ok=True)
     except shutil.Error as error:
-        source, _, reason = error.args[0][0]
+        file, _, reason = error.args[0][0]
         raise ServiceFault(
-            f"{Path(source).relative_to(workspace.output)} in the training's output cannot be copied: {reason}",
+            f"{Path(file).relative_to(source)} in the training's {kind} cannot be copied: {reason}",
             hint="use a larger volume for the workspace, or free disk space",
         ) from error
 

@@ -16,6 +16,7 @@ from odahu_argo.errors import UserError
 from odahu_argo.steps.archive import ArchiveEntry, archive_chunks, list_entries, max_archive_size
 from odahu_argo.steps.connection import read_connection
 from odahu_argo.steps.model_directory import write_directory
+from odahu_argo.steps.odahu_program import OdahuProgram
 from odahu_argo.steps.output import PROJECT_FILE, write_project_file
 from odahu_argo.steps.runtime import TransferProgress, check_stopped, environment, format_size, log, stopped
 from odahu_argo.steps.toolchain import find_toolchain
@@ -39,6 +40,8 @@ def run(spec: PackageSpec, workspace: Workspace) -> None:
         TransferStopped: SIGTERM was received during the upload.
     """
     toolchain = find_toolchain(spec.trainer)
+    if isinstance(toolchain, OdahuProgram):
+        toolchain.record_run(workspace)
     if workspace.read_result(RUN_ID) is None:
         raise UserError("there is no training to package", hint="run the step train first, in the same workspace")
     output = open_store(read_connection(workspace, spec.connection))

@@ -45,11 +45,15 @@ class Toolchain(Protocol):
 
 
 def find_toolchain(name: str) -> Toolchain:
-    """Load the toolchain with this name.
+    """Load the toolchain with this name. A path is a program of the training's image that follows ODAHU's protocol.
 
     Raises:
         UserError: No toolchain or more than one has this name; it cannot be loaded, or lacks a function.
     """
+    if "/" in name:
+        from odahu_argo.steps.odahu_program import OdahuProgram
+
+        return OdahuProgram(name)
     registered = [EntryPoint(built_in, value, GROUP) for built_in, value in BUILT_IN.items()]
     registered += entry_points(group=GROUP)
     matching = [entry for entry in registered if entry.name == name]

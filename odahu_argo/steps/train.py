@@ -22,11 +22,20 @@ def run(spec: TrainSpec, workspace: Workspace) -> None:
         ServiceFault: A server, the network or the disk failed.
     """
     toolchain = find_toolchain(spec.trainer)
-    inside(workspace.repository, spec.work_dir or "./", "workDir")
-    if not workspace.repository.is_dir():
-        raise UserError(f"directory {workspace.repository} does not exist", hint="run the step checkout first")
+    require_repository(spec, workspace)
     empty_output(workspace)
     with environment(spec.environment), working_directory(workspace.repository):
         toolchain.train(spec, workspace)
     if workspace.read_result(RUN_ID) is None:
         workspace.write_result(RUN_ID, uuid.uuid4().hex)
+
+
+def require_repository(spec: TrainSpec, workspace: Workspace) -> None:
+    """Check that the checkout exists and contains workDir.
+
+    Raises:
+        UserError: It does not.
+    """
+    inside(workspace.repository, spec.work_dir or "./", "workDir")
+    if not workspace.repository.is_dir():
+        raise UserError(f"directory {workspace.repository} does not exist", hint="run the step checkout first")

@@ -85,7 +85,7 @@ print(json.dumps([[re.sub("[-_.]+", "-", package.name).lower(), package.version]
 @pytest.mark.parametrize(
     ("image", "included", "excluded"),
     [
-        (RUNNER, {"mlflow-skinny", "obstore", "boto3"}, {"mlflow", "pandas", "numpy", "pip", "kubernetes"}),
+        (RUNNER, {"uv", "obstore", "boto3"}, {"mlflow", "mlflow-skinny", "pandas", "numpy", "pip", "kubernetes"}),
         (
             TRAINING,
             {"mlflow", "pandas", "psycopg-binary", "pyarrow", "scikit-learn", "virtualenv", "pip"},
@@ -112,8 +112,8 @@ def test_runner_packages_are_small(image_store: ImageStore) -> None:
     assert int(result.stdout.split()[0]) <= MAX_RUNNER_PACKAGES_MIB, result.stdout
 
 
-def test_training_image_trains_and_runner_packages(image_store: ImageStore, tmp_path: Path) -> None:
-    """Run both steps without a tracking server: MLflow's database is in the workspace."""
+def test_runner_prepares_and_packages_and_training_image_trains(image_store: ImageStore, tmp_path: Path) -> None:
+    """Run the containers of both steps without a tracking server: MLflow's database is in the workspace."""
     workspace = Workspace(tmp_path / "workspace", tmp_path, tmp_path)
     write_project(workspace.repository)
     store = workspace.root / "store"
@@ -124,7 +124,8 @@ def test_training_image_trains_and_runner_packages(image_store: ImageStore, tmp_
     (out / "uri").write_text("file:///workspace/store")
     for path in (workspace.root, *workspace.root.rglob("*")):
         os.chown(path, USER, USER)
-    train_log = _run_step(image_store, TRAINING, workspace, "train", SPEC)
+    _run_step(image_store, RUNNER, workspace, contract.PREPARE, SPEC)
+    train_log = _run(image_store, TRAINING, workspace, ["/bin/sh", "/workspace/launch/start.sh"])
     assert f"done: run {workspace.read_result('run-id')} logged model 'model'" in train_log
     _run_step(image_store, RUNNER, workspace, "package", PACKAGE)
     [artifact] = store.iterdir()
@@ -136,15 +137,18 @@ def _run_step(
     image_store: ImageStore, image: str, workspace: Workspace, name: str, spec: TrainSpec | PackageSpec
 ) -> str:
     """Run a step in the image, assert its success and return its log."""
+    specification = f"{contract.STEP_VARIABLE}={contract.spec_to_json(spec)}"
+    return _run(image_store, image, workspace, ["env", specification, "python", "-m", contract.MODULE, name])
+
+
+def _run(image_store: ImageStore, image: str, workspace: Workspace, command: list[str]) -> str:
     variables = {
-        contract.STEP_VARIABLE: contract.spec_to_json(spec),
         contract.TRACKING_VARIABLE: "sqlite:////workspace/mlflow.db",
         contract.MLFLOW_ARTIFACTS_VARIABLE: "file:///workspace/mlflow-artifacts",
         contract.CONNECTIONS_VARIABLE: "/workspace/connections",
         "HOME": "/workspace/home",
     }
     environment = [f"{variable}={value}" for variable, value in variables.items()]
-    command = ["python", "-m", contract.MODULE, name]
     result = image_store.run(image, "env", *environment, *command, workspace=workspace.root)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout

@@ -13,8 +13,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from odahu_argo.errors import OdahuArgoError, ServiceFault, UserError
+from odahu_argo.launcher.tracking import quiet_mlflow
 from odahu_argo.steps.connection import read_mounted_connection
-from odahu_argo.steps.mlflow.tracking import quiet_mlflow
 from odahu_argo.steps.runtime import log
 from odahu_argo.storage.factory import open_store
 from odahu_argo.storage.mlflow_access import mlflow_access

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
+from collections.abc import Mapping
 from pathlib import Path
 
-from odahu_argo.contract import RUN_ID, PackageSpec, TrainSpec, Workspace
+from odahu_argo.contract import (
+    COMMIT_ID,
+    ENVIRONMENTS_VARIABLE,
+    LAUNCH_DIRECTORY,
+    RUN_ID,
+    PackageSpec,
+    TrainSpec,
+    Workspace,
+)
 from odahu_argo.errors import UserError
+from odahu_argo.launcher.environment import MANAGERS
+from odahu_argo.launcher.launch import Launch
 from odahu_argo.steps import output
-from odahu_argo.steps.conda import NAME_VARIABLE, activated_environment
-from odahu_argo.steps.mlflow.model import fetch_model, load_model_reference, save_model_reference
+from odahu_argo.steps.launch import find_uv, run_launch, write_launch
 from odahu_argo.steps.mlflow.model_binary import MODEL_DIRECTORY, BinaryMetadata, build_binary
-from odahu_argo.steps.mlflow.run import run_project
-from odahu_argo.steps.mlflow.self_check import self_check
-from odahu_argo.steps.mlflow.tracking import RunModel, connect, logged_models, tracking_errors
+from odahu_argo.steps.mlflow.project import find_entry_point, read_project, render_command
 from odahu_argo.steps.runtime import log
 from odahu_argo.storage.paths import inside
 
@@ -29,39 +36,35 @@ STATIC_VARIABLE = "STATIC_ARTIFACTS_DIR"
 class MlflowToolchain:
     """An MLflow project that logs exactly one model, packaged as ODAHU's trained model binary."""
 
+    def prepare(self, spec: TrainSpec, workspace: Workspace, in_other_image: bool = False) -> None:
+        """Check the project and the hyperparameters, and write the launch.
+
+        Raises:
+            UserError: The project or its hyperparameters are invalid.
+            ServiceFault: The disk failed.
+        """
+        write_launch(_launch(spec, workspace, requires_model=True), workspace, in_other_image)
+
     def train(self, spec: TrainSpec, workspace: Workspace) -> None:
-        """Run the project, require exactly one logged model, and check it as it will be packaged.
+        """Run the project, require exactly one logged model, check its samples, and copy it to the workspace.
 
         Raises:
             UserError: The project or its hyperparameters are invalid, the program failed, the run did not log exactly one
-                model, or the model fails ODAHU's self check.
+                model, or a sample is not a readable table.
             ServiceFault: The tracking server, the artifact store or the preparation of the environment failed.
         """
-        client, run = run_project(spec, workspace)
-        models = logged_models(client, run)
-        if len(models) != 1:
-            listed = ", ".join(model.name for model in models)
-            raise UserError(
-                f"the run logged {len(models)} models{': ' + listed if listed else ''}; exactly one is required",
-                hint="call mlflow.<flavor>.log_model(...) once, within `with mlflow.start_run():`; autologging may log"
-                " a second one. For a project without a model, use the toolchain mlflow-project",
-            )
-        [model] = models
-        _check_packaged_model(model, spec, run.info.run_id, workspace)
-        save_model_reference(workspace, run.info.run_id, model)
-        log("train", f"done: run {run.info.run_id} logged model {model.name!r}")
+        self.prepare(spec, workspace)
+        run_launch(workspace)
 
     def fill(self, content: Path, spec: PackageSpec, workspace: Workspace) -> None:
-        """Fetch the run's model and samples, and lay them out as ODAHU's packagers expect.
+        """Lay out the model and its samples as ODAHU's packagers expect.
 
         Raises:
-            UserError: The run does not have exactly one usable model.
-            ServiceFault: The tracking server, the artifact store, the network or the disk failed.
+            UserError: The model is missing or unusable.
+            ServiceFault: The disk failed.
         """
         run_id = workspace.read_result(RUN_ID) or ""
-        model = load_model_reference(workspace, run_id) or _find_model(run_id)
-        log("package", f"fetching model {model.name!r} of run {run_id}")
-        fetch_model(model, content / MODEL_DIRECTORY, workspace)
+        output.copy_files(workspace.model, content / MODEL_DIRECTORY, "model")
         build_binary(content, BinaryMetadata(spec.model_name, spec.model_version, spec.toolchain, run_id))
 
 
@@ -72,21 +75,28 @@ class MlflowProjectToolchain:
     files in `STATIC_ARTIFACTS_DIR`, a directory relative to workDir, are copied to it first.
     """
 
-    def train(self, spec: TrainSpec, workspace: Workspace) -> None:
-        """Copy the static files to the output directory and run the project, which may replace them.
+    def prepare(self, spec: TrainSpec, workspace: Workspace, in_other_image: bool = False) -> None:
+        """Check the project, copy the static files to the output directory, and write the launch.
 
         Raises:
-            UserError: STATIC_ARTIFACTS_DIR is outside the repository, the project or its hyperparameters are invalid, or
-                the program failed.
+            UserError: STATIC_ARTIFACTS_DIR is outside the repository, or the project or its hyperparameters are invalid.
+            ServiceFault: The disk failed.
+        """
+        short = spec.environment.get(SHORT_OUTPUT_VARIABLE, str(workspace.output))
+        variables = {OUTPUT_VARIABLE: str(workspace.output), SHORT_OUTPUT_VARIABLE: short}
+        launch = _launch(spec, workspace, requires_model=False, variables=variables)
+        _copy_static_files(spec, workspace)
+        write_launch(launch, workspace, in_other_image)
+
+    def train(self, spec: TrainSpec, workspace: Workspace) -> None:
+        """Run the project, which may replace the static files.
+
+        Raises:
+            UserError: The project or its hyperparameters are invalid, or the program failed.
             ServiceFault: The tracking server, the preparation of the environment or the disk failed.
         """
-        _copy_static_files(spec, workspace)
-        short = spec.environment.get(SHORT_OUTPUT_VARIABLE, str(workspace.output))
-        _, run = run_project(spec, workspace, {OUTPUT_VARIABLE: str(workspace.output), SHORT_OUTPUT_VARIABLE: short})
-        count = sum(1 for path in workspace.output.rglob("*") if not path.is_dir())
-        if not count:
-            log("train", f"warning: the program wrote no files to {OUTPUT_VARIABLE}")
-        log("train", f"done: run {run.info.run_id} wrote {count} {'file' if count == 1 else 'files'}")
+        self.prepare(spec, workspace)
+        run_launch(workspace)
 
     def fill(self, content: Path, spec: PackageSpec, workspace: Workspace) -> None:
         """Copy the output directory and add ODAHU's description of it.
@@ -103,42 +113,54 @@ mlflow_toolchain = MlflowToolchain()
 mlflow_project_toolchain = MlflowProjectToolchain()
 
 
-def _find_model(run_id: str) -> RunModel:
-    client = connect()
-    with tracking_errors(f"find run {run_id}"):
-        run = client.get_run(run_id)
-    models = logged_models(client, run)
-    if len(models) != 1:
-        listed = ", ".join(model.name for model in models) or "none"
-        raise UserError(f"run {run_id} must have exactly one model; it has {len(models)}: {listed}")
-    return models[0]
+def _launch(
+    spec: TrainSpec, workspace: Workspace, requires_model: bool, variables: Mapping[str, str] | None = None
+) -> Launch:
+    if spec.environment_manager not in MANAGERS:
+        raise UserError(
+            f"unknown environment manager {spec.environment_manager!r}",
+            hint=f"use one of {', '.join(MANAGERS)}",
+        )
+    log("train", f"reading the MLflow project in {spec.work_dir or './'}")
+    directory = inside(workspace.repository, spec.work_dir or "./", "workDir")
+    project = read_project(directory)
+    entry_point = find_entry_point(project, spec.entry_point)
+    downloads = workspace.root / LAUNCH_DIRECTORY / "downloads"
+    rendered = render_command(entry_point, spec.hyper_parameters, downloads)
+    return Launch(
+        command=rendered.command,
+        work_dir=str(directory),
+        downloads=dict(rendered.downloads),
+        parameters=dict(rendered.parameters),
+        tags=_run_tags(spec, workspace.read_result(COMMIT_ID)),
+        experiment=spec.model_name,
+        variables={**spec.environment, **(variables or {})},
+        results=str(workspace.result_file(RUN_ID).parent.absolute()),
+        output=str(workspace.output.absolute()),
+        model=str(workspace.model.absolute()) if requires_model else None,
+        environment=project.environment,
+        environment_manager=spec.environment_manager,
+        environments=os.environ.get(ENVIRONMENTS_VARIABLE) or str((workspace.root / "environments").absolute()),
+        uv=find_uv(),
+        strict=spec.strict_environment,
+    )
 
 
-def _check_packaged_model(model: RunModel, spec: TrainSpec, run_id: str, workspace: Workspace) -> None:
-    """Check the model in a directory of its own, laid out as in the artifact, with the Python that trained it."""
-    python = _training_python(spec)
-    if python is None:
-        log("train", f"self check skipped: the packages of the model are in the {spec.environment_manager} environment")
-        return
-    directory = workspace.root / "self-check"
-    shutil.rmtree(directory, ignore_errors=True)
-    fetch_model(model, directory / MODEL_DIRECTORY, workspace)
-    build_binary(directory, BinaryMetadata(spec.model_name, spec.model_version, spec.trainer, run_id))
-    self_check(directory, python)
-    shutil.rmtree(directory)
-
-
-def _training_python(spec: TrainSpec) -> str | None:
-    """Return the Python that ran the training program, or None if only MLflow knows its environment."""
-    if spec.environment_manager != "local":
-        return None
-    if conda_name := os.environ.get(NAME_VARIABLE):
-        return shutil.which("python", path=activated_environment(conda_name, None)["PATH"])
-    return sys.executable
+def _run_tags(spec: TrainSpec, commit: str | None) -> dict[str, str]:
+    tags = {
+        "training_id": spec.training_id,
+        "model_name": spec.model_name,
+        "model_version": spec.model_version,
+        "mlflow.runName": spec.training_id,
+        "mlflow.source.type": "PROJECT",
+        "mlflow.source.name": spec.work_dir or "./",
+        "mlflow.project.entryPoint": spec.entry_point,
+    }
+    return {**tags, "commit": commit, "mlflow.source.git.commit": commit} if commit else tags
 
 
 def _copy_static_files(spec: TrainSpec, workspace: Workspace) -> None:
-    name = os.environ.get(STATIC_VARIABLE)
+    name = {**os.environ, **spec.environment}.get(STATIC_VARIABLE)
     if not name:
         return
     directory = inside(workspace.repository, f"{spec.work_dir or '.'}/{name}", STATIC_VARIABLE)

@@ -7,21 +7,17 @@ import json
 import os
 import re
 import shutil
-import sqlite3
 import subprocess
 import sys
 import tarfile
 import zipfile
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 import pytest
 import yaml
 
-from odahu_argo.contract import DIRECTORY, EXIT_FAULT, EXIT_OK, ZIP, spec_from_json, spec_to_json
+from odahu_argo.contract import DIRECTORY, EXIT_OK, ZIP, spec_from_json, spec_to_json
 from odahu_argo.errors import ServiceFault, UserError
 from tests.archives import read_tar
 from tests.servers.disk import SIZE
@@ -35,6 +31,7 @@ from tests.servers.step_runner import StepRunner
 def after_training(step_runner: StepRunner, trained: Trained, tracking: Tracking) -> StepRunner:
     """A workspace in which the step train has ended."""
     step_runner.workspace.write_result("run-id", trained.run.info.run_id)
+    shutil.copytree(trained.step_runner.workspace.model, step_runner.workspace.model)
     return step_runner
 
 
@@ -172,43 +169,21 @@ def test_packages_local_model_without_tracking_server(trained: Trained, artifact
     assert made.read_bytes() == artifact.read_bytes()
 
 
-def test_packages_only_local_artifacts(trained: Trained, tmp_path: Path) -> None:
-    """A training program may change the recorded locations; only those below the artifact root are read."""
-    step_runner, variables = _without_server(trained, tmp_path)
-    [left] = step_runner.workspace.root.glob("trained-model.json")
-    root = variables["ODAHU_ARGO_MLFLOW_ARTIFACTS"]
-    for place in (step_runner.workspace.connections.as_uri(), f"{root}/../..", str(tmp_path)):
-        left.write_text(json.dumps({**json.loads(left.read_text()), "places": [place]}))
-        assert step_runner.run_process(PACKAGE, **variables).code == EXIT_FAULT
-    assert not (tmp_path / "store").exists()
-
-
-def test_run_without_model_is_user_error(after_training: StepRunner, trained: Trained, tmp_path: Path) -> None:
-    empty = trained.tracking.client.create_run(trained.run.info.experiment_id).info.run_id
-    after_training.workspace.write_result("run-id", empty)
+def test_training_without_model_is_user_error(after_training: StepRunner, tmp_path: Path) -> None:
+    shutil.rmtree(after_training.workspace.model)
     after_training.connect("out", {"type": "file", "uri": tmp_path.as_uri()})
-    with pytest.raises(UserError, match=f"run {empty} must have exactly one model; it has 0"):
-        after_training.run(PACKAGE)
-
-
-def test_unknown_run_is_user_error(after_training: StepRunner, tmp_path: Path) -> None:
-    after_training.workspace.write_result("run-id", "0" * 32)
-    after_training.connect("out", {"type": "file", "uri": tmp_path.as_uri()})
-    with pytest.raises(UserError, match="cannot find run 000"):
+    with pytest.raises(UserError, match=r"the training's model directory .* no longer exists"):
         after_training.run(PACKAGE)
 
 
 @pytest.fixture
-def stored(after_training: StepRunner, trained: Trained) -> Path:
-    """The directory of a model in a local tracking store, for the run recorded in the workspace."""
-    client = trained.tracking.client
-    run = client.create_run(trained.run.info.experiment_id)
-    client.set_tag(run.info.run_id, "mlflow.log-model.history", json.dumps([{"artifact_path": "model"}]))
-    folder = Path(url2pathname(urlsplit(run.info.artifact_uri).path)) / "model"
-    folder.mkdir(parents=True)
+def stored(after_training: StepRunner) -> Path:
+    """The directory of another model in the workspace."""
+    folder = after_training.workspace.model
+    shutil.rmtree(folder)
+    folder.mkdir()
     (folder / "MLmodel").write_text("mlflow_version: 2.0.1\nflavors: {python_function: {env: conda.yaml}}\n")
     (folder / "conda.yaml").write_text("dependencies: []\n")
-    after_training.workspace.write_result("run-id", run.info.run_id)
     return folder
 
 
@@ -231,14 +206,11 @@ def test_link_in_model_cannot_read_secrets(after_training: StepRunner, stored: P
     assert bucket.keys() == []
 
 
-def test_rejects_connections_as_model(
-    after_training: StepRunner, stored: Path, trained: Trained, bucket: Bucket
-) -> None:
+def test_rejects_connections_as_model(after_training: StepRunner, stored: Path, bucket: Bucket) -> None:
     after_training.connect("model", bucket.fields())
-    own = (after_training.workspace.connections.as_uri(), after_training.workspace.read_result("run-id"))
-    with closing(sqlite3.connect(trained.tracking.uri.removeprefix("sqlite:///"))) as records, records:
-        records.execute("update runs set artifact_uri = ? where run_uuid = ?", own)
-    with pytest.raises(UserError, match="contains connections, and cannot be a model"):
+    shutil.rmtree(stored)
+    stored.symlink_to(after_training.workspace.connections)
+    with pytest.raises(UserError, match=r"the training's model directory .* no longer exists"):
         after_training.run(replace(PACKAGE, connection="model"))
     assert bucket.keys() == []
 

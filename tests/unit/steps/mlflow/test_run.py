@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from odahu_argo.errors import ServiceFault, UserError
-from odahu_argo.steps.mlflow.tracking import connect, find_or_create_experiment, logged_models
+from odahu_argo.launcher.models import logged_models
+from odahu_argo.launcher.tracking import connect, find_or_create_experiment
 from tests.servers.mlflow_project import COMMIT, SPEC, Tracking, Trained, entry_point
 from tests.servers.programs import free_port
 from tests.servers.step_runner import StepRunner
@@ -85,7 +86,7 @@ def test_restores_environment_and_working_directory(project: StepRunner, trackin
         (
             replace(SPEC, environment_manager="docker"),
             "unknown environment manager 'docker'",
-            "local, virtualenv, conda",
+            "auto, local, uv, virtualenv, conda",
         ),
         (
             replace(SPEC, trainer="mlfow"),
@@ -143,6 +144,32 @@ def test_uses_latest_model_of_same_name(project: StepRunner, tracking: Tracking)
         key=lambda logged: logged.creation_timestamp,
     )
     assert model.locations[-1] == last.artifact_location != first.artifact_location
+
+
+FIRST_CALL = """\
+import mlflow
+import pandas as pd
+from mlflow.pyfunc import PythonModel, log_model
+
+
+class Echo(PythonModel):
+    def predict(self, context, model_input: list[str], params=None):
+        return model_input
+
+
+log_model(name="model", python_model=Echo(), pip_requirements=["pandas"])
+"""
+
+
+def test_model_of_first_call_belongs_to_run(project: StepRunner, tracking: Tracking) -> None:
+    """With MLflow 3, `log_model` outside of `start_run` makes a model without a run."""
+    (project.repository / "project/first.py").write_text(FIRST_CALL)
+    project.run(entry_point("first.py"))
+    run = tracking.client.get_run(project.workspace.read_result("run-id"))
+    [output] = run.outputs.model_outputs
+    assert tracking.client.get_logged_model(output.model_id).name == "model"
+    assert (project.workspace.model / "MLmodel").is_file()
+    assert run.info.status == "FINISHED"
 
 
 def test_script_as_entry_point(project: StepRunner, tracking: Tracking) -> None:
@@ -211,24 +238,39 @@ def fake_conda(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_updates_and_uses_conda_environment(project: StepRunner, tracking: Tracking, fake_conda: Path) -> None:
-    conda_file = project.repository / "project/conda.yaml"
-    conda_file.write_text("dependencies: []\n")
+def write_conda_file(project: StepRunner, dependency: str) -> None:
+    (project.repository / "project/conda.yaml").write_text(f"dependencies: [{dependency}]\n")
+
+
+def test_uses_named_conda_environment_that_fulfils_file(
+    project: StepRunner, tracking: Tracking, fake_conda: Path
+) -> None:
+    write_conda_file(project, "pip: [pandas]")
     with pytest.raises(UserError, match="status 7"):
-        project.run(entry_point("fail"))
-    calls = (fake_conda / "calls").read_text().splitlines()
-    assert calls[0] == f"env update --name cache --file {conda_file}"
-    assert (fake_conda / "python").read_text() == "cache\ncache\n"
+        project.run(replace(entry_point("fail"), environment_manager="auto"))
+    assert "env update" not in (fake_conda / "calls").read_text()
+    assert set((fake_conda / "python").read_text().split()) == {"cache"}
 
 
-def test_failed_conda_update_is_service_fault(
+def test_updates_named_conda_environment_that_differs(
+    project: StepRunner, tracking: Tracking, fake_conda: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_conda_file(project, "absent=1.2")
+    with pytest.raises(UserError, match="status 7"):
+        project.run(replace(entry_point("fail"), environment_manager="auto"))
+    assert "env update --name cache --file " in (fake_conda / "calls").read_text()
+    assert "train:   conda package absent=1.2 is required; it is not installed\n" in capfd.readouterr().out
+
+
+def test_failed_conda_update_is_user_error(
     project: StepRunner, tracking: Tracking, fake_conda: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (project.repository / "project/conda.yaml").write_text("dependencies: []\n")
+    write_conda_file(project, "absent=1.2")
     monkeypatch.setenv("FAKE_CONDA_UPDATE", "1")
-    with pytest.raises(ServiceFault, match="could not be updated"):
-        project.run(entry_point("fail"))
-    assert status_of_run(project, tracking) == "FAILED"
+    with pytest.raises(
+        UserError, match=r"the environment of conda\.yaml cannot be created: conda exited with status 1"
+    ):
+        project.run(replace(entry_point("fail"), environment_manager="auto"))
 
 
 def test_conda_environment_without_conda_is_user_error(

@@ -104,9 +104,9 @@ def test_rejects_static_directory_outside_repository(scripts: StepRunner, path: 
         scripts.run(spec("nothing", {"STATIC_ARTIFACTS_DIR": path}))
 
 
-def test_missing_static_directory_is_warning(scripts: StepRunner, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_static_directory_is_warning(scripts: StepRunner, capfd: pytest.CaptureFixture[str]) -> None:
     scripts.run(spec("nothing", {"STATIC_ARTIFACTS_DIR": "sttic"}))
-    output = capsys.readouterr().out
+    output = capfd.readouterr().out
     assert "train: warning: STATIC_ARTIFACTS_DIR: no directory 'sttic' in project\n" in output
     assert "train: warning: the program wrote no files to ODAHUFLOW_OUTPUT_DIR\n" in output
 

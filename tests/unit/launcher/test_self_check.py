@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 
 from odahu_argo.errors import UserError
-from odahu_argo.steps.mlflow.self_check import self_check
+from odahu_argo.launcher.report import LaunchError
+from odahu_argo.launcher.self_check import self_check
+from tests.conftest import ROOT
 from tests.servers.mlflow_project import Tracking, entry_point
 from tests.servers.step_runner import StepRunner
 
@@ -33,6 +35,12 @@ def predict_on_matrix(matrix, provided_columns_names=None):
     return matrix, ()
 """
 
+PROGRAMS = ROOT / "odahu_argo" / "steps" / "mlflow"
+
+
+def check(binary: Path) -> None:
+    self_check(str(binary / "odahuflow_model"), str(PROGRAMS / "model_self_check.py"))
+
 
 @pytest.fixture
 def binary(tmp_path: Path) -> Path:
@@ -48,7 +56,7 @@ def write_sample(binary: Path, name: str = "head_input.pkl") -> None:
 
 def test_predicts_the_input_sample_in_a_process_of_its_own(binary: Path, capfd: pytest.CaptureFixture[str]) -> None:
     write_sample(binary)
-    self_check(binary)
+    check(binary)
     log = capfd.readouterr().out
     assert f"working in {binary}/odahuflow_model/entrypoint.py" in log
     assert "rows: 2 odahu: []" in log
@@ -56,7 +64,7 @@ def test_predicts_the_input_sample_in_a_process_of_its_own(binary: Path, capfd: 
 
 
 def test_model_without_samples_passes(binary: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    self_check(binary)
+    check(binary)
     assert "train: samples: none\ntrain: self check passed: init, info\n" in capfd.readouterr().out
 
 
@@ -78,13 +86,13 @@ def test_model_without_samples_passes(binary: Path, capfd: pytest.CaptureFixture
 def test_failure_names_the_function_and_the_exception(binary: Path, before: str, after: str, message: str) -> None:
     write_sample(binary)
     (binary / "odahuflow_model/entrypoint.py").write_text(ENTRYPOINT.replace(before, after))
-    with pytest.raises(UserError, match=message):
-        self_check(binary)
+    with pytest.raises(LaunchError, match=message):
+        check(binary)
 
 
 def test_accepts_a_column_as_sample(binary: Path, capfd: pytest.CaptureFixture[str]) -> None:
     pd.Series([1.0], name="quality").to_pickle(binary / "odahuflow_model/head_output.pkl")
-    self_check(binary)
+    check(binary)
     assert "train: samples: head_output.pkl\n" in capfd.readouterr().out
 
 
@@ -99,14 +107,13 @@ def test_accepts_a_column_as_sample(binary: Path, capfd: pytest.CaptureFixture[s
 @pytest.mark.parametrize("sample", ["head_input.pkl", "head_output.pkl"])
 def test_rejects_sample_that_is_not_a_table(binary: Path, sample: str, content: bytes, words: str) -> None:
     (binary / "odahuflow_model" / sample).write_bytes(content)
-    with pytest.raises(UserError, match=f"{sample} {words}"):
-        self_check(binary)
+    with pytest.raises(LaunchError, match=f"{sample} {words}"):
+        check(binary)
 
 
 def test_programs_of_the_training_python_have_the_syntax_of_python_3_6() -> None:
-    folder = Path(__file__).parents[4] / "odahu_argo" / "steps" / "mlflow"
     for name in ("model_entrypoint.py", "model_self_check.py"):
-        ast.parse((folder / name).read_text(), feature_version=(3, 6))
+        ast.parse((PROGRAMS / name).read_text(), feature_version=(3, 6))
 
 
 def test_training_whose_model_cannot_predict_fails(project: StepRunner, tracking: Tracking) -> None:

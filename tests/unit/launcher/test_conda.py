@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from odahu_argo.steps import conda
+from odahu_argo.launcher.installer import conda_program
 
 
 @pytest.fixture
@@ -24,15 +24,15 @@ def linked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_resolves_symbolic_link(linked: Path) -> None:
-    assert conda.conda_program() == str(linked)
+    assert conda_program() == str(linked)
 
 
 def test_conda_exe_takes_precedence(linked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONDA_EXE", "/opt/other/bin/conda")
-    assert conda.conda_program() == "/opt/other/bin/conda"
+    assert conda_program() == "/opt/other/bin/conda"
 
 
 def test_returns_none_without_conda(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.delenv("CONDA_EXE", raising=False)
-    assert conda.conda_program() is None
+    assert conda_program() is None

@@ -1,8 +1,7 @@
 """Errors of MLflow's database in plain words."""
 
-from __future__ import annotations
-
 import re
+from typing import Optional
 
 _DETAILS = re.compile(r"\s*(\[SQL: |\[parameters: |\(Background on this error).*", re.DOTALL)
 _EXCEPTION = re.compile(r"[\w.]+(Error|Exception|Fault)?: ")
@@ -28,6 +27,6 @@ def database_error_reason(text: str) -> str:
     return _CAUSE.sub("", _EXCEPTION.sub("", line, count=1))
 
 
-def database_error_hint(reason: str) -> str | None:
+def database_error_hint(reason: str) -> Optional[str]:
     """Return how to fix a known error of a database, or None."""
     return next((hint for part, hint in _HINTS.items() if part in reason), None)

@@ -1,0 +1,161 @@
+"""Programs that create environments (uv, venv with pip, micromamba, mamba, conda), and the meaning of their errors."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from typing import Dict, List, Optional
+
+from odahu_argo.launcher.launch import EnvironmentFile
+from odahu_argo.launcher.program import check_stopped
+from odahu_argo.launcher.report import LaunchError, fault, log, user_error
+from odahu_argo.launcher.requirements import python_matches
+from odahu_argo.uri import without_credentials
+
+CONDA_PROGRAMS = ("micromamba", "mamba", "conda")
+CHANGE_HINT = (
+    "correct the environment file, or set environment_manager: local in the profile to use the installed packages"
+)
+_NETWORK = re.compile(
+    r"error sending request|failed to (fetch|download)|connection (refused|reset|error|aborted)|NewConnectionError"
+    r"|timed out|(read|connect)timeout|temporary failure|name resolution|CondaHTTPError|could not connect"
+    r"|could not resolve host|dns error|no space left|50\d (server error|bad gateway|service|gateway)",
+    re.IGNORECASE,
+)
+_TAIL = 15
+"""Lines of a program's output that are searched for the cause of its failure."""
+_MAX_QUOTE = 600
+
+
+def conda_program() -> Optional[str]:
+    """Return the path of a conda program: `CONDA_EXE` if set, else the first one on PATH with symbolic links resolved."""
+    if os.environ.get("CONDA_EXE"):
+        return os.environ["CONDA_EXE"]
+    found = [path for path in map(shutil.which, CONDA_PROGRAMS) if path]
+    return os.path.realpath(found[0]) if found else None
+
+
+def install_with_uv(uv: str, file: EnvironmentFile, pip: List[str], directory: str) -> None:
+    """Create a virtual environment with uv. It uses this Python if its version matches.
+
+    Raises:
+        LaunchError: Python or a requirement is not available, or the network failed.
+    """
+    python = sys.executable if not file.python or python_matches(file.python) else _python_request(file.python)
+    run([uv, "venv", "--no-project", "--seed", "--python", python, directory], file)
+    requirements = _write_requirements(pip, directory)
+    interpreter = os.path.join(directory, "bin", "python")
+    run([uv, "pip", "install", "--python", interpreter, "--requirements", requirements], file)
+
+
+def install_with_venv(file: EnvironmentFile, pip: List[str], directory: str) -> None:
+    """Create a virtual environment of this Python with its own pip.
+
+    Raises:
+        LaunchError: A requirement is not available, the module venv is missing, or the network failed.
+    """
+    run([sys.executable, "-m", "venv", directory], file)
+    requirements = _write_requirements(pip, directory)
+    interpreter = os.path.join(directory, "bin", "python")
+    run([interpreter, "-m", "pip", "install", "--disable-pip-version-check", "-r", requirements], file)
+
+
+def install_with_conda(conda: str, file: EnvironmentFile, pip: List[str], directory: str) -> None:
+    """Create a conda environment.
+
+    Raises:
+        LaunchError: A package is not available, or the network failed.
+    """
+    description = write_conda_file(file, pip, directory)
+    create = ["create", "--yes"] if os.path.basename(conda) == "micromamba" else ["env", "create", "--quiet"]
+    run([conda, *create, "--prefix", directory, "--file", description], file)
+
+
+def write_conda_file(file: EnvironmentFile, pip: List[str], directory: str) -> str:
+    """Write a conda file with the requirements of the environment file beside the directory, and return its path."""
+    python = file.python or "{}.{}".format(*sys.version_info[:2])
+    packages = ["python={}".format(python) if python[0].isdigit() else "python{}".format(python), "pip"]
+    dependencies = packages + file.conda + ([{"pip": pip}] if pip else [])
+    path = directory + ".yaml"
+    with open(path, "w", encoding="utf-8") as conda_file:
+        json.dump({"channels": file.channels or ["conda-forge"], "dependencies": dependencies}, conda_file, indent=1)
+    return path
+
+
+def activated_environment(conda: str, environment: List[str]) -> Dict[str, str]:
+    """Return the variables of a process in a conda environment, given as `--name NAME` or `--prefix DIRECTORY`.
+
+    Raises:
+        LaunchError: The environment does not exist, or has no Python.
+    """
+    script = "import json, os; print(json.dumps(dict(os.environ)))"
+    completed = subprocess.run(
+        [conda, "run", *environment, "python", "-c", script],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        universal_newlines=True,
+        check=False,
+    )
+    check_stopped()
+    if completed.returncode != 0:
+        raise user_error(
+            "conda cannot run python in the environment {!r}: {}".format(
+                environment[-1], completed.stderr.strip()[-300:]
+            ),
+            "name an environment of the image that has python and mlflow",
+        )
+    variables: Dict[str, str] = json.loads(completed.stdout.strip().splitlines()[-1])
+    return variables
+
+
+def run(command: List[str], file: EnvironmentFile) -> None:
+    """Run a program that installs packages. Its output goes to the log.
+
+    Raises:
+        LaunchError: It failed: a fault if its output shows that the network failed, else a user error.
+    """
+    process = subprocess.Popen(
+        command,
+        cwd=os.path.dirname(file.path),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        universal_newlines=True,
+        errors="replace",
+    )
+    lines: List[str] = []
+    assert process.stdout is not None
+    for line in process.stdout:
+        line = without_credentials(line.rstrip())
+        log(line)
+        lines = [*lines, line][-_TAIL:]
+    status = process.wait()
+    check_stopped()
+    if status != 0:
+        raise _installer_error(os.path.basename(command[0]), status, file, lines)
+
+
+def _installer_error(program: str, status: int, file: EnvironmentFile, lines: List[str]) -> LaunchError:
+    text = " ".join(" ".join(lines).split())
+    name = os.path.basename(file.path)
+    message = "the environment of {} cannot be created: {} exited with status {}: {}".format(
+        name, program, status, text[-_MAX_QUOTE:]
+    )
+    if _NETWORK.search(text):
+        return fault(message, "check the network and the package index")
+    return user_error(message, CHANGE_HINT)
+
+
+def _python_request(version: str) -> str:
+    """Return the version as uv reads it, without the patch release, of which few are available."""
+    return ".".join(part for part in version.split(".")[:2] if part != "*") if version[0].isdigit() else version
+
+
+def _write_requirements(pip: List[str], directory: str) -> str:
+    path = directory + ".txt"
+    with open(path, "w", encoding="utf-8") as requirements:
+        requirements.write("".join(line + "\n" for line in pip))
+    return path

@@ -1,0 +1,46 @@
+# Start a training in its own image: sh start.sh [--child]
+#
+# The directory of this file is a launch (odahu_argo.steps.launch). With a file `program`, run this program as ODAHU did; its
+# variables are in `variables.sh`. Otherwise run the launcher under the first suitable Python of the image.
+directory=$(cd "$(dirname "$0")" && pwd)
+option=$1
+umask 022
+
+fail() {
+    printf '%s\n  hint: %s' "$1" "$2" > "${ODAHU_ARGO_MESSAGE:-/dev/termination-log}"
+    if [ "$option" != --child ]; then
+        printf 'train: failed: %s\ntrain:   hint: %s\n' "$1" "$2"
+    fi
+    exit 2
+}
+
+if [ ! -f "$directory/program" ]; then
+    for python in python python3; do
+        if "$python" -c 'import sys; sys.exit(sys.version_info < (3, 6))' > /dev/null 2>&1; then
+            exec "$python" "$directory/launcher.pyz" "$directory/launch.json"
+        fi
+    done
+    fail 'the image has no Python 3.6 or newer on PATH' 'use an image with Python and MLflow (docs/guides/images.md)'
+fi
+
+program=$(cat "$directory/program")
+. "$directory/variables.sh"
+cd "$directory/../repository" || exit 3
+command -v "$program" > /dev/null || fail "the image has no program $program" \
+    "check the entrypoint and defaultImage of the toolchain"
+stopped=
+trap 'stopped=yes; kill -TERM "$child" 2> /dev/null' TERM
+"$program" --verbose --mt "$directory/mt.json" --target "$directory/../output" < /dev/null &
+child=$!
+wait "$child"
+status=$?
+if [ -n "$stopped" ]; then
+    wait "$child"
+    exit 143
+fi
+case $status in
+    0) ;;
+    137) fail "the program $program was killed (signal 9), usually because it ran out of memory" \
+        "raise resources.limits.memory of the training" ;;
+    *) fail "the program $program exited with status $status" "see its output above, in the log of the step train" ;;
+esac
