@@ -224,6 +224,10 @@ class Profile(Strict):
     `runner_image` runs checkout, downloads and packaging; `training_image` trains unless the training or its toolchain
     specifies an image; `controller_image` runs the recorder. `restrict_executor` applies the restricted security context
     to Argo's own containers; disable it if the controller runs pods without an init container (an option since Argo 4.1).
+    `environment_manager` selects the packages of MLflow projects: `auto` uses those of the image if they fulfil the
+    project's environment file and otherwise builds an environment, `local` always uses those of the image, and the other
+    values always build one. With `local`, `strict_environment` makes differences to the file an error. `environments_claim`
+    is a PersistentVolumeClaim that keeps built environments for other trainings.
     With `recorder`, `setup` installs the recorder, which keeps each training's last status. `artifact_format` is the format
     of trained models: `tar.gz` for ODAHU 1.1 and later, `zip` for ODAHU 1.0; the name is the same.
     """
@@ -237,7 +241,9 @@ class Profile(Strict):
     output_connection: str = "models-output"
     artifact_format: Literal["tar.gz", "zip"] = "tar.gz"
     external_connections: tuple[str, ...] = ()
-    environment_manager: Literal["local", "virtualenv", "conda"] = "local"
+    environment_manager: Literal["auto", "local", "uv", "virtualenv", "conda"] = "auto"
+    strict_environment: bool = False
+    environments_claim: Name | None = None
     training_resources: ResourceRequirements = TRAINING_RESOURCES
     step_resources: ResourceRequirements = STEP_RESOURCES
     parallelism: int = Field(default=8, ge=1, le=2000)

@@ -1,4 +1,7 @@
-"""Compilation of one planned step to Argo templates: a container that runs `python -m odahu_argo.steps <kind>`."""
+"""Compilation of one planned step to Argo templates: a container that runs `python -m odahu_argo.steps <kind>`.
+
+The step `train` runs in any image: an init container of the runner image prepares it, and its container starts the launch.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import Any
 from odahu_argo import contract, naming
 from odahu_argo.compile.emit import escape_json
 from odahu_argo.errors import UserError
-from odahu_argo.plan.model import Amounts, Plan, PlannedStep, RetryPolicy
+from odahu_argo.plan.model import Amounts, Plan, PlannedStep, Preparation, RetryPolicy
 
 Object = dict[str, Any]
 
@@ -16,15 +19,29 @@ POD_LOST = "lastRetry.status == 'Error'"
 
 TRANSIENT_FAULT = (
     f"{POD_LOST} or not (lastRetry.message matches 'deadline') and (asInt(lastRetry.exitCode) in [3, 143]"
+    f" or lastRetry.message matches '^{contract.PREPARE}: .*exit code (3|143)[)]'"
     " or lastRetry.message matches 'low on resource|node shutdown|[Ee]vict|[Pp]reempt')"
 )
 """True also for transient faults that the step reports (3), terminated pods (143, from a drained node) and evictions.
+
+Argo has no exit code for an init container; its message contains the code.
 
 User errors (2), out-of-memory kills (137) and time-outs are not retried.
 """
 
 MAX_SPEC_BYTES = 120_000
 """Limit on a step's specification. Linux limits one environment variable, including its name, to 128 KiB."""
+
+_HOME = f"{contract.WORKSPACE}/home"
+_START = f"{contract.WORKSPACE}/{contract.LAUNCH_DIRECTORY}/{contract.START_FILE}"
+
+_ENVIRONMENTS = "environments"
+_ENVIRONMENTS_VARIABLES = {
+    contract.ENVIRONMENTS_VARIABLE: contract.ENVIRONMENTS,
+    "UV_CACHE_DIR": f"{contract.ENVIRONMENTS}/uv-cache",
+    "UV_PYTHON_INSTALL_DIR": f"{contract.ENVIRONMENTS}/python",
+}
+"""uv links files from its cache, and virtual environments refer to their Python, so both are on the same volume."""
 
 CONTAINER_SECURITY: Object = {
     "allowPrivilegeEscalation": False,
@@ -66,21 +83,43 @@ def _pod(step: PlannedStep, plan: Plan) -> Object:
         body["tolerations"] = [dict(toleration) for toleration in step.placement.tolerations]
     if step.results:
         body["outputs"] = {"parameters": [_output(result) for result in step.results]}
-    if step.connection is not None:
-        body["volumes"] = [_connection_volume(step.connection)]
+    volumes = _volumes(step, plan)
+    if volumes:
+        body["volumes"] = volumes
+    if step.preparation is not None:
+        body["initContainers"] = [_prepare_container(step, step.preparation, plan)]
     body["container"] = container(step, plan)
     return body
 
 
+def _prepare_container(step: PlannedStep, preparation: Preparation, plan: Plan) -> Object:
+    """Return the init container of the runner image, which checks the step and writes the launch to the workspace."""
+    environments = _ENVIRONMENTS_VARIABLES if plan.profile.environments_claim else {}
+    return {
+        "name": contract.PREPARE,
+        "image": preparation.image,
+        "command": ["python", "-m", contract.MODULE, contract.PREPARE],
+        "env": _variables({contract.STEP_VARIABLE: _specification(step, plan), "HOME": _HOME, **environments}),
+        "resources": {"limits": _amounts(preparation.limits), "requests": _amounts(preparation.requests)},
+        "securityContext": CONTAINER_SECURITY,
+        "volumeMounts": [{"name": naming.WORKSPACE_CLAIM, "mountPath": contract.WORKSPACE}],
+    }
+
+
 def container(step: PlannedStep, plan: Plan) -> Object:
-    """Return the container: an argv list without a shell, the specification in one variable, only required Secrets."""
+    """Return the container: an argv list, the specification in one variable, only required Secrets.
+
+    A step with a preparation starts the launch, a script without any text of the training.
+    """
     mounts: list[Object] = [{"name": naming.WORKSPACE_CLAIM, "mountPath": contract.WORKSPACE}]
     if step.connection is not None:
         path = f"{contract.CONNECTIONS}/{step.connection}"
         mounts.append({"name": naming.connection_volume(step.connection), "mountPath": path, "readOnly": True})
+    if step.preparation and plan.profile.environments_claim:
+        mounts.append({"name": _ENVIRONMENTS, "mountPath": contract.ENVIRONMENTS})
     body: Object = {
         "image": step.image,
-        "command": ["python", "-m", contract.MODULE, step.kind],
+        "command": ["/bin/sh", _START] if step.preparation else ["python", "-m", contract.MODULE, step.kind],
         "env": _environment(step, plan),
         "resources": _resources(step, plan.profile.pools.gpu.resource_name),
         "securityContext": CONTAINER_SECURITY,
@@ -110,6 +149,14 @@ def _output(result: str) -> Object:
     return {"name": result, "globalName": result, "valueFrom": {"path": path}}
 
 
+def _volumes(step: PlannedStep, plan: Plan) -> list[Object]:
+    volumes = [] if step.connection is None else [_connection_volume(step.connection)]
+    if step.preparation and plan.profile.environments_claim:
+        claim = {"claimName": plan.profile.environments_claim}
+        volumes.append({"name": _ENVIRONMENTS, "persistentVolumeClaim": claim})
+    return volumes
+
+
 def _connection_volume(connection: str) -> Object:
     return {
         "name": naming.connection_volume(connection),
@@ -118,17 +165,23 @@ def _connection_volume(connection: str) -> Object:
 
 
 def _environment(step: PlannedStep, plan: Plan) -> list[Object]:
+    specification = {} if step.preparation else {contract.STEP_VARIABLE: _specification(step, plan)}
+    tracking = _tracking_variables(plan) if step.uses_tracking else {}
+    environments = _ENVIRONMENTS_VARIABLES if step.preparation and plan.profile.environments_claim else {}
+    return _variables({**specification, "HOME": _HOME, **environments, **tracking})
+
+
+def _variables(values: dict[str, str]) -> list[Object]:
+    return [{"name": name, "value": value} for name, value in values.items()]
+
+
+def _specification(step: PlannedStep, plan: Plan) -> str:
     specification = escape_json(contract.spec_to_json(step.spec))
     if len(specification.encode()) > MAX_SPEC_BYTES:
         size = len(specification.encode())
         message = f"the specification of step {step.name} of {plan.training_id} has {size} bytes"
         raise UserError(f"{message}; the limit is {MAX_SPEC_BYTES}", "move large values to a data connection")
-    environment = {
-        contract.STEP_VARIABLE: specification,
-        "HOME": f"{contract.WORKSPACE}/home",
-        **(_tracking_variables(plan) if step.uses_tracking else {}),
-    }
-    return [{"name": name, "value": value} for name, value in environment.items()]
+    return specification
 
 
 def _tracking_variables(plan: Plan) -> dict[str, str]:

@@ -121,16 +121,22 @@ def external_secret(plan: Plan, connection: str) -> Object:
 
 def _with_indented_spec(template: Object) -> Object:
     """Return the template with the step's specification on several lines, so that diffs show the changed value."""
-    if "container" not in template:
-        return template
-    container = template["container"]
+    indented = dict(template)
+    if "initContainers" in template:
+        indented["initContainers"] = [_with_indented_variable(container) for container in template["initContainers"]]
+    if "container" in template:
+        indented["container"] = _with_indented_variable(template["container"])
+    return indented
+
+
+def _with_indented_variable(container: Object) -> Object:
     environment = [
         {**variable, "value": _indent_json(variable["value"])}
         if variable["name"] == contract.STEP_VARIABLE
         else variable
         for variable in container["env"]
     ]
-    return {**template, "container": {**container, "env": environment}}
+    return {**container, "env": environment}
 
 
 def _indent_json(text: str) -> str:

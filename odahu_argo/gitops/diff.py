@@ -28,6 +28,7 @@ _CRON_FIELDS = ("workflowSpec", "workflowMetadata")
 _TRAINING_FIELDS = ("hyper_parameters", "environment")
 _LABELS = {
     "container.image": "image",
+    f"initContainers[{contract.PREPARE}].image": "image of prepare",
     "container.resources.limits.cpu": "cpu limit",
     "container.resources.limits.memory": "memory limit",
     "container.resources.requests.cpu": "cpu request",
@@ -210,7 +211,7 @@ def _spec_fields(item: Mapping[str, Any], excluded: tuple[str, ...]) -> Fields:
 
 def _step_spec_fields(template: Mapping[str, Any], step: str) -> Iterator[tuple[tuple[str, str], str]]:
     """Yield the fields of a step's specification. Hyperparameters and environment belong to the whole training."""
-    for variable in (template.get("container") or {}).get("env") or ():
+    for variable in (item for container in _containers(template) for item in container.get("env") or ()):
         if variable.get("name") != contract.STEP_VARIABLE:
             continue
         try:
@@ -225,11 +226,25 @@ def _step_spec_fields(template: Mapping[str, Any], step: str) -> Iterator[tuple[
 
 
 def _without_step_spec(template: Mapping[str, Any]) -> Mapping[str, Any]:
-    container = template.get("container")
-    if not isinstance(container, dict):
-        return template
+    changed = dict(template)
+    if template.get("initContainers"):
+        changed["initContainers"] = [_without_specification(item) for item in template["initContainers"]]
+    if template.get("container"):
+        changed["container"] = _without_specification(template["container"])
+    return changed
+
+
+def _without_specification(container: Any) -> Any:
+    if not isinstance(container, Mapping):
+        return container
     environment = [item for item in container.get("env") or () if item.get("name") != contract.STEP_VARIABLE]
-    return {**template, "container": {**container, "env": environment}}
+    return {**container, "env": environment}
+
+
+def _containers(template: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the containers of a template that may have a step's specification."""
+    containers = [*(template.get("initContainers") or ()), template.get("container")]
+    return [container for container in containers if isinstance(container, Mapping)]
 
 
 def _flatten(value: Any, path: str = "") -> Iterator[tuple[str, str]]:

@@ -19,7 +19,8 @@ from odahu_argo.manifest.resolve import (
     resolve_with_problems,
 )
 from odahu_argo.plan import resources, rules
-from odahu_argo.plan.model import ConnectionUse, Plan, PlannedStep, RetryPolicy, Schedule
+from odahu_argo.plan.model import ConnectionUse, Plan, PlannedStep, Preparation, RetryPolicy, Schedule
+from odahu_argo.plan.odahu_trainer import trainer_manifest
 from odahu_argo.profile import UNLIMITED, Profile
 from odahu_argo.uri import without_credentials
 from odahu_argo.validation import exclude_reported
@@ -159,6 +160,8 @@ def _downloads(resolved: ResolvedTraining, profile: Profile, needs: tuple[str, .
 def _train(resolved: ResolvedTraining, profile: Profile, needs: tuple[str, ...]) -> PlannedStep:
     spec = resolved.training.spec
     limits, requests = resources.amounts(spec.resources, profile.training_resources)
+    trainer = _trainer(resolved)
+    is_program = rules.is_program(trainer)
     return PlannedStep(
         name="train",
         spec=TrainSpec(
@@ -170,7 +173,9 @@ def _train(resolved: ResolvedTraining, profile: Profile, needs: tuple[str, ...])
             hyper_parameters=dict(spec.hyper_parameters),
             environment=_environment(resolved),
             environment_manager=profile.environment_manager,
-            trainer=_trainer(resolved),
+            trainer=trainer,
+            strict_environment=profile.strict_environment,
+            manifest=trainer_manifest(resolved, _spec_with_defaults(resolved, profile)) if is_program else {},
         ),
         needs=needs,
         image=_training_image(resolved, profile),
@@ -180,8 +185,14 @@ def _train(resolved: ResolvedTraining, profile: Profile, needs: tuple[str, ...])
         retry=RetryPolicy(int(profile.retries.train), quantity.seconds(profile.retries.first_wait)),
         timeout=quantity.seconds(profile.timeouts.train),
         pending_timeout=_pending_timeout(profile, on_gpu_pool=limits.gpus > 0),
-        results=(contract.RUN_ID,),
+        results=() if is_program else (contract.RUN_ID,),
+        preparation=_preparation(profile) if is_program or trainer in BUILT_IN_TOOLCHAINS else None,
     )
+
+
+def _preparation(profile: Profile) -> Preparation:
+    limits, requests = resources.amounts(profile.step_resources, profile.step_resources)
+    return Preparation(profile.runner_image, limits, requests)
 
 
 def _package(resolved: ResolvedTraining, profile: Profile) -> PlannedStep:
@@ -198,9 +209,14 @@ def _package(resolved: ResolvedTraining, profile: Profile) -> PlannedStep:
         trainer=_trainer(resolved),
         artifact_format=profile.artifact_format,
     )
-    results = (contract.ARTIFACT_NAME,)
+    is_program = rules.is_program(spec.trainer)
+    results = (contract.RUN_ID, contract.ARTIFACT_NAME) if is_program else (contract.ARTIFACT_NAME,)
     step = _transfer_step("package", spec, ("train",), resolved, profile, profile.timeouts.package, results)
-    return step if spec.trainer in BUILT_IN_TOOLCHAINS else replace(step, image=_training_image(resolved, profile))
+    return (
+        step
+        if is_program or spec.trainer in BUILT_IN_TOOLCHAINS
+        else replace(step, image=_training_image(resolved, profile))
+    )
 
 
 def _trainer(resolved: ResolvedTraining) -> str:

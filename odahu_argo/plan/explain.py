@@ -110,6 +110,8 @@ def _action(step: PlannedStep, connections: dict[str, ConnectionUse], plan: Plan
         case TrainSpec() as spec:
             parameters = ", ".join(f"{name}={_format_value(value)}" for name, value in spec.hyper_parameters.items())
             program = "of the MLflow project"
+            if "/" in spec.trainer:
+                return f"run {spec.trainer} of the image with ODAHU's protocol, {parameters or 'no parameters'}"
             if spec.trainer not in BUILT_IN_TOOLCHAINS:
                 program = f"with the image's toolchain {spec.trainer}"
             return f"run {spec.entry_point} {program} in {spec.work_dir}, {parameters or 'no parameters'}"
@@ -132,9 +134,10 @@ def _format_value(value: str) -> str:
 def _placement(step: PlannedStep, plan: Plan) -> str:
     gpus = f", {step.limits.gpus} x {plan.profile.pools.gpu.resource_name}" if step.limits.gpus else ""
     pending = f", waits at most {duration(step.pending_timeout)} for a node" if step.pending_timeout else ""
+    prepared = f", prepared by an init container of {step.preparation.image}" if step.preparation else ""
     return (
         f"on the {step.placement.pool} pool with {_format_amounts(step.requests)} "
-        f"(limit: {_format_amounts(step.limits)}){gpus}, image {step.image}, "
+        f"(limit: {_format_amounts(step.limits)}){gpus}, image {step.image}{prepared}, "
         f"time limit {duration(step.timeout)}{pending}"
     )
 

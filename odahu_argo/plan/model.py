@@ -37,11 +37,21 @@ class RetryPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class Preparation:
+    """Init container that checks a step and writes what its container needs, so that any image can run the step."""
+
+    image: str
+    limits: Amounts
+    requests: Amounts
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedStep:
     """One step of a plan.
 
     `needs` lists the steps that must finish first; `results` lists the result files of the step contract. `timeout` limits
-    one attempt, and `pending_timeout` the wait for a node, both in seconds.
+    one attempt, and `pending_timeout` the wait for a node, both in seconds. Without a `preparation`, the image must contain
+    odahu-argo.
     """
 
     name: str
@@ -55,6 +65,7 @@ class PlannedStep:
     timeout: int
     pending_timeout: int | None = None
     results: tuple[str, ...] = ()
+    preparation: Preparation | None = None
 
     @property
     def kind(self) -> str:

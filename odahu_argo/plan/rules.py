@@ -40,13 +40,18 @@ def check(resolved: ResolvedTraining, profile: Profile) -> Iterator[Problem]:
 
 
 def trainer_name(entrypoint: str) -> str | None:
-    """Return the name of the toolchain that an entrypoint selects, or None if it cannot be a name.
+    """Return the name of the toolchain that an entrypoint selects, or None if it is neither a name nor a path.
 
     Any name is valid: the training's image defines which toolchains exist, so that the result does not depend on what is
-    installed on this machine.
+    installed on this machine. A path is a program of the image that follows ODAHU's protocol.
     """
     program = ODAHU_PROGRAMS.get(posixpath.basename(entrypoint))
-    return program or (entrypoint if LABEL_PATTERN.fullmatch(entrypoint) else None)
+    return program or (entrypoint if is_program(entrypoint) or LABEL_PATTERN.fullmatch(entrypoint) else None)
+
+
+def is_program(trainer: str) -> bool:
+    """Return whether a toolchain is the path of a program, such as `/usr/local/bin/training-data-helper`."""
+    return "/" in trainer and not trainer.endswith("/") and trainer.isprintable()
 
 
 def _check_source(resolved: ResolvedTraining) -> Iterator[Problem]:
@@ -152,10 +157,14 @@ def _check_amounts(resolved: ResolvedTraining) -> Iterator[Problem]:
 def _check_toolchain(resolved: ResolvedTraining) -> Iterator[Problem]:
     entrypoint = resolved.toolchain.spec.entrypoint
     if trainer_name(entrypoint) is None:
-        message = f"the entrypoint {entrypoint!r} of toolchain {resolved.toolchain.id!r} is not the name of a toolchain"
+        message = (
+            f"the entrypoint {entrypoint!r} of toolchain {resolved.toolchain.id!r} is neither the name of a toolchain"
+            " nor the path of a program"
+        )
         hint = (
-            f"set the entrypoint to {' or '.join(BUILT_IN_TOOLCHAINS)}, "
-            "or to the name of a toolchain that a package in the image provides (docs/guides/custom-toolchain.md)"
+            f"set the entrypoint to {' or '.join(BUILT_IN_TOOLCHAINS)}, to the path of a program that follows ODAHU's"
+            " protocol, or to the name of a toolchain that a package in the image provides"
+            " (docs/guides/custom-toolchain.md)"
         )
         yield Problem(message, resolved.document.location(("spec", "toolchain")), hint)
 

@@ -44,6 +44,7 @@ def check(cluster: Cluster, profile: Profile, plans: Sequence[Plan] = ()) -> tup
     for plan in plans:
         results += _check_plan_connections(cluster, plan)
         results += _check_workflow(plan)
+        results += _check_image(plan)
     results += check_capacity(cluster, plans)
     return tuple(dict.fromkeys(results))
 
@@ -69,6 +70,20 @@ def _check_workflow(plan: Plan) -> Iterator[CheckResult]:
     except UserError as error:
         for problem in error.problems:
             yield CheckResult("error", f"workflow of {plan.training_id}", problem.message, problem.hint)
+
+
+def _check_image(plan: Plan) -> Iterator[CheckResult]:
+    """State what the training's image needs. Its content cannot be checked without pulling it."""
+    step = plan.step("train")
+    if step.preparation is None:
+        message = f"{step.image} must contain Python 3.11 with odahu-argo[runner] and the toolchain's package"
+    elif step.results:
+        message = f"{step.image} needs Python and MLflow; an init container of {step.preparation.image} adds the rest"
+    else:
+        message = (
+            f"{step.image} needs the toolchain's program; an init container of {step.preparation.image} adds the rest"
+        )
+    yield CheckResult("ok", f"image of {plan.training_id}", message)
 
 
 def _check_profile_connections(cluster: Cluster, profile: Profile) -> Iterator[CheckResult]:

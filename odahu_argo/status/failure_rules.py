@@ -112,7 +112,7 @@ FAILURE_RULES: tuple[Rule, ...] = (
         r'failed to find name in PATH: exec: "(?P<program>[^"]*)"|exec: "(?P<program2>[^"]*)"',
         "{reason}",
         "the image of step {step} does not contain the program {program}{program2}",
-        "build the image with Python 3.11 and odahu-argo[training]; see docs/guides/images.md",
+        "use an image with a shell, Python and MLflow, or with odahu-argo for a custom toolchain; see docs/guides/images.md",
     ),
     rule(
         r"^WorkflowSpec may not change during execution",

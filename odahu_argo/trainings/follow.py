@@ -25,7 +25,15 @@ from odahu_argo.trainings.events import (
     Reconnected,
     TimedOut,
 )
-from odahu_argo.trainings.logs import CONTAINER, missing_log, pod_names, read_logs, require_step, step_lines
+from odahu_argo.trainings.logs import (
+    CONTAINER,
+    missing_log,
+    pod_names,
+    preparation_lines,
+    read_logs,
+    require_step,
+    step_lines,
+)
 from odahu_argo.trainings.model import Attempt, Training
 from odahu_argo.trainings.queries import find_training
 from odahu_argo.trainings.watch import watch_trainings
@@ -222,6 +230,10 @@ def _read_log(session: _FollowSession, attempt: Attempt, step: str, run: PodRun)
             except (Rejected, Unreachable) as error:
                 if run.finished or session.has_ended.is_set():
                     tries_left -= 1
+                if tries_left == 0 and (prepared := list(preparation_lines(cluster, step, pod))):
+                    for prepared_line in prepared:
+                        session.queue.put(prepared_line)
+                    return
                 if tries_left == 0:
                     session.queue.put(missing_log(step, run, error.problems[0].message))
                     return

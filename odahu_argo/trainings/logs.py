@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from odahu_argo.contract import PREPARE
 from odahu_argo.errors import NotFound, OdahuArgoError, Rejected, Unreachable, UserError
 from odahu_argo.kube.cluster import POD, Cluster, Object
 from odahu_argo.resources.connection_secret import secret_fields
@@ -68,6 +70,14 @@ def missing_log(step: str, run: PodRun, reason: str) -> LogNote:
     return LogNote(f"the log of {step}, attempt {run.attempt}, is missing: {reason}")
 
 
+def preparation_lines(cluster: Cluster, step: str, pod: str | None) -> Iterator[LogLine]:
+    """Yield the log of the init container of a pod whose step has not started; nothing if the pod has none."""
+    if pod is None:
+        return
+    with suppress(NotFound, Rejected, Unreachable):
+        yield from (LogLine(step, line) for line in cluster.pod_log(pod, PREPARE))
+
+
 def _read_log(
     cluster: Cluster, step: str, run: PodRun, pod: str | None, log_connection: str | None
 ) -> Iterator[LogEvent]:
@@ -76,6 +86,7 @@ def _read_log(
             yield from (LogLine(step, line) for line in step_lines(cluster.pod_log(pod, CONTAINER)))
             return
     except Rejected:
+        yield from preparation_lines(cluster, step, pod)
         return
     except Unreachable as error:
         yield missing_log(step, run, error.problems[0].message)

@@ -114,7 +114,8 @@ def test_rendered_template_equals_compiled_workflow(example: Example) -> None:
 def parse_step_specs(spec: dict[str, Any]) -> dict[str, Any]:
     """Replace the JSON text of step specifications, which is indented in rendered templates, by its value."""
     for template in spec["templates"]:
-        for variable in template.get("container", {}).get("env", []):
+        containers = [*template.get("initContainers", []), template.get("container", {})]
+        for variable in (each for container in containers for each in container.get("env", [])):
             if variable["name"] == "ODAHU_ARGO_STEP":
                 variable["value"] = json.loads(variable["value"])
     return spec

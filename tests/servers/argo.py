@@ -57,6 +57,18 @@ print("text:", ascii(sys.argv[1]), flush=True)
 with mlflow.start_run():
     log_model(name="model", python_model=Echo(), pip_requirements=["mlflow"])
 """
+FIRST_CALL = """\
+import mlflow.pyfunc
+
+
+class Echo(mlflow.pyfunc.PythonModel):
+    def predict(self, context, model_input):
+        return model_input
+
+
+mlflow.pyfunc.log_model("model", python_model=Echo())
+"""
+"""A script for Python 3.6 and MLflow 1 or newer that logs a model without starting a run."""
 
 
 @dataclass(frozen=True)
@@ -215,6 +227,10 @@ def _make_repositories(folder: Path) -> None:
     git(repository, "init", "--quiet", "--initial-branch=main")
     (repository / "MLproject").write_text(MLPROJECT)
     (repository / "train.py").write_text(TRAIN)
+    (repository / "first_call.py").write_text(FIRST_CALL)
+    (repository / "helper" / "odahuflow_model").mkdir(parents=True)
+    (repository / "helper" / "odahuflow.project.yaml").write_text("output: {run_id: training_data_test}\n")
+    (repository / "helper" / "odahuflow_model" / "model.txt").write_text("model\n")
     git(repository, "add", "--all")
     git(repository, "commit", "--quiet", "--message", "a small project")
     git(folder, "clone", "--quiet", "--bare", str(ROOT), str(folder / "odahu-argo"))

@@ -146,10 +146,11 @@ def assert_unchanged(plan: Any, workflow: dict[str, Any]) -> None:
     for template in workflow["spec"]["templates"]:
         if "container" not in template:
             continue
-        container = template["container"]
-        variables = {each["name"]: each["value"] for each in container["env"]}
-        for text in (*container["command"], *variables.values(), json.dumps(template)):
-            assert through_kubelet(text, PODS) == text
+        variables = {}
+        for container in (*template.get("initContainers", ()), template["container"]):
+            variables |= {each["name"]: each["value"] for each in container["env"]}
+            for text in (*container["command"], *variables.values(), json.dumps(template)):
+                assert through_kubelet(text, PODS) == text
         step = plan.step(template["name"].removeprefix("attempt-"))
         assert contract.spec_from_json(step.kind, variables[contract.STEP_VARIABLE]) == step.spec
 

@@ -11,6 +11,7 @@ import pytest
 from odahu_argo import Profile, build_plans, compile_workflow, explain, load, resolve
 from odahu_argo.compile.emit import to_yaml
 from odahu_argo.errors import UserError
+from odahu_argo.plan.build import plan_trainings
 from odahu_argo.profile import GpuPool, Pool, Pools, Toleration, TrackingSettings, WorkspaceVolume
 from tests.manifests import CONNECTIONS, plan, training, write
 
@@ -64,6 +65,7 @@ def test_pods_conform_to_restricted_standard(tmp_path: Path) -> None:
     assert pod["seccompProfile"] == {"type": "RuntimeDefault"}
     patch = json.loads(workflow["spec"]["podSpecPatch"])
     own = [template["container"] for template in templates(workflow).values()]
+    own += templates(workflow)["train"]["initContainers"]
     for container in [*own, *patch["initContainers"], *patch["containers"]]:
         context = container["securityContext"]
         assert context == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
@@ -160,7 +162,10 @@ def test_only_mlflow_steps_get_tracking_credentials(tmp_path: Path) -> None:
 
 
 def variables(workflow: dict[str, Any], step: str) -> dict[str, str]:
-    return {each["name"]: each["value"] for each in templates(workflow)[step]["container"]["env"]}
+    """Return the variables of a step's containers."""
+    template = templates(workflow)[step]
+    containers = [*template.get("initContainers", ()), template["container"]]
+    return {each["name"]: each["value"] for container in containers for each in container["env"]}
 
 
 def test_tracking_in_workspace_without_server(tmp_path: Path) -> None:
@@ -238,3 +243,47 @@ def test_user_text_is_no_argo_syntax(tmp_path: Path) -> None:
 def test_rejects_step_specification_over_size_limit(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="the limit is 120000"):
         compile_workflow(plan(tmp_path, hyperParameters={"a": "x" * 130_000}))
+
+
+def test_training_image_is_prepared_by_runner_image(tmp_path: Path) -> None:
+    profile = Profile(runner_image="runner:1", environments_claim="environments")
+    train = templates(compile_workflow(plan(tmp_path, profile, image="pytorch:2")))["train"]
+    [prepare] = train["initContainers"]
+    assert (prepare["name"], prepare["image"]) == ("prepare", "runner:1")
+    assert prepare["command"] == ["python", "-m", "odahu_argo.steps", "prepare"]
+    main = train["container"]
+    assert (main["image"], main["command"]) == ("pytorch:2", ["/bin/sh", "/workspace/launch/start.sh"])
+    assert "ODAHU_ARGO_STEP" not in {variable["name"] for variable in main["env"]}
+    assert {"name": "environments", "persistentVolumeClaim": {"claimName": "environments"}} in train["volumes"]
+    mounted = {mount["mountPath"] for mount in main["volumeMounts"]}
+    assert mounted == {"/workspace", "/var/lib/odahu-argo/environments"}
+
+
+def test_toolchain_of_package_is_not_prepared(tmp_path: Path) -> None:
+    own = {
+        "kind": "ToolchainIntegration",
+        "id": "own",
+        "spec": {"entrypoint": "least-squares", "defaultImage": "own:1"},
+    }
+    [planned] = plan_trainings(load([write(tmp_path, training(toolchain="own"), own)]), Profile())
+    train = templates(compile_workflow(planned))["train"]
+    assert "initContainers" not in train
+    assert train["container"]["command"] == ["python", "-m", "odahu_argo.steps", "train"]
+
+
+def test_program_of_odahu_gets_description_without_secrets(tmp_path: Path) -> None:
+    own = {
+        "kind": "ToolchainIntegration",
+        "id": "own",
+        "spec": {"entrypoint": "/usr/local/bin/training-data-helper", "defaultImage": "helper:1"},
+    }
+    file = write(tmp_path, training(toolchain="own", hyperParameters={"a": "1"}), own)
+    [planned] = plan_trainings(load([file]), Profile())
+    workflow = compile_workflow(planned)
+    manifest = json.loads(variables(workflow, "train")["ODAHU_ARGO_STEP"])["manifest"]
+    assert manifest["modelTraining"]["spec"]["hyperParameters"] == {"a": "1"}
+    assert manifest["toolchainIntegration"]["spec"]["entrypoint"] == "/usr/local/bin/training-data-helper"
+    assert manifest["algorithmSourceConnection"]["spec"]["type"] == "git"
+    compiled = templates(workflow)
+    assert "outputs" not in compiled["train"]
+    assert [result["name"] for result in compiled["package"]["outputs"]["parameters"]] == ["run-id", "artifact-name"]

@@ -69,7 +69,8 @@ def test_groups_steps_with_equal_change(tmp_path: Path) -> None:
     deployed = render_to_directory(tmp_path)
     described = changes(deployed, tmp_path, Profile(runner_image="runner:2"))
     assert described[0] == "image odahu-argo-runner:0.1.0 -> runner:2 (checkout, download-wine-data, package)"
-    assert len(described) == 2
+    assert described[1] == "image of prepare odahu-argo-runner:0.1.0 -> runner:2 (train)"
+    assert len(described) == 3
 
 
 def test_schedule_change_starts_no_run(tmp_path: Path) -> None:

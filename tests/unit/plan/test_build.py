@@ -40,7 +40,7 @@ def test_step_specifications(tmp_path: Path) -> None:
         CheckoutSpec("code", "develop"),
         DownloadSpec("wine-data", "a/"),
         DownloadSpec("wine-data", "b.csv", "other/b.csv"),
-        TrainSpec("wine", "wine", "1.0", "w", "main", {"a": "1"}),
+        TrainSpec("wine", "wine", "1.0", "w", "main", {"a": "1"}, environment_manager="auto"),
         PackageSpec(
             "wine",
             "wine",

@@ -75,12 +75,13 @@ def plan_with_toolchain(directory: Path, **spec: object) -> Plan:
     return planned
 
 
-@pytest.mark.parametrize("entrypoint", ["/usr/bin/train", "bin/least-squares", "least squares", "-x"])
-def test_rejects_entrypoint_that_is_no_name(tmp_path: Path, entrypoint: str) -> None:
+@pytest.mark.parametrize("entrypoint", ["/usr/bin/", "bin/\ttrain", "least squares", "-x"])
+def test_rejects_entrypoint_that_is_neither_name_nor_path(tmp_path: Path, entrypoint: str) -> None:
     with pytest.raises(UserError) as error:
         plan_with_toolchain(tmp_path, entrypoint=entrypoint)
     assert problems(error.value) == [
-        f"spec.toolchain: the entrypoint {entrypoint!r} of toolchain 'own' is not the name of a toolchain"
+        f"spec.toolchain: the entrypoint {entrypoint!r} of toolchain 'own' is neither the name of a toolchain"
+        " nor the path of a program"
     ]
 
 
@@ -92,6 +93,7 @@ def test_rejects_entrypoint_that_is_no_name(tmp_path: Path, entrypoint: str) -> 
         ("/opt/conda/bin/odahu-flow-mlflow-runner", "mlflow"),
         ("/opt/conda/bin/odahu-flow-mlflow-project-runner", "mlflow-project"),
         ("least-squares", "least-squares"),
+        ("/usr/local/bin/training-data-helper", "/usr/local/bin/training-data-helper"),
     ],
 )
 def test_entrypoint_selects_trainer(tmp_path: Path, entrypoint: str, trainer: str) -> None:
