@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from odahu_argo import __version__
-from odahu_argo.contract import ARTIFACT_NAME, RUN_ID, PackageSpec, Workspace
+from odahu_argo.contract import ARTIFACT_NAME, RUN_ID, ZIP, PackageSpec, Workspace
 from tests.bench.bench import Bench
 from tests.bench.figures import OURS, Bar, Row
 from tests.bench.measure import Contender
@@ -62,8 +62,8 @@ def _write_weights(folder: Path, size: int) -> list[str]:
 
 
 def _ours(step_runner: StepRunner, bucket: Bucket, names: list[str]) -> Contender:
-    """The step `package` as a pod runs it, for a training that wrote its own output."""
-    spec = PackageSpec("large", "large", "1.0", "own", "{{ .Name }}.zip", "out", trainer="mlflow-project")
+    """The step `package` as a pod runs it with `artifact_format: zip`, for a training that wrote its own output."""
+    spec = PackageSpec("large", "large", "1.0", "own", "{{ .Name }}.zip", "out", {}, "mlflow-project", ZIP)
     environment = {
         name: value for name, value in step_runner.environment(spec).items() if name.startswith("ODAHU_ARGO")
     }
