@@ -85,11 +85,11 @@ class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[mi
         int: yaml.SafeDumper.represent_int,
         bool: yaml.SafeDumper.represent_bool,
         type(None): yaml.SafeDumper.represent_none,
-        None: yaml.SafeDumper.represent_undefined,
     }
-    yaml_multi_representers: dict[Any, Any] = {}
     yaml_implicit_resolvers = yaml.resolver.Resolver.yaml_implicit_resolvers.copy()
 
-    def ignore_aliases(self, data: Any) -> bool:
-        """Return True: values are never written as anchors and aliases."""
-        return True
+    def represent_data(self, data: Any) -> yaml.Node:
+        """Return the node of a value. Repeated values are not searched for, because no aliases are written."""
+        representer = self.yaml_representers.get(type(data), yaml.SafeDumper.represent_undefined)
+        node: yaml.Node = representer(self, data)
+        return node
