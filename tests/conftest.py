@@ -85,21 +85,27 @@ def _environment_without_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def prepare_home(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Home]:
-    """Return a function that creates a home of the local engine with MLflow's tables.
+def prepared_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home of the local engine with MLflow's tables. Tests must not change it.
 
-    MLflow needs seconds to create them, so they are created once for all test processes and then copied.
+    MLflow needs seconds to create the tables, so they are created once for all test processes and then copied.
     """
     folder = tmp_path_factory.getbasetemp()
-    template = Home((folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "prepared-home")
-    template.create()
-    prepare_tracking(template)
+    home = Home((folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "prepared-home")
+    home.create()
+    prepare_tracking(home)
+    return home
+
+
+@pytest.fixture(scope="session")
+def prepare_home(prepared_home: Home) -> Callable[[Path], Home]:
+    """Return a function that creates a home of the local engine with MLflow's tables."""
 
     def prepare(root: Path) -> Home:
         home = Home(root)
         home.create()
-        shutil.copy(template.tracking_file, home.tracking_file)
-        shutil.copy(template.tracking_version_file, home.tracking_version_file)
+        shutil.copy(prepared_home.tracking_file, home.tracking_file)
+        shutil.copy(prepared_home.tracking_version_file, home.tracking_version_file)
         return home
 
     return prepare

@@ -20,8 +20,8 @@ from tests.commands import odahu_argo
 from tests.servers.browser import browser, visit
 from tests.servers.helm import helm
 from tests.servers.kubernetes import ApiServer, Proxy, proxied
+from tests.servers.mlflow_server import mlflow_server
 from tests.servers.odahu_sdk import sdk
-from tests.servers.tracking_server import mlflow_server
 
 __all__ = ["browser", "helm", "mlflow_server", "sdk", "visit"]
 

@@ -16,8 +16,8 @@ from tests.commands import Running, odahu_argo
 from tests.servers.api import ApiClient, signed_in
 from tests.servers.browser import Visit
 from tests.servers.kubelet import TRAIN_NODE, kubelet
+from tests.servers.mlflow_server import MlflowServer
 from tests.servers.programs import free_port
-from tests.servers.tracking_server import MlflowServer
 
 pytestmark = pytest.mark.cluster
 

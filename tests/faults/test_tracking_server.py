@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from odahu_argo.contract import TrainSpec
+from odahu_argo.local.home import Home
 from tests.servers.mlflow_project import SPEC
 from tests.servers.mlflow_server import held_up, tracking_server
 from tests.servers.programs import Server
@@ -33,8 +34,8 @@ STEP = replace(SPEC, trainer="mlflow-project", entry_point="slow", hyper_paramet
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with tracking_server(tmp_path_factory.mktemp("tracking")) as server:
+def server(prepared_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with tracking_server(tmp_path_factory.mktemp("tracking"), prepared_home.tracking_file) as server:
         yield server
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from odahu_argo.contract import COMMIT_ID, TAR, PackageSpec, TrainSpec, Workspace
+from odahu_argo.local.home import Home
 from tests.servers.step_runner import StepRunner
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -141,8 +143,9 @@ def write_project(repository: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def tracking_store(tmp_path_factory: pytest.TempPathFactory) -> Tracking:
+def tracking_store(prepared_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Tracking:
     folder = tmp_path_factory.mktemp("mlflow")
+    shutil.copy(prepared_home.tracking_file, folder / "mlflow.db")
     return Tracking(f"sqlite:///{folder}/mlflow.db", folder / "artifacts")
 
 

@@ -1,25 +1,31 @@
-"""A real MLflow tracking server, and a proxy that delays its responses."""
+"""Real MLflow tracking servers, and a proxy that delays their responses."""
 
 from __future__ import annotations
 
+import shutil
 import socket
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
+from odahu_argo.local.home import Home
 from tests.servers.programs import Server, free_port, serving
 
 
 @contextmanager
-def tracking_server(folder: Path) -> Iterator[Server]:
-    """Run a server with its database and artifacts in the folder.
+def tracking_server(folder: Path, template: Path) -> Iterator[Server]:
+    """Run a server with its artifacts and its database, a copy of `template`, in the folder.
 
     Unlike `mlflow server`, it is one process, which can be killed, without MLflow's other services.
     """
     port = free_port()
+    shutil.copy(template, folder / "mlflow.db")
     command = [sys.executable, "-m", "uvicorn", "mlflow.server.fastapi_app:app", "--port", str(port)]
     settings = {
         "_MLFLOW_SERVER_FILE_STORE": f"sqlite:///{folder}/mlflow.db",
@@ -29,6 +35,22 @@ def tracking_server(folder: Path) -> Iterator[Server]:
     }
     with serving(port, *command, patience=240, **settings) as server:
         yield server
+
+
+@dataclass(frozen=True)
+class MlflowServer:
+    """The server's address and database file."""
+
+    address: str
+    database: Path
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(prepared_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
+    """A server without runs."""
+    folder = tmp_path_factory.mktemp("mlflow-server")
+    with tracking_server(folder, prepared_home.tracking_file) as server:
+        yield MlflowServer(f"http://127.0.0.1:{server.port}", folder / "mlflow.db")
 
 
 @contextmanager

@@ -15,8 +15,8 @@ import pytest
 
 from odahu_argo.errors import ServiceFault, UserError
 from odahu_argo.tracking import NOT_YET, MlflowRun, NoRun, RunCache, TrackingDatabase, TrackingServer
+from tests.servers.mlflow_server import MlflowServer, mlflow_server
 from tests.servers.programs import free_port
-from tests.servers.tracking_server import MlflowServer, mlflow_server
 
 __all__ = ["mlflow_server"]
 
