@@ -72,7 +72,7 @@ def test_readers_and_writers_open_and_close_the_file_concurrently(tmp_path: Path
     """SQLite does not wait for a process that closes the file as the last one and removes its journal."""
     file = tmp_path / "trainings.db"
     TrainingStore(file).save(stored_training(0))
-    context = get_context("spawn")
+    context = get_context("forkserver")
     processes = [context.Process(target=read_repeatedly, args=(file,)) for _ in range(3)]
     processes += [context.Process(target=write_repeatedly, args=(file, f"t{n}")) for n in range(2)]
     for process in processes:
@@ -114,7 +114,7 @@ def test_concurrent_readers_see_that_a_run_has_been_killed(tmp_path: Path) -> No
     TrainingStore(home.store_file).save(replace(stored_training(0), state="running"))
     with training_lock(home, "training-000000"):
         assert is_locked(home, "training-000000")
-    context = get_context("spawn")
+    context = get_context("forkserver")
     readers = [context.Process(target=require_abandoned, args=(home,)) for _ in range(4)]
     for reader in readers:
         reader.start()

@@ -145,7 +145,7 @@ def write_many(file: Path, name: str) -> None:
 
 
 def test_processes_write_concurrently(store: TrainingStore) -> None:
-    context = get_context("spawn")
+    context = get_context("forkserver")
     processes = [context.Process(target=write_many, args=(store.file, f"t{n}")) for n in range(3)]
     for process in processes:
         process.start()
