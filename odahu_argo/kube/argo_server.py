@@ -108,10 +108,15 @@ class ClusterWithArgoServer:
         self.cluster.delete(kind, name, uid)
 
     def watch(
-        self, kind: Kind, labels: Mapping[str, str] | None, resource_version: str, seconds: float | None = None
+        self,
+        kind: Kind,
+        labels: Mapping[str, str] | None,
+        resource_version: str,
+        seconds: float | None = None,
+        on_open: OnOpen | None = None,
     ) -> Iterator[WatchEvent]:
         """See `Cluster.watch`."""
-        for event in self.cluster.watch(kind, labels, resource_version, seconds):
+        for event in self.cluster.watch(kind, labels, resource_version, seconds, on_open):
             yield replace(event, object=self._with_nodes(kind, event.object))
 
     def pod_log(self, pod: str, container: str, follow: bool = False, on_open: OnOpen | None = None) -> Iterator[str]:

@@ -125,7 +125,12 @@ class KubeCluster:
         self._send(self._request("DELETE", "delete", kind, name, body=options))
 
     def watch(
-        self, kind: Kind, labels: Mapping[str, str] | None, resource_version: str, seconds: float | None = None
+        self,
+        kind: Kind,
+        labels: Mapping[str, str] | None,
+        resource_version: str,
+        seconds: float | None = None,
+        on_open: OnOpen | None = None,
     ) -> Iterator[WatchEvent]:
         """See `Cluster.watch`. The default limit is about a minute."""
         longest = WATCH_SECONDS * random.uniform(1, 1.2)
@@ -138,7 +143,7 @@ class KubeCluster:
             "timeoutSeconds": str(limit),
         }
         request = self._request("GET", "watch", kind, query=query)
-        with closing(self._connection.lines(request, limit + CONNECT_SECONDS)) as lines:
+        with closing(self._connection.lines(request, limit + CONNECT_SECONDS, on_open)) as lines:
             for line in lines:
                 try:
                     event = json.loads(line)

@@ -150,11 +150,17 @@ class Cluster(Protocol):
         """
 
     def watch(
-        self, kind: Kind, labels: Mapping[str, str] | None, resource_version: str, seconds: float | None = None
+        self,
+        kind: Kind,
+        labels: Mapping[str, str] | None,
+        resource_version: str,
+        seconds: float | None = None,
+        on_open: OnOpen | None = None,
     ) -> Iterator[WatchEvent]:
         """Yield changes after a resource version, until the server ends the stream or `seconds` have passed.
 
-        The request starts with the first `next` and ends when the iterator is closed. `watch.watch` continues after the end.
+        The request starts with the first `next` and ends when the iterator is closed. `on_open` receives a function that ends
+        it from another thread. `watch.watch` continues after the end.
 
         Raises:
             Expired: the resource version is too old.

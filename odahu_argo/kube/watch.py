@@ -6,6 +6,7 @@ https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -14,7 +15,7 @@ from typing import Generic
 
 from odahu_argo.backoff import delays
 from odahu_argo.errors import Expired, Forbidden, Unreachable
-from odahu_argo.kube.cluster import Cluster, Kind, Object, T, WatchEvent
+from odahu_argo.kube.cluster import Cluster, Kind, Object, OnOpen, T, WatchEvent
 
 MIN_RETRY_SECONDS, MAX_RETRY_SECONDS = 0.5, 30.0
 HEALTHY_SECONDS = 5.0
@@ -62,8 +63,12 @@ def watch(
     keep: Callable[[Object], T],
     labels: Mapping[str, str] | None = None,
     seconds: float | None = None,
+    stop: threading.Event | None = None,
+    on_open: OnOpen | None = None,
 ) -> Iterator[WatchChanges[T] | WatchInterrupted | WatchRestored]:
     """Yield all matching objects, then every change, until `seconds` have passed or the caller closes the iterator.
+
+    Another thread ends the iterator by setting `stop` and then calling the functions that `on_open` has received.
 
     Each version of an object is reported at most once. Only `keep(object)` is stored and reported. A list after an
     interruption or an expired version (410) reveals changes and deletions in between. A broken connection is replaced
@@ -74,10 +79,11 @@ def watch(
         NotFound: the cluster does not support the kind.
     """
     deadline = math.inf if seconds is None else time.monotonic() + seconds
+    stop = stop or threading.Event()
     known: dict[str, _KnownObject[T]] = {}
     version, last_success, is_interrupted = "", -math.inf, False
     backoff = delays(MIN_RETRY_SECONDS, MAX_RETRY_SECONDS)
-    while (started := time.monotonic()) < deadline:
+    while (started := time.monotonic()) < deadline and not stop.is_set():
         try:
             if not version:
                 version = yield from _list(cluster, kind, keep, labels, known)
@@ -85,7 +91,7 @@ def watch(
                 if is_interrupted:
                     is_interrupted = False
                     yield WatchRestored()
-            with closing(_watch_once(cluster, kind, labels, version, deadline)) as events:
+            with closing(_watch_once(cluster, kind, labels, version, deadline, on_open)) as events:
                 for event in events:
                     version, last_success = _version(event.object) or version, time.monotonic()
                     if event.type != "bookmark" and (change := _change(known, event, keep)):
@@ -95,7 +101,7 @@ def watch(
         except (Unreachable, Forbidden) as error:
             if isinstance(error, Forbidden) and time.monotonic() - last_success > FORBIDDEN_GRACE_SECONDS:
                 raise
-            if not version:
+            if not version and not stop.is_set():
                 is_interrupted = True
                 yield WatchInterrupted(error.problems[0].message)
             version = ""
@@ -103,7 +109,7 @@ def watch(
         if is_healthy:
             backoff = delays(MIN_RETRY_SECONDS, MAX_RETRY_SECONDS)
         if not (is_healthy and version):
-            time.sleep(max(0.0, min(next(backoff), deadline - time.monotonic())))
+            stop.wait(max(0.0, min(next(backoff), deadline - time.monotonic())))
 
 
 def _list(
@@ -127,11 +133,16 @@ def _list(
 
 
 def _watch_once(
-    cluster: Cluster, kind: Kind, labels: Mapping[str, str] | None, version: str, deadline: float
+    cluster: Cluster,
+    kind: Kind,
+    labels: Mapping[str, str] | None,
+    version: str,
+    deadline: float,
+    on_open: OnOpen | None,
 ) -> Generator[WatchEvent, None, None]:
     """Yield the events of one watch request. Closing the generator closes the connection."""
     seconds = None if deadline == math.inf else max(0.0, deadline - time.monotonic())
-    yield from cluster.watch(kind, labels, version, seconds)
+    yield from cluster.watch(kind, labels, version, seconds, on_open)
 
 
 def _change(known: dict[str, _KnownObject[T]], event: WatchEvent, keep: Callable[[Object], T]) -> WatchChange[T] | None:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from queue import Empty, SimpleQueue
 from time import monotonic
@@ -57,18 +58,18 @@ class _FollowSession:
     stop: threading.Event
     has_ended: threading.Event = field(default_factory=threading.Event)
     queue: SimpleQueue[FollowEvent | OdahuArgoError | _LogEnded] = field(default_factory=SimpleQueue)
-    open_logs: list[Callable[[], None]] = field(default_factory=list)
-    """Functions that end a log that is being read."""
+    open_requests: dict[str, Callable[[], None]] = field(default_factory=dict)
+    """Functions that end the current request of the watch, and that of each log."""
 
-    def add_log(self, end: Callable[[], None]) -> None:
-        """Add a log that `end_logs` ends."""
-        self.open_logs.append(end)
+    def add_request(self, name: str, end: Callable[[], None]) -> None:
+        """Add a request that `end_requests` ends, in place of the earlier one with this name."""
+        self.open_requests[name] = end
         if self.stop.is_set():
-            self.end_logs()
+            self.end_requests()
 
-    def end_logs(self) -> None:
-        """End all logs, also silent ones, whose threads would otherwise wait for the next line."""
-        for end in self.open_logs:
+    def end_requests(self) -> None:
+        """End all requests, whose threads would otherwise wait for the next line or change."""
+        for end in list(self.open_requests.values()):
             with suppress(OSError, RuntimeError, ValueError):
                 end()
 
@@ -123,7 +124,7 @@ def follow(
                     yield event
     finally:
         session.stop.set()
-        session.end_logs()
+        session.end_requests()
 
 
 def read_or_follow(
@@ -189,9 +190,8 @@ def _start(target: Any, *arguments: object) -> None:
 def _watch(session: _FollowSession, training_id: str) -> None:
     """Put each change of the training into the queue."""
     try:
-        for event in watch_trainings(session.cluster, training_id):
-            if session.stop.is_set():
-                return
+        on_open = partial(session.add_request, "watch")
+        for event in watch_trainings(session.cluster, training_id, session.stop, on_open):
             if isinstance(event, Deleted):
                 raise NotFound(f"training {training_id!r} was deleted")
             session.queue.put(event)
@@ -220,7 +220,7 @@ def _read_log(session: _FollowSession, attempt: Attempt, step: str, run: PodRun)
                 pod = pod_names(cluster, attempt.workflow).get(run.node_id)
                 if pod is None:
                     return
-                log = cluster.pod_log(pod, CONTAINER, follow=True, on_open=session.add_log)
+                log = cluster.pod_log(pod, CONTAINER, follow=True, on_open=partial(session.add_request, run.node_id))
                 for line in islice(step_lines(log), lines_read, None):
                     lines_read += 1
                     session.queue.put(LogLine(step, line))

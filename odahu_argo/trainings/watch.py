@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 from odahu_argo import naming
 from odahu_argo.backoff import delays
 from odahu_argo.errors import Unreachable
-from odahu_argo.kube.cluster import CONFIG_MAP, WORKFLOW, Cluster
+from odahu_argo.kube.cluster import CONFIG_MAP, WORKFLOW, Cluster, OnOpen
 from odahu_argo.kube.watch import (
     MAX_RETRY_SECONDS,
     MIN_RETRY_SECONDS,
@@ -37,15 +38,20 @@ class _Runs:
     deleted: dict[str, WorkflowRun] = field(default_factory=dict)
 
 
-def watch_trainings(cluster: Cluster, training_id: str | None = None) -> Iterator[WatchEvent]:
-    """Yield every training that has a Workflow, or one training, then each change. The iterator never ends.
+def watch_trainings(
+    cluster: Cluster,
+    training_id: str | None = None,
+    stop: threading.Event | None = None,
+    on_open: OnOpen | None = None,
+) -> Iterator[WatchEvent]:
+    """Yield every training that has a Workflow, or one training, then each change, until `stop` as in `kube.watch.watch`.
 
     Raises:
         Forbidden: Workflows cannot be watched.
     """
     labels = runs.SELECTOR if training_id is None else {naming.TRAINING_ID_LABEL: training_id}
     known: dict[str, _Runs] = {}
-    for update in watch(cluster, WORKFLOW, run_reader(cluster), labels):
+    for update in watch(cluster, WORKFLOW, run_reader(cluster), labels, stop=stop, on_open=on_open):
         match update:
             case WatchInterrupted(message):
                 yield Disconnected(message)

@@ -14,7 +14,7 @@ from odahu_argo.errors import Forbidden, NotFound
 from odahu_argo.kube import client
 from odahu_argo.kube import watch as watch_module
 from odahu_argo.kube.client import KubeCluster
-from odahu_argo.kube.cluster import WORKFLOW, Cluster, Kind, Listing, Object, T, WatchEvent
+from odahu_argo.kube.cluster import WORKFLOW, Cluster, Kind, Listing, Object, OnOpen, T, WatchEvent
 from odahu_argo.kube.watch import WatchChange, WatchChanges, WatchInterrupted, WatchRestored, watch
 from odahu_argo.naming import MANAGED_BY, MANAGED_BY_LABEL
 from tests.cluster.conftest import ProxiedCluster
@@ -235,9 +235,14 @@ class ExpiredFirstList:
         return Listing(listing.items, "1") if self.listed == 1 else listing
 
     def watch(
-        self, kind: Kind, labels: Mapping[str, str] | None, resource_version: str, seconds: float | None = None
+        self,
+        kind: Kind,
+        labels: Mapping[str, str] | None,
+        resource_version: str,
+        seconds: float | None = None,
+        on_open: OnOpen | None = None,
     ) -> Iterator[WatchEvent]:
-        return self._cluster.watch(kind, labels, resource_version, seconds)
+        return self._cluster.watch(kind, labels, resource_version, seconds, on_open)
 
 
 def test_lists_again_after_the_version_expires(cluster: KubeCluster, create: Create) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ from odahu_argo.compile.workflow import compile_workflow
 from odahu_argo.kube.cluster import WORKFLOW, Object
 from odahu_argo.naming import TRAINING_ID_LABEL
 from odahu_argo.trainings.events import Changed, Disconnected, Reconnected, WatchEvent
+from odahu_argo.trainings.follow import follow
 from odahu_argo.trainings.submit import submit
 from odahu_argo.trainings.watch import watch_trainings
 from tests.cluster.conftest import ProxiedCluster
@@ -20,6 +24,19 @@ pytestmark = pytest.mark.cluster
 
 def words(event: WatchEvent) -> str:
     return f"{event.training.id} {event.training.status.state}" if isinstance(event, Changed) else type(event).__name__
+
+
+def test_nothing_remains_of_a_follower_that_leaves(proxied_cluster: ProxiedCluster, tmp_path: Path) -> None:
+    submit(proxied_cluster.cluster, compile_workflow(plan(tmp_path)))
+    before = set(threading.enumerate())
+    with closing(follow(proxied_cluster.cluster, "wine")) as events:  # type: ignore[type-var]
+        assert words(next(events)) == "wine scheduling"
+    remaining = [thread for thread in threading.enumerate() if thread not in before and "_watch" in thread.name]
+    until = time.monotonic() + 30
+    while any(thread.is_alive() for thread in remaining):
+        assert time.monotonic() < until, "the watch lasts for a minute"
+        time.sleep(0.05)
+    assert remaining
 
 
 def test_reports_change_after_failed_read_of_history(proxied_cluster: ProxiedCluster, tmp_path: Path) -> None:

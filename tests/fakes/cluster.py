@@ -148,7 +148,12 @@ class InMemoryCluster:
             self._store.changed.notify_all()
 
     def watch(
-        self, kind: Kind, labels: _Selector, resource_version: str, seconds: float | None = None
+        self,
+        kind: Kind,
+        labels: _Selector,
+        resource_version: str,
+        seconds: float | None = None,
+        on_open: OnOpen | None = None,
     ) -> Iterator[WatchEvent]:
         self._record("watch", kind)
         position = int(resource_version) - 1
