@@ -90,6 +90,6 @@ class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[mi
 
     def represent_data(self, data: Any) -> yaml.Node:
         """Return the node of a value. Repeated values are not searched for, because no aliases are written."""
-        representer = self.yaml_representers.get(type(data), yaml.SafeDumper.represent_undefined)
+        representer: Any = self.yaml_representers.get(type(data), yaml.SafeDumper.represent_undefined)
         node: yaml.Node = representer(self, data)
         return node
