@@ -121,8 +121,8 @@ class Home:
 
     @property
     def tracking_uri(self) -> str:
-        """Tracking URI of the tracking store."""
-        return f"sqlite:///{self.tracking_file}"
+        """Tracking URI of the tracking store. Faster than a path, for long lists."""
+        return f"sqlite:///{self.root}/mlflow.db"
 
     @property
     def mlflow_artifacts(self) -> Path:

@@ -165,7 +165,11 @@ class TrainingStore:
 
         def select_page(db: sqlite3.Connection) -> StoredPage:
             counts = dict(db.execute(f"SELECT {state[0]} AS actual, COUNT(*) FROM training GROUP BY actual", state[1]))
-            [total] = db.execute(f"SELECT COUNT(*) FROM training {where}", values).fetchone()
+            [total] = (
+                db.execute(f"SELECT COUNT(*) FROM training {where}", values).fetchone()
+                if where
+                else [sum(counts.values())]
+            )
             shown = min(number, max(1, -(-total // size)))
             selection = f"{where} {order} LIMIT {int(size)} OFFSET {int((shown - 1) * size)}"
             columns = _SUMMARY_COLUMNS if is_summary else _COLUMNS
