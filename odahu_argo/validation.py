@@ -149,7 +149,7 @@ def validate(model: type[M], document: Document) -> tuple[M | None, list[Problem
             for detail in details
             if detail["type"] == "extra_forbidden" and detail["input"] is not None
         ]
-        misspelled = [(*path[:-1], _closest(str(path[-1]), _fields_at(model, path[:-1]))) for path in unknown]
+        misspelled = [(*path[:-1], closest(str(path[-1]), fields_at(model, path[:-1]))) for path in unknown]
         problems = [
             _problem(model, document, detail)
             for detail in details
@@ -189,7 +189,7 @@ def exclude_reported(problems: Iterable[Problem], reported: Collection[str]) -> 
 def _replace_invalid(model: type[BaseModel], value: Any, path: Path, kind: str) -> None:
     """Replace or remove the invalid value at this path, in place."""
     *parents, last = path
-    intended = _closest(str(last), _fields_at(model, path[:-1])) if kind == "extra_forbidden" else None
+    intended = closest(str(last), fields_at(model, path[:-1])) if kind == "extra_forbidden" else None
     for part in parents:
         if not isinstance(value[part], dict | list):  # pydantic ends the path with `[key]`
             last = part
@@ -207,11 +207,12 @@ def _replace_invalid(model: type[BaseModel], value: Any, path: Path, kind: str) 
 
 def suggest(name: str, names: list[str]) -> str:
     """Return a hint with the most similar of `names`, or with all of them."""
-    close = _closest(name, names)
+    close = closest(name, names)
     return f"did you mean {close}?" if close else f"available: {', '.join(names) or 'none'}."
 
 
-def _closest(name: str, names: list[str]) -> str | None:
+def closest(name: str, names: list[str]) -> str | None:
+    """Return the most similar of `names`, or None if none is similar."""
     lowercase = {candidate.lower(): candidate for candidate in names}
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     close += [lowercase[match] for match in difflib.get_close_matches(name.lower(), lowercase, n=1, cutoff=0.6)]
@@ -222,7 +223,7 @@ def _problem(model: type[BaseModel], document: Document, detail: ErrorDetails) -
     path: Path = tuple(detail["loc"])
     kind = detail["type"]
     if kind == "extra_forbidden":
-        field_hint = comma_hint(document, path) or suggest(str(path[-1]), _fields_at(model, path[:-1]))
+        field_hint = comma_hint(document, path) or suggest(str(path[-1]), fields_at(model, path[:-1]))
         if path == ("metadata",):
             field_hint = "ODAHU manifests have no metadata; set `id` at the top level"
         return Problem(f"unknown field {path[-1]!r}", document.location(path), field_hint)
@@ -290,7 +291,7 @@ def placeholder_message(text: str) -> str:
     return f"{text!r} is a placeholder from the documentation; replace it with your own value"
 
 
-def _fields_at(model: type[BaseModel], path: Path) -> list[str]:
+def fields_at(model: type[BaseModel], path: Path) -> list[str]:
     """Return the names of the fields of the model at `path`, as in files."""
     current: Any = model
     for part in path:

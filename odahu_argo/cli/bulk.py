@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from odahu_argo.cli import render
-from odahu_argo.cli.options import read_manifests
+from odahu_argo.cli.options import StrictChecks, read_manifests
 from odahu_argo.cli.resource import ResourceKind, check_all, validate_all
 from odahu_argo.cli.target import Target, backend_options, group_options
 
@@ -78,6 +78,7 @@ def apply_command(
     target: Target,
     file: File,
     output: Output = BulkFormat.TEXT,
+    strict: StrictChecks = False,
 ) -> None:
     """Create or update the resources in a file: connections, toolchains, then trainings, which run again.
 
@@ -85,7 +86,7 @@ def apply_command(
 
     Example: odahu-argo bulk apply resources.yaml
     """
-    manifests = _read(file)
+    manifests = _read(file, strict)
     resources = _validate(manifests)
     backend = target.backend()
     submission = backend.trainings.prepare(manifests) if manifests.trainings else None
@@ -122,7 +123,7 @@ def delete_command(
     _run_tasks(tasks, output)
 
 
-def _read(file: Path) -> Manifests:
+def _read(file: Path, strict: bool = False) -> Manifests:
     """Return the manifests in the file.
 
     Raises:
@@ -130,7 +131,7 @@ def _read(file: Path) -> Manifests:
     """
     from odahu_argo.errors import UserError
 
-    manifests = read_manifests([file], None)
+    manifests = read_manifests([file], None, strict=strict)
     if manifests.problems:
         raise UserError(manifests.problems)
     if not (manifests.trainings or manifests.connections or manifests.toolchains):

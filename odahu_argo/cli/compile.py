@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from odahu_argo.cli import render
-from odahu_argo.cli.options import ExternalConnections, Files, Folders, TrainingId, note_schedules, read, warn_of_unused
+from odahu_argo.cli.options import (
+    ExternalConnections,
+    Files,
+    Folders,
+    StrictChecks,
+    TrainingId,
+    note_schedules,
+    read,
+    warn_of_unused,
+)
 from odahu_argo.cli.target import ProfileFile
 
 if TYPE_CHECKING:
@@ -39,6 +48,7 @@ def compile_command(
     training_id: TrainingId = None,
     profile: ProfileFile = None,
     external_connection: ExternalConnections = None,
+    strict: StrictChecks = False,
     output: Annotated[
         Format, typer.Option("--output", "-o", callback=render.set_format, metavar="yaml|json", help="Output format.")
     ] = Format.YAML,
@@ -63,7 +73,7 @@ def compile_command(
     from odahu_argo.plan.build import plan_trainings
     from odahu_argo.plan.model import schedules_of
 
-    manifests, settings = read(file, manifest_dir, profile, external_connection)
+    manifests, settings = read(file, manifest_dir, profile, external_connection, strict)
     plans = plan_trainings(manifests, settings, training_id)
     warn_of_unused(manifests)
     note_schedules(schedules_of(plans), "the compiled workflow runs once")
@@ -84,6 +94,7 @@ def plan_command(
     training_id: TrainingId = None,
     profile: ProfileFile = None,
     external_connection: ExternalConnections = None,
+    strict: StrictChecks = False,
     output: Annotated[
         PlanFormat,
         typer.Option("--output", "-o", callback=render.set_format, metavar="text|mermaid|json", help="Output format."),
@@ -96,7 +107,7 @@ def plan_command(
     from odahu_argo.plan.build import plan_trainings
     from odahu_argo.plan.explain import as_data, explain, mermaid
 
-    manifests, settings = read(file, manifest_dir, profile, external_connection)
+    manifests, settings = read(file, manifest_dir, profile, external_connection, strict)
     plans = plan_trainings(manifests, settings, training_id)
     warn_of_unused(manifests)
     if output is PlanFormat.JSON:

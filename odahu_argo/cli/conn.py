@@ -9,7 +9,7 @@ import typer
 
 from odahu_argo.cli import completing, render, resource
 from odahu_argo.cli.formats import ChangesFormat, OutputFormat, age, show
-from odahu_argo.cli.options import Files, Folders
+from odahu_argo.cli.options import Files, Folders, StrictChecks
 from odahu_argo.cli.resource import IgnoreIfExists, IgnoreNotFound, ResourceKind
 from odahu_argo.cli.target import Target, backend_options, group_options
 
@@ -46,13 +46,14 @@ def apply_command(
     file: Files = None,
     manifest_dir: Folders = None,
     output: ChangesFormat = "changes",
+    strict: StrictChecks = False,
 ) -> None:
     """Create or update connections. All are checked before the first is written.
 
     Example: odahu-argo conn apply -f connections.yaml
     """
     kind = connection_kind()
-    manifests = resource.read_valid(kind, file, manifest_dir)
+    manifests = resource.read_valid(kind, file, manifest_dir, strict=strict)
     resource.apply(target.backend(), kind, manifests, output)
 
 
@@ -65,13 +66,14 @@ def create_command(
     new_id: NewId = None,
     ignore_if_exists: IgnoreIfExists = False,
     output: ChangesFormat = "changes",
+    strict: StrictChecks = False,
 ) -> None:
     """Create connections.
 
     Example: odahu-argo conn create -f connections.yaml
     """
     kind = connection_kind()
-    manifests = resource.read_valid(kind, file, manifest_dir, new_id)
+    manifests = resource.read_valid(kind, file, manifest_dir, new_id, strict=strict)
     resource.create(target.backend(), kind, manifests, ignore_if_exists, output)
 
 
@@ -83,13 +85,14 @@ def edit_command(
     manifest_dir: Folders = None,
     new_id: NewId = None,
     output: ChangesFormat = "changes",
+    strict: StrictChecks = False,
 ) -> None:
     """Update existing connections.
 
     Example: odahu-argo conn edit -f connections.yaml
     """
     kind = connection_kind()
-    manifests = resource.read_valid(kind, file, manifest_dir, new_id)
+    manifests = resource.read_valid(kind, file, manifest_dir, new_id, strict=strict)
     resource.edit(target.backend(), kind, manifests, output)
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from odahu_argo.cli import render
-from odahu_argo.cli.options import ExternalConnections, Files, Folders, TrainingId
+from odahu_argo.cli.options import ExternalConnections, Files, Folders, StrictChecks, TrainingId
 from odahu_argo.cli.target import Target, operator_options
 
 EXIT_ERRORS = 2
@@ -29,6 +29,7 @@ def doctor_command(
     manifest_dir: Folders = None,
     training_id: TrainingId = None,
     external_connection: ExternalConnections = None,
+    strict: StrictChecks = False,
     output: Annotated[
         DoctorFormat,
         typer.Option("--output", "-o", callback=render.set_format, metavar="table|json", help="Output format."),
@@ -47,7 +48,7 @@ def doctor_command(
     connected, settings = target.cluster()
     if file or manifest_dir:
         trainings = KubernetesBackend(connected, settings).trainings
-        submission = prepare(trainings, file, manifest_dir, training_id, external_connection)
+        submission = prepare(trainings, file, manifest_dir, training_id, external_connection, strict)
         results = submission.preflight(submission.ids)
     else:
         results = check(connected, settings)

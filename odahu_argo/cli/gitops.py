@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from odahu_argo.cli import render
-from odahu_argo.cli.options import ExternalConnections, Files, Folders, read, warn_of_unused
+from odahu_argo.cli.options import ExternalConnections, Files, Folders, StrictChecks, read, warn_of_unused
 from odahu_argo.cli.target import KubeContext, Namespace, ProfileFile
 
 DIFFERENT = 1
@@ -21,6 +21,7 @@ def render_command(
     manifest_dir: Folders = None,
     profile: ProfileFile = None,
     external_connection: ExternalConnections = None,
+    strict: StrictChecks = False,
     check: Annotated[
         bool,
         typer.Option("--check", help="Write nothing. Print a diff and exit with 1 if the directory is out of date."),
@@ -38,7 +39,7 @@ def render_command(
     from odahu_argo.gitops.render import compare_files, render_files, unified_diff, write_files
     from odahu_argo.plan.build import plan_trainings
 
-    manifests, settings = read(file, manifest_dir, profile, external_connection)
+    manifests, settings = read(file, manifest_dir, profile, external_connection, strict)
     plans = plan_trainings(manifests, settings)
     warn_of_unused(manifests)
     files = compare_files(output, render_files(plans))
@@ -60,6 +61,7 @@ def diff_command(
     manifest_dir: Folders = None,
     profile: ProfileFile = None,
     external_connection: ExternalConnections = None,
+    strict: StrictChecks = False,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="DIR", help="Also compare this rendered directory."),
@@ -81,7 +83,7 @@ def diff_command(
 
     if offline and output is None:
         raise UserError("nothing to compare with", hint="pass -o DIR or omit --offline")
-    manifests, settings = read(file, manifest_dir, profile, external_connection)
+    manifests, settings = read(file, manifest_dir, profile, external_connection, strict)
     plans = plan_trainings(manifests, settings)
     warn_of_unused(manifests)
     wanted = planned_trainings(plans)

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from odahu_argo.cli import render
-from odahu_argo.cli.options import ExternalConnections, Files, Folders, TrainingId, note_schedules, read, warn_of_unused
+from odahu_argo.cli.options import (
+    ExternalConnections,
+    Files,
+    Folders,
+    StrictChecks,
+    TrainingId,
+    note_schedules,
+    read,
+    warn_of_unused,
+)
 from odahu_argo.cli.target import ProfileFile, saved_path
 
 if TYPE_CHECKING:
@@ -34,6 +43,7 @@ def run_command(
     manifest_dir: Folders = None,
     profile: ProfileFile = None,
     external_connection: ExternalConnections = None,
+    strict: StrictChecks = False,
     model_dir: Annotated[
         Path | None,
         typer.Option(
@@ -75,7 +85,7 @@ def run_command(
     from odahu_argo.local.summary import ignored_settings
 
     require_local_training()
-    local = _plan(training_id, file, manifest_dir, profile, external_connection, here, model_dir is not None)
+    local = _plan(training_id, file, manifest_dir, profile, external_connection, here, model_dir is not None, strict)
     plan, home = local.plan, Home.from_environment()
     if local.directory is not None:
         render.note(f"note: training {plan.training_id} in place, in {local.directory}")
@@ -111,12 +121,13 @@ def _plan(
     external: list[str] | None,
     here: bool,
     has_output_dir: bool,
+    strict: bool,
 ) -> LocalPlan:
     from odahu_argo.local.planning import plan_local
     from odahu_argo.naming import as_id
     from odahu_argo.plan.model import schedules_of
 
-    manifests, settings = read(files, folders, profile, external, any_id=True)
+    manifests, settings = read(files, folders, profile, external, any_id=True, strict=strict)
     selected = as_id(training_id) or training_id if training_id else None
     local = plan_local(manifests, settings, selected, Path.cwd(), here, has_output_dir)
     warn_of_unused(manifests)

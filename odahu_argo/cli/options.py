@@ -40,12 +40,19 @@ ExternalConnections = Annotated[
 ]
 
 
+StrictChecks = Annotated[
+    bool,
+    typer.Option("--strict", help="Treat warnings about manifests, such as unknown fields, as errors."),
+]
+
+
 def read(
     files: list[Path] | None,
     folders: list[Path] | None,
     profile: Path | None,
     external: list[str] | None,
     any_id: bool = False,
+    strict: bool = False,
 ) -> tuple[Manifests, Profile]:
     """Return the selected manifests and the profile. Documents of other kinds are skipped with a note.
 
@@ -58,7 +65,7 @@ def read(
 
     require_manifests(files, folders)
     settings = load_profile(profile).with_external(tuple(external or ()))
-    return read_manifests(files, folders, any_id), settings
+    return read_manifests(files, folders, any_id, strict), settings
 
 
 def note_schedules(schedules: Iterable[tuple[str, str]], instead: str) -> None:
@@ -108,16 +115,20 @@ def by_id_or_file(
     return ids
 
 
-def read_manifests(files: list[Path] | None, folders: list[Path] | None, any_id: bool = False) -> Manifests:
-    """Return the selected manifests. Documents of other kinds are skipped with a note.
+def read_manifests(
+    files: list[Path] | None, folders: list[Path] | None, any_id: bool = False, strict: bool = False
+) -> Manifests:
+    """Return the selected manifests. Documents of other kinds are skipped with a note. With `strict`, warnings are problems.
 
     Raises:
         UserError: No manifest is selected. Problems of manifests stay with the manifests.
     """
-    from odahu_argo.manifest.load import load_with_problems
+    from odahu_argo.manifest.load import load_with_problems, with_warnings_as_problems
 
     require_manifests(files, folders)
     manifests = load_with_problems([*(files or ()), *(folders or ())], any_id)
+    if strict:
+        manifests = with_warnings_as_problems(manifests)
     for warning in manifests.warnings:
         render.warning(warning)
     for skipped in manifests.skipped:

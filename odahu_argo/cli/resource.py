@@ -48,7 +48,11 @@ class ResourceKind:
 
 
 def read_valid(
-    kind: ResourceKind, files: list[Path] | None, folders: list[Path] | None, new_id: str | None = None
+    kind: ResourceKind,
+    files: list[Path] | None,
+    folders: list[Path] | None,
+    new_id: str | None = None,
+    strict: bool = False,
 ) -> list[Any]:
     """Return the manifests of the kind. A single manifest gets the new ID.
 
@@ -57,7 +61,7 @@ def read_valid(
     """
     from odahu_argo.errors import UserError
 
-    manifests = read_manifests(files, folders)
+    manifests = read_manifests(files, folders, strict=strict)
     valid, problems = validate_all(kind, select_or_rename(kind.name, kind.select(manifests), new_id))
     if problems := [*manifests.problems, *problems]:
         raise UserError(problems)

@@ -21,6 +21,7 @@ def prepare(
     folders: list[Path] | None,
     training_id: str | None,
     external: list[str] | None,
+    strict: bool = False,
 ) -> Submission:
     """Prepare the trainings in the manifests, or the one with `training_id`. A single training gets that ID.
 
@@ -28,7 +29,7 @@ def prepare(
         UserError: The manifests have problems; it contains all of them.
         Unreachable: The API does not answer.
     """
-    manifests = read_manifests(files, folders)
+    manifests = read_manifests(files, folders, strict=strict)
     if training_id and len(manifests.trainings) == 1 and not manifests.invalid_trainings:
         manifests = replace(manifests, trainings=select_or_rename("training", manifests.trainings, training_id))
     submission = trainings.prepare(manifests, training_id, external or ())

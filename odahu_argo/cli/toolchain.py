@@ -9,7 +9,7 @@ import typer
 
 from odahu_argo.cli import completing, render, resource
 from odahu_argo.cli.formats import ChangesFormat, OutputFormat, age, show
-from odahu_argo.cli.options import Files, Folders
+from odahu_argo.cli.options import Files, Folders, StrictChecks
 from odahu_argo.cli.resource import IgnoreIfExists, IgnoreNotFound, ResourceKind
 from odahu_argo.cli.target import Target, backend_options, group_options
 
@@ -61,13 +61,14 @@ def create_command(
     new_id: NewId = None,
     ignore_if_exists: IgnoreIfExists = False,
     output: ChangesFormat = "changes",
+    strict: StrictChecks = False,
 ) -> None:
     """Create toolchains. A toolchain with the ID of a built-in one replaces it.
 
     Example: odahu-argo ti create -f toolchain.yaml
     """
     kind = toolchain_kind()
-    manifests = resource.read_valid(kind, file, manifest_dir, new_id)
+    manifests = resource.read_valid(kind, file, manifest_dir, new_id, strict=strict)
     resource.create(target.backend(), kind, manifests, ignore_if_exists, output)
 
 
@@ -79,13 +80,14 @@ def edit_command(
     manifest_dir: Folders = None,
     new_id: NewId = None,
     output: ChangesFormat = "changes",
+    strict: StrictChecks = False,
 ) -> None:
     """Update existing toolchains. Running trainings are not changed.
 
     Example: odahu-argo ti edit -f toolchain.yaml
     """
     kind = toolchain_kind()
-    manifests = resource.read_valid(kind, file, manifest_dir, new_id)
+    manifests = resource.read_valid(kind, file, manifest_dir, new_id, strict=strict)
     resource.edit(target.backend(), kind, manifests, output)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from odahu_argo.cli import completing, render
-from odahu_argo.cli.options import ExternalConnections, Files, Folders, by_id_or_file
+from odahu_argo.cli.options import ExternalConnections, Files, Folders, StrictChecks, by_id_or_file
 from odahu_argo.cli.submission import preflight, prepare
 from odahu_argo.cli.target import Target, backend_options, cluster_options, group_options
 from odahu_argo.cli.train_follow import Timeout, Wait, report
@@ -42,6 +42,7 @@ def create_command(
     manifest_dir: Folders = None,
     training_id: NewId = None,
     external_connection: ExternalConnections = None,
+    strict: StrictChecks = False,
     wait: Wait = True,
     timeout: Timeout = None,
     dry_run: Annotated[
@@ -58,7 +59,7 @@ def create_command(
     from odahu_argo.errors import AlreadyExists
 
     backend = target.backend()
-    submission = prepare(backend.trainings, file, manifest_dir, training_id, external_connection)
+    submission = prepare(backend.trainings, file, manifest_dir, training_id, external_connection, strict)
     preflight(submission, submission.ids)
     if dry_run:
         for name in submission.ids:
@@ -83,6 +84,7 @@ def edit_command(
     manifest_dir: Folders = None,
     training_id: NewId = None,
     external_connection: ExternalConnections = None,
+    strict: StrictChecks = False,
     wait: Wait = True,
     timeout: Timeout = None,
 ) -> None:
@@ -91,7 +93,7 @@ def edit_command(
     Example: odahu-argo train edit -f training.yaml -f connections.yaml
     """
     backend = target.backend()
-    submission = prepare(backend.trainings, file, manifest_dir, training_id, external_connection)
+    submission = prepare(backend.trainings, file, manifest_dir, training_id, external_connection, strict)
     preflight(submission, submission.ids)
     report(backend, [submission.edit(name) for name in submission.ids], wait, timeout)
 

@@ -10,9 +10,11 @@ from typing import Any, Generic, TypeVar
 from odahu_argo import document
 from odahu_argo.document import Document
 from odahu_argo.errors import Problem, UserError
+from odahu_argo.manifest.custom_resources import manifests_in
 from odahu_argo.manifest.fields import check_spellings, legacy_field
 from odahu_argo.manifest.models import Connection, Manifest, ModelTraining, ToolchainIntegration
 from odahu_argo.manifest.sources import SourceFile, find_files, parse_files
+from odahu_argo.manifest.unknown_fields import ignore_unknown_fields
 from odahu_argo.naming import ID_PATTERN, as_id
 from odahu_argo.validation import exclude_reported, suggest, validate, validate_partially
 
@@ -99,7 +101,7 @@ def load_with_problems(sources: Iterable[Path], any_id: bool = False) -> Manifes
             continue
         parsed = next(parsed_files)
         problems += parsed.problems
-        for item in parsed.documents:
+        for item in (item for parsed_document in parsed.documents for item in manifests_in(parsed_document, KINDS)):
             is_other = _is_other_kind(item) or (file.from_directory and _is_no_manifest(item))
             (skipped if is_other else documents).append(_with_valid_id(item) if any_id else item)
     return replace(parse_documents(documents, problems, skipped), source_problems=tuple(source_problems))
@@ -108,7 +110,7 @@ def load_with_problems(sources: Iterable[Path], any_id: bool = False) -> Manifes
 def load_text(text: str, file: str) -> Manifests:
     """Load manifests from the text of a file, like `load_with_problems`."""
     try:
-        documents = [item for parsed in document.parse(text, file) for item in parsed.items()]
+        documents = [item for parsed in document.parse(text, file) for item in manifests_in(parsed, KINDS)]
     except UserError as error:
         return Manifests(problems=error.problems)
     skipped = [item for item in documents if _is_other_kind(item)]
@@ -142,11 +144,22 @@ def parse_documents(
         toolchains=_select(valid, ToolchainIntegration),
         invalid_trainings=_select(invalid_trainings, ModelTraining),
         skipped=tuple(skipped),
-        warnings=tuple(warning for manifest in valid for warning in _warnings(manifest)),
+        warnings=tuple(warning for manifest in [*valid, *invalid_trainings] for warning in _warnings(manifest)),
         problems=tuple(problems),
         invalid=invalid,
         problems_by_key=by_key,
     )
+
+
+def with_warnings_as_problems(manifests: Manifests) -> Manifests:
+    """Return the manifests with each warning as a problem of its manifest."""
+    loaded = (*manifests.trainings, *manifests.invalid_trainings, *manifests.connections, *manifests.toolchains)
+    by_key = dict(manifests.problems_by_key)
+    for item in loaded:
+        if own := tuple(_warnings(item)):
+            by_key[_key(item)] = (*by_key.get(_key(item), ()), *own)
+    problems = (*manifests.problems, *manifests.warnings)
+    return replace(manifests, problems=problems, problems_by_key=by_key, warnings=())
 
 
 def add_missing(manifests: Manifests, other: Manifests) -> Manifests:
@@ -223,6 +236,9 @@ def _parse_manifest(item: Document) -> tuple[LoadedManifest[Manifest] | None, li
     if (problem := _check_kind(item, kind)) is not None:
         return None, [problem]
     manifest, problems = validate(KINDS[str(kind)], item)
+    if manifest is None:
+        item = ignore_unknown_fields(KINDS[str(kind)], item)
+        manifest, problems = validate(KINDS[str(kind)], item)
     replaced: set[str] = set()
     if manifest is None and kind == "ModelTraining":
         manifest, replaced = validate_partially(ModelTraining, item)

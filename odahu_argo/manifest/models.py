@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
 from odahu_argo import artifact_name
@@ -83,7 +83,15 @@ TimeZone = Annotated[str, AfterValidator(check_time_zone)]
 
 
 class _Manifest(Strict, alias_generator=to_camel):
-    """Base model with the camelCase field names of ODAHU's API."""
+    """Base model with the camelCase field names of ODAHU's API, in which an empty text counts as a missing field."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_text_is_absent(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or "" not in values.values():
+            return values
+        optional = {field.alias or name for name, field in cls.model_fields.items() if not field.is_required()}
+        return {key: value for key, value in values.items() if value != "" or key not in optional}
 
 
 class ModelIdentity(_Manifest):

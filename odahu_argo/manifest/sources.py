@@ -73,8 +73,7 @@ def _parse(file: Path) -> ParsedFile:
         data = sys.stdin.buffer.read(MAX_FILE_BYTES + 1) if file == STANDARD_INPUT else _read(file)
         if len(data) > MAX_FILE_BYTES:
             raise UserError(Problem(f"larger than {MAX_FILE_BYTES // 1024**2} MiB", Location(name)))
-        parsed = document.parse(data.decode("utf-8-sig"), name)
-        return ParsedFile([item for parsed_document in parsed for item in parsed_document.items()])
+        return ParsedFile(document.parse(data.decode("utf-8-sig"), name))
     except UserError as error:
         return ParsedFile(problems=error.problems)
     except UnicodeDecodeError:

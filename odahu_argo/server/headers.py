@@ -1,12 +1,31 @@
-"""Headers that every response has."""
+"""Response headers: those of every response, and warnings."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 from starlette.datastructures import MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from odahu_argo.errors import Problem
 
 SECURITY_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 """Responses may contain secrets, which no cache may store, and text of users, which no browser may run as another type."""
+MAX_WARNINGS = 20
+MAX_WARNING_LENGTH = 200
+
+
+def add_warnings(response: Response, warnings: Sequence[Problem]) -> None:
+    """Add a header `Warning: 299 - "…"` for each warning, as the Kubernetes API does.
+
+    Source: https://kubernetes.io/blog/2020/09/03/warnings/
+    """
+    for warning in warnings[:MAX_WARNINGS]:
+        text = f"{warning.location.field}: {warning.message}" if warning.location.field else warning.message
+        printable = re.sub(r"[^ -~]|[\"\\]", "'", text)[:MAX_WARNING_LENGTH]
+        response.headers.append("Warning", f'299 - "{printable}"')
 
 
 class SecurityHeadersMiddleware:

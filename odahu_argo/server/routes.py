@@ -16,10 +16,10 @@ from odahu_argo.backends.base import Resources, Trainings
 from odahu_argo.backends.operations import submit_training
 from odahu_argo.backends.streaming import LogStreams
 from odahu_argo.errors import UserError
-from odahu_argo.kube.apply import Outcome
 from odahu_argo.odahu_api import CHANGED_HEADER, PREFIX, Document, encode_secrets, training_to_api
 from odahu_argo.server.auth import request_caller
 from odahu_argo.server.errors import NotPermitted, is_own_client
+from odahu_argo.server.headers import add_warnings
 from odahu_argo.server.log_response import LogResponse, open_log
 from odahu_argo.server.odahu_errors import InvalidEntity, neutral_hint
 from odahu_argo.server.oidc import Caller
@@ -96,14 +96,14 @@ def training_routes(trainings: Trainings, logs: LogStreams) -> APIRouter:
         return _to_response(trainings.get(id), request)
 
     @router.post("", response_model=TrainingResponse, status_code=201, openapi_extra=TRAINING_BODY)
-    async def create_training(body: Body, request: Request) -> Document:
+    async def create_training(body: Body, request: Request, response: Response) -> Document:
         """Start a training. Its connections and its toolchain must exist."""
-        return _to_response(await run_in_threadpool(_submit, trainings, body, True), request)
+        return _to_response(await run_in_threadpool(_submit, trainings, body, True, response), request)
 
     @router.put("", response_model=TrainingResponse, openapi_extra=TRAINING_BODY)
-    async def update_training(body: Body, request: Request) -> Document:
+    async def update_training(body: Body, request: Request, response: Response) -> Document:
         """Stop the current run of a training and start a new one."""
-        return _to_response(await run_in_threadpool(_submit, trainings, body, False), request)
+        return _to_response(await run_in_threadpool(_submit, trainings, body, False, response), request)
 
     @router.delete("/{id}", response_model=MessageResponse)
     def delete_training(id: Id) -> dict[str, str]:
@@ -123,9 +123,11 @@ def training_routes(trainings: Trainings, logs: LogStreams) -> APIRouter:
     return router
 
 
-def _submit(trainings: Trainings, body: object, is_new: bool) -> Training:
+def _submit(trainings: Trainings, body: object, is_new: bool, response: Response) -> Training:
     with _validation("ModelTraining", body):
-        training_id = submit_training(trainings, read_manifests(body, "ModelTraining"), is_new)
+        manifests = read_manifests(body, "ModelTraining")
+        training_id = submit_training(trainings, manifests, is_new)
+    add_warnings(response, manifests.warnings)
     return trainings.get(training_id)
 
 
@@ -167,16 +169,14 @@ def connection_routes(connections: Resources) -> APIRouter:
         return encode_secrets(connections.get(id, decrypted=True))
 
     @router.post("", response_model=ConnectionResponse, status_code=201, openapi_extra=CONNECTION_BODY)
-    async def create_connection(body: Body) -> Document:
+    async def create_connection(body: Body, response: Response) -> Document:
         """Create a connection."""
-        return encode_secrets(await run_in_threadpool(_create, connections, body, "Connection"))
+        return encode_secrets(await run_in_threadpool(_create, connections, body, "Connection", response))
 
     @router.put("", response_model=ConnectionResponse, openapi_extra=CONNECTION_BODY)
     async def update_connection(body: Body, response: Response) -> Document:
         """Replace a connection. Secret values must be included; masked values are rejected."""
-        document, outcome = await run_in_threadpool(_update, connections, body, "Connection")
-        response.headers[CHANGED_HEADER] = str(outcome != "unchanged").lower()
-        return encode_secrets(document)
+        return encode_secrets(await run_in_threadpool(_update, connections, body, "Connection", response))
 
     @router.delete("/{id}", response_model=MessageResponse)
     def delete_connection(id: Id) -> dict[str, str]:
@@ -202,16 +202,14 @@ def toolchain_routes(toolchains: Resources) -> APIRouter:
         return toolchains.get(id)
 
     @router.post("", response_model=ToolchainResponse, status_code=201, openapi_extra=TOOLCHAIN_BODY)
-    async def create_toolchain(body: Body) -> Document:
+    async def create_toolchain(body: Body, response: Response) -> Document:
         """Create a toolchain. It replaces a built-in one with the same ID."""
-        return await run_in_threadpool(_create, toolchains, body, "ToolchainIntegration")
+        return await run_in_threadpool(_create, toolchains, body, "ToolchainIntegration", response)
 
     @router.put("", response_model=ToolchainResponse, openapi_extra=TOOLCHAIN_BODY)
     async def update_toolchain(body: Body, response: Response) -> Document:
         """Replace a toolchain."""
-        document, outcome = await run_in_threadpool(_update, toolchains, body, "ToolchainIntegration")
-        response.headers[CHANGED_HEADER] = str(outcome != "unchanged").lower()
-        return document
+        return await run_in_threadpool(_update, toolchains, body, "ToolchainIntegration", response)
 
     @router.delete("/{id}", response_model=MessageResponse)
     def delete_toolchain(id: Id) -> dict[str, str]:
@@ -222,22 +220,25 @@ def toolchain_routes(toolchains: Resources) -> APIRouter:
     return router
 
 
-def _create(resources: Resources, body: object, kind: str) -> Document:
+def _create(resources: Resources, body: object, kind: str, response: Response) -> Document:
     resources.check_writable()
     with _validation(kind, body):
-        manifest = read_manifest(body, kind)
+        manifest, warnings = read_manifest(body, kind)
         resources.create(manifest)
+    add_warnings(response, warnings)
     return resources.get(manifest.id)
 
 
-def _update(resources: Resources, body: object, kind: str) -> tuple[Document, Outcome]:
+def _update(resources: Resources, body: object, kind: str, response: Response) -> Document:
     resources.check_writable()
     with _validation(kind, body):
-        manifest = read_manifest(body, kind)
+        manifest, warnings = read_manifest(body, kind)
         resources.check_edit(manifest.id)
         resources.check(manifest)
         outcome = resources.apply(manifest)
-    return resources.get(manifest.id), outcome
+    add_warnings(response, warnings)
+    response.headers[CHANGED_HEADER] = str(outcome != "unchanged").lower()
+    return resources.get(manifest.id)
 
 
 @contextmanager

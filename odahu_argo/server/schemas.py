@@ -11,7 +11,7 @@ from pydantic.json_schema import models_json_schema
 from starlette.requests import ClientDisconnect
 
 from odahu_argo import document
-from odahu_argo.errors import NotFound, TooLarge, UserError
+from odahu_argo.errors import NotFound, Problem, TooLarge, UserError
 from odahu_argo.manifest.load import LoadedManifest, Manifests, parse_documents
 from odahu_argo.manifest.models import Connection, ModelTraining, ToolchainIntegration
 from odahu_argo.naming import ID_PATTERN
@@ -155,8 +155,8 @@ def read_manifests(body: object, kind: str) -> Manifests:
     return parse_documents(document.parse(json.dumps({**fields, "kind": kind}), "body"))
 
 
-def read_manifest(body: object, kind: str) -> Connection | ToolchainIntegration:
-    """Read the body as a connection or toolchain.
+def read_manifest(body: object, kind: str) -> tuple[Connection | ToolchainIntegration, tuple[Problem, ...]]:
+    """Read the body as a connection or toolchain, and return it with the warnings about it.
 
     Raises:
         UserError: The body has errors. Reports all of them.
@@ -167,7 +167,7 @@ def read_manifest(body: object, kind: str) -> Connection | ToolchainIntegration:
     entries: list[LoadedManifest[Any]] = [*manifests.connections, *manifests.toolchains]
     [written] = entries
     manifest: Connection | ToolchainIntegration = written.manifest
-    return manifest
+    return manifest, manifests.warnings
 
 
 def body_schema(manifest: str, example: dict[str, Any]) -> dict[str, Any]:

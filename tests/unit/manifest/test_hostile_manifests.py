@@ -44,7 +44,7 @@ BOMBS = {
     "very many documents": ("---\nkind: ModelTraining\n" * 100_000, "more than 10000 documents"),
     "very many fields": (
         "kind: ModelTraining\nid: a\n" + "\n".join(f"x{n}: 1" for n in range(90_000)),
-        "more problems",
+        "and 89900 more unknown fields",
     ),
     "very many downloads": (
         TRAINING.format(model="", more=f"data: [{'{connName: wine-data, localPath: a},' * 16_000}]"),
@@ -88,7 +88,10 @@ BOMBS = {
         TRAINING.format(model=f", artifactNameTemplate: '{'{{- ' * 200}'", more=""),
         "only plain text and fields are allowed",
     ),
-    "a field of a thousand characters": (TRAINING.format(model="", more=f"{'x' * 1_000}: 1"), "unknown field"),
+    "a field of a thousand characters": (
+        TRAINING.format(model="", more=f"data: [{{localPath: a, {'x' * 1_000}: 1}}]"),
+        "data[0].connName: required field is missing",
+    ),
     "a value of a megabyte": (
         TRAINING.format(model="", more=f"image: '{'x ' * 500_000}'"),
         "is not a valid container image",

@@ -165,7 +165,6 @@ def test_reports_every_problem_of_training_once(
         "spec.data[0].connName",
         "spec.data[0].localPath",
         "spec.data[1].connName",
-        "spec.data[1].foo",
         "spec.data[2].connName",
         "spec.data[2].localPath",
         "spec.data[3].localPath",

@@ -119,6 +119,18 @@ def test_validation_messages_are_those_of_odahu(client: ApiClient, path: str, bo
     assert rejected.json()["problems"]
 
 
+def test_unknown_fields_are_warnings_in_the_response(client: ApiClient) -> None:
+    created = client.post(TRAININGS, json=training(_comment='ä "quoted"', data=None))
+    assert created.status_code == 201
+    assert created.headers["Warning"] == "299 - \"spec._comment: unknown field '_comment' is ignored\""
+    assert "_comment" not in created.json()["spec"]
+    for path, body in ((CONNECTIONS, CONNECTION), (TOOLCHAINS, TOOLCHAIN)):
+        for send in (client.post, client.put):
+            answer = send(path, json={**body, "owner": "me"})
+            assert (answer.ok, answer.headers["Warning"]) == (True, "299 - \"owner: unknown field 'owner' is ignored\"")
+    assert client.post(TRAININGS, json={**training(), "specc": {}}).status_code == 400
+
+
 def test_hints_name_commands_only_for_the_command_line(client: ApiClient) -> None:
     def hints(agent: str, body: object) -> set[str | None]:
         rejected = client.post(TRAININGS, json=body, headers={"User-Agent": agent})
