@@ -7,14 +7,16 @@ No environment variable changes a setting, so the same manifests and profile com
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from odahu_argo import __version__, document, quantity
+from odahu_argo.document import Document
 from odahu_argo.errors import Location, Problem, UserError
-from odahu_argo.naming import ID_PATTERN, LABEL_PATTERN
+from odahu_argo.pools import Name, Pools
 from odahu_argo.uri import without_credentials
 from odahu_argo.validation import (
     Count,
@@ -23,20 +25,10 @@ from odahu_argo.validation import (
     Image,
     MemoryAmount,
     Strict,
-    check_duration,
-    matching,
     validate,
 )
 
-UNLIMITED = "none"
-_LABEL_KEY = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _TRACKING_URI = re.compile(r"(https?|databricks|postgresql|mysql|mssql)(\+\w+)?://.")
-
-
-def _check_wait_limit(text: str) -> str:
-    if text != UNLIMITED and quantity.seconds(text) == 0:
-        raise ValueError(f"must be longer than 0s, or {UNLIMITED}")
-    return text if text == UNLIMITED else check_duration(text)
 
 
 def _check_volume_size(text: str) -> str:
@@ -61,10 +53,6 @@ def _check_server_url(text: str) -> str:
     return text.rstrip("/")
 
 
-Name = Annotated[str, matching(ID_PATTERN, "is not a Kubernetes name: 1 to 63 lowercase letters, digits and '-'")]
-LabelKey = Annotated[str, matching(_LABEL_KEY, "is not a Kubernetes label name, such as node.example.org/pool")]
-LabelValue = Annotated[str, matching(LABEL_PATTERN, "is not a Kubernetes label value", may_be_empty=True)]
-WaitLimit = Annotated[str, AfterValidator(_check_wait_limit)]
 VolumeSize = Annotated[str, AfterValidator(_check_volume_size)]
 ServerUrl = Annotated[str, AfterValidator(_check_server_url)]
 TrackingUri = Annotated[str, AfterValidator(_check_tracking_uri)]
@@ -90,51 +78,6 @@ class ResourceRequirements(Strict):
 
     limits: ResourceList = ResourceList.model_construct()
     requests: ResourceList = ResourceList.model_construct()
-
-
-class Toleration(Strict):
-    """Toleration of a node taint, with the field names of Kubernetes."""
-
-    key: str | None = None
-    operator: Literal["Exists", "Equal"] | None = None
-    value: str | None = None
-    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
-    tolerationSeconds: int | None = None
-
-
-_GPU_TOLERATION = Toleration.model_construct(key="nvidia.com/gpu", operator="Exists", effect="NoSchedule")
-
-
-class Pool(Strict):
-    """Node pool: the labels that select its nodes, and the taints that its pods tolerate."""
-
-    node_selector: dict[LabelKey, LabelValue] = {}
-    tolerations: tuple[Toleration, ...] = ()
-
-
-class GpuPool(Pool):
-    """Node pool with GPUs.
-
-    `pending_timeout` fails a step that waits longer for a free node. Use `none` with Argo 4.0, whose resource definitions
-    reject this limit.
-    """
-
-    resource_name: LabelKey = "nvidia.com/gpu"
-    pending_timeout: WaitLimit = "30m"
-    tolerations: tuple[Toleration, ...] = (_GPU_TOLERATION,)
-
-
-class Pools(Strict):
-    """Node pools of the steps.
-
-    `other_steps` selects the pool for checkout, downloads and packaging of a GPU training. `on_cpu` requires volumes that can
-    be attached in every zone. `with_training` runs all steps in the GPU pool: the workspace volume is created in a zone with
-    GPU nodes, but a GPU node is also occupied during the downloads.
-    """
-
-    cpu: Pool = Pool.model_construct()
-    gpu: GpuPool = GpuPool.model_construct()
-    other_steps: Literal["on_cpu", "with_training"] = "on_cpu"
 
 
 class WorkspaceVolume(Strict):
@@ -330,7 +273,28 @@ def parse_profile(text: str, source: str) -> Profile:
         raise UserError(Problem("a profile is a single YAML document", documents[1].location()))
     if not documents:
         return Profile()
-    profile, problems = validate(Profile, documents[0])
+    written = _with_lines_of_single_pools(documents[0])
+    profile, problems = validate(Profile, written)
     if profile is None:
-        raise UserError(problems)
+        raise UserError(replace(problem, location=_as_written(problem.location, written)) for problem in problems)
     return profile
+
+
+def _with_lines_of_single_pools(written: Document) -> Document:
+    """Add the lines of a pool that is not in a list under the paths of a list: `pools.gpu[0].tolerations`."""
+    single = {
+        (*path[:2], 0, *path[2:]): line
+        for path, line in written.lines.items()
+        if path[:1] == ("pools",) and len(path) > 2 and isinstance(path[2], str)
+    }
+    return replace(written, lines={**written.lines, **single})
+
+
+def _as_written(location: Location, written: Document) -> Location:
+    """Return the location of a field without the index of a pool that is not in a list."""
+    pools = written.value.get("pools") if isinstance(written.value, dict) else None
+    field = location.field or ""
+    for kind in ("cpu", "gpu"):
+        if isinstance(pools, dict) and isinstance(pools.get(kind), dict):
+            field = field.replace(f"pools.{kind}[0]", f"pools.{kind}")
+    return replace(location, field=field or None)

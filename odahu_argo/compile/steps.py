@@ -5,6 +5,7 @@ The step `train` runs in any image: an init container of the runner image prepar
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from odahu_argo import contract, naming
@@ -79,6 +80,8 @@ def _pod(step: PlannedStep, plan: Plan) -> Object:
     }
     if step.placement.node_selector:
         body["nodeSelector"] = dict(step.placement.node_selector)
+    if step.placement.any_of:
+        body["affinity"] = {"nodeAffinity": _node_affinity(step.placement.any_of)}
     if step.placement.tolerations:
         body["tolerations"] = [dict(toleration) for toleration in step.placement.tolerations]
     if step.results:
@@ -106,6 +109,18 @@ def _prepare_container(step: PlannedStep, preparation: Preparation, plan: Plan) 
     }
 
 
+def _node_affinity(selectors: Sequence[Mapping[str, str]]) -> Object:
+    """Return an affinity to nodes that match one of the selectors.
+
+    Source: https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/#node-affinity
+    """
+    terms = [
+        {"matchExpressions": [{"key": key, "operator": "In", "values": [value]} for key, value in selector.items()]}
+        for selector in selectors
+    ]
+    return {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
+
+
 def container(step: PlannedStep, plan: Plan) -> Object:
     """Return the container: an argv list, the specification in one variable, only required Secrets.
 
@@ -121,7 +136,7 @@ def container(step: PlannedStep, plan: Plan) -> Object:
         "image": step.image,
         "command": ["/bin/sh", _START] if step.preparation else ["python", "-m", contract.MODULE, step.kind],
         "env": _environment(step, plan),
-        "resources": _resources(step, plan.profile.pools.gpu.resource_name),
+        "resources": _resources(step),
         "securityContext": CONTAINER_SECURITY,
         "volumeMounts": mounts,
     }
@@ -198,10 +213,10 @@ def _tracking_variables(plan: Plan) -> dict[str, str]:
             }
 
 
-def _resources(step: PlannedStep, gpu_resource: str) -> Object:
+def _resources(step: PlannedStep) -> Object:
     limits = _amounts(step.limits)
     if step.limits.gpus:
-        limits[gpu_resource] = str(step.limits.gpus)
+        limits[step.placement.gpu_resource] = str(step.limits.gpus)
     return {"limits": limits, "requests": _amounts(step.requests)}
 
 

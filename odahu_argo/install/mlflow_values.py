@@ -15,7 +15,8 @@ from pydantic.alias_generators import to_camel
 from odahu_argo import __version__, document
 from odahu_argo.errors import Problem, UserError
 from odahu_argo.naming import ID_PATTERN
-from odahu_argo.profile import LabelKey, LabelValue, Name, Profile, Toleration, VolumeSize, read_text
+from odahu_argo.pools import LabelKey, LabelValue, Name, Toleration
+from odahu_argo.profile import Profile, VolumeSize, read_text
 from odahu_argo.validation import CpuAmount, Image, InvalidValue, MemoryAmount, Strict, check_image, matching, validate
 
 _HOST = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -194,7 +195,7 @@ def load_values(file: Path | None, profile: Profile) -> MlflowValues:
 
 
 def _profile_defaults(profile: Profile) -> dict[str, Any]:
-    pool = profile.pools.cpu
+    pool = profile.pools.cpu[0]
     return {
         "image": profile.training_image,
         "imagePullSecrets": profile.image_pull_secrets,

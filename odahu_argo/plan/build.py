@@ -21,7 +21,8 @@ from odahu_argo.manifest.resolve import (
 from odahu_argo.plan import resources, rules
 from odahu_argo.plan.model import ConnectionUse, Plan, PlannedStep, Preparation, RetryPolicy, Schedule
 from odahu_argo.plan.odahu_trainer import trainer_manifest
-from odahu_argo.profile import UNLIMITED, Profile
+from odahu_argo.pools import UNLIMITED, GpuPool, Pool
+from odahu_argo.profile import Profile
 from odahu_argo.uri import without_credentials
 from odahu_argo.validation import exclude_reported
 
@@ -162,6 +163,7 @@ def _train(resolved: ResolvedTraining, profile: Profile, needs: tuple[str, ...])
     limits, requests = resources.amounts(spec.resources, profile.training_resources)
     trainer = _trainer(resolved)
     is_program = rules.is_program(trainer)
+    pools = resources.select_pools(profile.pools, limits.gpus > 0, spec.node_selector)
     return PlannedStep(
         name="train",
         spec=TrainSpec(
@@ -181,10 +183,10 @@ def _train(resolved: ResolvedTraining, profile: Profile, needs: tuple[str, ...])
         image=_training_image(resolved, profile),
         limits=limits,
         requests=requests,
-        placement=resources.placement(profile.pools, gpu=limits.gpus > 0),
+        placement=resources.placement(pools),
         retry=RetryPolicy(int(profile.retries.train), quantity.seconds(profile.retries.first_wait)),
         timeout=quantity.seconds(profile.timeouts.train),
-        pending_timeout=_pending_timeout(profile, on_gpu_pool=limits.gpus > 0),
+        pending_timeout=_pending_timeout(pools[0]),
         results=() if is_program else (contract.RUN_ID,),
         preparation=_preparation(profile) if is_program or trainer in BUILT_IN_TOOLCHAINS else None,
     )
@@ -245,8 +247,11 @@ def _transfer_step(
 ) -> PlannedStep:
     """Return a step that transfers files: without a GPU, on the runner image, with the retries of transfers."""
     limits, requests = resources.amounts(profile.step_resources, profile.step_resources)
-    gpu_training = resources.gpu_count(resolved.training.spec.resources) > 0
-    on_gpu_pool = gpu_training and profile.pools.other_steps == "with_training"
+    training = resolved.training.spec
+    is_gpu_training = resources.gpu_count(training.resources) > 0
+    is_with_training = not is_gpu_training or profile.pools.other_steps == "with_training"
+    selector = training.node_selector if is_with_training else {}
+    pools = resources.select_pools(profile.pools, is_gpu_training and is_with_training, selector)
     return PlannedStep(
         name=name,
         spec=spec,
@@ -254,15 +259,16 @@ def _transfer_step(
         image=profile.runner_image,
         limits=limits,
         requests=requests,
-        placement=resources.placement(profile.pools, gpu=on_gpu_pool),
+        placement=resources.placement(pools),
         retry=RetryPolicy(int(profile.retries.transfer), quantity.seconds(profile.retries.first_wait)),
         timeout=quantity.seconds(timeout),
-        pending_timeout=_pending_timeout(profile, on_gpu_pool),
+        pending_timeout=_pending_timeout(pools[0]),
         results=results,
     )
 
 
-def _pending_timeout(profile: Profile, on_gpu_pool: bool) -> int | None:
-    """Return the limit on the wait for a node, in seconds. Only steps on the GPU pool have one."""
-    limit = profile.pools.gpu.pending_timeout
-    return quantity.seconds(limit) if on_gpu_pool and limit != UNLIMITED else None
+def _pending_timeout(pool: Pool) -> int | None:
+    """Return the limit on the wait for a node of the pool, in seconds. Only GPU pools have one."""
+    if not isinstance(pool, GpuPool) or pool.pending_timeout == UNLIMITED:
+        return None
+    return quantity.seconds(pool.pending_timeout)

@@ -132,14 +132,22 @@ def _format_value(value: str) -> str:
 
 
 def _placement(step: PlannedStep, plan: Plan) -> str:
-    gpus = f", {step.limits.gpus} x {plan.profile.pools.gpu.resource_name}" if step.limits.gpus else ""
+    gpus = f", {step.limits.gpus} x {step.placement.gpu_resource}" if step.limits.gpus else ""
     pending = f", waits at most {duration(step.pending_timeout)} for a node" if step.pending_timeout else ""
     prepared = f", prepared by an init container of {step.preparation.image}" if step.preparation else ""
     return (
-        f"on the {step.placement.pool} pool with {_format_amounts(step.requests)} "
+        f"on {_describe_pools(step)} with {_format_amounts(step.requests)} "
         f"(limit: {_format_amounts(step.limits)}){gpus}, image {step.image}{prepared}, "
         f"time limit {duration(step.timeout)}{pending}"
     )
+
+
+def _describe_pools(step: PlannedStep) -> str:
+    """Return `the gpu pool`, `the gpu pool a100`, or `one of the gpu pools a100, v100`."""
+    kind, names = step.placement.pool, ", ".join(step.placement.names)
+    if len(step.placement.names) > 1 or len(step.placement.selectors) > 1:
+        return f"one of the {kind} pools {names}".rstrip()
+    return f"the {kind} pool {names}".rstrip()
 
 
 def _format_amounts(amounts: Amounts) -> str:

@@ -21,11 +21,28 @@ class Amounts:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Node pool of a step with the pool's selector and tolerations from the profile."""
+    """Node pools that a step may run on.
+
+    Attributes:
+        pool: Kind of the pools.
+        node_selector: Labels of suitable nodes, if there is one pool. Any node is suitable if both selectors are empty.
+        tolerations: Tolerations of all pools, with the field names of Kubernetes.
+        any_of: Labels of the nodes of each pool, if there are several pools.
+        names: Names of the pools that have one.
+        gpu_resource: Name under which Kubernetes counts the GPUs of these pools.
+    """
 
     pool: Literal["cpu", "gpu"]
     node_selector: Mapping[str, str]
     tolerations: tuple[Mapping[str, str | int], ...]
+    any_of: tuple[Mapping[str, str], ...] = ()
+    names: tuple[str, ...] = ()
+    gpu_resource: str = ""
+
+    @property
+    def selectors(self) -> tuple[Mapping[str, str], ...]:
+        """Node selectors, of which a node must match one. Any node is suitable if there are none."""
+        return self.any_of or ((self.node_selector,) if self.node_selector else ())
 
 
 @dataclass(frozen=True, slots=True)

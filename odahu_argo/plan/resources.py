@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from odahu_argo import quantity
 from odahu_argo.plan.model import Amounts, Placement
-from odahu_argo.profile import Pool, Pools, ResourceRequirements
+from odahu_argo.pools import GpuPool, Pool, Pools
+from odahu_argo.profile import ResourceRequirements
 
 
 def gpu_count(requirements: ResourceRequirements) -> int:
@@ -34,10 +37,37 @@ def _pair(
     return limit, request
 
 
-def placement(pools: Pools, gpu: bool) -> Placement:
-    """Return the selector and tolerations of the GPU or CPU pool."""
-    pool: Pool = pools.gpu if gpu else pools.cpu
-    tolerations = tuple(
-        {name: value for name, value in toleration if value is not None} for toleration in pool.tolerations
+def select_pools(pools: Pools, gpu: bool, selector: Mapping[str, str]) -> Sequence[Pool]:
+    """Return the pools that a step may run on: the one with this node selector or, without a selector, all of its kind.
+
+    All GPU pools must count their GPUs under one name, that of the first pool; others need a node selector. The result is
+    empty if no pool has the selector.
+    """
+    candidates: Sequence[Pool] = pools.gpu if gpu else pools.cpu
+    if selector:
+        return [pool for pool in candidates if pool.node_selector == selector][:1]
+    return [pool for pool in candidates if gpu_resource(pool) == gpu_resource(candidates[0])]
+
+
+def gpu_resource(pool: Pool) -> str:
+    """Return the name under which Kubernetes counts the GPUs of a pool. Empty for a CPU pool."""
+    return pool.resource_name if isinstance(pool, GpuPool) else ""
+
+
+def placement(pools: Sequence[Pool]) -> Placement:
+    """Return the placement of a step that may run on any of these pools."""
+    tolerations = {
+        tuple((name, value) for name, value in toleration if value is not None): None
+        for pool in pools
+        for toleration in pool.tolerations
+    }
+    selectors = [pool.node_selector for pool in pools]
+    is_any_node = {} in selectors
+    return Placement(
+        pool="gpu" if isinstance(pools[0], GpuPool) else "cpu",
+        node_selector=selectors[0] if len(selectors) == 1 else {},
+        tolerations=tuple(dict(toleration) for toleration in tolerations),
+        any_of=() if is_any_node or len(selectors) == 1 else tuple(selectors),
+        names=tuple(pool.name for pool in pools if pool.name),
+        gpu_resource=gpu_resource(pools[0]),
     )
-    return Placement("gpu" if gpu else "cpu", pool.node_selector, tolerations)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 
 from odahu_argo import quantity
 from odahu_argo.errors import Problem
 from odahu_argo.manifest.resolve import BUILT_IN_TOOLCHAINS, ResolvedTraining
 from odahu_argo.naming import LABEL_PATTERN
-from odahu_argo.plan.resources import gpu_count
+from odahu_argo.plan.resources import gpu_count, select_pools
+from odahu_argo.pools import Pool, format_selector
 from odahu_argo.profile import Profile
 from odahu_argo.validation import comma_hint
 from odahu_argo.yaml_values import Path
@@ -170,15 +171,13 @@ def _check_toolchain(resolved: ResolvedTraining) -> Iterator[Problem]:
 
 
 def _check_node_selector(resolved: ResolvedTraining, profile: Profile) -> Iterator[Problem]:
-    """Like ODAHU, accept only the selector of the node pool that the training runs on."""
-    selector = dict(resolved.training.spec.node_selector)
-    pool = profile.pools.gpu if gpu_count(resolved.training.spec.resources) else profile.pools.cpu
-    if selector and selector != pool.node_selector:
-        message = f"no node pool of the profile has the selector {_format_selector(selector)}"
-        labels = f"with {_format_selector(pool.node_selector)}" if pool.node_selector else "with any labels"
-        hint = f"remove nodeSelector; the training then runs on nodes {labels}"
-        yield Problem(message, resolved.document.location(("spec", "nodeSelector")), hint)
-
-
-def _format_selector(selector: Mapping[str, str]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in selector.items())
+    """Like ODAHU, accept only the selector of a node pool of the kind that the training needs: GPU or CPU."""
+    spec = resolved.training.spec
+    selector, is_gpu = dict(spec.node_selector), gpu_count(spec.resources) > 0
+    if select_pools(profile.pools, is_gpu, selector):
+        return
+    pools: Sequence[Pool] = profile.pools.gpu if is_gpu else profile.pools.cpu
+    selectors = " or ".join(format_selector(pool.node_selector) for pool in pools if pool.node_selector)
+    message = f"no {'GPU' if is_gpu else 'CPU'} node pool of the profile has the selector {format_selector(selector)}"
+    hint = f"set it to {selectors}, or remove nodeSelector" if selectors else "remove nodeSelector"
+    yield Problem(message, resolved.document.location(("spec", "nodeSelector")), hint)

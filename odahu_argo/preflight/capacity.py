@@ -10,6 +10,7 @@ from odahu_argo import quantity
 from odahu_argo.errors import Forbidden
 from odahu_argo.kube.cluster import NODE, Cluster, Object
 from odahu_argo.plan.model import Plan, PlannedStep
+from odahu_argo.pools import format_selector
 from odahu_argo.preflight.result import CheckResult
 
 BLOCKING_EFFECTS = ("NoSchedule", "NoExecute")
@@ -34,7 +35,7 @@ def check_capacity(cluster: Cluster, plans: Sequence[Plan]) -> Iterator[CheckRes
 
 def _check_plan(plan: Plan, nodes: Sequence[Object]) -> Iterator[CheckResult]:
     hint = "it stays pending until such a node exists; reduce its resources, or check pools in the profile"
-    steps = {_explain_misfit(step, nodes, plan.profile.pools.gpu.resource_name): step for step in reversed(plan.steps)}
+    steps = {_explain_misfit(step, nodes, step.placement.gpu_resource): step for step in reversed(plan.steps)}
     steps.pop(None, None)
     for message, step in reversed(steps.items()):
         yield CheckResult("warning", f"step {step.name}", str(message), hint)
@@ -46,7 +47,7 @@ def _explain_misfit(step: PlannedStep, nodes: Sequence[Object], gpu_resource: st
     """Return why a step fits on no node, or None if it fits on one."""
     eligible = [node for node in nodes if _accepts(node, step)]
     if not eligible:
-        selector = ", ".join(f"{name}={value}" for name, value in step.placement.node_selector.items()) or "any node"
+        selector = " or ".join(format_selector(selector) for selector in step.placement.selectors) or "any node"
         return f"none of {len(nodes)} nodes accepts pods of the {step.placement.pool} pool ({selector})"
     requests = _requests(step, gpu_resource)
     if any(all(_allocatable(node, name) >= amount for name, amount in requests.items()) for node in eligible):
@@ -80,7 +81,8 @@ def _accepts(node: Object, step: PlannedStep) -> bool:
     """Return whether node selector, taints and cordon of the node admit the step's pod."""
     spec = node.get("spec") or {}
     labels = node["metadata"].get("labels") or {}
-    is_selected = all(labels.get(name) == value for name, value in step.placement.node_selector.items())
+    selectors = step.placement.selectors or ({},)
+    is_selected = any(all(labels.get(name) == value for name, value in selector.items()) for selector in selectors)
     taints = [taint for taint in spec.get("taints") or [] if _is_lasting(taint)]
     tolerated = all(any(_tolerates(toleration, taint) for toleration in step.placement.tolerations) for taint in taints)
     return is_selected and tolerated and not spec.get("unschedulable")

@@ -12,7 +12,8 @@ from odahu_argo import Profile, build_plans, compile_workflow, explain, load, re
 from odahu_argo.compile.emit import to_yaml
 from odahu_argo.errors import UserError
 from odahu_argo.plan.build import plan_trainings
-from odahu_argo.profile import GpuPool, Pool, Pools, Toleration, TrackingSettings, WorkspaceVolume
+from odahu_argo.pools import GpuPool, Pool, Pools, Toleration
+from odahu_argo.profile import TrackingSettings, WorkspaceVolume
 from tests.manifests import CONNECTIONS, plan, training, write
 
 GPU = {"limits": {"gpu": "2"}}

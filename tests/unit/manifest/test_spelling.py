@@ -11,7 +11,8 @@ import pytest
 from odahu_argo import load
 from odahu_argo.contract import CheckoutSpec, DownloadSpec
 from odahu_argo.errors import UserError
-from odahu_argo.profile import Pool, Pools, Profile
+from odahu_argo.pools import Pool, Pools
+from odahu_argo.profile import Profile
 from tests.manifests import plan, problems, training, write
 
 VCS = {"vcs": {"connection": "code", "reference": "v2"}, "objectStorage": {}}
@@ -71,7 +72,7 @@ def test_node_selector_must_match_pool(tmp_path: Path) -> None:
     }
     with pytest.raises(UserError) as error:
         plan(tmp_path, profile, nodeSelector={"pool": "gpu"})
-    assert problems(error.value) == ["spec.nodeSelector: no node pool of the profile has the selector pool=gpu"]
+    assert problems(error.value) == ["spec.nodeSelector: no CPU node pool of the profile has the selector pool=gpu"]
 
 
 def test_args_give_warning(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from odahu_argo.contract import CheckoutSpec, DownloadSpec, PackageSpec, TrainSpec
 from odahu_argo.plan.model import Amounts
-from odahu_argo.profile import Pool, Pools, Profile
+from odahu_argo.pools import Pool, Pools
+from odahu_argo.profile import Profile
 from tests.manifests import plan
 
 TWO = [
