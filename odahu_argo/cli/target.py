@@ -163,7 +163,7 @@ class Target:
         Raises:
             UserError: The URL or the token is malformed, or an option of a cluster is given as well.
         """
-        from odahu_argo.backends.remote_client import RemoteClient, parse_server_url
+        from odahu_argo.backends.remote_client import parse_server_url
 
         address = parse_server_url(url)
         for name in CLUSTER_OPTIONS:
@@ -172,11 +172,22 @@ class Target:
                     f"--{name} applies to a cluster, not to the API server {address}",
                     hint=f"omit it, or use --url '' --{name} … for the cluster of the kubeconfig",
                 )
+        return self.api_server(url), self._token(address)
+
+    def api_server(self, url: str) -> RemoteClient:
+        """Return the API server at `url`, for a command that may also use a cluster.
+
+        Raises:
+            UserError: The URL or the token is malformed.
+        """
+        from odahu_argo.backends.remote_client import RemoteClient, parse_server_url
+
+        address = parse_server_url(url)
         token = self._token(address)
         if token and address.is_insecure:
             message = f"the token is sent to {address} unencrypted"
             render.warning(Problem(message, hint="use an https URL, for example of a proxy with TLS"))
-        return RemoteClient(address, token), token
+        return RemoteClient(address, token)
 
     def option(self, name: str) -> Any:
         """Return the value of an option of the command, else of the groups around it."""

@@ -23,6 +23,7 @@ from odahu_argo.compile.workflow import (
     workflow_spec,
 )
 from odahu_argo.plan.model import Plan
+from odahu_argo.profile import Profile
 
 AFTER_TEMPLATES = {"argocd.argoproj.io/sync-wave": "1"}
 """Source: https://argo-cd.readthedocs.io/en/stable/user-guide/sync-waves/"""
@@ -99,17 +100,18 @@ def cron_workflow(plan: Plan) -> Object | None:
     }
 
 
-def external_secret(plan: Plan, connection: str) -> Object:
+def external_secret(profile: Profile, connection: str) -> Object:
     """Return the ExternalSecret that creates a connection's Secret from the secret store of the profile.
 
     Source: https://external-secrets.io/latest/api/externalsecret/
     """
-    settings, secret = plan.profile.external_secrets, naming.connection_secret(connection)
+    settings, secret = profile.external_secrets, naming.connection_secret(connection)
+    namespace = {"namespace": profile.namespace} if profile.namespace else {}
     secret_labels = {naming.MANAGED_BY_LABEL: naming.MANAGED_BY, naming.CONNECTION_ID_LABEL: connection}
     return {
         "apiVersion": "external-secrets.io/v1",
         "kind": "ExternalSecret",
-        "metadata": {**metadata(plan, secret), "labels": secret_labels},
+        "metadata": {"name": secret, **namespace, "labels": secret_labels},
         "spec": {
             "refreshInterval": settings.refresh,
             "secretStoreRef": {"kind": settings.kind, "name": settings.store},

@@ -37,7 +37,7 @@ def render_files(plans: Iterable[Plan]) -> dict[str, str]:
         objects[f"{TEMPLATES}/{plan.training_id}.template.yaml"] = [workflow_template.workflow_template(plan)]
         objects[f"{RUNS}/{plan.training_id}.run.yaml"] = [run, *([cron] if cron else [])]
         for use in plan.connections if plan.profile.external_secrets.store else ():
-            objects[f"{TEMPLATES}/{use.id}.secret.yaml"] = [workflow_template.external_secret(plan, use.id)]
+            objects[f"{TEMPLATES}/{use.id}.secret.yaml"] = [workflow_template.external_secret(plan.profile, use.id)]
     texts = {path: to_yaml(documents) for path, documents in objects.items()}
     for directory in (TEMPLATES, RUNS):
         names = sorted(path.removeprefix(f"{directory}/") for path in objects if path.startswith(f"{directory}/"))

@@ -1,0 +1,1 @@
+"""Migration of an ODAHU installation to a directory for Git."""
