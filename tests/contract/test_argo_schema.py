@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 import yaml
 
-from odahu_argo import naming
+from odahu_argo import __version__, naming
 from odahu_argo.compile import workflow_template
 from odahu_argo.compile.schema import NEWER_THAN_HERA, schema_errors
 from tests.commands import odahu_argo
@@ -54,6 +54,33 @@ def oldest_schema() -> dict[str, Any]:
 
 def golden(example: Example) -> dict[str, Any]:
     return yaml.safe_load((example.folder / "golden" / "workflow.yaml").read_text(encoding="utf-8"))
+
+
+def test_templates_of_odahu_conform_to_schema() -> None:
+    template = yaml.safe_load((ROOT / "templates" / "odahu-templates.yaml").read_text(encoding="utf-8"))
+    definition = {"$ref": "#/definitions/io.argoproj.workflow.v1alpha1.WorkflowTemplate"}
+    for schema in (strict_schema(), oldest_schema()):
+        jsonschema.validate(template, {**schema, **definition})
+    assert list(schema_errors({**template, "kind": "Workflow"})) == []
+    interface = {
+        entry["name"]: {
+            *(parameter["name"] for parameter in entry["inputs"]["parameters"]),
+            *(artifact["name"] for artifact in entry["inputs"]["artifacts"]),
+            *(parameter["name"] for parameter in entry["outputs"]["parameters"]),
+        }
+        for entry in template["spec"]["templates"]
+    }
+    common = {"odahuURL", "docker_tag", "odahuCredentialsSecret", "wait_completion"}
+    assert (template["metadata"]["name"], interface) == (
+        "odahu",
+        {
+            "training": {*common, "trainingManifest", "training_id"},
+            "packaging": {*common, "fromTrainingID", "packagingManifest", "packaging_id"},
+            "deployment": {*common, "fromPackagingID", "deploymentManifest", "deployment_id"},
+        },
+    )
+    tags = {entry["inputs"]["parameters"][1]["default"] for entry in template["spec"]["templates"]}
+    assert tags == {__version__}
 
 
 def test_workflow_conforms_to_schema(example: Example) -> None:
