@@ -73,7 +73,7 @@ def compile_command(
     from odahu_argo.plan.build import plan_trainings
     from odahu_argo.plan.model import schedules_of
 
-    manifests, settings = read(file, manifest_dir, profile, external_connection, strict)
+    manifests, settings = read(file, manifest_dir, profile, external_connection, strict=strict)
     plans = plan_trainings(manifests, settings, training_id)
     warn_of_unused(manifests)
     note_schedules(schedules_of(plans), "the compiled workflow runs once")
@@ -107,7 +107,7 @@ def plan_command(
     from odahu_argo.plan.build import plan_trainings
     from odahu_argo.plan.explain import as_data, explain, mermaid
 
-    manifests, settings = read(file, manifest_dir, profile, external_connection, strict)
+    manifests, settings = read(file, manifest_dir, profile, external_connection, strict=strict)
     plans = plan_trainings(manifests, settings, training_id)
     warn_of_unused(manifests)
     if output is PlanFormat.JSON:

@@ -39,7 +39,7 @@ def render_command(
     from odahu_argo.gitops.render import compare_files, render_files, unified_diff, write_files
     from odahu_argo.plan.build import plan_trainings
 
-    manifests, settings = read(file, manifest_dir, profile, external_connection, strict)
+    manifests, settings = read(file, manifest_dir, profile, external_connection, strict=strict)
     plans = plan_trainings(manifests, settings)
     warn_of_unused(manifests)
     files = compare_files(output, render_files(plans))
@@ -83,7 +83,7 @@ def diff_command(
 
     if offline and output is None:
         raise UserError("nothing to compare with", hint="pass -o DIR or omit --offline")
-    manifests, settings = read(file, manifest_dir, profile, external_connection, strict)
+    manifests, settings = read(file, manifest_dir, profile, external_connection, strict=strict)
     plans = plan_trainings(manifests, settings)
     warn_of_unused(manifests)
     wanted = planned_trainings(plans)

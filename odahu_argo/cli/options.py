@@ -51,6 +51,7 @@ def read(
     folders: list[Path] | None,
     profile: Path | None,
     external: list[str] | None,
+    *,
     any_id: bool = False,
     strict: bool = False,
 ) -> tuple[Manifests, Profile]:
@@ -65,7 +66,7 @@ def read(
 
     require_manifests(files, folders)
     settings = load_profile(profile).with_external(tuple(external or ()))
-    return read_manifests(files, folders, any_id, strict), settings
+    return read_manifests(files, folders, any_id=any_id, strict=strict), settings
 
 
 def note_schedules(schedules: Iterable[tuple[str, str]], instead: str) -> None:
@@ -116,7 +117,7 @@ def by_id_or_file(
 
 
 def read_manifests(
-    files: list[Path] | None, folders: list[Path] | None, any_id: bool = False, strict: bool = False
+    files: list[Path] | None, folders: list[Path] | None, *, any_id: bool = False, strict: bool = False
 ) -> Manifests:
     """Return the selected manifests. Documents of other kinds are skipped with a note. With `strict`, warnings are problems.
 

@@ -153,7 +153,8 @@ def parse_documents(
 
 def with_warnings_as_problems(manifests: Manifests) -> Manifests:
     """Return the manifests with each warning as a problem of its manifest."""
-    loaded = (*manifests.trainings, *manifests.invalid_trainings, *manifests.connections, *manifests.toolchains)
+    groups = (manifests.trainings, manifests.invalid_trainings, manifests.connections, manifests.toolchains)
+    loaded: list[LoadedManifest[Any]] = [item for group in groups for item in group]
     by_key = dict(manifests.problems_by_key)
     for item in loaded:
         if own := tuple(_warnings(item)):

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from odahu_argo.document import parse
 from odahu_argo.manifest.models import Connection, ModelTraining, ToolchainIntegration
-from odahu_argo.profile import Profile
+from odahu_argo.profile import Profile, parse_profile
 from odahu_argo.validation import validate
 from tests.conftest import EXAMPLES, ROOT
 
@@ -89,7 +89,8 @@ def test_documented_python_names_exist() -> None:
 
 
 def test_documented_profile_equals_the_default() -> None:
-    [text] = code_blocks(DOCS / "reference" / "profile.md", "yaml")
+    text, *examples = code_blocks(DOCS / "reference" / "profile.md", "yaml")
+    assert all(parse_profile(example, "profile.md") for example in examples)
     [document] = parse(text, "profile.md")
     profile, problems = validate(Profile, document)
     assert problems == []
@@ -98,7 +99,12 @@ def test_documented_profile_equals_the_default() -> None:
 
 
 def setting_names(value: object) -> object:
-    """Nested setting names, without keys that the user chooses (resource amounts, selectors, tolerations)."""
+    """Nested setting names, without keys that the user chooses (resource amounts, selectors, tolerations).
+
+    A list with one pool equals the pool.
+    """
+    if isinstance(value, tuple) and len(value) == 1:
+        return setting_names(value[0])
     if not isinstance(value, dict):
         return None
     free_form = {"limits", "requests", "node_selector", "tolerations"}
