@@ -32,6 +32,7 @@ def main(arguments: List[str]) -> int:
             launch = launch_from_json(file.read())
         os.environ.update(launch.variables)
         select_environment(launch)
+        os.chdir(launch.work_dir)  # relative paths mean the same to the program; MLflow 1 and 2 create files here
         run_training(launch, os.path.dirname(os.path.abspath(arguments[0])))
     except LaunchError as error:
         exit_code, reason = error.exit_code, str(error)
