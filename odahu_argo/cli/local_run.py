@@ -128,6 +128,8 @@ def _plan(
     from odahu_argo.plan.model import schedules_of
 
     manifests, settings = read(files, folders, profile, external, any_id=True, strict=strict)
+    if strict:
+        settings = settings.model_copy(update={"strict_environment": True})
     selected = as_id(training_id) or training_id if training_id else None
     local = plan_local(manifests, settings, selected, Path.cwd(), here, has_output_dir)
     warn_of_unused(manifests)
