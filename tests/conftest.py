@@ -39,11 +39,12 @@ def examples() -> list[Example]:
 
 
 def pytest_configure() -> None:
-    """Let Hypothesis take any time, and restore SIGINT, which shells ignore in background jobs and their processes."""
+    """Let Hypothesis take any time, and restore signals that shells (SIGINT) or nohup (SIGHUP) ignore for background jobs."""
     settings.register_profile("any-time", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("any-time")
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -12,8 +12,9 @@ from typing import Any, Dict
 from odahu_argo.launcher.report import LaunchError, LaunchStopped, user_error
 
 EXIT_TERMINATED = 128 + signal.SIGTERM
-CHILD_GRACE = 7.0
-"""Seconds between SIGTERM and SIGKILL for the program; the step that started the launcher kills both after 10."""
+CHILD_GRACE = 10.0
+"""Seconds between SIGTERM and SIGKILL for the program. A step that started the launcher kills both after 15, so that the
+launcher has time to end the run."""
 STOP_GRACE = 20.0
 """Seconds after SIGTERM within which the launcher exits in any case. Kubernetes kills a pod after 30 by default."""
 _POLL_INTERVAL = 0.1

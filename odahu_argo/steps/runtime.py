@@ -16,7 +16,7 @@ from typing import NoReturn
 from odahu_argo.contract import PROGRESS_VARIABLE
 
 EXIT_TERMINATED = 128 + signal.SIGTERM
-CHILD_GRACE = 10.0
+CHILD_GRACE = 15.0
 """Seconds between SIGTERM and SIGKILL for the processes that a step has started."""
 STOP_GRACE = 20.0
 """Seconds after SIGTERM within which a step exits in any case. Kubernetes kills a pod after 30 by default."""

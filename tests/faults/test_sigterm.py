@@ -119,7 +119,7 @@ def test_kills_training_program_that_ignores_sigterm(project: StepRunner, tracki
         " parameters: {pid: string}}}\n"
     )
     file = tmp_path / "pid"
-    process = start_step(project, entry_point("stubborn", pid=str(file)), {}, SHORT_GRACE)
+    process = start_step(project, entry_point("stubborn", pid=str(file)), {})
     until = time.monotonic() + 240
     while not (file.exists() and file.read_text().strip()):
         assert process.poll() is None and time.monotonic() < until
