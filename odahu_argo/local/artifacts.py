@@ -10,15 +10,14 @@ from odahu_argo.errors import ServiceFault, UserError
 from odahu_argo.local.home import Home
 from odahu_argo.local.manage import RemovedItem, size_of
 from odahu_argo.local.queries import list_trainings
-
-_PROJECT_FILE = "odahuflow.project.yaml"
+from odahu_argo.steps.output import PROJECT_FILE
 
 
 def trained_models(folder: Path) -> list[Path]:
     """Return the directories of trained models in a folder, sorted by name. A folder that does not exist has none."""
     if not folder.is_dir():
         return []
-    return sorted(path for path in folder.iterdir() if path.is_dir() and (path / _PROJECT_FILE).is_file())
+    return sorted(path for path in folder.iterdir() if path.is_dir() and (path / PROJECT_FILE).is_file())
 
 
 def remove_trained_models(home: Home, output_dir: Path | None = None) -> list[RemovedItem]:

@@ -192,7 +192,7 @@ def _select(manifests: list[LoadedManifest[Manifest]], kind: type[T]) -> tuple[L
 
 
 def _without_copies(documents: Iterable[Document]) -> Iterator[Document]:
-    """Yield the documents without those that are equal to a manifest in another file: projects repeat their toolchain."""
+    """Yield the documents, each manifest once if several files contain the same: projects repeat their toolchain."""
     first: dict[tuple[str, str], Document] = {}
     for item in documents:
         key = _document_key(item)

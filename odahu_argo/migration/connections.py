@@ -37,8 +37,8 @@ def migrate_connection(resource: Resource, profile: Profile, mode: SecretMode) -
     public = _without_secrets(spec)
     if mode == "files":
         decision = f"set {unreadable}: the values could not be read" if unreadable else ""
-        return MigratedConnection({path: _to_text(resource, spec)}, decision=decision)
-    files = {path: _to_text(resource, public)}
+        return MigratedConnection({path: to_text(resource, spec)}, decision=decision)
+    files = {path: to_text(resource, public)}
     if mode == "external":
         files[f"external-secrets/{resource.id}.yaml"] = to_yaml([external_secret(profile, resource.id)])
         key, properties = f"{profile.external_secrets.prefix}{resource.id}", ", ".join(resource.spec)
@@ -61,5 +61,6 @@ def _without_secrets(spec: Mapping[str, Any]) -> dict[str, Any]:
     return {**public, "uri": without_credentials(spec["uri"])} if isinstance(spec.get("uri"), str) else public
 
 
-def _to_text(resource: Resource, spec: Mapping[str, Any]) -> str:
+def to_text(resource: Resource, spec: Mapping[str, Any]) -> str:
+    """Return a manifest of the resource as YAML."""
     return to_yaml([{"kind": resource.kind, "id": resource.id, "spec": dict(spec)}])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,8 @@ _API_PATHS: Mapping[str, tuple[str, ...]] = {
     "BatchInferenceService": ("batch", "service"),
 }
 """Routes of ODAHU's API, below /api/v1 (odahu-flow 1.6, packages/operator/pkg/apiserver/routes/v1)."""
+KINDS = tuple(_API_PATHS)
+"""Kinds that are exported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ def export_cluster(cluster: Cluster, context: str) -> Export:
     """
     found: dict[tuple[str, str], Resource] = {}
     notes: list[str] = []
-    for kind in _API_PATHS:
+    for kind in KINDS:
         custom_resource = Kind(kind, f"{kind.lower()}s", "odahuflow.odahu.org", "v1alpha1", namespaced=False)
         try:
             items = cluster.list(custom_resource).items
@@ -126,8 +128,3 @@ def _add(found: dict[tuple[str, str], Resource], resources: list[Resource], note
 
 def _sorted(found: Mapping[tuple[str, str], Resource]) -> tuple[Resource, ...]:
     return tuple(found[key] for key in sorted(found))
-
-
-def kinds() -> Iterator[str]:
-    """Yield the kinds that are exported."""
-    yield from _API_PATHS

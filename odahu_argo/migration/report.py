@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from odahu_argo.migration.connections import SecretMode
-from odahu_argo.migration.export import Export, kinds
+from odahu_argo.migration.export import KINDS, Export
 from odahu_argo.migration.tree import DIRECTORIES, Tree
 
 REPORT = "REPORT.md"
@@ -20,10 +20,10 @@ _SECRETS: dict[SecretMode, str] = {
 
 
 def write_report(export: Export, tree: Tree, secrets: SecretMode) -> str:
-    """Return the report: what was exported, what needs a decision, where secrets are, and what to do next."""
+    """Return the report: exported resources, open decisions, the location of secrets, and the next steps."""
     counts = Counter(resource.kind for resource in export.resources)
     rows = [
-        f"| {kind} | {counts[kind]} | `{DIRECTORIES.get(kind, f'other/{kind}')}/` |" for kind in kinds() if counts[kind]
+        f"| {kind} | {counts[kind]} | `{DIRECTORIES.get(kind, f'other/{kind}')}/` |" for kind in KINDS if counts[kind]
     ]
     decisions = [f"- `{decision.subject}`: {_inline(decision.text)}" for decision in tree.decisions]
     unchanged = [f"- `{path}`" for path in tree.unchanged]

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from odahu_argo import document
-from odahu_argo.compile.emit import to_yaml
 from odahu_argo.document import Document
 from odahu_argo.errors import Problem, UserError
 from odahu_argo.manifest.load import parse_documents
 from odahu_argo.manifest.models import Connection
 from odahu_argo.manifest.resolve import BUILT_IN_TOOLCHAINS
-from odahu_argo.migration.connections import SecretMode, migrate_connection
+from odahu_argo.migration.connections import SecretMode, migrate_connection, to_text
 from odahu_argo.migration.export import OWN_KINDS, Export, Resource
 from odahu_argo.naming import ID_PATTERN
 from odahu_argo.plan.build import plan_trainings
@@ -63,7 +62,7 @@ def build_tree(export: Export, profile: Profile, secrets: SecretMode) -> Tree:
             decisions.append(Decision(f"{resource.kind} {resource.id!r}", "not exported: the ID is not valid"))
         elif resource.kind not in OWN_KINDS:
             path = f"other/{resource.kind}/{resource.id}.yaml"
-            files[path] = _to_text(resource, resource.spec)
+            files[path] = to_text(resource, resource.spec)
             unchanged.append(path)
         elif resource.kind == "Connection":
             migrated = migrate_connection(resource, profile, secrets)
@@ -72,15 +71,11 @@ def build_tree(export: Export, profile: Profile, secrets: SecretMode) -> Tree:
             decisions += [Decision(f"connections/{resource.id}.yaml", migrated.decision)] if migrated.decision else []
         else:
             path = f"{DIRECTORIES[resource.kind]}/{resource.id}.yaml"
-            files[path] = _to_text(resource, _training_spec(resource, images))
+            files[path] = to_text(resource, _training_spec(resource, images))
             decisions += [Decision(path, note) for note in _notes(resource)]
     decisions += _check(files, profile)
     secret_files = {path for path in files if path.startswith("connections/")} if secrets == "files" else set()
     return Tree(files, decisions, unchanged, connections, frozenset(secret_files))
-
-
-def _to_text(resource: Resource, spec: Mapping[str, Any]) -> str:
-    return to_yaml([{"kind": resource.kind, "id": resource.id, "spec": dict(spec)}])
 
 
 def _training_spec(resource: Resource, images: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -127,5 +122,5 @@ def _check(files: Mapping[str, str], profile: Profile) -> list[Decision]:
 def _decision(problem: Problem) -> Decision:
     location = problem.location
     subject = f"{location.file}:{location.line}" if location.line else location.file or "manifests"
-    text = f"{location.field}: {problem.message}" if location.field else problem.message
-    return Decision(subject, text)
+    message = f"{location.field}: {problem.message}" if location.field else problem.message
+    return Decision(subject, message)
