@@ -58,6 +58,11 @@ class Problem:
         if self.hint is not None:
             object.__setattr__(self, "hint", _shorten(self.hint, MAX_MESSAGE_LENGTH))
 
+    @property
+    def text_with_field(self) -> str:
+        """`field: message`, for readers who see neither file nor line."""
+        return f"{self.location.field}: {self.message}" if self.location.field else self.message
+
     def __str__(self) -> str:
         location = str(self.location)
         text = f"{location}: {self.message}" if location else self.message

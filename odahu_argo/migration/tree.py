@@ -122,5 +122,4 @@ def _check(files: Mapping[str, str], profile: Profile) -> list[Decision]:
 def _decision(problem: Problem) -> Decision:
     location = problem.location
     subject = f"{location.file}:{location.line}" if location.line else location.file or "manifests"
-    message = f"{location.field}: {problem.message}" if location.field else problem.message
-    return Decision(subject, message)
+    return Decision(subject, problem.text_with_field)

@@ -23,8 +23,7 @@ def add_warnings(response: Response, warnings: Sequence[Problem]) -> None:
     Source: https://kubernetes.io/blog/2020/09/03/warnings/
     """
     for warning in warnings[:MAX_WARNINGS]:
-        text = f"{warning.location.field}: {warning.message}" if warning.location.field else warning.message
-        printable = re.sub(r"[^ -~]|[\"\\]", "'", text)[:MAX_WARNING_LENGTH]
+        printable = re.sub(r"[^ -~]|[\"\\]", "'", warning.text_with_field)[:MAX_WARNING_LENGTH]
         response.headers.append("Warning", f'299 - "{printable}"')
 
 

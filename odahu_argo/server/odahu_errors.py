@@ -102,4 +102,4 @@ def _value(body: Mapping[str, Any], field: str) -> object:
 def _text(problem: Problem) -> str:
     if problem.entity is not None:
         return f'entity "{problem.entity}" is not found'
-    return f"{problem.location.field}: {problem.message}" if problem.location.field else problem.message
+    return problem.text_with_field
