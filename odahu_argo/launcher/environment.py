@@ -4,7 +4,8 @@ import hashlib
 import os
 import shutil
 import sys
-from typing import Dict, List, NoReturn
+import time
+from typing import Any, Dict, List, NoReturn
 
 from odahu_argo.launcher.installer import (
     CHANGE_HINT,
@@ -17,6 +18,7 @@ from odahu_argo.launcher.installer import (
     write_conda_file,
 )
 from odahu_argo.launcher.launch import EnvironmentFile, Launch
+from odahu_argo.launcher.program import check_stopped
 from odahu_argo.launcher.report import log, user_error
 from odahu_argo.launcher.requirements import differences, python_matches
 
@@ -25,6 +27,7 @@ CONDA_NAME_VARIABLE = "ODAHU_CONDA_ENV_NAME"
 """Set by an image with a prebuilt conda environment, such as ODAHU's dependency-cache image."""
 _SELECTED_VARIABLE = "ODAHU_ARGO_ENVIRONMENT"
 _COMPLETE_FILE = ".complete"
+_POLL_INTERVAL = 0.5
 
 
 def select_environment(launch: Launch) -> None:
@@ -39,6 +42,7 @@ def select_environment(launch: Launch) -> None:
 
     Raises:
         LaunchError: A requirement is not available, a program is missing, or the network failed.
+        LaunchStopped: SIGTERM was received.
     """
     selected = os.environ.pop(_SELECTED_VARIABLE, "")
     if selected == "built":
@@ -122,11 +126,9 @@ def _report_differences(launch: Launch, file: EnvironmentFile, found: List[str])
 
 def _build_once(launch: Launch, file: EnvironmentFile, directory: str) -> None:
     """Build the environment unless a complete one exists. Other processes that need the same one wait."""
-    import fcntl
-
     os.makedirs(launch.environments, exist_ok=True)
     with open(directory + ".lock", "w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        _acquire(lock, directory)
         complete = os.path.join(directory, _COMPLETE_FILE)
         if os.path.exists(complete):
             os.utime(complete)
@@ -136,6 +138,22 @@ def _build_once(launch: Launch, file: EnvironmentFile, directory: str) -> None:
         log("building the environment {}".format(directory))
         _build(launch, file, directory)
         _mark_complete(directory)
+
+
+def _acquire(lock: Any, directory: str) -> None:
+    import fcntl
+
+    is_waiting = False
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if not is_waiting:
+                log("waiting for another training, which builds the environment {}".format(directory))
+            is_waiting = True
+            check_stopped()
+            time.sleep(_POLL_INTERVAL)
 
 
 def _build(launch: Launch, file: EnvironmentFile, directory: str) -> None:

@@ -6,10 +6,12 @@ import re
 import shutil
 import subprocess
 import sys
-from typing import Dict, List, Optional
+import threading
+from collections import deque
+from typing import Any, Deque, Dict, List, Optional
 
 from odahu_argo.launcher.launch import EnvironmentFile
-from odahu_argo.launcher.program import check_stopped
+from odahu_argo.launcher.program import read_output, wait
 from odahu_argo.launcher.report import LaunchError, fault, log, user_error
 from odahu_argo.launcher.requirements import python_matches
 from odahu_argo.uri import without_credentials
@@ -89,25 +91,24 @@ def activated_environment(conda: str, environment: List[str]) -> Dict[str, str]:
 
     Raises:
         LaunchError: The environment does not exist, or has no Python.
+        LaunchStopped: SIGTERM was received.
     """
     script = "import json, os; print(json.dumps(dict(os.environ)))"
-    completed = subprocess.run(
+    process = subprocess.Popen(
         [conda, "run", *environment, "python", "-c", script],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         universal_newlines=True,
-        check=False,
+        start_new_session=True,
     )
-    check_stopped()
-    if completed.returncode != 0:
+    output, errors = read_output(process)
+    if process.returncode != 0:
         raise user_error(
-            "conda cannot run python in the environment {!r}: {}".format(
-                environment[-1], completed.stderr.strip()[-300:]
-            ),
+            "conda cannot run python in the environment {!r}: {}".format(environment[-1], errors.strip()[-300:]),
             "name an environment of the image that has python and mlflow",
         )
-    variables: Dict[str, str] = json.loads(completed.stdout.strip().splitlines()[-1])
+    variables: Dict[str, str] = json.loads(output.strip().splitlines()[-1])
     return variables
 
 
@@ -116,6 +117,7 @@ def run(command: List[str], file: EnvironmentFile) -> None:
 
     Raises:
         LaunchError: It failed: a fault if its output shows that the network failed, else a user error.
+        LaunchStopped: SIGTERM was received. The program and its child processes were terminated.
     """
     process = subprocess.Popen(
         command,
@@ -125,17 +127,22 @@ def run(command: List[str], file: EnvironmentFile) -> None:
         stderr=subprocess.STDOUT,
         universal_newlines=True,
         errors="replace",
+        start_new_session=True,
     )
-    lines: List[str] = []
-    assert process.stdout is not None
-    for line in process.stdout:
+    lines: Deque[str] = deque(maxlen=_TAIL)
+    reader = threading.Thread(target=_log_output, args=(process.stdout, lines), daemon=True)
+    reader.start()
+    status = wait(process)
+    reader.join()
+    if status != 0:
+        raise _installer_error(os.path.basename(command[0]), status, file, list(lines))
+
+
+def _log_output(output: Any, lines: Deque[str]) -> None:
+    for line in output:
         line = without_credentials(line.rstrip())
         log(line)
-        lines = [*lines, line][-_TAIL:]
-    status = process.wait()
-    check_stopped()
-    if status != 0:
-        raise _installer_error(os.path.basename(command[0]), status, file, lines)
+        lines.append(line)
 
 
 def _installer_error(program: str, status: int, file: EnvironmentFile, lines: List[str]) -> LaunchError:

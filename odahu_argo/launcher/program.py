@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from typing import Any, Dict
+from typing import Any, Dict, Tuple
 
 from odahu_argo.launcher.report import LaunchError, LaunchStopped, user_error
 
@@ -98,6 +98,24 @@ def wait(process: Any) -> int:
             continue
         check_stopped()
         return int(status)
+
+
+def read_output(process: Any) -> Tuple[str, str]:
+    """Return standard output and standard error of a process that leads its own session, after its end.
+
+    Raises:
+        LaunchStopped: SIGTERM was received. The processes of the session were terminated.
+    """
+    while True:
+        try:
+            output, errors = process.communicate(timeout=_POLL_INTERVAL)
+        except subprocess.TimeoutExpired:
+            if _sigterm_received:
+                _terminate(process)
+                raise LaunchStopped from None
+            continue
+        check_stopped()
+        return str(output), str(errors)
 
 
 def program_error(status: int) -> LaunchError:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -130,3 +131,47 @@ def test_kills_training_program_that_ignores_sigterm(project: StepRunner, tracki
     assert process.returncode == 143, log
     assert not is_alive(program)
     assert tracking.client.get_run(project.workspace.read_result("run-id")).info.status == "KILLED"
+
+
+@pytest.fixture
+def uninstallable(project: StepRunner) -> StepRunner:
+    """A prepared launch whose environment is installed from an index that the test serves."""
+    (project.repository / "project/MLproject").write_text(
+        "python_env: python_env.yaml\nentry_points: {main: {command: 'true'}}\n"
+    )
+    (project.repository / "project/python_env.yaml").write_text("dependencies: [iniconfig==99]\n")
+    return project
+
+
+def start_launch(step: StepRunner, index: str) -> subprocess.Popen[str]:
+    """Prepare the launch and start it, as the containers of a pod do."""
+    variables = {"UV_DEFAULT_INDEX": index, "UV_INDEX_URL": index}
+    spec = replace(TRAIN, hyper_parameters={}, environment=variables, environment_manager="auto")
+    prepare = [*step.command(spec)[:-1], "prepare"]
+    subprocess.run(prepare, env=step.environment(spec), check=True)
+    python = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    return subprocess.Popen(
+        ["/bin/sh", str(step.workspace.root / "launch" / "start.sh")],
+        env={**os.environ, "PATH": python},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        process_group=0,
+    )
+
+
+def test_launcher_stops_installation_of_environment(uninstallable: StepRunner, requested: threading.Event) -> None:
+    """One training installs packages, and another one waits for the same environment."""
+    with serving_by(SilentServer) as address:
+        installing = start_launch(uninstallable, address)
+        assert requested.wait(240)
+        installers = psutil.Process(installing.pid).children(recursive=True)
+        waiting = start_launch(uninstallable, address)
+        assert waiting.stdout is not None
+        assert any("waiting for another training" in line for line in iter(waiting.stdout.readline, ""))
+        for process in (waiting, installing):
+            process.send_signal(signal.SIGTERM)
+            log, _ = process.communicate(timeout=120)
+            assert process.returncode == 143, log
+            assert log.splitlines()[-1] == "train: stopped by SIGTERM"
+    assert installers and not any(map(is_alive, installers))
