@@ -22,6 +22,7 @@ from odahu_argo.launcher.tracking import (
 )
 
 _FINISHED_FILE = "finished.json"
+_MAX_COMMAND = 1000
 
 
 def run_training(launch: Launch, directory: str) -> None:
@@ -73,6 +74,7 @@ def _run_program(launch: Launch, client: Any) -> str:
     run_id = create_run(client, experiment_id, launch.tags, launch.parameters)
     _write(launch.run_id_file, run_id)
     log("started run {} of experiment {!r}".format(run_id, launch.experiment))
+    log(_mlflow_line(launch.command, run_id))
     status = "KILLED"
     try:
         _download_parameters(launch)
@@ -90,6 +92,12 @@ def _run_program(launch: Launch, client: Any) -> str:
         else:
             end_if_running(client, run_id, status)
     return run_id
+
+
+def _mlflow_line(command: str, run_id: str) -> str:
+    """Return the line that `mlflow run` logs before it starts a program; scripts find the run ID in it."""
+    shown = command if len(command) <= _MAX_COMMAND else command[: _MAX_COMMAND - 3] + "..."
+    return "INFO mlflow.projects: === Running command '{}' in run with ID '{}' ===".format(shown, run_id)
 
 
 def _end_run_of_earlier_attempt(launch: Launch, client: Any) -> None:

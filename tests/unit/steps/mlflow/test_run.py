@@ -49,6 +49,12 @@ def test_log_contains_output_of_program(trained: Trained) -> None:
     assert "note: two words; $(touch x)\n" in trained.log
 
 
+def test_log_contains_line_of_mlflow_with_command_and_run(trained: Trained) -> None:
+    [line] = [line for line in trained.log.splitlines() if "INFO mlflow.projects: " in line]
+    assert "=== Running command 'python train.py " in line
+    assert line.endswith(f" in run with ID '{trained.run.info.run_id}' ===")
+
+
 def test_project_uses_python_of_step(trained: Trained) -> None:
     assert f"python: {sys.executable}\n" in trained.log
 
