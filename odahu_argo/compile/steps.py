@@ -18,17 +18,12 @@ Object = dict[str, Any]
 POD_LOST = "lastRetry.status == 'Error'"
 """True for errors of Argo and lost pods: Argo's status for failures that the container did not cause."""
 
-TRANSIENT_FAULT = (
-    f"{POD_LOST} or not (lastRetry.message matches 'deadline') and (asInt(lastRetry.exitCode) in [3, 143]"
-    f" or lastRetry.message matches '^{contract.PREPARE}: .*exit code (3|143)[)]'"
-    " or lastRetry.message matches 'low on resource|node shutdown|[Ee]vict|[Pp]reempt')"
+_CONTAINER_FAULT = (
+    "asInt(lastRetry.exitCode) in [3, 143]"
+    " or lastRetry.message matches 'low on resource|node shutdown|[Ee]vict|[Pp]reempt'"
 )
-"""True also for transient faults that the step reports (3), terminated pods (143, from a drained node) and evictions.
-
-Argo has no exit code for an init container; its message contains the code.
-
-User errors (2), out-of-memory kills (137) and time-outs are not retried.
-"""
+_INIT_CONTAINER_FAULT = f"lastRetry.message matches '^{contract.PREPARE}: .*exit code (3|143)[)]'"
+"""Argo has no exit code for an init container; its message contains the code."""
 
 MAX_SPEC_BYTES = 120_000
 """Limit on a step's specification. Linux limits one environment variable, including its name, to 128 KiB."""
@@ -60,7 +55,9 @@ def templates(step: PlannedStep, plan: Plan) -> list[Object]:
         UserError: the step's specification does not fit into an environment variable.
     """
     if step.pending_timeout is None:
-        return [{"name": step.name, "retryStrategy": retry_strategy(step.retry, TRANSIENT_FAULT), **_pod(step, plan)}]
+        return [
+            {"name": step.name, "retryStrategy": retry_strategy(step.retry, _transient_fault(step)), **_pod(step, plan)}
+        ]
     attempt = f"attempt-{step.name}"
     return [
         {
@@ -70,6 +67,16 @@ def templates(step: PlannedStep, plan: Plan) -> list[Object]:
         },
         {"name": attempt, "pendingTimeout": f"{step.pending_timeout}s", **_pod(step, plan)},
     ]
+
+
+def _transient_fault(step: PlannedStep) -> str:
+    """Return an expression for lost pods, transient faults that the step reports (3), terminated pods (143, from a drained
+    node) and evictions.
+
+    User errors (2), out-of-memory kills (137) and time-outs are not retried.
+    """
+    faults = f"{_CONTAINER_FAULT} or {_INIT_CONTAINER_FAULT}" if step.preparation else _CONTAINER_FAULT
+    return f"{POD_LOST} or not (lastRetry.message matches 'deadline') and ({faults})"
 
 
 def _pod(step: PlannedStep, plan: Plan) -> Object:
@@ -129,7 +136,7 @@ def container(step: PlannedStep, plan: Plan) -> Object:
     mounts: list[Object] = [{"name": naming.WORKSPACE_CLAIM, "mountPath": contract.WORKSPACE}]
     if step.connection is not None:
         path = f"{contract.CONNECTIONS}/{step.connection}"
-        mounts.append({"name": naming.connection_volume(step.connection), "mountPath": path, "readOnly": True})
+        mounts.append({"name": naming.connection_volume(step.connection), "mountPath": path})
     if step.preparation and plan.profile.environments_claim:
         mounts.append({"name": _ENVIRONMENTS, "mountPath": contract.ENVIRONMENTS})
     body: Object = {
@@ -149,11 +156,12 @@ def container(step: PlannedStep, plan: Plan) -> Object:
 def retry_strategy(retry: RetryPolicy, expression: str) -> Object:
     """Return a strategy that retries while `expression` is true and doubles the delay each time.
 
+    With an expression, Argo's default for `retryPolicy` is Always.
+
     Source: https://argo-workflows.readthedocs.io/en/latest/retries/
     """
     return {
         "limit": str(retry.limit),
-        "retryPolicy": "Always",
         "expression": expression,
         "backoff": {"duration": f"{retry.first_wait}s", "factor": "2"},
     }

@@ -75,12 +75,23 @@ def test_pods_conform_to_restricted_standard(tmp_path: Path) -> None:
 def test_retries_faults_only(tmp_path: Path) -> None:
     for template in templates(compile_workflow(plan(tmp_path))).values():
         retry = template["retryStrategy"]
-        assert retry["retryPolicy"] == "Always"
+        assert "retryPolicy" not in retry  # with an expression, Argo's default is Always
         assert retry["expression"].startswith(
             "lastRetry.status == 'Error' or not (lastRetry.message matches 'deadline')"
         )
         assert "[3, 143]" in retry["expression"]
         assert int(retry["limit"]) > 0
+
+
+def test_retries_transient_faults_of_init_containers(tmp_path: Path) -> None:
+    expressions = {
+        name: template["retryStrategy"]["expression"]
+        for name, template in templates(compile_workflow(plan(tmp_path))).items()
+    }
+    steps = {
+        name for name, expression in expressions.items() if "matches '^prepare: .*exit code (3|143)[)]'" in expression
+    }
+    assert steps == {"train"}
 
 
 def test_pending_timeout_is_below_retries(tmp_path: Path) -> None:
