@@ -9,18 +9,20 @@ from typing import Any, Dict, List, NoReturn
 
 from odahu_argo.launcher.installer import (
     CHANGE_HINT,
+    LOCAL_HINT,
     activated_environment,
     conda_program,
+    copy_with_conda,
     install_with_conda,
+    install_with_pip,
     install_with_uv,
     install_with_venv,
-    run,
-    write_conda_file,
+    update_with_conda,
 )
 from odahu_argo.launcher.launch import EnvironmentFile, Launch
 from odahu_argo.launcher.program import check_stopped
 from odahu_argo.launcher.report import log, user_error
-from odahu_argo.launcher.requirements import differences, python_matches
+from odahu_argo.launcher.requirements import Difference, differences, python_matches
 
 MANAGERS = ("auto", "local", "uv", "virtualenv", "conda")
 CONDA_NAME_VARIABLE = "ODAHU_CONDA_ENV_NAME"
@@ -65,7 +67,7 @@ def _select_environment(launch: Launch, file: EnvironmentFile) -> None:
             _report_differences(launch, file, found)
             return
         log("{} differs from the installed packages:".format(os.path.basename(file.path)))
-        log("\n".join("  " + line for line in found))
+        _log_differences(found)
     directory = _environment_directory(launch, file)
     _build_once(launch, file, directory)
     _continue_in(_environment_variables(directory), os.path.join(directory, "bin", "python"), "built")
@@ -92,36 +94,57 @@ def _select_named_environment(launch: Launch, name: str, is_active: bool) -> Non
         _report_differences(launch, file, found)
     else:
         log("updating the conda environment {}, which differs from {}:".format(name, os.path.basename(file.path)))
-        log("\n".join("  " + line for line in found))
-        _update_named_environment(launch, conda, name, file)
+        _log_differences(found)
+        _update_named_environment(launch, conda, name, file, found)
 
 
-def _update_named_environment(launch: Launch, conda: str, name: str, file: EnvironmentFile) -> None:
+def _update_named_environment(
+    launch: Launch, conda: str, name: str, file: EnvironmentFile, found: List[Difference]
+) -> None:
     """Update the environment in place, or a copy of it if it is not writable for this user."""
     directory = _environment_directory(launch, file)
     os.makedirs(launch.environments, exist_ok=True)
-    description = write_conda_file(file, file.pip, directory)
     if os.access(sys.prefix, os.W_OK):
-        run([conda, "env", "update", "--name", name, "--file", description], file)
+        _install_differences(conda, ["--name", name], sys.executable, file, found, directory)
         _continue_in(dict(os.environ), sys.executable, "built")
+    python = os.path.join(directory, "bin", "python")
     if not os.path.exists(os.path.join(directory, _COMPLETE_FILE)):
         shutil.rmtree(directory, ignore_errors=True)
-        run([conda, "create", "--yes", "--quiet", "--prefix", directory, "--clone", name], file)
-        run([conda, "env", "update", "--prefix", directory, "--file", description], file)
+        copy_with_conda(conda, name, directory, file)
+        _install_differences(conda, ["--prefix", directory], python, file, found, directory)
         _mark_complete(directory)
-    variables = activated_environment(conda, ["--prefix", directory])
-    _continue_in(variables, os.path.join(directory, "bin", "python"), "built")
+    _continue_in(activated_environment(conda, ["--prefix", directory]), python, "built")
 
 
-def _report_differences(launch: Launch, file: EnvironmentFile, found: List[str]) -> None:
+def _install_differences(
+    conda: str, environment: List[str], python: str, file: EnvironmentFile, found: List[Difference], directory: str
+) -> None:
+    """Install what differs. conda solves all conda packages together, and keeps those that fulfil the file."""
+    kinds = {difference.kind for difference in found}
+    different = {difference.requirement for difference in found}
+    pip = [line for line in file.pip if line in different]
+    options = [line for line in file.pip if line.startswith("--")]
+    if kinds == {"pip"}:
+        install_with_pip(python, options + pip, file, directory)
+    elif kinds <= {"pip", "conda"}:
+        update_with_conda(conda, environment, file, options + pip if pip else [], directory)
+    else:
+        update_with_conda(conda, environment, file, file.pip, directory)
+
+
+def _log_differences(found: List[Difference]) -> None:
+    log("\n".join("  " + difference.message for difference in found))
+
+
+def _report_differences(launch: Launch, file: EnvironmentFile, found: List[Difference]) -> None:
     name = os.path.basename(file.path)
     if launch.strict:
         raise user_error(
-            "the installed packages differ from {}: {}".format(name, "; ".join(found)),
+            "the installed packages differ from {}: {}".format(name, "; ".join(each.message for each in found)),
             "use an image with these packages, or run without --strict",
         )
     log("warning: the installed packages differ from {}, and environment_manager is local:".format(name))
-    log("\n".join("  " + line for line in found))
+    _log_differences(found)
 
 
 def _build_once(launch: Launch, file: EnvironmentFile, directory: str) -> None:
@@ -169,7 +192,7 @@ def _build(launch: Launch, file: EnvironmentFile, directory: str) -> None:
                 "{} needs conda ({}), which is not installed".format(
                     name, ", ".join(file.conda) or "environment_manager"
                 ),
-                "install micromamba, mamba or conda, list the packages under pip, or set environment_manager: local",
+                "install micromamba, mamba or conda, list the packages under pip, or " + LOCAL_HINT,
             )
         install_with_conda(conda, file, pip, directory)
     elif file.conda:
@@ -183,7 +206,7 @@ def _build(launch: Launch, file: EnvironmentFile, directory: str) -> None:
     else:
         raise user_error(
             "{} requires Python {}, and neither uv nor conda is installed".format(name, file.python),
-            "install uv (pip install uv), use an image with this Python, or set environment_manager: local",
+            "install uv (pip install uv), use an image with this Python, or " + LOCAL_HINT,
         )
 
 

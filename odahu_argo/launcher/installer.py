@@ -17,17 +17,24 @@ from odahu_argo.launcher.requirements import python_matches
 from odahu_argo.uri import without_credentials
 
 CONDA_PROGRAMS = ("micromamba", "mamba", "conda")
-CHANGE_HINT = (
-    "correct the environment file, or set environment_manager: local in the profile to use the installed packages"
-)
+LOCAL_HINT = "use the installed packages (environment_manager: local in the profile, or --environment-manager local)"
+CHANGE_HINT = "correct the environment file, or " + LOCAL_HINT
 _NETWORK = re.compile(
     r"error sending request|failed to (fetch|download)|connection (refused|reset|error|aborted)|NewConnectionError"
     r"|timed out|(read|connect)timeout|temporary failure|name resolution|CondaHTTPError|could not connect"
     r"|could not resolve host|dns error|no space left|50\d (server error|bad gateway|service|gateway)",
     re.IGNORECASE,
 )
-_TAIL = 15
+_ERROR = re.compile(r"\s*(?:(?:\w+(?:Error|Exception)|[A-Z][a-z]+[A-Z]\w*):|(?:ERROR|error|critical)\b|\u00d7)")
+"""Start of the cause of a failure, in the output of conda, micromamba, pip and uv."""
+_ADVICE = re.compile(r"\s*(?:Next steps:|Current channels:|To search for alternate channels)")
+"""Start of what conda prints after the cause."""
+_PROGRESS = re.compile(r"\d+%\|.*\|")
+_TAIL = 60
 """Lines of a program's output that are searched for the cause of its failure."""
+_END = 15
+"""Last lines, which are searched for a failure of the network. Earlier ones may be of requests that were repeated."""
+_MAX_LINE = 300
 _MAX_QUOTE = 600
 
 
@@ -46,10 +53,10 @@ def install_with_uv(uv: str, file: EnvironmentFile, pip: List[str], directory: s
         LaunchError: Python or a requirement is not available, or the network failed.
     """
     python = sys.executable if not file.python or python_matches(file.python) else _python_request(file.python)
-    run([uv, "venv", "--no-project", "--seed", "--python", python, directory], file)
+    _run([uv, "venv", "--no-project", "--seed", "--python", python, directory], file)
     requirements = _write_requirements(pip, directory)
     interpreter = os.path.join(directory, "bin", "python")
-    run([uv, "pip", "install", "--python", interpreter, "--requirements", requirements], file)
+    _run([uv, "pip", "install", "--python", interpreter, "--requirements", requirements], file)
 
 
 def install_with_venv(file: EnvironmentFile, pip: List[str], directory: str) -> None:
@@ -58,10 +65,18 @@ def install_with_venv(file: EnvironmentFile, pip: List[str], directory: str) -> 
     Raises:
         LaunchError: A requirement is not available, the module venv is missing, or the network failed.
     """
-    run([sys.executable, "-m", "venv", directory], file)
+    _run([sys.executable, "-m", "venv", directory], file)
+    install_with_pip(os.path.join(directory, "bin", "python"), pip, file, directory)
+
+
+def install_with_pip(python: str, pip: List[str], file: EnvironmentFile, directory: str) -> None:
+    """Install requirements with the pip of another Python. They are written beside the directory.
+
+    Raises:
+        LaunchError: A requirement is not available, or the network failed.
+    """
     requirements = _write_requirements(pip, directory)
-    interpreter = os.path.join(directory, "bin", "python")
-    run([interpreter, "-m", "pip", "install", "--disable-pip-version-check", "-r", requirements], file)
+    _run([python, "-m", "pip", "install", "--disable-pip-version-check", "-r", requirements], file)
 
 
 def install_with_conda(conda: str, file: EnvironmentFile, pip: List[str], directory: str) -> None:
@@ -70,12 +85,28 @@ def install_with_conda(conda: str, file: EnvironmentFile, pip: List[str], direct
     Raises:
         LaunchError: A package is not available, or the network failed.
     """
-    description = write_conda_file(file, pip, directory)
+    description = _write_conda_file(file, pip, directory)
     create = ["create", "--yes"] if os.path.basename(conda) == "micromamba" else ["env", "create", "--quiet"]
-    run([conda, *create, "--prefix", directory, "--file", description], file)
+    _run([conda, *create, "--prefix", directory, "--file", description], file)
 
 
-def write_conda_file(file: EnvironmentFile, pip: List[str], directory: str) -> str:
+def update_with_conda(
+    conda: str, environment: List[str], file: EnvironmentFile, pip: List[str], directory: str
+) -> None:
+    """Install the file's conda packages, and the given pip requirements, in an environment (see `activated_environment`).
+
+    conda keeps packages that fulfil the file. Raises the same errors as `install_with_conda`.
+    """
+    description = _write_conda_file(file, pip, directory)
+    _run([conda, "env", "update", "--quiet", *environment, "--file", description], file)
+
+
+def copy_with_conda(conda: str, name: str, directory: str, file: EnvironmentFile) -> None:
+    """Copy a named conda environment to a directory. Raises the same errors as `install_with_conda`."""
+    _run([conda, "create", "--yes", "--quiet", "--prefix", directory, "--clone", name], file)
+
+
+def _write_conda_file(file: EnvironmentFile, pip: List[str], directory: str) -> str:
     """Write a conda file with the requirements of the environment file beside the directory, and return its path."""
     python = file.python or "{}.{}".format(*sys.version_info[:2])
     packages = ["python={}".format(python) if python[0].isdigit() else "python{}".format(python), "pip"]
@@ -112,7 +143,7 @@ def activated_environment(conda: str, environment: List[str]) -> Dict[str, str]:
     return variables
 
 
-def run(command: List[str], file: EnvironmentFile) -> None:
+def _run(command: List[str], file: EnvironmentFile) -> None:
     """Run a program that installs packages. Its output goes to the log.
 
     Raises:
@@ -122,6 +153,7 @@ def run(command: List[str], file: EnvironmentFile) -> None:
     process = subprocess.Popen(
         command,
         cwd=os.path.dirname(file.path),
+        env=dict(os.environ, CONDA_ALWAYS_YES="true", MAMBA_ALWAYS_YES="true"),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -139,21 +171,38 @@ def run(command: List[str], file: EnvironmentFile) -> None:
 
 
 def _log_output(output: Any, lines: Deque[str]) -> None:
-    for line in output:
-        line = without_credentials(line.rstrip())
-        log(line)
-        lines.append(line)
+    """Log all lines but those of progress bars."""
+    with output:
+        for line in output:
+            line = _without_credentials(line.rstrip())
+            if not _PROGRESS.search(line):
+                log(line)
+                lines.append(line)
 
 
 def _installer_error(program: str, status: int, file: EnvironmentFile, lines: List[str]) -> LaunchError:
-    text = " ".join(" ".join(lines).split())
     name = os.path.basename(file.path)
     message = "the environment of {} cannot be created: {} exited with status {}: {}".format(
-        name, program, status, text[-_MAX_QUOTE:]
+        name, program, status, _cause(lines)
     )
-    if _NETWORK.search(text):
+    if _NETWORK.search(" ".join(lines[-_END:])):
         return fault(message, "check the network and the package index")
     return user_error(message, CHANGE_HINT)
+
+
+def _cause(lines: List[str]) -> str:
+    """Return the first error in the output and what follows it, without advice. Without an error, return the last lines."""
+    first = next((number for number, line in enumerate(lines) if _ERROR.match(line)), None)
+    if first is None:
+        return " ".join(" ".join(lines).split())[-_MAX_QUOTE:]
+    cause = lines[first:]
+    end = next((number for number, line in enumerate(cause) if _ADVICE.match(line)), len(cause))
+    return " ".join(" ".join(line[:_MAX_LINE] for line in cause[:end]).split())[:_MAX_QUOTE]
+
+
+def _without_credentials(line: str) -> str:
+    """Mask credentials, also in conda's spelling of a channel without a colon: `http//user:password@host`."""
+    return re.sub(r"(\w//)[^/@\s]+@", r"\1***@", without_credentials(line))
 
 
 def _python_request(version: str) -> str:

@@ -5,7 +5,7 @@ import os
 import platform
 import re
 import sys
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, NamedTuple, Optional
 
 from odahu_argo.launcher.launch import EnvironmentFile
 
@@ -13,21 +13,37 @@ _CONDA_SPEC = re.compile(r"(?:[\w./-]+::)?([\w.-]+)\s*(.*)")
 _EXACT_CONDA = re.compile(r"={1,2}\s*([^=\s,<>!~]+?)(?:\.\*)?(?:=\S*)?|([\w.]+?)(?:\.\*)?(?:=\S*)?")
 
 
-def differences(file: EnvironmentFile) -> List[str]:
-    """Return a line for each requirement of the file that this Python's packages do not fulfil.
+class Difference(NamedTuple):
+    """A requirement that the installed packages do not fulfil.
+
+    `kind` is `python`, `conda`, `pip`, or `all` if nothing can be compared. `requirement` is as in the file, and `message`
+    contains the installed version.
+    """
+
+    kind: str
+    requirement: str
+    message: str
+
+
+def differences(file: EnvironmentFile) -> List[Difference]:
+    """Return each requirement of the file that this Python's packages do not fulfil.
 
     Only the major and minor version of Python are compared. Requirements that cannot be compared, such as a package at a URL,
     count as differences.
     """
     found = []
     if file.python and not python_matches(file.python):
-        found.append("Python {} is required; {} is installed".format(file.python, platform.python_version()))
+        message = "Python {} is required; {} is installed".format(file.python, platform.python_version())
+        found.append(Difference("python", file.python, message))
     packaging = _import_packaging()
     if packaging is None and (file.pip or file.conda):
-        return [*found, "packages cannot be compared, because {} lacks packaging and pip".format(sys.executable)]
+        message = "packages cannot be compared, because {} lacks packaging and pip".format(sys.executable)
+        return [*found, Difference("all", "", message)]
     conda = _conda_packages()
-    found += [difference for line in file.pip for difference in _pip_difference(line, packaging)]
-    found += [difference for spec in file.conda for difference in _conda_difference(spec, packaging, conda)]
+    for line in file.pip:
+        found += [Difference("pip", line, message) for message in _pip_difference(line, packaging)]
+    for spec in file.conda:
+        found += [Difference("conda", spec, message) for message in _conda_difference(spec, packaging, conda)]
     return found
 
 
@@ -118,11 +134,13 @@ def _installed_version(name: str) -> Optional[str]:
 
 
 def _installed_version_before_python_3_8(name: str) -> Optional[str]:
-    try:
-        import pkg_resources
-    except ImportError:
-        return None
-    try:
-        return str(pkg_resources.get_distribution(name).version)
-    except Exception:
-        return None
+    """Return the version that `pkg_resources` of setuptools, or of pip, finds."""
+    for package in ("pkg_resources", "pip._vendor.pkg_resources"):
+        try:
+            __import__(package)
+            return str(sys.modules[package].get_distribution(name).version)
+        except ImportError:
+            continue
+        except Exception:
+            return None
+    return None

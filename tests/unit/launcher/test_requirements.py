@@ -56,4 +56,4 @@ def test_fulfilled_requirements(file: EnvironmentFile) -> None:
     ],
 )
 def test_difference_names_required_and_installed_version(file: EnvironmentFile, difference: str) -> None:
-    assert differences(file) == [difference]
+    assert [each.message for each in differences(file)] == [difference]

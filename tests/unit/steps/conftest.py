@@ -1,5 +1,6 @@
 """Fixtures for the tests of the steps: servers and workspaces."""
 
+from tests.servers.conda import conda, named_environment
 from tests.servers.disk import small_disk
 from tests.servers.git import https_remote, origin, ssh_remote
 from tests.servers.mlflow_project import project, tracking, tracking_store, trained
@@ -9,7 +10,9 @@ from tests.servers.step_runner import step_runner
 
 __all__ = [
     "bucket",
+    "conda",
     "https_remote",
+    "named_environment",
     "origin",
     "project",
     "s3_endpoint",

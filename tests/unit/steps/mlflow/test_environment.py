@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import yaml
 
 from odahu_argo.contract import TrainSpec
 from odahu_argo.errors import UserError
@@ -63,52 +61,6 @@ def test_unavailable_requirement_is_user_error_before_run(environments: StepRunn
     with pytest.raises(UserError, match=r"the environment of python_env\.yaml cannot be created.*iniconfig==99"):
         environments.run(spec("auto"))
     assert environments.workspace.read_result("run-id") is None
-
-
-def test_conda_packages_without_conda_name_alternatives(
-    environments: StepRunner, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (environments.repository / "project" / "MLproject").write_text(MLPROJECT.replace("python_env", "conda_env"))
-    (environments.repository / "project" / "conda_env.yaml").write_text("dependencies: [cudatoolkit=10.1]\n")
-    monkeypatch.setenv("PATH", "/usr/bin:/bin")
-    monkeypatch.delenv("CONDA_EXE", raising=False)
-    with pytest.raises(UserError, match=r"needs conda \(cudatoolkit=10\.1\), which is not installed") as raised:
-        environments.run(spec("auto"))
-    assert "set environment_manager: local" in str(raised.value)
-
-
-MICROMAMBA = """\
-#!/bin/sh
-# A fake, because no package index provides conda: it records its arguments and "creates" an environment with this Python.
-echo "$@" >> {folder}/calls
-cp "$6" {folder}/conda.yaml
-mkdir -p "$4/bin"
-printf '#!/bin/sh\\nexec {python} "$@"\\n' > "$4/bin/python"
-chmod 755 "$4/bin/python"
-"""
-
-
-def test_conda_packages_are_installed_by_micromamba(
-    environments: StepRunner, tracking: Tracking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (environments.repository / "project" / "MLproject").write_text(
-        MLPROJECT.replace("python_env", "conda_env").replace("python -c", "true")
-    )
-    conda = "channels: [defaults]\ndependencies: [python=3.6, cudatoolkit=10.1, pip, {pip: [mlflow==1.5.0]}]\n"
-    (environments.repository / "project" / "conda_env.yaml").write_text(conda)
-    program = tmp_path / "bin" / "micromamba"
-    program.parent.mkdir()
-    program.write_text(MICROMAMBA.format(folder=tmp_path, python=sys.executable))
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
-    monkeypatch.delenv("CONDA_EXE", raising=False)
-    environments.run(spec("auto"))
-    [call] = (tmp_path / "calls").read_text().splitlines()
-    assert call.startswith(f"create --yes --prefix {tmp_path}/environments/")
-    assert yaml.safe_load((tmp_path / "conda.yaml").read_text()) == {
-        "channels": ["defaults"],
-        "dependencies": ["python=3.6", "pip", "cudatoolkit=10.1", {"pip": ["mlflow==1.5.0"]}],
-    }
 
 
 def test_strict_rejects_differences(environments: StepRunner) -> None:
