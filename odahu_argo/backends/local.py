@@ -276,7 +276,7 @@ class LocalSubmission:
         written: Iterable[LoadedManifest[Any]] = (manifest for source in sources for manifest in source)
         texts = [json.dumps({"kind": entry.manifest.kind, **entry.document.value}) for entry in written]
         home, profile = self.trainings.home, self.trainings.profile_file
-        manage.start("\n---\n".join(texts), training_id, home, profile)
+        manage.start("\n---\n".join(texts), training_id, home, profile, self.manifests.is_strict)
         return Submitted(training_id, f"training {training_id} started on this machine")
 
 

@@ -92,7 +92,8 @@ class RemoteTrainings:
         """Select the trainings in the manifests, or the one with the given ID. The server checks them."""
         selected = select_valid(manifests, training_id)
         toolchains = {written.manifest.id: written.manifest for written in manifests.toolchains}
-        return RemoteSubmission(self, {written.manifest.id: written for written in selected}, toolchains)
+        trainings = {written.manifest.id: written for written in selected}
+        return RemoteSubmission(self, trainings, toolchains, manifests.is_strict)
 
     def stop(self, training_id: str) -> Training:
         """Raise NotSupported."""
@@ -188,6 +189,7 @@ class RemoteSubmission:
     trainings: RemoteTrainings
     manifests: dict[str, LoadedManifest[ModelTraining]]
     toolchains: dict[str, ToolchainIntegration]
+    is_strict: bool = False
 
     @property
     def ids(self) -> Sequence[str]:
@@ -247,9 +249,10 @@ class RemoteSubmission:
         """Send a manifest. Errors that the server reports get their position in the user's file."""
         written = self.manifests[training_id]
         body = {"kind": "ModelTraining", "id": training_id, "spec": written.document.value["spec"]}
+        query = {"strict": "true"} if self.is_strict else None
         action = f"{'create' if method == 'POST' else 'edit'} training {training_id}"
         try:
-            return _training(self.trainings.client.send(action, method, *TRAINING_PATH, body=body)[0])
+            return _training(self.trainings.client.send(action, method, *TRAINING_PATH, query=query, body=body)[0])
         except UserError as error:
             raise _with_positions(error, written) from error
 

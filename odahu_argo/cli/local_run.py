@@ -27,7 +27,19 @@ if TYPE_CHECKING:
     from odahu_argo.local.home import Home
     from odahu_argo.local.planning import LocalPlan
     from odahu_argo.local.store import LocalTraining
+    from odahu_argo.manifest.load import Manifests
     from odahu_argo.plan.model import Plan
+    from odahu_argo.profile import Profile
+
+
+class EnvironmentManager(StrEnum):
+    """Values of the profile's `environment_manager`."""
+
+    AUTO = "auto"
+    LOCAL = "local"
+    UV = "uv"
+    VIRTUALENV = "virtualenv"
+    CONDA = "conda"
 
 
 class RunFormat(StrEnum):
@@ -63,6 +75,15 @@ def run_command(
             " that is there. Always on if the training has no source.",
         ),
     ] = False,
+    environment_manager: Annotated[
+        EnvironmentManager | None,
+        typer.Option(
+            "--environment-manager",
+            metavar="auto|local|uv|virtualenv|conda",
+            help="Selects the packages of an MLflow project, instead of the profile's environment_manager: local uses the"
+            " installed ones, and auto builds an environment if they differ from the environment file.",
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the previous run. Steps that succeeded are not repeated.")
     ] = False,
@@ -85,7 +106,10 @@ def run_command(
     from odahu_argo.local.summary import ignored_settings
 
     require_local_training()
-    local = _plan(training_id, file, manifest_dir, profile, external_connection, here, model_dir is not None, strict)
+    manifests, settings = read(file, manifest_dir, profile, external_connection, any_id=True, strict=strict)
+    if environment_manager is not None:
+        settings = settings.model_copy(update={"environment_manager": environment_manager.value})
+    local = _plan(manifests, settings, training_id, here, model_dir is not None)
     plan, home = local.plan, Home.from_environment()
     if local.directory is not None:
         render.note(f"note: training {plan.training_id} in place, in {local.directory}")
@@ -114,22 +138,12 @@ def _say_nothing(event: StepEvent) -> None:
 
 
 def _plan(
-    training_id: str | None,
-    files: list[Path] | None,
-    folders: list[Path] | None,
-    profile: Path | None,
-    external: list[str] | None,
-    here: bool,
-    has_output_dir: bool,
-    strict: bool,
+    manifests: Manifests, settings: Profile, training_id: str | None, here: bool, has_output_dir: bool
 ) -> LocalPlan:
     from odahu_argo.local.planning import plan_local
     from odahu_argo.naming import as_id
     from odahu_argo.plan.model import schedules_of
 
-    manifests, settings = read(files, folders, profile, external, any_id=True, strict=strict)
-    if strict:
-        settings = settings.model_copy(update={"strict_environment": True})
     selected = as_id(training_id) or training_id if training_id else None
     local = plan_local(manifests, settings, selected, Path.cwd(), here, has_output_dir)
     warn_of_unused(manifests)

@@ -42,7 +42,11 @@ ExternalConnections = Annotated[
 
 StrictChecks = Annotated[
     bool,
-    typer.Option("--strict", help="Treat warnings about manifests, such as unknown fields, as errors."),
+    typer.Option(
+        "--strict",
+        help="Treat warnings about manifests, such as unknown fields, as errors, and so packages that differ from the"
+        " environment file of an MLflow project.",
+    ),
 ]
 
 

@@ -30,7 +30,7 @@ _MAX_ERROR_SIZE = 4096
 """Bytes of error output to report for a run that did not start."""
 
 
-def start(manifests: str, training_id: str, home: Home, profile: Path | None) -> LocalTraining:
+def start(manifests: str, training_id: str, home: Home, profile: Path | None, is_strict: bool = False) -> LocalTraining:
     """Start `odahu-argo local train run` in the background and return the record of the new run.
 
     The manifests and the connections they use are passed through a pipe and never written to disk.
@@ -40,6 +40,8 @@ def start(manifests: str, training_id: str, home: Home, profile: Path | None) ->
     """
     previous = TrainingStore(home.store_file).get(training_id)
     command = [sys.executable, "-m", "odahu_argo", "local", "train", "run", "--id", training_id, "-f", "-", "--quiet"]
+    if is_strict:
+        command.append("--strict")
     if profile is not None:
         command += ["--profile", str(profile.absolute())]
     with tempfile.TemporaryFile() as error_output:

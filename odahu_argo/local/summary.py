@@ -13,7 +13,7 @@ def ignored_settings(plan: Plan) -> str:
     """Return a note about the settings of a plan that local runs ignore."""
     train = plan.step("train")
     gpus = f", {train.limits.gpus} GPU{'s' if train.limits.gpus > 1 else ''}" if train.limits.gpus else ""
-    return f"note: image {train.image}{gpus} and resource limits apply on a cluster only; local runs use this Python"
+    return f"note: image {train.image}{gpus} and resource limits apply on a cluster only; local runs use this machine"
 
 
 def run_summary(training: LocalTraining, home: Home, plan: Plan) -> str:

@@ -54,7 +54,8 @@ class Manifests:
     `source_problems` are the problems of files and directories that do not exist or cannot be read.
     `invalid` maps the kind and ID of every manifest with problems to its document, and `problems_by_key` to its problems,
     which `problems` contains too. `skipped` contains documents of other kinds, `warnings` tolerated deviations, and
-    `registered` the toolchains of the target; toolchains among the manifests take precedence over those.
+    `registered` the toolchains of the target; toolchains among the manifests take precedence over those. `is_strict` is set
+    if warnings are problems; differences to a project's environment file are then errors of the training.
     """
 
     trainings: tuple[LoadedManifest[ModelTraining], ...] = ()
@@ -68,6 +69,7 @@ class Manifests:
     problems_by_key: Mapping[tuple[str, str], tuple[Problem, ...]] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
     registered: tuple[ToolchainIntegration, ...] = ()
+    is_strict: bool = False
 
 
 def load(sources: Iterable[Path]) -> Manifests:
@@ -152,7 +154,7 @@ def parse_documents(
 
 
 def with_warnings_as_problems(manifests: Manifests) -> Manifests:
-    """Return the manifests with each warning as a problem of its manifest."""
+    """Return strict manifests, with each warning as a problem of its manifest."""
     groups = (manifests.trainings, manifests.invalid_trainings, manifests.connections, manifests.toolchains)
     loaded: list[LoadedManifest[Any]] = [item for group in groups for item in group]
     by_key = dict(manifests.problems_by_key)
@@ -160,7 +162,7 @@ def with_warnings_as_problems(manifests: Manifests) -> Manifests:
         if own := tuple(_warnings(item)):
             by_key[_key(item)] = (*by_key.get(_key(item), ()), *own)
     problems = (*manifests.problems, *manifests.warnings)
-    return replace(manifests, problems=problems, problems_by_key=by_key, warnings=())
+    return replace(manifests, problems=problems, problems_by_key=by_key, warnings=(), is_strict=True)
 
 
 def add_missing(manifests: Manifests, other: Manifests) -> Manifests:

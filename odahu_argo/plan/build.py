@@ -32,9 +32,13 @@ def plan_trainings(
 ) -> list[Plan]:
     """Return a plan for each training in the manifests, or for the one with ID `training_id`.
 
+    Strict manifests imply the profile's `strict_environment`.
+
     Raises:
         UserError: all problems of the trainings, of the manifests that they use, and of their references at once.
     """
+    if manifests.is_strict:
+        profile = profile.model_copy(update={"strict_environment": True})
     resolved, problems = resolve_with_problems(manifests, profile, training_id, needs)
     return build_plans(resolved, profile, problems)
 

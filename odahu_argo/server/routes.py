@@ -16,6 +16,7 @@ from odahu_argo.backends.base import Resources, Trainings
 from odahu_argo.backends.operations import submit_training
 from odahu_argo.backends.streaming import LogStreams
 from odahu_argo.errors import UserError
+from odahu_argo.manifest.load import with_warnings_as_problems
 from odahu_argo.odahu_api import CHANGED_HEADER, PREFIX, Document, encode_secrets, training_to_api
 from odahu_argo.server.auth import request_caller
 from odahu_argo.server.errors import NotPermitted, is_own_client
@@ -61,6 +62,14 @@ TOOLCHAIN_BODY = body_schema(
 )
 
 
+Strictness = Annotated[
+    bool,
+    Query(
+        description="Treat warnings, and packages that differ from the environment file of an MLflow project, as errors."
+    ),
+]
+
+
 class TrainingQuery(PageQuery):
     """A page of the trainings that match every filter. A repeated filter matches any of its values."""
 
@@ -96,14 +105,14 @@ def training_routes(trainings: Trainings, logs: LogStreams) -> APIRouter:
         return _to_response(trainings.get(id), request)
 
     @router.post("", response_model=TrainingResponse, status_code=201, openapi_extra=TRAINING_BODY)
-    async def create_training(body: Body, request: Request, response: Response) -> Document:
+    async def create_training(body: Body, request: Request, response: Response, strict: Strictness = False) -> Document:
         """Start a training. Its connections and its toolchain must exist."""
-        return _to_response(await run_in_threadpool(_submit, trainings, body, True, response), request)
+        return _to_response(await run_in_threadpool(_submit, trainings, body, True, strict, response), request)
 
     @router.put("", response_model=TrainingResponse, openapi_extra=TRAINING_BODY)
-    async def update_training(body: Body, request: Request, response: Response) -> Document:
+    async def update_training(body: Body, request: Request, response: Response, strict: Strictness = False) -> Document:
         """Stop the current run of a training and start a new one."""
-        return _to_response(await run_in_threadpool(_submit, trainings, body, False, response), request)
+        return _to_response(await run_in_threadpool(_submit, trainings, body, False, strict, response), request)
 
     @router.delete("/{id}", response_model=MessageResponse)
     def delete_training(id: Id) -> dict[str, str]:
@@ -123,9 +132,11 @@ def training_routes(trainings: Trainings, logs: LogStreams) -> APIRouter:
     return router
 
 
-def _submit(trainings: Trainings, body: object, is_new: bool, response: Response) -> Training:
+def _submit(trainings: Trainings, body: object, is_new: bool, is_strict: bool, response: Response) -> Training:
     with _validation("ModelTraining", body):
         manifests = read_manifests(body, "ModelTraining")
+        if is_strict:
+            manifests = with_warnings_as_problems(manifests)
         training_id = submit_training(trainings, manifests, is_new)
     add_warnings(response, manifests.warnings)
     return trainings.get(training_id)

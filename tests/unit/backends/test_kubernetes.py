@@ -9,7 +9,7 @@ from odahu_argo.backends.kubernetes import KubernetesBackend
 from odahu_argo.backends.operations import live_details, submit_training, training_details
 from odahu_argo.errors import AlreadyExists, NotFound, UserError
 from odahu_argo.kube.cluster import POD, WORKFLOW
-from odahu_argo.manifest.load import Manifests, load
+from odahu_argo.manifest.load import Manifests, load, with_warnings_as_problems
 from odahu_argo.preflight import checks
 from odahu_argo.preflight.result import CheckResult
 from odahu_argo.profile import Profile
@@ -55,6 +55,14 @@ def test_submission_creates_once_and_edits(backend: KubernetesBackend, manifests
     )
     assert "workflow wine-2" in submission.edit("wine").message
     assert [attempt.number for attempt in backend.trainings.history("wine").attempts] == [1, 2]
+
+
+def test_strict_manifests_reach_the_step(
+    cluster: InMemoryCluster, backend: KubernetesBackend, manifests: Manifests
+) -> None:
+    backend.trainings.prepare(with_warnings_as_problems(manifests)).create("wine")
+    [workflow] = cluster.list(WORKFLOW).items
+    assert "strict_environment" in yaml.safe_dump(dict(workflow))
 
 
 def test_create_rejects_ended_training(

@@ -38,6 +38,15 @@ def test_run_prints_plain_lines_and_a_summary(engine: LocalEngine) -> None:
     assert re.fullmatch(r"package  succeeded  \d+\.\d s", lines[-1])
 
 
+def test_environment_manager_and_strict_reach_the_step(engine: LocalEngine) -> None:
+    run = engine.command("run", "-f", engine.manifest(), "--environment-manager", "uv", "--strict")
+    assert run.code == 0, run.err
+    workflow = engine.home.run("wine").workflow.read_text()
+    assert '"environment_manager":"uv"' in workflow and '"strict_environment":true' in workflow
+    unknown = engine.command("run", "-f", engine.manifest(), "--environment-manager", "poetry")
+    assert (unknown.code, "virtualenv" in unknown.err) == (2, True)
+
+
 def test_summary_shows_the_tracking_server_of_the_training(engine: LocalEngine) -> None:
     environment = [{"name": "MLFLOW_TRACKING_URI", "value": "http://ada:canary@mlflow.example.org/mlflow"}]
     run = engine.command("run", "-f", engine.manifest(envs=environment))

@@ -37,6 +37,15 @@ def test_warning_has_the_line_and_strict_makes_it_an_error(tmp_path: Path) -> No
     assert "spec.project: unknown field 'project' is ignored" in output
 
 
+@pytest.mark.parametrize(("options", "is_strict"), [((), False), (("--strict",), True)])
+def test_strict_workflow_rejects_packages_that_differ(
+    tmp_path: Path, options: tuple[str, ...], is_strict: bool
+) -> None:
+    result = odahu_argo("compile", "-f", write(tmp_path, training()), *options)
+    assert result.code == 0, result.err
+    assert ('"strict_environment":true' in result.out.replace('": ', '":')) is is_strict
+
+
 @pytest.mark.parametrize("value", ["a", "", None])
 @pytest.mark.parametrize("name", ["hyperparameters", "hyper_parameters", "entrypont", "output-connection", "resource"])
 def test_typo_is_an_error(tmp_path: Path, name: str, value: object) -> None:

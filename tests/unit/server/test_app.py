@@ -56,6 +56,15 @@ def test_creates_replaces_and_deletes_trainings(cluster: InMemoryCluster, client
     assert cluster.list(WORKFLOW).items == ()
 
 
+def test_strict_request_makes_warnings_errors_and_reaches_the_step(cluster: InMemoryCluster, client: ApiClient) -> None:
+    strict = {"strict": "true"}
+    rejected = client.post(TRAININGS, params=strict, json=training(purpose="demo"))
+    assert (rejected.status_code, "purpose" in rejected.text) == (400, True)
+    assert client.post(TRAININGS, params=strict, json=training()).status_code == 201
+    [workflow] = cluster.list(WORKFLOW).items
+    assert "strict_environment" in json.dumps(workflow)
+
+
 def test_get_requests_write_nothing(cluster: InMemoryCluster, client: ApiClient) -> None:
     client.post(TRAININGS, json=training())
     play(cluster, "wine-1", "succeeded")
