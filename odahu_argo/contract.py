@@ -8,6 +8,8 @@ A step runs as `python -m odahu_argo.steps <kind>`, in a pod or as a local proce
 - one directory per mounted connection with one file per field (`uri`, `keyID`, ...), the layout of a Kubernetes Secret
   volume. Values are plain text, never base64.
 
+A step that finished leaves a completion marker in `completed/`; a later attempt sees it and exits with 0 at once.
+
 A step writes its results to one-line files and its progress as `N/M` to the file in Argo's `ARGO_PROGRESS_FILE`. On failure
 it writes the reason to the container's termination message. This module imports the standard library only, because every
 step imports it at startup.
@@ -15,6 +17,7 @@ step imports it at startup.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from dataclasses import MISSING, Field, dataclass, field, fields
@@ -59,6 +62,12 @@ LAUNCH_DIRECTORY = "launch"
 """Directory of the workspace with the files from which the training program starts."""
 START_FILE = "start.sh"
 """File of the launch that the training's image runs with `/bin/sh`."""
+MARKER_FILE = "marker"
+"""File of the launch with the path of the completion marker, which the launch writes when it has finished."""
+COMPLETED_FILE = "already-completed"
+"""File of the launch that exists if the training has finished in an earlier attempt. Contains the line for the log."""
+PROGRAM_RECORD = "finished.json"
+"""File of the launch that records that the training program has finished."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +142,10 @@ class PackageSpec:
     artifact_format: str = ZIP
 
 
+_IRRELEVANT_FIELDS = ("environment_manager", "strict_environment")
+_IRRELEVANT_TRAINING_FIELDS = ("resources", "nodeSelector", "image")
+"""Fields of a specification, and of the training in its `manifest`, that change how and where a step runs, not its result."""
+
 StepSpec = CheckoutSpec | DownloadSpec | TrainSpec | PackageSpec
 SPECS: dict[str, type[StepSpec]] = {spec.kind: spec for spec in (CheckoutSpec, DownloadSpec, TrainSpec, PackageSpec)}
 
@@ -148,6 +161,17 @@ def spec_to_json(spec: StepSpec) -> str:
 
 def _default(spec_field: Field[Any]) -> object:
     return spec_field.default if spec_field.default_factory is MISSING else spec_field.default_factory()
+
+
+def spec_digest(spec: StepSpec) -> str:
+    """Return 16 hexadecimal digits that are equal for specifications of the same kind with the same result."""
+    values = {f.name: getattr(spec, f.name) for f in fields(spec) if f.name not in _IRRELEVANT_FIELDS}
+    training = values.get("manifest", {}).get("modelTraining", {})
+    if isinstance(training, dict) and isinstance(training.get("spec"), dict):
+        relevant = {name: value for name, value in training["spec"].items() if name not in _IRRELEVANT_TRAINING_FIELDS}
+        values["manifest"] = {**values["manifest"], "modelTraining": {**training, "spec": relevant}}
+    text = json.dumps([spec.kind, values], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def spec_from_json(kind: str, text: str) -> StepSpec:
@@ -198,6 +222,11 @@ class Workspace:
     def output(self) -> Path:
         """Directory for files that the training adds to the artifact. It is empty at the start of each attempt."""
         return self.root / "output"
+
+    @property
+    def completed(self) -> Path:
+        """Directory with the completion markers of the steps."""
+        return self.root / "completed"
 
     @property
     def model(self) -> Path:

@@ -9,6 +9,7 @@ from typing import List
 
 from odahu_argo.launcher.environment import select_environment
 from odahu_argo.launcher.launch import launch_from_json
+from odahu_argo.launcher.marker import write_marker
 from odahu_argo.launcher.program import EXIT_TERMINATED, is_stopping, stop_on_sigterm
 from odahu_argo.launcher.report import EXIT_FAULT, LaunchError, LaunchStopped, log, write_message
 from odahu_argo.launcher.training import run_training
@@ -17,7 +18,7 @@ EXIT_UNEXPECTED = 1
 UMASK = 0o022
 """Argo's executor starts programs with umask 0, which would make every file world-writable."""
 CHILD_OPTION = "--child"
-"""Option of a step that logs the failure."""
+"""Option of a step that logs the failure and marks itself as finished."""
 
 
 def main(arguments: List[str]) -> int:
@@ -30,10 +31,13 @@ def main(arguments: List[str]) -> int:
     try:
         with open(arguments[0], encoding="utf-8") as file:
             launch = launch_from_json(file.read())
+        directory = os.path.dirname(os.path.abspath(arguments[0]))
         os.environ.update(launch.variables)
         select_environment(launch)
         os.chdir(launch.work_dir)  # relative paths mean the same to the program; MLflow 1 and 2 create files here
-        run_training(launch, os.path.dirname(os.path.abspath(arguments[0])))
+        run_training(launch, directory)
+        if CHILD_OPTION not in arguments:
+            write_marker(launch, directory)
     except LaunchError as error:
         exit_code, reason = error.exit_code, str(error)
     except LaunchStopped:

@@ -129,5 +129,7 @@ def _activity_at_shutdown(step: StepNodes) -> str:
     if not step.name:
         return ""
     pod = step.last_pod
+    if pod is not None and (pod.phase == "Succeeded" or pod.exit_code == 0):
+        return f" after step {step.name} had finished"
     was_pending = pod is not None and pod.message.startswith("workflow shutdown") and pod.exit_code is None
     return f" while step {step.name} was {'pending' if was_pending else 'running'}"

@@ -15,6 +15,7 @@ from odahu_argo.status.rules import (
 
 LOG_HINT = "read the step's log: odahu-argo train logs --id {id} --step {step}"
 _RETRY_HINT = "resume from step {step}: odahu-argo train retry --id {id}"
+_RETRY_FINISHED_HINT = "continue after step {step}, which is not repeated: odahu-argo train retry --id {id}"
 _RETRY_STOPPED_HINT = "resume the training: odahu-argo train retry --id {id}"
 
 FAILURE_RULES: tuple[Rule, ...] = (
@@ -93,8 +94,9 @@ FAILURE_RULES: tuple[Rule, ...] = (
     rule(
         r"artifact storage is not configured",
         "NoArtifactRepository",
-        "the log of step {step} cannot be archived: Argo has no artifact repository",
-        "configure an artifact repository for Argo's controller, or set archive_logs: false in the profile",
+        "step {step} finished, but its log cannot be archived: Argo has no artifact repository",
+        "configure an artifact repository for Argo's controller, or set archive_logs: false in the profile; "
+        + _RETRY_FINISHED_HINT,
     ),
     rule(
         r"outputs/parameters/(?P<path>\S+): no such file",
@@ -107,6 +109,12 @@ FAILURE_RULES: tuple[Rule, ...] = (
         "Forbidden",
         "the service account {account} is not allowed to report results to Argo: {quote}",
         SETUP_HINT,
+    ),
+    rule(
+        r"^wait: \w+ \(exit code \d+\)(?:: (?P<cause>.*))?",
+        "NotReported",
+        "step {step} finished, but Argo's wait container could not archive its log or report its results: {cause}",
+        "check Argo's artifact repository, or set archive_logs: false in the profile; " + _RETRY_FINISHED_HINT,
     ),
     rule(
         r'failed to find name in PATH: exec: "(?P<program>[^"]*)"|exec: "(?P<program2>[^"]*)"',

@@ -222,20 +222,26 @@ def _missing_nodes(snapshot: Snapshot, finding: str) -> Explanation:
 
 
 def _artifacts(snapshot: Snapshot) -> Artifacts:
-    """Merge results of an earlier run's steps, then of pods in order, then of the workflow; the last value wins."""
+    """Merge results of an earlier run's steps, then of pods in order, then of the workflow; the last value wins.
+
+    An artifact name counts only if the step that reports it has finished, because its file may exist before the upload.
+    """
     try:
         annotation = text(get_path(snapshot.metadata, "annotations", naming.RESULTS_ANNOTATION))
         earlier_results = json.loads(annotation or "{}")
     except (ValueError, RecursionError):
         earlier_results = {}
     results = {str(name): text(value) for name, value in mapping(earlier_results).items() if text(value)}
-    for node in snapshot.nodes.items:
-        if node.is_pod:
-            results.update(node.results)
+    pods = [node for node in snapshot.nodes.items if node.is_pod]
+    for node in pods:
+        results.update(node.results)
     results.update(read_results(get_path(snapshot.raw_status, "outputs", "parameters")))
+    is_uploaded = snapshot.phase == SUCCEEDED or any(
+        "artifact-name" in node.results and (node.phase == SUCCEEDED or node.exit_code == 0) for node in pods
+    )
     return Artifacts(
         run_id=results.get("run-id", ""),
-        artifact_name=results.get("artifact-name", ""),
+        artifact_name=results.get("artifact-name", "") if is_uploaded else "",
         commit_id=results.get("commit-id", ""),
     )
 

@@ -15,10 +15,18 @@ from odahu_argo.contract import (
     PREPARE,
     SPECS,
     STEP_VARIABLE,
+    TrainSpec,
     Workspace,
     spec_from_json,
 )
 from odahu_argo.errors import OdahuArgoError, UserError
+from odahu_argo.steps.markers import (
+    find_marker,
+    prepare_launch_marker,
+    remove_dependent_markers,
+    restore_results,
+    write_marker,
+)
 from odahu_argo.steps.runtime import exit_stopped, is_stopping, log, stop_on_sigterm
 
 MAX_MESSAGE_BYTES = 2000
@@ -67,7 +75,17 @@ def _run_step(kind: str, workspace: Workspace) -> None:
         ) from None
     except ValueError as error:
         raise UserError(f"{STEP_VARIABLE}: {error}", hint="compiler and image may be of different versions") from error
+    marker = find_marker(spec, workspace)
+    if kind == PREPARE and isinstance(spec, TrainSpec):
+        prepare_launch_marker(spec, marker, workspace)
+    if marker is not None:
+        restore_results(marker, workspace)
+        log(kind, str(marker))
+        return
+    remove_dependent_markers(spec, workspace)
     import_module(f"odahu_argo.steps.{kind}").run(spec, workspace)
+    if kind != PREPARE:
+        write_marker(spec, workspace)
 
 
 def _report_failure(kind: str, exit_code: int, reason: str, workspace: Workspace) -> None:

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from odahu_argo.artifact_name import directory_name, render
-from odahu_argo.contract import ARCHIVES, ARTIFACT_NAME, DIRECTORY, RUN_ID, PackageSpec, Workspace
+from odahu_argo.contract import ARCHIVES, ARTIFACT_NAME, DIRECTORY, RUN_ID, PackageSpec, Workspace, spec_digest
 from odahu_argo.errors import UserError
 from odahu_argo.steps.archive import ArchiveEntry, archive_chunks, list_entries, max_archive_size
 from odahu_argo.steps.connection import read_connection
@@ -30,8 +30,8 @@ _log = partial(log, "package")
 def run(spec: PackageSpec, workspace: Workspace) -> None:
     """Let the toolchain provide the content, and upload it as an archive that is created during the upload.
 
-    The artifact name is recorded before the upload. A further attempt repeats everything under the same name, so that
-    there is only one object.
+    A further attempt repeats everything under the same name, so that there is only one object. The artifact name becomes a
+    result after the upload.
 
     Raises:
         UserError: The toolchain is not installed, there is no training, the model is unusable, or the output connection
@@ -49,6 +49,8 @@ def run(spec: PackageSpec, workspace: Workspace) -> None:
     directory = workspace.root / "package"
     content = directory / "content"
     with disk_errors(directory):
+        name = _artifact_name(spec, workspace)
+        workspace.result_file(ARTIFACT_NAME).unlink(missing_ok=True)
         shutil.rmtree(directory, ignore_errors=True)
         content.mkdir(parents=True)
     with environment(spec.environment):
@@ -57,13 +59,14 @@ def run(spec: PackageSpec, workspace: Workspace) -> None:
     if not (content / PROJECT_FILE).is_file():
         write_project_file(content, spec, workspace)
 
-    name = _artifact_name(spec, workspace)
     entries = list_entries(content)
     started = time.monotonic()
     if spec.artifact_format == DIRECTORY:
-        written = _write(entries, output, name, workspace)
+        name = directory_name(name)
+        written = _write(entries, output, name)
     else:
         written = _upload(entries, output, name, spec.artifact_format, owner=str(directory.absolute()))
+    workspace.write_result(ARTIFACT_NAME, name)
     _log(f"done: {written}, {time.monotonic() - started:.1f} s")
     shutil.rmtree(directory, ignore_errors=True)
 
@@ -79,24 +82,25 @@ def _upload(entries: Sequence[ArchiveEntry], output: OpenedStore, name: str, for
     return f"{store.url(key)}, {sent} bytes"
 
 
-def _write(entries: Sequence[ArchiveEntry], output: OpenedStore, name: str, workspace: Workspace) -> str:
-    """Copy the files to a directory of the output folder, record its name, and return its path."""
+def _write(entries: Sequence[ArchiveEntry], output: OpenedStore, name: str) -> str:
+    """Copy the files to a directory of the output folder, and return its path."""
     store, _ = output
     if not isinstance(store, FileStore):
         raise UserError("a directory can only be written to a folder of this machine", hint="use another format")
-    target = Path(store.root) / directory_name(name)
+    target = Path(store.root) / name
     size = sum(entry.size for entry in entries)
     _log(f"copying {format_size(size)} to {target}")
     write_directory(entries, target, TransferProgress(size, _log), stopped)
-    workspace.write_result(ARTIFACT_NAME, target.name)
     return str(target)
 
 
 def _artifact_name(spec: PackageSpec, workspace: Workspace) -> str:
-    """Return the name that an earlier attempt recorded, or render the template and record the result."""
-    recorded = workspace.read_result(ARTIFACT_NAME)
-    if recorded is not None:
-        return recorded
+    """Return the name that an earlier attempt chose, or render the template and keep the name for further attempts."""
+    file = workspace.root / f"artifact-name-{spec_digest(spec)}"
+    if file.is_file():
+        return file.read_text("utf-8")
     name = render(spec.artifact_name_template, spec.model_name, spec.model_version, str(uuid.uuid4()))
-    workspace.write_result(ARTIFACT_NAME, name)
+    partial = file.with_name(f".{file.name}.partial")
+    partial.write_text(name, "utf-8")
+    partial.replace(file)
     return name

@@ -1,7 +1,8 @@
 # Start a training in its own image: sh start.sh [--child]
 #
 # The directory of this file is a launch (odahu_argo.steps.launch). With a file `program`, run this program as ODAHU did; its
-# variables are in `variables.sh`. Otherwise run the launcher under the first suitable Python of the image.
+# variables are in `variables.sh`. Otherwise run the launcher under the first suitable Python of the image. With a file
+# `already-completed`, do nothing: an earlier attempt has finished. The file `marker` has the path of the completion marker.
 directory=$(cd "$(dirname "$0")" && pwd)
 option=$1
 umask 022
@@ -13,6 +14,19 @@ fail() {
     fi
     exit 2
 }
+
+mark_completed() {
+    marker=$(cat "$directory/marker")
+    sync
+    printf '{"completed": "%s", "results": {}}' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" > "$marker.partial" || exit 3
+    sync
+    mv "$marker.partial" "$marker" || exit 3
+}
+
+if [ -f "$directory/already-completed" ]; then
+    cat "$directory/already-completed"
+    exit 0
+fi
 
 if [ ! -f "$directory/program" ]; then
     for python in python python3; do
@@ -39,7 +53,9 @@ if [ -n "$stopped" ]; then
     exit 143
 fi
 case $status in
-    0) ;;
+    0) if [ "$option" != --child ]; then
+        mark_completed
+    fi ;;
     137) fail "the program $program was killed (signal 9), usually because it ran out of memory" \
         "raise resources.limits.memory of the training" ;;
     *) fail "the program $program exited with status $status" "see its output above, in the log of the step train" ;;

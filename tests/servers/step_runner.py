@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from odahu_argo import contract
-from odahu_argo.contract import StepSpec, Workspace, spec_to_json
+from odahu_argo.contract import StepSpec, TrainSpec, Workspace, spec_to_json
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,21 @@ class StepRunner:
 
     def run_process(self, spec: StepSpec, **environment: str) -> EndedStep:
         """Run the step as a process, like a pod."""
-        completed = subprocess.run(
-            self.command(spec), env=self.environment(spec) | environment, capture_output=True, text=True
-        )
+        return self._end(self.command(spec), self.environment(spec) | environment)
+
+    def prepare(self, spec: TrainSpec, **environment: str) -> EndedStep:
+        """Run the init container of the step train."""
+        command = [*self.command(spec)[:-1], contract.PREPARE]
+        return self._end(command, self.environment(spec) | environment)
+
+    def start(self, **environment: str) -> EndedStep:
+        """Run the container of the training's image, which knows the launch only."""
+        variables = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
+        variables[contract.MESSAGE_VARIABLE] = str(self.workspace.message)
+        return self._end(["/bin/sh", str(self.workspace.root / "launch" / "start.sh")], variables | environment)
+
+    def _end(self, command: list[str], environment: Mapping[str, str]) -> EndedStep:
+        completed = subprocess.run(command, env=environment, capture_output=True, text=True)
         message = self.workspace.message.read_text() if self.workspace.message.is_file() else ""
         return EndedStep(completed.returncode, completed.stdout + completed.stderr, message)
 

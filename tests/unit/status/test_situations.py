@@ -54,6 +54,7 @@ misleading-step-message       | failed     | Error                           | 3
 stopping                      | running    | Stopping                        |     | train         | d3d6e8
 stopped                       | failed     | Stopped                         | 143 | train         | d3d6e8
 stopped-no-message            | failed     | Stopped                         | 143 | train         | d3d6e8
+stopped-after-step            | failed     | Stopped                         |     | train         | d3d6e8
 stopped-before-start          | failed     | Terminated                      |     |               |
 deleting                      | running    | Deleting                        |     | train         | d3d6e8
 step-deadline                 | failed     | DeadlineExceeded                |     | train         | d3d6e8
@@ -67,6 +68,7 @@ killed                        | failed     | Error                           | 1
 drained                       | failed     | Error                           | 143 | train         | d3d6e8
 crashed                       | failed     | Error                           | 139 | train         | d3d6e8
 no-artifact-repository        | failed     | NoArtifactRepository            | 64  | train         | d3d6e8
+log-archive-down              | failed     | NotReported                     | 64  | train         | d3d6e8
 executor-forbidden            | failed     | Forbidden                       | 64  | train         | d3d6e8
 executor-error                | failed     | Error                           | 64  | train         | d3d6e8
 no-python                     | failed     | Error                           | 64  | train         | d3d6e8
@@ -131,6 +133,27 @@ def test_step_message_and_hint_come_from_termination_message() -> None:
     assert (status.message, status.hint) == ("entry point 'main' has no parameter 'alpah'", "did you mean 'alpha'?")
     several = read_status(failing("main: Error (exit code 2): first\n  hint: one\nsecond\n  hint: two", exit_code=2))
     assert (several.message, several.hint) == ("first\nsecond", "one\ntwo")
+
+
+def test_failure_after_end_of_step_says_that_step_finished() -> None:
+    archive, stop = read_status(SITUATIONS["log-archive-down"]), read_status(SITUATIONS["stopped-after-step"])
+    assert archive.message.startswith(
+        "step train finished, but Argo's wait container could not archive its log or report"
+    )
+    assert "no such host" in archive.message
+    assert "step train, which is not repeated: odahu-argo train retry" in archive.hint
+    assert stop.message == "the training was stopped after step train had finished"
+
+
+def test_artifact_name_of_failed_upload_is_not_reported() -> None:
+    workflow = failing("main: Error (exit code 3): cannot upload", exit_code=3)
+    uploading = next(item for item in workflow["status"]["nodes"].values() if item["displayName"] == "train")
+    parameter = {"name": "artifact-name", "globalName": "artifact-name", "value": "wine.zip"}
+    uploading["outputs"]["parameters"] = [parameter]
+    workflow["status"]["outputs"] = {"parameters": [parameter]}
+    assert read_status(workflow).artifacts.artifact_name == ""
+    uploading["outputs"]["exitCode"] = "0"
+    assert read_status(workflow).artifacts.artifact_name == "wine.zip"
 
 
 def test_control_characters_in_termination_message_are_replaced() -> None:

@@ -221,6 +221,16 @@ def stopped() -> Object:
     return workflow
 
 
+def stopped_after_step() -> Object:
+    """Return a workflow that was stopped between the end of a pod and Argo's next look at it."""
+    workflow = status("retried-then-failed", message="Stopped with strategy 'Stop'")
+    workflow["spec"]["shutdown"] = "Stop"
+    workflow = without(workflow, "package", "train(1)")
+    node(workflow, "train")["message"] = "Stopped with strategy 'Stop'"
+    node(workflow, "train(0)").update(phase="Succeeded", message="", outputs={"exitCode": "0"})
+    return workflow
+
+
 def step_deadline() -> Object:
     workflow = failing("Pod was active on the node longer than the specified deadline")
     next(item for item in workflow["spec"]["templates"] if item["name"] == "train")["activeDeadlineSeconds"] = "3600"
@@ -299,6 +309,7 @@ SITUATIONS: dict[str, Object] = {
     "stopping": spec("running", shutdown="Stop"),
     "stopped": stopped(),
     "stopped-no-message": {**stopped(), "status": {**stopped()["status"], "message": ""}},
+    "stopped-after-step": stopped_after_step(),
     "stopped-before-start": failed_workflow("Stopped with strategy 'Terminate'", "Failed"),
     "deleting": deleting(),
     "step-deadline": step_deadline(),
@@ -313,6 +324,8 @@ SITUATIONS: dict[str, Object] = {
     "crashed": failing("main: Error (exit code 139)", exit_code=139),
     "no-artifact-repository": failing("wait: Error (exit code 64): artifact storage is not configured; see the docs for setup "
         "instructions: https://argo-workflows.readthedocs.io/en/latest/configure-artifact-repository/", "Error", 0),
+    "log-archive-down": failing("wait: Error (exit code 64): timed out waiting for the condition: failed to put file: Put "
+        "http://minio.ml.svc:9000/logs/wine/main.log: dial tcp: lookup minio.ml.svc: no such host", "Error", 0),
     "executor-forbidden": failing('wait: Error (exit code 64): workflowtaskresults.argoproj.io is forbidden: User '
         '"system:serviceaccount:ml:default" cannot create resource "workflowtaskresults"', "Error", 0),
     "executor-error": failing("init: Error (exit code 64): unexpected error", "Error"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -75,12 +74,8 @@ def test_missing_project_file_is_user_error(step_runner: StepRunner, program: Tr
 
 def test_prepared_program_runs_without_odahu_argo(step_runner: StepRunner, program: TrainSpec, tmp_path: Path) -> None:
     """In a pod, the init container prepares, the training's image runs start.sh, and the step package reads the run ID."""
-    prepared = subprocess.run(
-        [*step_runner.command(program)[:-1], "prepare"], env=step_runner.environment(program), capture_output=True
-    )
-    assert prepared.returncode == 0, prepared.stdout
-    start = ["/bin/sh", str(step_runner.workspace.root / "launch" / "start.sh")]
-    assert subprocess.run(start, env={"PATH": "/usr/bin:/bin"}, capture_output=True).returncode == 0
+    assert step_runner.prepare(program).code == 0
+    assert step_runner.start(PATH="/usr/bin:/bin").code == 0
     packed(step_runner, program, tmp_path)
     assert step_runner.workspace.read_result("run-id") == "run-7"
     assert yaml.safe_load((step_runner.workspace.output / "odahuflow.project.yaml").read_text())
@@ -88,26 +83,20 @@ def test_prepared_program_runs_without_odahu_argo(step_runner: StepRunner, progr
 
 def test_start_writes_termination_message(step_runner: StepRunner, program: TrainSpec) -> None:
     spec = replace(program, environment={"MODE": "fail"})
-    command = [*step_runner.command(spec)[:-1], "prepare"]
-    assert subprocess.run(command, env=step_runner.environment(spec), capture_output=True).returncode == 0
-    start = ["/bin/sh", str(step_runner.workspace.root / "launch" / "start.sh")]
-    environment = {"PATH": "/usr/bin:/bin", "ODAHU_ARGO_MESSAGE": str(step_runner.workspace.message)}
-    ended = subprocess.run(start, env=environment, capture_output=True, text=True)
-    assert ended.returncode == 2
-    assert "exited with status 3\n  hint: see its output above" in step_runner.workspace.message.read_text()
-    assert "sorry\ntrain: failed: the program" in ended.stdout
+    assert step_runner.prepare(spec).code == 0
+    ended = step_runner.start()
+    assert ended.code == 2
+    assert "exited with status 3\n  hint: see its output above" in ended.message
+    assert "sorry\ntrain: failed: the program" in ended.log
 
 
 def test_image_without_python_is_user_error(step_runner: StepRunner, program: TrainSpec, tmp_path: Path) -> None:
-    command = [*step_runner.command(program)[:-1], "prepare"]
-    subprocess.run(command, env=step_runner.environment(program), capture_output=True, check=True)
+    assert step_runner.prepare(program).code == 0
     (step_runner.workspace.root / "launch" / "program").unlink()
     programs = tmp_path / "bin"
     programs.mkdir()
     for name in ("dirname", "cat"):
         (programs / name).symlink_to(f"/usr/bin/{name}")
-    environment = {"PATH": str(programs), "ODAHU_ARGO_MESSAGE": str(step_runner.workspace.message)}
-    start = ["/bin/sh", str(step_runner.workspace.root / "launch" / "start.sh")]
-    ended = subprocess.run(start, env=environment, capture_output=True, text=True)
-    assert ended.returncode == 2
-    assert "the image has no Python 3.6 or newer" in step_runner.workspace.message.read_text()
+    ended = step_runner.start(PATH=str(programs))
+    assert ended.code == 2
+    assert "the image has no Python 3.6 or newer" in ended.message
