@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from threading import Event
 from urllib.parse import quote
@@ -32,6 +32,7 @@ from odahu_argo.trainings import actions, queries, submit
 from odahu_argo.trainings.events import FollowEvent, LogEvent, WatchEvent
 from odahu_argo.trainings.follow import follow, read_or_follow
 from odahu_argo.trainings.model import Training
+from odahu_argo.trainings.retry import TrainingResources
 from odahu_argo.trainings.selection import PageRequest, TrainingFilter, TrainingPage, select_page
 from odahu_argo.trainings.submit import SubmittedWorkflow
 from odahu_argo.trainings.watch import watch_trainings
@@ -97,9 +98,24 @@ class KubernetesTrainings:
         """Stop a training. It then fails and can be retried."""
         return actions.stop(self.cluster, training_id)
 
-    def retry(self, training_id: str) -> Submitted:
-        """Restart a failed training at the step that failed, in its existing workspace."""
-        return self.submitted(training_id, actions.retry(self.cluster, training_id))
+    def retry(
+        self,
+        training_id: str,
+        submission: KubernetesSubmission | None = None,
+        resources: TrainingResources | None = None,
+    ) -> Submitted:
+        """Restart a failed training at the step that failed, in its existing workspace.
+
+        Settings come from the profile; `submission` contains the training's changed manifests.
+        """
+        plan = submission.plans[training_id] if submission else None
+        retried = actions.retry(self.cluster, training_id, self.profile, plan, resources)
+        submitted = self.submitted(training_id, retried.workflow)
+        lines = [submitted.message]
+        if retried.finished:
+            lines.append(f"not repeated: {', '.join(retried.finished)}")
+        lines += [f"changed: {change}" for change in retried.changes]
+        return replace(submitted, message="\n".join(lines))
 
     def retry_hint(self, training_id: str) -> str:
         """Return the command that retries a training."""

@@ -88,6 +88,20 @@ def warn_of_unused(manifests: Manifests) -> None:
         render.warning(problem)
 
 
+def amount(option: str, text: str | None, check: Callable[[str], str]) -> str | None:
+    """Return the quantity of an option, or None if the option is not given.
+
+    Raises:
+        UserError: `check` rejects it with ValueError.
+    """
+    from odahu_argo.errors import UserError
+
+    try:
+        return None if text is None else check(text)
+    except ValueError as error:
+        raise UserError(f"{option}: {error}") from error
+
+
 def require_manifests(files: list[Path] | None, folders: list[Path] | None) -> None:
     """Raise UserError if no manifest is selected."""
     from odahu_argo.errors import UserError

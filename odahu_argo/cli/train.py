@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from odahu_argo.cli import completing, render
-from odahu_argo.cli.options import ExternalConnections, Files, Folders, StrictChecks, by_id_or_file
+from odahu_argo.cli.options import ExternalConnections, Files, Folders, StrictChecks, amount, by_id_or_file
 from odahu_argo.cli.submission import preflight, prepare
 from odahu_argo.cli.target import Target, backend_options, cluster_options, group_options
 from odahu_argo.cli.train_follow import Timeout, Wait, report
@@ -103,17 +103,36 @@ def edit_command(
 def retry_command(
     target: Target,
     training_id: KnownId,
+    file: Files = None,
+    manifest_dir: Folders = None,
+    memory: Annotated[
+        str | None, typer.Option("--memory", metavar="AMOUNT", help="Memory limit of the step train, such as 8Gi.")
+    ] = None,
+    cpu: Annotated[
+        str | None, typer.Option("--cpu", metavar="AMOUNT", help="CPU limit of the step train, such as 4 or 500m.")
+    ] = None,
     wait: Wait = True,
     timeout: Timeout = None,
 ) -> None:
-    """Restart a failed training at the step that failed. Finished steps are not repeated.
+    """Restart a failed training at the step that failed, with the current profile. Finished steps are not repeated.
 
-    Example: odahu-argo train retry --id wine
+    With changed manifests (-f), a step whose specification changed and the steps that depend on it run again. Changed
+    resources, pools and images do not repeat a finished step.
+
+    Example: odahu-argo train retry --id wine --memory 8Gi
     """
-    from odahu_argo.backends.kubernetes import KubernetesBackend
+    from odahu_argo.backends.kubernetes import KubernetesBackend, KubernetesSubmission
+    from odahu_argo.quantity import check_bytes, check_cpus
+    from odahu_argo.trainings.retry import TrainingResources
 
+    resources = TrainingResources(cpu=amount("--cpu", cpu, check_cpus), memory=amount("--memory", memory, check_bytes))
     backend = KubernetesBackend(*target.cluster())
-    report(backend, [backend.trainings.retry(training_id)], wait, timeout)
+    changed = None
+    if file or manifest_dir:
+        submission = prepare(backend.trainings, file, manifest_dir, training_id, None)
+        preflight(submission, [training_id])
+        changed = submission if isinstance(submission, KubernetesSubmission) else None
+    report(backend, [backend.trainings.retry(training_id, changed, resources)], wait, timeout)
 
 
 @app.command("stop")

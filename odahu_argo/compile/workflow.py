@@ -68,7 +68,7 @@ def labels(plan: Plan) -> dict[str, str]:
 
 
 def workflow_annotations(plan: Plan, spec: Object) -> dict[str, str]:
-    """Return title and description for Argo's UI, the digest of the plan with this spec, and the training's own spec.
+    """Return title and description for Argo's UI, the digest of the plan with this spec, and the training's spec.
 
     Title and description contain only IDs and label values, which cannot be Markdown or Argo templates.
     """
@@ -80,6 +80,7 @@ def workflow_annotations(plan: Plan, spec: Object) -> dict[str, str]:
             f"ModelTraining {plan.training_id} with toolchain {plan.toolchain}, {device}"
         ),
         naming.DIGEST_ANNOTATION: _digest(plan, spec),
+        **({naming.DEFAULTS_ANNOTATION: ",".join(plan.defaults)} if plan.defaults else {}),
         naming.SPEC_ANNOTATION: escape_json(_compact_json(plan.spec)),
     }
 

@@ -90,6 +90,7 @@ def build_plan(resolved: ResolvedTraining, profile: Profile) -> Plan:
         profile=profile,
         spec=_spec_with_defaults(resolved, profile),
         schedule=schedule_of(spec),
+        defaults=_defaults(spec),
     )
 
 
@@ -115,6 +116,16 @@ def _spec_with_defaults(resolved: ResolvedTraining, profile: Profile) -> dict[st
     connection = resolved.connections.get(spec.code.connection or "")
     fields |= {name: value for name, value in defaults.items() if not fields.get(name)}
     return with_reference(fields, connection.spec.reference if connection else "")
+
+
+def _defaults(spec: ModelTrainingSpec) -> tuple[str, ...]:
+    """Return the fields of the spec with ODAHU's defaults that the training itself does not set."""
+    own = {
+        "image": spec.image,
+        "outputConnection": spec.output_connection,
+        "resources": spec.resources.model_fields_set,
+    }
+    return tuple(name for name, value in own.items() if not value)
 
 
 def with_reference(spec: Mapping[str, Any], reference: str) -> dict[str, Any]:

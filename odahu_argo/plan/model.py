@@ -125,7 +125,8 @@ class Schedule:
 class Plan:
     """Plan of one ModelTraining. The steps are in a valid sequential order.
 
-    `spec` is the training's specification with ODAHU's defaults, as plain data with ODAHU's field names.
+    `spec` is the training's specification with ODAHU's defaults, as plain data with ODAHU's field names. `defaults` names its
+    fields whose values come from the profile or the toolchain.
     """
 
     training_id: str
@@ -138,6 +139,7 @@ class Plan:
     profile: Profile
     spec: Mapping[str, Any]
     schedule: Schedule | None = None
+    defaults: tuple[str, ...] = ()
 
     @property
     def tracking(self) -> Literal["training", "server", "workspace"]:

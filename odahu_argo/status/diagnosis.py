@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -12,6 +13,7 @@ from odahu_argo.status.unstructured import get_path, integer, text
 from odahu_argo.status.workflow import WorkflowSpec
 
 CONTROLLER_LOG_HINT = "check kubectl get workflow -o yaml and the log of Argo's controller"
+_QUANTITY = re.compile(r"(?P<number>\d{1,6}(\.\d{1,3})?)(?P<unit>[A-Za-z]{0,2})")
 STEP_KINDS = ("checkout", "download", "train", "package")
 
 
@@ -69,12 +71,23 @@ class Diagnosis:
             "selector": f" ({selector})" if selector else "",
             "image": text(get_path(container, "image")),
             "memory": f" of {memory}" if memory else "",
+            "memory_hint": self._memory_hint(step, memory),
             "holder": self.lock_holder or "another run",
             "during": _activity_at_shutdown(step),
             "attempts": f", after {attempts} attempts" if attempts > 1 else "",
             **self._pending_timeout_facts(step, template),
             **self._deadline_facts(step, template),
         }
+
+    def _memory_hint(self, step: StepNodes, memory: str) -> str:
+        """Return how to give a step more memory. Only that of the training belongs to the training itself."""
+        if step.name != "train":
+            return f"increase step_resources.limits.memory in the profile; {self._retry_command()}"
+        larger = _double(memory) or "AMOUNT"
+        return f"give the training more memory: {self._retry_command()} --memory {larger}; or reduce its memory use"
+
+    def _retry_command(self) -> str:
+        return f"odahu-argo train retry --id {self.training}"
 
     def _template(self, step: StepNodes) -> str:
         node = step.last_pod or step.node
@@ -133,3 +146,9 @@ def _activity_at_shutdown(step: StepNodes) -> str:
         return f" after step {step.name} had finished"
     was_pending = pod is not None and pod.message.startswith("workflow shutdown") and pod.exit_code is None
     return f" while step {step.name} was {'pending' if was_pending else 'running'}"
+
+
+def _double(amount: str) -> str:
+    """Return twice a quantity such as `4Gi`; empty if it is not a number with a unit."""
+    match = _QUANTITY.fullmatch(amount)
+    return f"{2 * float(match['number']):g}{match['unit']}" if match else ""

@@ -89,7 +89,7 @@ FAILURE_RULES: tuple[Rule, ...] = (
         r"OOMKilled",
         "OOMKilled",
         "step {step} exceeded its memory limit{memory} and was killed",
-        "increase resources.limits.memory of the training, or reduce its memory use",
+        "{memory_hint}",
     ),
     rule(
         r"artifact storage is not configured",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import time
 import uuid
@@ -11,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from odahu_argo.artifact_name import directory_name, render
-from odahu_argo.contract import ARCHIVES, ARTIFACT_NAME, DIRECTORY, RUN_ID, PackageSpec, Workspace, spec_digest
+from odahu_argo.contract import ARCHIVES, ARTIFACT_NAME, DIRECTORY, RUN_ID, PackageSpec, Workspace
 from odahu_argo.errors import UserError
 from odahu_argo.steps.archive import ArchiveEntry, archive_chunks, list_entries, max_archive_size
 from odahu_argo.steps.connection import read_connection
@@ -96,7 +97,8 @@ def _write(entries: Sequence[ArchiveEntry], output: OpenedStore, name: str) -> s
 
 def _artifact_name(spec: PackageSpec, workspace: Workspace) -> str:
     """Return the name that an earlier attempt chose, or render the template and keep the name for further attempts."""
-    file = workspace.root / f"artifact-name-{spec_digest(spec)}"
+    key = f"{spec.artifact_name_template} {spec.model_name} {spec.model_version}"
+    file = workspace.root / f"artifact-name-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
     if file.is_file():
         return file.read_text("utf-8")
     name = render(spec.artifact_name_template, spec.model_name, spec.model_version, str(uuid.uuid4()))

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
-from odahu_argo import contract, naming
-from odahu_argo.compile.retry import own_workspace_claim, retry_workflow, workspace_claim
+from odahu_argo import naming
+from odahu_argo.compile.retry import own_workspace_claim
 from odahu_argo.compile.workflow import compile_workflow, digest
-from odahu_argo.errors import AlreadyExists, Forbidden, NotFound, OdahuArgoError, UserError
-from odahu_argo.kube.cluster import CONFIG_MAP, PERSISTENT_VOLUME_CLAIM, WORKFLOW, Cluster, Kind, Object
+from odahu_argo.errors import AlreadyExists, Forbidden, NotFound, OdahuArgoError
+from odahu_argo.kube.cluster import CONFIG_MAP, PERSISTENT_VOLUME_CLAIM, WORKFLOW, Cluster
 from odahu_argo.plan.model import Plan
-from odahu_argo.status.model import Status
+from odahu_argo.profile import Profile
 from odahu_argo.trainings import history, runs
 from odahu_argo.trainings.model import Attempt, Training
 from odahu_argo.trainings.queries import find_training, list_runs
+from odahu_argo.trainings.retry import RetriedTraining, TrainingResources, retry_training
 from odahu_argo.trainings.submit import SubmittedWorkflow, check, submit
 
 STOP = {"spec": {"shutdown": "Stop"}}
@@ -86,28 +87,21 @@ def stop(cluster: Cluster, training_id: str) -> Training:
     return training
 
 
-def retry(cluster: Cluster, training_id: str) -> SubmittedWorkflow:
-    """Start a new attempt of a failed training at the step that failed, in the existing workspace.
+def retry(
+    cluster: Cluster,
+    training_id: str,
+    profile: Profile,
+    plan: Plan | None = None,
+    resources: TrainingResources | None = None,
+) -> RetriedTraining:
+    """Start a new attempt of a failed training in its workspace; see `retry_training`.
 
     Raises:
         NotFound: The training does not exist.
         UserError: The training has not failed, or its Workflow or workspace was deleted.
         ServiceFault: The API cannot be reached.
     """
-    training = _find_and_record(cluster, training_id)
-    newest = training.newest
-    if newest.status.state != "failed":
-        raise UserError(
-            f"training {training_id!r} has not failed: its state is {newest.status.state}",
-            hint="odahu-argo train edit -f FILE starts a new run in any state",
-        )
-    earlier = _require(cluster, WORKFLOW, newest.workflow, training_id)
-    workspace = _require(cluster, PERSISTENT_VOLUME_CLAIM, workspace_claim(earlier), training_id)
-    finished = frozenset(step.name for step in newest.status.steps if step.state == "succeeded")
-    workflow = retry_workflow(earlier, training_id, newest.number + 1, finished, _results(newest.status))
-    submitted = submit(cluster, workflow)
-    _add_owner(cluster, workspace, submitted)
-    return submitted
+    return retry_training(cluster, _find_and_record(cluster, training_id), profile, plan, resources)
 
 
 def delete(cluster: Cluster, training_id: str) -> None:
@@ -169,36 +163,8 @@ def _delete_record(cluster: Cluster, training_id: str) -> None:
         cluster.delete(CONFIG_MAP, naming.record_name(training_id))
 
 
-def _results(status: Status) -> dict[str, str]:
-    """Return the results of the completed steps by the names of the step contract."""
-    artifacts = status.artifacts
-    results = {contract.COMMIT_ID: artifacts.commit_id, contract.RUN_ID: artifacts.run_id}
-    return {name: value for name, value in results.items() if value}
-
-
 def _shut_down(cluster: Cluster, training: Training) -> None:
     newest = training.newest
     if not newest.is_gone and not newest.status.has_ended:
         with suppress(NotFound):
             cluster.patch(WORKFLOW, newest.workflow, STOP)
-
-
-def _require(cluster: Cluster, kind: Kind, name: str, training_id: str) -> Object:
-    try:
-        return cluster.get(kind, name)
-    except NotFound as error:
-        raise UserError(
-            f"cannot retry training {training_id!r}: its {kind.name} {name!r} was deleted",
-            hint="odahu-argo train edit -f FILE starts a new run from the beginning",
-        ) from error
-
-
-def _add_owner(cluster: Cluster, claim: Object, submitted: SubmittedWorkflow) -> None:
-    """Add the new Workflow to the owners of the claim, so that the claim is deleted with the last Workflow that uses it."""
-    owner = {"apiVersion": WORKFLOW.api_version, "kind": WORKFLOW.name, "name": submitted.name, "uid": submitted.uid}
-    owners = [found for found in claim["metadata"].get("ownerReferences", []) if found.get("uid") != submitted.uid]
-    for found in owners:
-        found.pop("controller", None)
-    cluster.patch(
-        PERSISTENT_VOLUME_CLAIM, claim["metadata"]["name"], {"metadata": {"ownerReferences": [*owners, owner]}}
-    )
