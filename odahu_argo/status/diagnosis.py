@@ -84,7 +84,8 @@ class Diagnosis:
         if step.name != "train":
             return f"increase step_resources.limits.memory in the profile; {self._retry_command()}"
         larger = _double(memory) or "AMOUNT"
-        return f"give the training more memory: {self._retry_command()} --memory {larger}; or reduce its memory use"
+        retry = f"{self._retry_command()} --memory {larger}"
+        return f"increase resources.limits.memory of the training: {retry}; or reduce its memory use"
 
     def _retry_command(self) -> str:
         return f"odahu-argo train retry --id {self.training}"

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from odahu_argo.backends.kubernetes import KubernetesBackend
+from odahu_argo.compile.workflow_template import template_run, workflow_template
 from odahu_argo.errors import UserError
 from odahu_argo.kube.cluster import PERSISTENT_VOLUME_CLAIM, WORKFLOW
 from odahu_argo.manifest.load import load
@@ -16,7 +17,7 @@ from odahu_argo.profile import Profile
 from odahu_argo.trainings.retry import TrainingResources
 from tests.fakes.cluster import InMemoryCluster
 from tests.fakes.controller import play
-from tests.manifests import training, write
+from tests.manifests import plan, training, write
 
 Object = dict[str, Any]
 
@@ -127,10 +128,10 @@ def test_hint_after_out_of_memory_names_the_option(site: Site) -> None:
 
 
 def test_changed_resources_repeat_no_finished_step(site: Site) -> None:
-    site.fail(resources={"limits": {"memory": "1Gi"}})
-    lines = site.retry({}, resources={"limits": {"memory": "2Gi"}})
+    site.fail(resources={"limits": {"memory": "3Gi"}})
+    lines = site.retry({}, resources={"limits": {"memory": "5Gi"}})
     assert site.steps() == ["train", "package"]
-    assert lines[1:] == ["not repeated: checkout, download-wine-data", "changed: memory limit 1Gi -> 2Gi (train)"]
+    assert lines[1:] == ["not repeated: checkout, download-wine-data", "changed: memory limit 3Gi -> 5Gi (train)"]
 
 
 def test_changed_hyperparameter_repeats_training_only(site: Site) -> None:
@@ -172,6 +173,24 @@ def test_step_that_finished_before_the_stop_is_not_repeated(site: Site) -> None:
         site.retry({}, TrainingResources(memory="8Gi"))
     assert site.retry({})[1] == "not repeated: checkout, download-wine-data, train"
     assert site.steps() == ["package"]
+
+
+def test_retries_run_of_rendered_template(site: Site, tmp_path: Path) -> None:
+    """Argo copies the template's metadata to the Workflow, and its specification to the status."""
+    planned = plan(tmp_path)
+    template = workflow_template(planned)["spec"]
+    run = template_run(planned)
+    run["metadata"] |= template["workflowMetadata"]
+    site.cluster.create(WORKFLOW, run)
+    name = run["metadata"]["name"]
+    play(site.cluster, name, "train-failed")
+    site.cluster.patch(WORKFLOW, name, {"status": {"storedWorkflowTemplateSpec": {**template, **run["spec"]}}})
+    site.cluster.create(PERSISTENT_VOLUME_CLAIM, {"metadata": {"name": f"{name}-workspace"}})
+    assert site.retry({"archive_logs": False})[1:] == [
+        "not repeated: checkout, download-wine-data",
+        "changed: archiveLogs true -> false",
+    ]
+    assert site.spec()["volumes"][0]["persistentVolumeClaim"]["claimName"] == f"{name}-workspace"
 
 
 def test_running_training_cannot_be_retried(site: Site) -> None:
