@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from odahu_argo.cli import completing, render, resource
+from odahu_argo.cli import completion, render, resource
 from odahu_argo.cli.formats import ChangesFormat, OutputFormat, age, show
 from odahu_argo.cli.options import Files, Folders, StrictChecks
 from odahu_argo.cli.resource import IgnoreIfExists, IgnoreNotFound, ResourceKind
@@ -23,7 +23,7 @@ app.callback()(group_options)
 KnownId = Annotated[
     str | None,
     typer.Option(
-        "--id", "--conn-id", metavar="ID", autocompletion=completing.connections, help="ID of the connection."
+        "--id", "--conn-id", metavar="ID", autocompletion=completion.connections, help="ID of the connection."
     ),
 ]
 NewId = Annotated[

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from odahu_argo.cli import completing, render
+from odahu_argo.cli import completion, render
 from odahu_argo.cli.local_run import run_command
 from odahu_argo.cli.target import saved_path
 from odahu_argo.local.home import require_local_training
@@ -49,7 +49,7 @@ KnownId = Annotated[
         "--id",
         "--train-id",
         metavar="ID",
-        autocompletion=completing.local_trainings,
+        autocompletion=completion.local_trainings,
         help="ID of the local training.",
     ),
 ]
@@ -153,7 +153,7 @@ def cleanup_command(
             "--id",
             "--train-id",
             metavar="ID",
-            autocompletion=completing.local_trainings,
+            autocompletion=completion.local_trainings,
             help="Remove only this training.",
         ),
     ] = None,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from odahu_argo.cli import completing, render, resource
+from odahu_argo.cli import completion, render, resource
 from odahu_argo.cli.formats import ChangesFormat, OutputFormat, age, show
 from odahu_argo.cli.options import Files, Folders, StrictChecks
 from odahu_argo.cli.resource import IgnoreIfExists, IgnoreNotFound, ResourceKind
@@ -22,7 +22,7 @@ app.callback()(group_options)
 
 KnownId = Annotated[
     str | None,
-    typer.Option("--id", "--ti-id", metavar="ID", autocompletion=completing.toolchains, help="ID of the toolchain."),
+    typer.Option("--id", "--ti-id", metavar="ID", autocompletion=completion.toolchains, help="ID of the toolchain."),
 ]
 NewId = Annotated[
     str | None,

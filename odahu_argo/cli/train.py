@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from odahu_argo.cli import completing, render
+from odahu_argo.cli import completion, render
 from odahu_argo.cli.options import ExternalConnections, Files, Folders, StrictChecks, amount, by_id_or_file
 from odahu_argo.cli.submission import preflight, prepare
 from odahu_argo.cli.target import Target, backend_options, cluster_options, group_options
@@ -30,7 +30,7 @@ NewId = Annotated[
 ]
 KnownId = Annotated[
     str,
-    typer.Option("--id", "--train-id", metavar="ID", autocompletion=completing.trainings, help="ID of the training."),
+    typer.Option("--id", "--train-id", metavar="ID", autocompletion=completion.trainings, help="ID of the training."),
 ]
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from odahu_argo.cli import completing, render
+from odahu_argo.cli import completion, render
 from odahu_argo.cli.formats import OutputFormat, age, show
 from odahu_argo.cli.options import Files, by_id_or_file
 from odahu_argo.cli.target import Target, backend_options, cluster_options
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SomeId = Annotated[
     str | None,
     typer.Option(
-        "--id", "--train-id", metavar="ID", autocompletion=completing.trainings, help="Select a training by ID."
+        "--id", "--train-id", metavar="ID", autocompletion=completion.trainings, help="Select a training by ID."
     ),
 ]
 COLUMNS = ("ID", "STATE", "REASON", "MODEL", "VERSION", "AGE", "ARTIFACT")
@@ -62,7 +62,7 @@ def history_command(
     training_id: Annotated[
         str,
         typer.Option(
-            "--id", "--train-id", metavar="ID", autocompletion=completing.trainings, help="ID of the training."
+            "--id", "--train-id", metavar="ID", autocompletion=completion.trainings, help="ID of the training."
         ),
     ],
     output: OutputFormat = None,
