@@ -11,10 +11,9 @@ from odahu_argo import document
 from odahu_argo.document import Document
 from odahu_argo.errors import Problem, UserError
 from odahu_argo.manifest.custom_resources import manifests_in
-from odahu_argo.manifest.fields import check_spellings, legacy_field
+from odahu_argo.manifest.fields import check_spellings, ignore_unknown_fields, legacy_field
 from odahu_argo.manifest.models import Connection, Manifest, ModelTraining, ToolchainIntegration
 from odahu_argo.manifest.sources import SourceFile, find_files, parse_files
-from odahu_argo.manifest.unknown_fields import ignore_unknown_fields
 from odahu_argo.naming import ID_PATTERN, as_id
 from odahu_argo.validation import exclude_reported, suggest, validate, validate_partially
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from odahu_argo.manifest.fields import is_similar
 from odahu_argo.manifest.load import load, load_with_problems
 from odahu_argo.manifest.models import ConnectionSpec, ModelTrainingSpec
-from odahu_argo.manifest.unknown_fields import is_similar
 from tests.commands import odahu_argo
 from tests.manifests import training, write
 
