@@ -12,7 +12,8 @@ from contextlib import closing
 from urllib.parse import quote
 
 from odahu_argo.errors import Expired, NotFound
-from odahu_argo.kube.cluster import POD, Kind, Listing, Object, OnOpen, T, WatchEvent
+from odahu_argo.kube.argo_server import ArgoServer
+from odahu_argo.kube.cluster import POD, WORKFLOW, Kind, Listing, Object, OnOpen, T, WatchEvent
 from odahu_argo.kube.config import ClusterConfig, load_config
 from odahu_argo.kube.connection import CONNECT_SECONDS, READ_SECONDS, ApiConnection, KubeRequest, read_object
 from odahu_argo.kube.errors import Action, from_status, not_kubernetes
@@ -44,11 +45,14 @@ class KubeCluster:
 
     Reads and patches are retried after connection failures and 5xx responses, and every request after 429. A failed
     creation, replacement or deletion is not retried: the caller must find out whether it took effect.
+
+    With `argo_server`, workflows get the nodes that Argo's controller has offloaded.
     """
 
     def __init__(self, config: ClusterConfig, namespace: str) -> None:
         self._namespace = namespace
         self._connection = ApiConnection(config)
+        self.argo_server: ArgoServer | None = None
 
     @property
     def server(self) -> str:
@@ -62,7 +66,7 @@ class KubeCluster:
 
     def get(self, kind: Kind, name: str) -> Object:
         """See `Cluster.get`."""
-        return self._send(self._request("GET", "get", kind, name))
+        return self._with_nodes(kind, self._send(self._request("GET", "get", kind, name)))
 
     def list(
         self, kind: Kind, labels: Mapping[str, str] | None = None, fields: Mapping[str, str] | None = None
@@ -90,7 +94,7 @@ class KubeCluster:
                 query, kept = _selectors(labels, fields), []
                 continue
             page = read_object(request, response, self.server)
-            kept += (keep(_typed(kind, item)) for item in page.get("items") or [])
+            kept += (keep(self._with_nodes(kind, _typed(kind, item))) for item in page.get("items") or [])
             metadata = page.get("metadata") or {}
             if not metadata.get("continue"):
                 return Listing(tuple(kept), str(metadata.get("resourceVersion", "")))
@@ -153,7 +157,7 @@ class KubeCluster:
                 if event_type == "ERROR":
                     raise from_status(request.action, self.server, item)
                 if event_type in ("ADDED", "MODIFIED", "DELETED", "BOOKMARK"):
-                    yield WatchEvent(event_type.lower(), item)
+                    yield WatchEvent(event_type.lower(), self._with_nodes(kind, item))
 
     def pod_log(self, pod: str, container: str, follow: bool = False, on_open: OnOpen | None = None) -> Iterator[str]:
         """See `Cluster.pod_log`."""
@@ -164,6 +168,9 @@ class KubeCluster:
         with closing(self._connection.lines(request, seconds, on_open)) as lines:
             for line in lines:
                 yield line.decode("utf-8", "replace")
+
+    def _with_nodes(self, kind: Kind, item: Object) -> Object:
+        return self.argo_server.with_nodes(item) if self.argo_server and kind is WORKFLOW else item
 
     def _send(self, request: KubeRequest) -> Object:
         return read_object(request, self._connection.send(request), self.server)

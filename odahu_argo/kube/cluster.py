@@ -1,6 +1,6 @@
 """The `Cluster` protocol: operations of the Kubernetes API on plain JSON objects.
 
-Implementations: `client.KubeCluster` for a real API server, and `argo_server.ClusterWithArgoServer`, which wraps another one.
+`client.KubeCluster` implements it for a real API server.
 """
 
 from __future__ import annotations

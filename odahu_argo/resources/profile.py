@@ -6,7 +6,7 @@ from pathlib import Path
 
 from odahu_argo import naming
 from odahu_argo.errors import Forbidden, NotFound, Unauthorized
-from odahu_argo.kube.argo_server import ArgoServer, ClusterWithArgoServer
+from odahu_argo.kube.argo_server import ArgoServer
 from odahu_argo.kube.client import connect
 from odahu_argo.kube.cluster import CONFIG_MAP, Cluster
 from odahu_argo.profile import Profile, load_profile, parse_profile
@@ -24,10 +24,10 @@ def connect_with_profile(profile: Path | None, namespace: str | None, context: s
         Unreachable: the API server does not respond.
     """
     from_file = None if profile is None else load_profile(profile)
-    cluster: Cluster = connect(namespace or (from_file.namespace if from_file else None), context)
+    cluster = connect(namespace or (from_file.namespace if from_file else None), context)
     settings = installed_profile(cluster) if from_file is None else from_file
     if settings.argo.url:
-        cluster = ClusterWithArgoServer(cluster, ArgoServer(settings.argo.url))
+        cluster.argo_server = ArgoServer(settings.argo.url)
     return cluster, settings.model_copy(update={"namespace": cluster.namespace})
 
 
