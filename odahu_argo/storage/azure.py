@@ -60,9 +60,9 @@ class AzureStore(CloudStore):
     def __init__(self, address: AzureAddress) -> None:
         self._address = address
         self._has_identity = not (address.sas or address.account_key)
-        root = f"{address.account_url}/{address.container}"
-        credentials = Credentials(_identity(address.account_url) if self._has_identity else lambda: _key(address))
-        super().__init__(root, address.account_url, _ERRORS, credentials)
+        super().__init__(f"{address.account_url}/{address.container}", address.account_url, _ERRORS)
+        with self.preparation_errors():
+            self.credentials = Credentials(_identity() if self._has_identity else lambda: _key(address))
 
     def connect(self, timeouts: ClientConfig, retries: RetryConfig) -> AzureClient:
         """Return a new client."""
@@ -85,7 +85,23 @@ class AzureStore(CloudStore):
 
     def credential_error(self, what: str, error: Exception) -> OdahuArgoError | None:
         """Map an exception of azure-identity."""
-        return _azure_error(what, error)
+        from azure.core import exceptions as azure
+        from requests.exceptions import SSLError
+
+        match error:
+            case azure.ServiceRequestError() | azure.ServiceResponseError():
+                if isinstance(error.inner_exception, SSLError):
+                    return _ERRORS.untrusted(what, "Azure's token server")
+                return unreachable(what, "Azure's token server", type(error).__name__)
+            case azure.ClientAuthenticationError():
+                return UserError(
+                    f"{what}: this machine has no identity in Azure",
+                    hint="set keySecret of the connection, or use a managed identity",
+                )
+            case azure.AzureError():
+                return ServiceFault(f"{what}: {type(error).__name__}", hint=RETRY_HINT)
+            case _:
+                return None
 
 
 def _key(address: AzureAddress) -> dict[str, Any]:
@@ -96,7 +112,7 @@ def _key(address: AzureAddress) -> dict[str, Any]:
     return {"access_key": key, "expires_at": None}
 
 
-def _identity(account_url: str) -> Callable[[], dict[str, Any]]:
+def _identity() -> Callable[[], dict[str, Any]]:
     """Return a function that fetches a token. The first one is fetched at once, to report a missing identity early."""
     try:
         from azure.identity import DefaultAzureCredential
@@ -111,30 +127,5 @@ def _identity(account_url: str) -> Callable[[], dict[str, Any]]:
         token = credential.get_token(_SCOPE)
         return {"token": token.token, "expires_at": datetime.fromtimestamp(token.expires_on, UTC)}
 
-    try:
-        fetch()
-    except Exception as error:
-        if mapped := _azure_error(f"cannot prepare the connection to {account_url}", error):
-            raise mapped from error
-        raise
+    fetch()
     return fetch
-
-
-def _azure_error(what: str, error: Exception) -> OdahuArgoError | None:
-    from azure.core import exceptions as azure
-    from requests.exceptions import SSLError
-
-    match error:
-        case azure.ServiceRequestError() | azure.ServiceResponseError():
-            if isinstance(error.inner_exception, SSLError):
-                return _ERRORS.untrusted(what, "Azure's token server")
-            return unreachable(what, "Azure's token server", type(error).__name__)
-        case azure.ClientAuthenticationError():
-            return UserError(
-                f"{what}: this machine has no identity in Azure",
-                hint="set keySecret of the connection, or use a managed identity",
-            )
-        case azure.AzureError():
-            return ServiceFault(f"{what}: {type(error).__name__}", hint=RETRY_HINT)
-        case _:
-            return None

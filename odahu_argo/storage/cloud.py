@@ -79,8 +79,9 @@ class CloudStore(ABC):
     read_headers: ClassVar[dict[str, str]] = {}
     """Headers of requests for single objects."""
 
-    def __init__(self, root: str, server: str, errors: ErrorTable, credentials: Credentials | None) -> None:
-        self.root, self.server, self.errors, self.credentials = root, server, errors, credentials
+    def __init__(self, root: str, server: str, errors: ErrorTable) -> None:
+        self.root, self.server, self.errors = root, server, errors
+        self.credentials: Credentials | None = None
         self._clients: dict[bool, Client] = {}
         self._connecting = threading.Lock()
 
@@ -94,6 +95,18 @@ class CloudStore(ABC):
     @abstractmethod
     def credential_error(self, what: str, error: Exception) -> OdahuArgoError | None:
         """Return the error to raise for an exception of the credential provider; None if it is unknown."""
+
+    @contextmanager
+    def preparation_errors(self) -> Iterator[None]:
+        """Map exceptions of the packages that find credentials."""
+        try:
+            yield
+        except OdahuArgoError:
+            raise
+        except Exception as error:
+            if known := self.credential_error(f"cannot prepare the connection to {self.root}", error):
+                raise known from error
+            raise
 
     def recover(self, failure: Failure) -> bool:
         """Change the settings so that a new client avoids this failure; return whether that is possible."""

@@ -54,14 +54,10 @@ class GcsStore(CloudStore):
         self._bucket = bucket
         endpoint = fields.get("endpoint", "").rstrip("/")
         self._address = endpoint or os.environ.get("STORAGE_EMULATOR_HOST", "").rstrip("/") or _GOOGLE
-        root, server = f"gs://{bucket}", endpoint or "Google Cloud Storage"
-        try:
+        super().__init__(f"gs://{bucket}", endpoint or "Google Cloud Storage", _ERRORS)
+        with self.preparation_errors():
             fetch = _credentials(fields)
-        except Exception as error:
-            if mapped := _google_error(f"cannot prepare the connection to {root}", server, error):
-                raise mapped from error
-            raise
-        super().__init__(root, server, _ERRORS, Credentials(fetch) if fetch else None)
+        self.credentials = Credentials(fetch) if fetch else None
 
     def connect(self, timeouts: ClientConfig, retries: RetryConfig) -> GcsClient:
         """Return a new client."""
@@ -85,7 +81,28 @@ class GcsStore(CloudStore):
 
     def credential_error(self, what: str, error: Exception) -> OdahuArgoError | None:
         """Map an exception of google-auth."""
-        return _google_error(what, self.server, error)
+        from google.auth import exceptions as google
+        from requests.exceptions import SSLError
+
+        match error:
+            case google.DefaultCredentialsError():
+                return UserError(
+                    f"{what}: there are no credentials",
+                    hint="set keySecret of the connection, or use a service account with an identity",
+                )
+            case google.RefreshError(retryable=False):
+                return UserError(
+                    f"{what}: Google does not accept the key or identity",
+                    hint="check that keySecret of the connection is a service account's key, neither deleted nor disabled",
+                )
+            case google.TransportError() if isinstance(error.__cause__ or error.__context__, SSLError):
+                return _ERRORS.untrusted(what, "Google's token server")
+            case google.TransportError():
+                return unreachable(what, "Google's token server", type(error).__name__)
+            case google.GoogleAuthError():
+                return ServiceFault(f"{what}: {type(error).__name__}", hint=RETRY_HINT)
+            case _:
+                return None
 
 
 def _credentials(fields: Mapping[str, str]) -> Callable[[], dict[str, Any]] | None:
@@ -124,28 +141,3 @@ def _service_account(key: str) -> Any:
         raise UserError(
             "keySecret is the JSON key of a service account with missing or damaged fields", _KEY_HINT
         ) from None
-
-
-def _google_error(what: str, server: str, error: Exception) -> OdahuArgoError | None:
-    from google.auth import exceptions as google
-    from requests.exceptions import SSLError
-
-    match error:
-        case google.DefaultCredentialsError():
-            return UserError(
-                f"{what}: there are no credentials",
-                hint="set keySecret of the connection, or use a service account with an identity",
-            )
-        case google.RefreshError(retryable=False):
-            return UserError(
-                f"{what}: Google does not accept the key or identity",
-                hint="check that keySecret of the connection is a service account's key, neither deleted nor disabled",
-            )
-        case google.TransportError() if isinstance(error.__cause__ or error.__context__, SSLError):
-            return _ERRORS.untrusted(what, "Google's token server")
-        case google.TransportError():
-            return unreachable(what, "Google's token server", type(error).__name__)
-        case google.GoogleAuthError():
-            return ServiceFault(f"{what}: {type(error).__name__}", hint=RETRY_HINT)
-        case _:
-            return None

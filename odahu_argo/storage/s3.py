@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -65,19 +64,18 @@ class S3Store(CloudStore):
         self._bucket = bucket
         self._endpoint = fields.get("endpoint", "").rstrip("/")
         self._region = fields.get("region", "")
-        root, server = f"s3://{bucket}", self._endpoint or self._region or "Amazon S3"
         self._keys = key_id, secret
         self._session: Any = None
+        super().__init__(f"s3://{bucket}", self._endpoint or self._region or "Amazon S3", _ERRORS)
         if key_id and self._region and self._endpoint and not fields.get("role"):
-            credentials = Credentials(lambda: _static(key_id, secret))
+            self.credentials = Credentials(lambda: _static(key_id, secret))
         else:
-            with boto3_errors("prepare the connection to", root, server):
-                credentials = self._credentials(fields.get("role", ""))
-        super().__init__(root, server, _ERRORS, credentials)
+            with self.preparation_errors():
+                self.credentials = self._credentials(fields.get("role", ""))
 
     def connect(self, timeouts: ClientConfig, retries: RetryConfig) -> S3Client:
         """Return a new client for the current region."""
-        with boto3_errors("prepare the connection to", self.root, self.server):
+        with self.preparation_errors():
             address, is_path_style = self._address()
         if not re.fullmatch(r"[\w.-]+", self._region):
             raise UserError(f"the region {self._region!r} is invalid", hint=_REGION_HINT)
@@ -107,7 +105,31 @@ class S3Store(CloudStore):
 
     def credential_error(self, what: str, error: Exception) -> OdahuArgoError | None:
         """Map an exception of boto3."""
-        return _boto3_error(what, self.server, error)
+        from boto3.exceptions import Boto3Error
+        from botocore import exceptions as aws
+
+        match error:
+            case aws.ClientError(response=response):
+                code = str(response.get("Error", {}).get("Code", "unknown"))
+                status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+                return _ERRORS.refusal(what, status, code)
+            case aws.NoCredentialsError() | aws.PartialCredentialsError():
+                return UserError(
+                    f"{what}: there are no credentials",
+                    hint="set keyID and keySecret of the connection, or use a service account with an identity",
+                )
+            case aws.SSLError():
+                return _ERRORS.untrusted(what, self.server)
+            case aws.ParamValidationError() | aws.InvalidRegionError() | aws.ConfigNotFound() | ValueError():
+                return UserError(f"{what}: {error}", hint="check uri, region and endpoint of the connection")
+            case aws.ProfileNotFound() | aws.InvalidConfigError():
+                return UserError(f"{what}: {error}", hint="check the AWS settings of this machine")
+            case aws.HTTPClientError() | aws.ConnectionError():
+                return unreachable(what, self.server, type(error).__name__)
+            case aws.BotoCoreError() | Boto3Error():
+                return ServiceFault(f"{what}: {type(error).__name__}", hint=RETRY_HINT)
+            case _:
+                return None
 
     def _credentials(self, role: str) -> Credentials:
         from obstore.auth.boto3 import Boto3CredentialProvider
@@ -171,46 +193,5 @@ class S3Store(CloudStore):
         )
 
 
-@contextmanager
-def boto3_errors(action: str, url: str, server: str = "S3") -> Iterator[None]:
-    """Map exceptions of boto3, which MLflow's artifact store for S3 raises too, to UserError and ServiceFault."""
-    try:
-        yield
-    except OdahuArgoError:
-        raise
-    except Exception as error:
-        if mapped := _boto3_error(f"cannot {action} {url}", server, error):
-            raise mapped from error
-        raise
-
-
 def _static(key_id: str, secret: str, token: str | None = None, expires_at: Any = None) -> dict[str, Any]:
     return {"access_key_id": key_id, "secret_access_key": secret, "token": token, "expires_at": expires_at}
-
-
-def _boto3_error(what: str, server: str, error: Exception) -> OdahuArgoError | None:
-    from boto3.exceptions import Boto3Error
-    from botocore import exceptions as aws
-
-    match error:
-        case aws.ClientError(response=response):
-            code = str(response.get("Error", {}).get("Code", "unknown"))
-            status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-            return _ERRORS.refusal(what, status, code)
-        case aws.NoCredentialsError() | aws.PartialCredentialsError():
-            return UserError(
-                f"{what}: there are no credentials",
-                hint="set keyID and keySecret of the connection, or use a service account with an identity",
-            )
-        case aws.SSLError():
-            return _ERRORS.untrusted(what, server)
-        case aws.ParamValidationError() | aws.InvalidRegionError() | aws.ConfigNotFound() | ValueError():
-            return UserError(f"{what}: {error}", hint="check uri, region and endpoint of the connection")
-        case aws.ProfileNotFound() | aws.InvalidConfigError():
-            return UserError(f"{what}: {error}", hint="check the AWS settings of this machine")
-        case aws.HTTPClientError() | aws.ConnectionError():
-            return unreachable(what, server, type(error).__name__)
-        case aws.BotoCoreError() | Boto3Error():
-            return ServiceFault(f"{what}: {type(error).__name__}", hint=RETRY_HINT)
-        case _:
-            return None
