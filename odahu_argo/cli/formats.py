@@ -25,7 +25,7 @@ def _check_changes_format(form: str) -> str:
 
 
 def _one_of(forms: Sequence[str], form: str) -> str:
-    if form.partition("=")[0] not in [each.partition("=")[0] for each in forms]:
+    if form.partition("=")[0] not in [name.partition("=")[0] for name in forms]:
         raise typer.BadParameter(f"{form!r} is not one of {', '.join(forms)}")
     return form
 
@@ -87,7 +87,7 @@ def _evaluate(items: Items, expression: str) -> str:
     from odahu_argo.errors import UserError
 
     try:
-        values = [match.value for match in parse(expression).find([_with_unset(each) for each in items])]
+        values = [match.value for match in parse(expression).find([_with_unset(item) for item in items])]
     except (JSONPathError, AttributeError, TypeError, ValueError) as error:
         hint = "use an expression such as '[*].spec.model.name', quoted, without kubectl's braces"
         raise UserError(f"the JSONPath {expression!r} is malformed: {error}", hint) from error

@@ -83,13 +83,13 @@ def _write_result(text: str, is_data: bool) -> bool:
         raise ServiceFault(f"cannot write to standard output: {error.strerror}") from error
 
 
-def error(problem: OdahuArgoError) -> None:
+def error(failure: OdahuArgoError) -> None:
     """Print every problem of an error."""
-    for each in problem.problems:
+    for problem in failure.problems:
         if _collected is None:
-            live(f"error: {each}")
+            live(f"error: {problem}")
         else:
-            _collected.problems.append(each)
+            _collected.problems.append(problem)
 
 
 def warning(problem: Problem) -> None:

@@ -46,9 +46,12 @@ def preflight(submission: Submission, ids: Sequence[str]) -> None:
     """
     from odahu_argo.errors import Problem, UserError
 
-    findings = submission.preflight(ids)
-    for each in findings:
-        if each.level == "warning":
-            render.warning(Problem(f"{each.subject}: {each.message}", hint=each.hint))
-    if errors := [Problem(f"{e.subject}: {e.message}", hint=e.hint) for e in findings if e.level == "error"]:
+    errors: list[Problem] = []
+    for result in submission.preflight(ids):
+        problem = Problem(f"{result.subject}: {result.message}", hint=result.hint)
+        if result.level == "warning":
+            render.warning(problem)
+        elif result.level == "error":
+            errors.append(problem)
+    if errors:
         raise UserError(errors)

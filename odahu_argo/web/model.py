@@ -126,12 +126,12 @@ def intervals(step: StepStatus) -> tuple[Interval, ...]:
 
 def start_time(step: StepStatus) -> datetime | None:
     """Return when the first run of a step started."""
-    return min((found.start for found in intervals(step) if found.start), default=None)
+    return min((interval.start for interval in intervals(step) if interval.start), default=None)
 
 
 def end_time(step: StepStatus, now: datetime) -> datetime | None:
     """Return when the last run of a step ended. For a running step this is `now`; if the end is unknown, the start."""
-    ends = [found.end for found in intervals(step)]
+    ends = [interval.end for interval in intervals(step)]
     finished = None if None in ends else max((end for end in ends if end), default=None)
     return finished or (now if step.state == "running" else start_time(step))
 
