@@ -18,6 +18,8 @@ from odahu_argo.local.tracking import prepare_tracking
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
+LONG_TESTS = ("e2e", "faults", "jupyter", "page")
+"""Directories with tests that take up to two minutes."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,18 @@ def pytest_configure() -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-goldens", action="store_true", help="Replace the golden files with the current output.")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start each half of the tests with long ones, so that neither of two processes ends with one while the other is idle.
+
+    xdist's `worksteal` gives each process a half.
+    """
+    long, short = [], []
+    for item in items:
+        (long if item.path.relative_to(ROOT).parts[1] in LONG_TESTS else short).append(item)
+    half, middle = len(long) // 2, len(short) // 2
+    items[:] = [*long[:half], *short[:middle], *long[half:], *short[middle:]]
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -79,7 +79,6 @@ def image_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImageStore
         yield store
     finally:
         store.buildah("rm", "--all")
-        store.buildah("rmi", "--all", "--force")
         shutil.rmtree(directory, ignore_errors=True)
 
 
