@@ -100,6 +100,7 @@ def ours(folder: Path, fields: Mapping[str, str], load: Load) -> Contender:
     target = step_runner.repository / "in"
 
     def before() -> None:
+        step_runner.remove_markers()
         load.clear(step_runner.repository)
         step_runner.repository.mkdir()
 

@@ -72,7 +72,8 @@ def _ours(step_runner: StepRunner, bucket: Bucket, names: list[str]) -> Contende
         key = str(step_runner.workspace.read_result(ARTIFACT_NAME))
         _require(bucket, key, names)
 
-    return Contender(OURS, step_runner.command(spec), __version__, environment, after=after)
+    command = step_runner.command(spec)
+    return Contender(OURS, command, __version__, environment, before=step_runner.remove_markers, after=after)
 
 
 def _zip(bench: Bench, folder: Path, bucket: Bucket) -> Contender:

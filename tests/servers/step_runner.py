@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -45,6 +46,10 @@ class StepRunner:
     def run(self, spec: StepSpec) -> None:
         """Run the step in this process."""
         import_module(f"odahu_argo.steps.{spec.kind}").run(spec, self.workspace)
+
+    def remove_markers(self) -> None:
+        """Let finished steps run again."""
+        shutil.rmtree(self.workspace.completed, ignore_errors=True)
 
     def run_process(self, spec: StepSpec, **environment: str) -> EndedStep:
         """Run the step as a process, like a pod."""
