@@ -34,15 +34,28 @@ ENVIRONMENTS_VARIABLE = "ODAHU_ARGO_ENVIRONMENTS"
 """Directory of the environments that are built from environment files; by default in the workspace."""
 TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
 PROGRESS_VARIABLE = "ARGO_PROGRESS_FILE"
+GRACE_VARIABLE = "ARGO_TERMINATION_GRACE_PERIOD_SECONDS"
+"""Set by Argo to the pod's `terminationGracePeriodSeconds`."""
+RUN_VARIABLE = "ARGO_WORKFLOW_NAME"
+"""Set by Argo to the name of the workflow, which identifies the run. Not set on a local machine."""
+RETRIES_VARIABLE = "ODAHU_ARGO_RETRIES"
+"""Limits of the retries after faults and after interruptions, such as `3,10`."""
 
 WORKSPACE = "/workspace"
 ENVIRONMENTS = "/var/lib/odahu-argo/environments"
 CONNECTIONS = "/var/run/odahu-argo/connections"
 MESSAGE = "/dev/termination-log"
 
+FAIL_FAST_VARIABLE = "ODAHU_ARGO_FAIL_FAST"
+"""`false` if the downloads of a training continue after one of them has failed for good."""
+CANCELLED = "cancelled because step "
+"""Start of the message of a step that ended because another one had failed."""
+
 EXIT_OK = 0
 EXIT_USER_ERROR = 2
 EXIT_FAULT = 3
+EXIT_FINAL_FAULT = 4
+"""A fault or an interruption after the last retry."""
 
 COMMIT_ID = "commit-id"
 RUN_ID = "run-id"
@@ -66,6 +79,10 @@ MARKER_FILE = "marker"
 """File of the launch with the path of the completion marker, which the launch writes when it has finished."""
 COMPLETED_FILE = "already-completed"
 """File of the launch that exists if the training has finished in an earlier attempt. Contains the line for the log."""
+RUNNING_FILE = "running"
+"""File of the launch that exists from the start of an attempt to its end, unless the attempt is interrupted."""
+LAST_ATTEMPT_FILE = "last-attempt"
+"""File of the launch that exists if a fault of this attempt is final."""
 PROGRAM_RECORD = "finished.json"
 """File of the launch that records that the training program has finished."""
 
@@ -259,6 +276,21 @@ class Workspace:
             FileNotFoundError: this step does not mount the connection.
         """
         return mounted_fields(self.connections / name)
+
+
+def default_retries(kind: str) -> tuple[int, int]:
+    """Return the default limits of the retries of a step after faults and after interruptions."""
+    return (1 if kind == TrainSpec.kind else 3), 10
+
+
+def grace_periods(text: str) -> tuple[float, float]:
+    """Return the seconds after SIGTERM at which a step kills its child processes, and at which it exits in any case.
+
+    `text` is the pod's grace period in seconds; without one, Kubernetes' default of 30 applies. Some of it is left for the
+    cleanup after the child processes have ended.
+    """
+    grace = float(text) if text.isascii() and text.isdigit() and int(text) else 30.0
+    return max(grace - 15, grace / 2), max(grace - 10, grace * 2 / 3)
 
 
 def mounted_fields(directory: Path) -> dict[str, str]:

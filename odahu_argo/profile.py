@@ -53,6 +53,13 @@ def _check_server_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _check_grace_period(text: str) -> str:
+    if not 5 <= quantity.seconds(text) <= 3600:
+        raise ValueError("must be from 5s to 1h")
+    return text
+
+
+GracePeriod = Annotated[Duration, AfterValidator(_check_grace_period)]
 VolumeSize = Annotated[str, AfterValidator(_check_volume_size)]
 ServerUrl = Annotated[str, AfterValidator(_check_server_url)]
 TrackingUri = Annotated[str, AfterValidator(_check_tracking_uri)]
@@ -99,10 +106,15 @@ class Timeouts(Strict):
 
 
 class Retries(Strict):
-    """Retries of a step after a fault, such as a lost node. User errors are not retried."""
+    """Retries of a step. User errors are not retried.
+
+    `transfer` and `train` limit retries after faults that a step reports, such as an unreachable server. `interrupted`
+    limits retries after interruptions: a drained or lost node, an eviction, a preemption, a deleted pod.
+    """
 
     transfer: int = Field(default=3, ge=0, le=100)
     train: int = Field(default=1, ge=0, le=100)
+    interrupted: int = Field(default=10, ge=0, le=100)
     first_wait: Duration = "10s"
 
 
@@ -171,6 +183,8 @@ class Profile(Strict):
     project's environment file and otherwise builds an environment, `local` always uses those of the image, and the other
     values always build one. With `local`, `strict_environment` makes differences to the file an error. `environments_claim`
     is a PersistentVolumeClaim that keeps built environments for other trainings.
+    `grace_period` is the time from SIGTERM to SIGKILL when a pod is stopped. With `fail_fast`, a download that failed for
+    good ends the other downloads.
     With `recorder`, `setup` installs the recorder, which keeps each training's last status. `artifact_format` is the format
     of trained models: `tar.gz` for ODAHU 1.1 and later, `zip` for ODAHU 1.0; the name is the same.
     """
@@ -198,6 +212,8 @@ class Profile(Strict):
     tracking: TrackingSettings = TrackingSettings.model_construct()
     argo: ArgoSettings = ArgoSettings.model_construct()
     external_secrets: ExternalSecrets = ExternalSecrets.model_construct()
+    grace_period: GracePeriod = "2m"
+    fail_fast: bool = True
     archive_logs: bool = True
     restrict_executor: bool = True
     recorder: bool = True

@@ -20,10 +20,12 @@ POD_LOST = "lastRetry.status == 'Error'"
 
 _CONTAINER_FAULT = (
     "asInt(lastRetry.exitCode) in [3, 143]"
-    " or lastRetry.message matches 'low on resource|node shutdown|[Ee]vict|[Pp]reempt'"
+    " or lastRetry.message matches 'low on resource|node shutdown|[Ee]vict|[Pp]reempt|(Error|Unknown) .exit code 137'"
 )
 _INIT_CONTAINER_FAULT = f"lastRetry.message matches '^{contract.PREPARE}: .*exit code (3|143)[)]'"
 """Argo has no exit code for an init container; its message contains the code."""
+
+MAX_RETRY_WAIT = "5m"
 
 MAX_SPEC_BYTES = 120_000
 """Limit on a step's specification. Linux limits one environment variable, including its name, to 128 KiB."""
@@ -70,10 +72,10 @@ def templates(step: PlannedStep, plan: Plan) -> list[Object]:
 
 
 def _transient_fault(step: PlannedStep) -> str:
-    """Return an expression for lost pods, transient faults that the step reports (3), terminated pods (143, from a drained
-    node) and evictions.
+    """Return an expression for lost pods, transient faults that the step reports (3), terminated (143) and killed (137) pods
+    and evictions.
 
-    User errors (2), out-of-memory kills (137) and time-outs are not retried.
+    User errors (2), final faults (4), out-of-memory kills (OOMKilled with 137) and time-outs are not retried.
     """
     faults = f"{_CONTAINER_FAULT} or {_INIT_CONTAINER_FAULT}" if step.preparation else _CONTAINER_FAULT
     return f"{POD_LOST} or not (lastRetry.message matches 'deadline') and ({faults})"
@@ -109,7 +111,7 @@ def _prepare_container(step: PlannedStep, preparation: Preparation, plan: Plan) 
         "name": contract.PREPARE,
         "image": preparation.image,
         "command": ["python", "-m", contract.MODULE, contract.PREPARE],
-        "env": _variables({contract.STEP_VARIABLE: _specification(step, plan), "HOME": _HOME, **environments}),
+        "env": _variables({**_contract_variables(step, plan), "HOME": _HOME, **environments}),
         "resources": {"limits": _amounts(preparation.limits), "requests": _amounts(preparation.requests)},
         "securityContext": CONTAINER_SECURITY,
         "volumeMounts": [{"name": naming.WORKSPACE_CLAIM, "mountPath": contract.WORKSPACE}],
@@ -154,16 +156,17 @@ def container(step: PlannedStep, plan: Plan) -> Object:
 
 
 def retry_strategy(retry: RetryPolicy, expression: str) -> Object:
-    """Return a strategy that retries while `expression` is true and doubles the delay each time.
+    """Return a strategy that retries while `expression` is true and doubles the delay each time, up to 5 minutes.
 
-    With an expression, Argo's default for `retryPolicy` is Always.
+    Argo counts all retries together; the step counts faults and interruptions separately and enforces their limits. With an
+    expression, Argo's default for `retryPolicy` is Always.
 
     Source: https://argo-workflows.readthedocs.io/en/latest/retries/
     """
     return {
-        "limit": str(retry.limit),
+        "limit": str(retry.limit + retry.interrupted),
         "expression": expression,
-        "backoff": {"duration": f"{retry.first_wait}s", "factor": "2"},
+        "backoff": {"duration": f"{retry.first_wait}s", "factor": "2", "cap": MAX_RETRY_WAIT},
     }
 
 
@@ -188,10 +191,20 @@ def _connection_volume(connection: str) -> Object:
 
 
 def _environment(step: PlannedStep, plan: Plan) -> list[Object]:
-    specification = {} if step.preparation else {contract.STEP_VARIABLE: _specification(step, plan)}
+    specification = {} if step.preparation else _contract_variables(step, plan)
     tracking = _tracking_variables(plan) if step.uses_tracking else {}
     environments = _ENVIRONMENTS_VARIABLES if step.preparation and plan.profile.environments_claim else {}
     return _variables({**specification, "HOME": _HOME, **environments, **tracking})
+
+
+def _contract_variables(step: PlannedStep, plan: Plan) -> dict[str, str]:
+    """Return the specification of a step, and the settings that differ from the defaults of the step contract."""
+    variables = {contract.STEP_VARIABLE: _specification(step, plan)}
+    if (limits := (step.retry.limit, step.retry.interrupted)) != contract.default_retries(step.kind):
+        variables[contract.RETRIES_VARIABLE] = "{},{}".format(*limits)
+    if not plan.profile.fail_fast and step.kind == "download":
+        variables[contract.FAIL_FAST_VARIABLE] = "false"
+    return variables
 
 
 def _variables(values: dict[str, str]) -> list[Object]:

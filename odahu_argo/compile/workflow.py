@@ -120,22 +120,23 @@ def workflow_spec(plan: Plan) -> Object:
             "fsGroupChangePolicy": "OnRootMismatch",
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        **_executor_security(plan),
+        "podSpecPatch": _pod_spec_patch(plan),
         "volumeClaimTemplates": [_workspace_claim(plan)],
         "volumeClaimGC": {"strategy": "OnWorkflowSuccess"},
         "templates": [_dag(plan), *(template for step in plan.steps for template in templates(step, plan))],
     }
 
 
-def _executor_security(plan: Plan) -> Object:
-    """Return a patch that restricts Argo's own containers, as the Pod Security Standard `restricted` requires."""
-    if not plan.profile.restrict_executor:
-        return {}
-    patch = {
-        "initContainers": [{"name": "init", "securityContext": CONTAINER_SECURITY}],
-        "containers": [{"name": "wait", "securityContext": CONTAINER_SECURITY}],
-    }
-    return {"podSpecPatch": _compact_json(patch)}
+def _pod_spec_patch(plan: Plan) -> str:
+    """Return a patch with the grace period, for which Argo's templates have no field.
+
+    It also restricts Argo's own containers, as the Pod Security Standard `restricted` requires.
+    """
+    patch: Object = {"terminationGracePeriodSeconds": quantity.seconds(plan.profile.grace_period)}
+    if plan.profile.restrict_executor:
+        patch["initContainers"] = [{"name": "init", "securityContext": CONTAINER_SECURITY}]
+        patch["containers"] = [{"name": "wait", "securityContext": CONTAINER_SECURITY}]
+    return _compact_json(patch)
 
 
 def _workspace_claim(plan: Plan) -> Object:
@@ -154,7 +155,8 @@ def _dag(plan: Plan) -> Object:
         if step.needs:
             task["dependencies"] = list(step.needs)
         tasks.append(task)
-    return {"name": naming.ENTRYPOINT, "dag": {"tasks": tasks}}
+    dag: Object = {"tasks": tasks} if plan.profile.fail_fast else {"failFast": False, "tasks": tasks}
+    return {"name": naming.ENTRYPOINT, "dag": dag}
 
 
 def require_size(plan: Plan, workflow: Object) -> Object:

@@ -7,11 +7,12 @@ import traceback
 import warnings
 from typing import List
 
+from odahu_argo.launcher.attempt import end_attempt
 from odahu_argo.launcher.environment import select_environment
 from odahu_argo.launcher.launch import launch_from_json
 from odahu_argo.launcher.marker import write_marker
 from odahu_argo.launcher.program import EXIT_TERMINATED, is_stopping, stop_on_sigterm
-from odahu_argo.launcher.report import EXIT_FAULT, LaunchError, LaunchStopped, log, write_message
+from odahu_argo.launcher.report import EXIT_FAULT, EXIT_FINAL_FAULT, LaunchError, LaunchStopped, log, write_message
 from odahu_argo.launcher.training import run_training
 
 EXIT_UNEXPECTED = 1
@@ -56,6 +57,7 @@ def main(arguments: List[str]) -> int:
     if exit_code != 0:
         write_message(reason)
         if CHILD_OPTION not in arguments:
-            log("{}: {}".format("fault" if exit_code == EXIT_FAULT else "failed", reason))
+            exit_code = end_attempt(exit_code, os.path.dirname(os.path.abspath(arguments[0])))
+            log("{}: {}".format("fault" if exit_code in (EXIT_FAULT, EXIT_FINAL_FAULT) else "failed", reason))
     sys.stdout.flush()
     return exit_code

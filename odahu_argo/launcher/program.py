@@ -12,11 +12,21 @@ from typing import Any, Dict, Tuple
 from odahu_argo.launcher.report import LaunchError, LaunchStopped, user_error
 
 EXIT_TERMINATED = 128 + signal.SIGTERM
-CHILD_GRACE = 10.0
-"""Seconds between SIGTERM and SIGKILL for the program. A step that started the launcher kills both after 15, so that the
-launcher has time to end the run."""
-STOP_GRACE = 20.0
-"""Seconds after SIGTERM within which the launcher exits in any case. Kubernetes kills a pod after 30 by default."""
+_GRACE_VARIABLE = "ARGO_TERMINATION_GRACE_PERIOD_SECONDS"
+_DEFAULT_GRACE = 30.0
+"""Kubernetes' default for the grace period of a pod, in seconds."""
+
+
+def _grace_period() -> float:
+    text = os.environ.get(_GRACE_VARIABLE, "")
+    return float(text) if text.isdigit() and int(text) else _DEFAULT_GRACE
+
+
+CHILD_GRACE = max(_grace_period() - 20, _grace_period() / 3)
+"""Seconds between SIGTERM and SIGKILL for the program: the grace period of the pod, except for the time to end the run. A
+step that started the launcher kills both 5 seconds later."""
+STOP_GRACE = max(_grace_period() - 10, _grace_period() * 2 / 3)
+"""Seconds after SIGTERM within which the launcher exits in any case."""
 _POLL_INTERVAL = 0.1
 
 _sigterm_received = False

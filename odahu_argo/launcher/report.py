@@ -6,6 +6,7 @@ from typing import Optional
 
 EXIT_USER_ERROR = 2
 EXIT_FAULT = 3
+EXIT_FINAL_FAULT = 4
 MAX_MESSAGE_BYTES = 2000
 MESSAGE_VARIABLE = "ODAHU_ARGO_MESSAGE"
 MESSAGE = "/dev/termination-log"

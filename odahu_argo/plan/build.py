@@ -199,12 +199,16 @@ def _train(resolved: ResolvedTraining, profile: Profile, needs: tuple[str, ...])
         limits=limits,
         requests=requests,
         placement=resources.placement(pools),
-        retry=RetryPolicy(int(profile.retries.train), quantity.seconds(profile.retries.first_wait)),
+        retry=_retry_policy(profile, profile.retries.train),
         timeout=quantity.seconds(profile.timeouts.train),
         pending_timeout=_pending_timeout(pools[0]),
         results=() if is_program else (contract.RUN_ID,),
         preparation=_preparation(profile) if is_program or trainer in BUILT_IN_TOOLCHAINS else None,
     )
+
+
+def _retry_policy(profile: Profile, limit: int) -> RetryPolicy:
+    return RetryPolicy(int(limit), quantity.seconds(profile.retries.first_wait), int(profile.retries.interrupted))
 
 
 def _preparation(profile: Profile) -> Preparation:
@@ -275,7 +279,7 @@ def _transfer_step(
         limits=limits,
         requests=requests,
         placement=resources.placement(pools),
-        retry=RetryPolicy(int(profile.retries.transfer), quantity.seconds(profile.retries.first_wait)),
+        retry=_retry_policy(profile, profile.retries.transfer),
         timeout=quantity.seconds(timeout),
         pending_timeout=_pending_timeout(pools[0]),
         results=results,

@@ -47,10 +47,11 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """Maximum number of retries after a fault, and the delay in seconds before the first one."""
+    """Maximum number of retries after faults and after interruptions, and the delay in seconds before the first retry."""
 
     limit: int
     first_wait: int
+    interrupted: int = 10
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,9 +38,9 @@ class Snapshot:
 
     @property
     def failed_steps(self) -> tuple[StepNodes, ...]:
-        """Failed steps in order of failure."""
+        """Failed steps in order of failure, those that were cancelled because of another one last."""
         failed = [step for step in self.steps if step.has_failed]
-        return tuple(sorted(failed, key=lambda step: (step.last_pod.finished if step.last_pod else "") or "~"))
+        return tuple(sorted(failed, key=lambda step: (step.is_cancelled, _finished(step))))
 
     @property
     def shutdown(self) -> str:
@@ -74,6 +74,10 @@ def take_snapshot(workflow: Mapping[str, Any], warnings: Mapping[str, str]) -> S
             lock_holder=_lock_holder(status),
         ),
     )
+
+
+def _finished(step: StepNodes) -> str:
+    return (step.last_pod.finished if step.last_pod else "") or "~"
 
 
 def training_id(workflow: object) -> str:

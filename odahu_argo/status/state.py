@@ -112,7 +112,7 @@ def _from_conditions(snapshot: Snapshot) -> Outcome:
 def _from_nodes(snapshot: Snapshot) -> Outcome:
     running = [(step, node) for step, node in snapshot.pods if node.phase == RUNNING]
     if running:
-        return _running(running)
+        return _running(snapshot, running)
     pending = [(step, node) for step, node in snapshot.pods if node.phase in ("", PENDING)]
     if not pending and _failure_is_final(snapshot):
         return _failed(snapshot)
@@ -126,13 +126,16 @@ def _failure_is_final(snapshot: Snapshot) -> bool:
     return bool(snapshot.failed_steps) and snapshot.spec.stops_on_failure and not retrying
 
 
-def _running(running: Sequence[tuple[StepNodes, Node]]) -> Outcome:
+def _running(snapshot: Snapshot, running: Sequence[tuple[StepNodes, Node]]) -> Outcome:
     steps = list(dict.fromkeys(step.name for step, _ in running))
-    if len(steps) > 1:
-        message = f"steps {', '.join(steps[:-1])} and {steps[-1]} are running"
-    else:
-        progress = running[0][1].progress
-        message = f"step {steps[0]} is running" + (f", {progress:.0%} done" if progress else "")
+    names = f"steps {', '.join(steps[:-1])} and {steps[-1]} are" if len(steps) > 1 else f"step {steps[0]} is"
+    if snapshot.failed_steps and snapshot.spec.requires_all:
+        failed = snapshot.failed_steps[0]
+        cause = snapshot.diagnosis.explain_failed_step(failed.message, failed)
+        message = f"step {failed.name} has failed: {_first_line(cause.message)}; {names} still running"
+        return Outcome("running", Explanation(cause.reason, message, cause.hint), step=failed.name)
+    progress = running[0][1].progress if len(steps) == 1 else None
+    message = f"{names} running" + (f", {progress:.0%} done" if progress else "")
     return Outcome("running", Explanation(message=message), step=steps[0])
 
 
@@ -163,7 +166,7 @@ def _waiting(snapshot: Snapshot, pending: Sequence[tuple[StepNodes, Node]], stat
         return _waiting_for_step(state, step.name, f"waiting for the pod of step {step.name} to start")
     failed = next((step for step in snapshot.steps if step.is_between_attempts), None)
     if failed is not None:
-        cause = snapshot.diagnosis.explain_failed_step(failed.message, failed).message.partition("\n")[0]
+        cause = _first_line(snapshot.diagnosis.explain_failed_step(failed.message, failed).message)
         message = f"waiting for Argo to retry or fail step {failed.name}; attempt {failed.attempts[-1].number}: {cause}"
         return _waiting_for_step(state, failed.name, message)
     following = next((step for step in snapshot.steps if step.state(False) in ("waiting", "scheduling")), None)
@@ -171,6 +174,10 @@ def _waiting(snapshot: Snapshot, pending: Sequence[tuple[StepNodes, Node]], stat
         return _waiting_for_step(state, following.name, f"waiting for Argo to start step {following.name}")
     event = "finish the workflow" if snapshot.pods else "start the first step"
     return Outcome(state, Explanation("waiting for Argo", f"waiting for Argo to {event}"))
+
+
+def _first_line(text: str) -> str:
+    return text.partition("\n")[0]
 
 
 def _waiting_for_step(state: State, step: str, message: str) -> Outcome:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from odahu_argo.contract import CANCELLED
 from odahu_argo.status.model import StepState
 from odahu_argo.status.nodes import FAILED, SKIPPED, Node
 
@@ -58,6 +59,11 @@ class StepNodes:
     def has_failed(self) -> bool:
         """Whether the step has failed, with no attempts left."""
         return self.node is not None and self.node.phase in FAILED
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the step ended because another step had failed."""
+        return CANCELLED in self.message
 
     @property
     def is_between_attempts(self) -> bool:

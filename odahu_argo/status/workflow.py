@@ -21,7 +21,8 @@ class WorkflowSpec:
     """Relevant parts of a Workflow's specification.
 
     `needs` maps each task to the tasks it depends on. `stops_on_failure` is true if no task can run after another task
-    failed, so that one failed step fails the workflow. `deadline` is the workflow's time limit in seconds.
+    failed, so that one failed step fails the workflow. `requires_all` is true if a failed step fails the workflow in the end.
+    `deadline` is the workflow's time limit in seconds.
     """
 
     tasks: tuple[str, ...]
@@ -29,6 +30,7 @@ class WorkflowSpec:
     templates: Mapping[str, Mapping[str, Any]]
     stops_on_failure: bool
     deadline: int | None
+    requires_all: bool = False
 
     def resources(self, template: str) -> str:
         """Return the resources a template requires, such as `8 nvidia.com/gpu`; only devices if it requires any."""
@@ -69,13 +71,13 @@ def read_spec(workflow: object) -> WorkflowSpec:
     groups = [[mapping(step) for step in sequence(group)] for group in sequence(entrypoint.get("steps"))]
     needs = _dag_dependencies(tasks) if tasks else _group_dependencies(groups)
     deadline = integer(spec.get("activeDeadlineSeconds"))
+    requires_all = bool(tasks) and all(map(_requires_success, tasks))
     return WorkflowSpec(
         tasks=tuple(needs),
         needs=needs,
         templates=templates,
-        stops_on_failure=bool(tasks)
-        and boolean(get_path(entrypoint, "dag", "failFast")) is not False
-        and all(map(_requires_success, tasks)),
+        stops_on_failure=requires_all and boolean(get_path(entrypoint, "dag", "failFast")) is not False,
+        requires_all=requires_all,
         deadline=integer(stored.get("activeDeadlineSeconds")) if deadline is None else deadline,
     )
 

@@ -15,11 +15,14 @@ from odahu_argo.contract import (
     PREPARE,
     SPECS,
     STEP_VARIABLE,
+    StepSpec,
     TrainSpec,
     Workspace,
     spec_from_json,
 )
 from odahu_argo.errors import OdahuArgoError, UserError
+from odahu_argo.steps.attempts import Attempt
+from odahu_argo.steps.cancellation import cancel_after_failure, cancellation, report_final_failure
 from odahu_argo.steps.markers import (
     find_marker,
     prepare_launch_marker,
@@ -37,7 +40,7 @@ UMASK = 0o022
 
 
 def main(arguments: list[str]) -> int:
-    """Run the step and return its exit code: 0, 2 user error, 3 transient fault, 1 unexpected error.
+    """Run the step and return its exit code: 0, 2 user error, 3 transient fault, 4 final fault, 1 unexpected error.
 
     After SIGTERM the process exits with code 143, whatever happens to the step.
     """
@@ -45,9 +48,12 @@ def main(arguments: list[str]) -> int:
     os.umask(UMASK)
     workspace = Workspace.from_environment()
     kind = arguments[0] if len(arguments) == 1 else ""
+    attempt: Attempt | None = None
     exit_code, reason = EXIT_OK, ""
     try:
-        _run_step(kind, workspace)
+        spec = _read_spec(kind)
+        attempt = Attempt(spec, workspace)
+        _run_step(kind, spec, attempt, workspace)
     except OdahuArgoError as error:
         exit_code, reason = error.exit_code, str(error)
     except OSError as error:
@@ -57,31 +63,43 @@ def main(arguments: list[str]) -> int:
             traceback.print_exc()
         exit_code, reason = EXIT_UNEXPECTED, f"unexpected {type(error).__name__}: {error}"
     if is_stopping():
+        if cancelled := cancellation():
+            _report_failure(kind, EXIT_USER_ERROR, cancelled, workspace)
+            exit_stopped(EXIT_USER_ERROR)
         log(kind, "stopped by SIGTERM")
         exit_stopped()
     if exit_code != EXIT_OK:
+        exit_code = attempt.end(exit_code) if attempt else exit_code
+        if attempt and exit_code != EXIT_FAULT:
+            report_final_failure(attempt.spec, workspace)
         _report_failure(kind or "steps", exit_code, reason, workspace)
     return exit_code
 
 
-def _run_step(kind: str, workspace: Workspace) -> None:
+def _read_spec(kind: str) -> StepSpec:
     if kind not in (*SPECS, PREPARE):
         raise UserError("no step given", hint=f"usage: python -m odahu_argo.steps {'|'.join([*SPECS, PREPARE])}")
     try:
-        spec = spec_from_json("train" if kind == PREPARE else kind, os.environ[STEP_VARIABLE])
+        return spec_from_json("train" if kind == PREPARE else kind, os.environ[STEP_VARIABLE])
     except KeyError:
         raise UserError(
             f"{STEP_VARIABLE} is not set", hint="it must contain the step's specification as JSON"
         ) from None
     except ValueError as error:
         raise UserError(f"{STEP_VARIABLE}: {error}", hint="compiler and image may be of different versions") from error
+
+
+def _run_step(kind: str, spec: StepSpec, attempt: Attempt, workspace: Workspace) -> None:
     marker = find_marker(spec, workspace)
     if kind == PREPARE and isinstance(spec, TrainSpec):
         prepare_launch_marker(spec, marker, workspace)
     if marker is not None:
         restore_results(marker, workspace)
+        attempt.start_finished(marker)
         log(kind, str(marker))
         return
+    attempt.start()
+    cancel_after_failure(spec, workspace)
     remove_dependent_markers(spec, workspace)
     import_module(f"odahu_argo.steps.{kind}").run(spec, workspace)
     if kind != PREPARE:

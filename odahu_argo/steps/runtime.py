@@ -13,19 +13,18 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from odahu_argo.contract import PROGRESS_VARIABLE
+from odahu_argo.contract import GRACE_VARIABLE, PROGRESS_VARIABLE, grace_periods
 
 EXIT_TERMINATED = 128 + signal.SIGTERM
-CHILD_GRACE = 15.0
-"""Seconds between SIGTERM and SIGKILL for the processes that a step has started."""
-STOP_GRACE = 20.0
-"""Seconds after SIGTERM within which a step exits in any case. Kubernetes kills a pod after 30 by default."""
+CHILD_GRACE, STOP_GRACE = grace_periods(os.environ.get(GRACE_VARIABLE, ""))
+"""Seconds from SIGTERM to SIGKILL for the processes that a step has started, and to the end of the step in any case."""
 _POLL_INTERVAL = 0.1
 
 stopped = threading.Event()
 """Set after SIGTERM. Loops poll it, and transfers accept it as their `stopped` argument."""
 _sigterm_received = False
 _step_ended = threading.Event()
+_exit_code = EXIT_TERMINATED
 
 
 class StepStopped(Exception):
@@ -65,11 +64,13 @@ def check_stopped() -> None:
         raise StepStopped
 
 
-def exit_stopped() -> NoReturn:
-    """End the process with exit code 143, as soon as its child processes have ended.
+def exit_stopped(exit_code: int = EXIT_TERMINATED) -> NoReturn:
+    """End the process with exit code 143 or another one, as soon as its child processes have ended.
 
     The interpreter is not shut down in the usual way, which would wait for every thread.
     """
+    global _exit_code
+    _exit_code = exit_code
     sys.stdout.flush()
     sys.stderr.flush()
     _step_ended.set()
@@ -89,7 +90,7 @@ def _stop_when_signalled(reader: int) -> None:
     try:
         _end_children(time.monotonic())
     finally:
-        os._exit(EXIT_TERMINATED)
+        os._exit(_exit_code)
 
 
 def _end_children(started: float) -> None:

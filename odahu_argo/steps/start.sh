@@ -3,6 +3,7 @@
 # The directory of this file is a launch (odahu_argo.steps.launch). With a file `program`, run this program as ODAHU did; its
 # variables are in `variables.sh`. Otherwise run the launcher under the first suitable Python of the image. With a file
 # `already-completed`, do nothing: an earlier attempt has finished. The file `marker` has the path of the completion marker.
+# The file `running` exists until the attempt ends on its own; with `last-attempt`, a fault is final (steps/attempts.py).
 directory=$(cd "$(dirname "$0")" && pwd)
 option=$1
 umask 022
@@ -12,15 +13,24 @@ fail() {
     if [ "$option" != --child ]; then
         printf 'train: failed: %s\ntrain:   hint: %s\n' "$1" "$2"
     fi
+    rm -f "$directory/running"
     exit 2
+}
+
+fault() {
+    rm -f "$directory/running"
+    if [ -f "$directory/last-attempt" ]; then
+        exit 4
+    fi
+    exit 3
 }
 
 mark_completed() {
     marker=$(cat "$directory/marker")
     sync
-    printf '{"completed": "%s", "results": {}}' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" > "$marker.partial" || exit 3
+    printf '{"completed": "%s", "results": {}}' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" > "$marker.partial" || fault
     sync
-    mv "$marker.partial" "$marker" || exit 3
+    mv "$marker.partial" "$marker" || fault
 }
 
 if [ -f "$directory/already-completed" ]; then
@@ -39,7 +49,7 @@ fi
 
 program=$(cat "$directory/program")
 . "$directory/variables.sh"
-cd "$directory/../repository" || exit 3
+cd "$directory/../repository" || fault
 command -v "$program" > /dev/null || fail "the image has no program $program" \
     "check the entrypoint and defaultImage of the toolchain"
 stopped=

@@ -39,15 +39,16 @@ NEWER_THAN_3_6 = {
     "ScriptTemplate": {"restartPolicyRules"},
 }
 """Fields of workflows in the schema of Argo 4.1.2 that are missing in that of 3.6.19."""
-IGNORED_BEFORE_4_1 = {"pendingTimeout"}
-"""Controllers of 3.6 and 3.7 ignore it: the wait for a GPU node is then not limited (docs/guides/argo.md)."""
+IGNORED_BY_OLDER_CONTROLLERS = {"pendingTimeout", "cap"}
+"""Without `pendingTimeout` (3.6, 3.7), the wait for a GPU node is not limited, and without `cap` (3.6), the wait between
+attempts keeps doubling (docs/guides/argo.md)."""
 
 
 def oldest_schema() -> dict[str, Any]:
     schema = copy.deepcopy(strict_schema())
     for name, fields in NEWER_THAN_3_6.items():
         properties = schema["definitions"].get(f"io.argoproj.workflow.v1alpha1.{name}", {}).get("properties", {})
-        for field in fields - IGNORED_BEFORE_4_1:
+        for field in fields - IGNORED_BY_OLDER_CONTROLLERS:
             properties.pop(field, None)
     return schema
 

@@ -13,7 +13,7 @@ from odahu_argo.compile.emit import to_yaml
 from odahu_argo.errors import UserError
 from odahu_argo.plan.build import plan_trainings
 from odahu_argo.pools import GpuPool, Pool, Pools, Toleration
-from odahu_argo.profile import TrackingSettings, WorkspaceVolume
+from odahu_argo.profile import TrackingSettings, WorkspaceVolume, parse_profile
 from tests.manifests import CONNECTIONS, plan, training, write
 
 GPU = {"limits": {"gpu": "2"}}
@@ -81,6 +81,36 @@ def test_retries_faults_only(tmp_path: Path) -> None:
         )
         assert "[3, 143]" in retry["expression"]
         assert int(retry["limit"]) > 0
+
+
+def test_retries_after_faults_and_interruptions(tmp_path: Path) -> None:
+    """Argo's limit is the sum; the steps know the two limits, which only differ from their defaults if the profile does."""
+    compiled = templates(compile_workflow(plan(tmp_path)))
+    limits = {name: template["retryStrategy"]["limit"] for name, template in compiled.items()}
+    assert limits == {"checkout": "13", "download-wine-data": "13", "train": "11", "package": "13"}
+    assert "ODAHU_ARGO_RETRIES" not in json.dumps(compiled)
+    profile = parse_profile("retries: {train: 2, interrupted: 5}", "profile.yaml")
+    compiled = templates(compile_workflow(plan(tmp_path, profile)))
+    assert compiled["train"]["retryStrategy"]["limit"] == "7"
+    assert {"name": "ODAHU_ARGO_RETRIES", "value": "2,5"} in compiled["train"]["initContainers"][0]["env"]
+    assert {"name": "ODAHU_ARGO_RETRIES", "value": "3,5"} in compiled["package"]["container"]["env"]
+
+
+def test_pods_have_grace_period(tmp_path: Path) -> None:
+    patch = json.loads(compile_workflow(plan(tmp_path))["spec"]["podSpecPatch"])
+    assert patch["terminationGracePeriodSeconds"] == 120
+    profile = parse_profile("grace_period: 10m\nrestrict_executor: false\n", "profile.yaml")
+    assert json.loads(compile_workflow(plan(tmp_path, profile))["spec"]["podSpecPatch"]) == {
+        "terminationGracePeriodSeconds": 600
+    }
+
+
+def test_downloads_continue_without_fail_fast(tmp_path: Path) -> None:
+    workflow = compile_workflow(plan(tmp_path, parse_profile("fail_fast: false", "profile.yaml")))
+    assert workflow["spec"]["templates"][0]["dag"]["failFast"] is False
+    environments = {name: template["container"]["env"] for name, template in templates(workflow).items()}
+    variable = {"name": "ODAHU_ARGO_FAIL_FAST", "value": "false"}
+    assert [name for name, environment in environments.items() if variable in environment] == ["download-wine-data"]
 
 
 def test_retries_transient_faults_of_init_containers(tmp_path: Path) -> None:

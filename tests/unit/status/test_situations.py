@@ -84,6 +84,8 @@ unknown-error                 | failed     | Error                           |  
 failed-no-cause               | failed     | Error                           |     |               |
 two-steps-failed              | failed     | Error                           | 1   | download-wine | d3d6e8
 failed-and-lost               | failed     | Error                           | 1   | download-wine | d3d6e8
+cancelled-after-failure       | failed     | Error                           | 2   | download-wine | d3d6e8
+failed-other-step-running     | running    | Error                           |     | download-wine | d3d6e8
 failed-other-step-pending     | scheduling | Unschedulable                   |     | train         | d3d6e8
 continues-on-failure          | running    | waiting for step package        |     | package       | d3d6e8
 compressed                    | failed     | OOMKilled                       | 137 | train         | d3d6e8
@@ -143,6 +145,13 @@ def test_failure_after_end_of_step_says_that_step_finished() -> None:
     assert "no such host" in archive.message
     assert "step train, which is not repeated: odahu-argo train retry" in archive.hint
     assert stop.message == "the training was stopped after step train had finished"
+
+
+def test_running_training_says_at_once_that_a_step_has_failed() -> None:
+    status = read_status(SITUATIONS["failed-other-step-running"])
+    assert status.message == "step download-wine has failed: the bucket does not exist; step train is still running"
+    cancelled = read_status(SITUATIONS["cancelled-after-failure"])
+    assert cancelled.message == "the bucket does not exist"
 
 
 def test_artifact_name_of_failed_upload_is_not_reported() -> None:

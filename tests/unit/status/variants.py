@@ -342,6 +342,10 @@ SITUATIONS: dict[str, Object] = {
     "failed-no-cause": failed_workflow("", "Failed"),
     "two-steps-failed": with_second_failure(recording("train-failed"), "2026-11-23T20:29:20Z", "download-wine", "main: Error (exit code 1)"),
     "failed-and-lost": with_second_failure(recording("pod-deleted"), "2026-11-23T20:32:08Z", "download-wine", "main: Error (exit code 1)"),
+    "cancelled-after-failure": with_second_failure(failing("main: Error (exit code 2): cancelled because step download-wine failed", exit_code=2),
+        "2026-11-23T20:30:20Z", "download-wine", "main: Error (exit code 2): the bucket does not exist"),
+    "failed-other-step-running": with_second_failure(recording("running-train"), "2026-11-23T20:29:37Z", "download-wine",
+        "main: Error (exit code 2): the bucket does not exist"),
     "failed-other-step-pending": with_second_failure(pending("Unschedulable: 0/1 nodes are available: 1 Insufficient nvidia.com/gpu."), "2026-11-23T20:29:37Z", "download-wine", "main: Error (exit code 1)"),
     "continues-on-failure": continues_on_failure(),
     # Nodes that are not in the object.
