@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -11,10 +13,16 @@ import typer
 from odahu_argo.cli import render
 from odahu_argo.cli.submission import prepare
 
+_MAX_MESSAGE_BYTES = 2000
+"""Kubernetes keeps 4096 bytes of termination messages for all containers of a pod together."""
+
 
 def template_training_command(
     file: Annotated[Path, typer.Option("--file", "-f", metavar="FILE", help="Manifest of one training.")],
     id_file: Annotated[Path, typer.Option("--id-file", metavar="FILE", help="File that receives the training's ID.")],
+    message_file: Annotated[
+        Path | None, typer.Option("--message-file", metavar="FILE", help="File that receives the reason of a failure.")
+    ] = None,
 ) -> None:
     """Submit a training to an API server and wait for its end, as the template `training` of the WorkflowTemplate `odahu`.
 
@@ -23,6 +31,11 @@ def template_training_command(
 
     Example: odahu-argo template-training -f /tmp/training.yaml --id-file /tmp/training_id
     """
+    with _termination_message(message_file):
+        _train(file, id_file)
+
+
+def _train(file: Path, id_file: Path) -> None:
     from odahu_argo.backends.remote import RemoteBackend
     from odahu_argo.backends.remote_client import RemoteClient, parse_server_url
     from odahu_argo.cli.train_follow import report
@@ -38,8 +51,21 @@ def template_training_command(
         raise UserError(f"trainingManifest contains {len(submission.ids)} trainings", hint="pass one ModelTraining")
     submitted = submission.create(submission.ids[0])
     id_file.write_text(submitted.training_id, encoding="utf-8")
-    render.out(f"training {submitted.training_id} was submitted to {url}")
     report(backend, [submitted], wait == "true", None)
+
+
+@contextmanager
+def _termination_message(file: Path | None) -> Iterator[None]:
+    """Write the error that ends the block to the file, which Kubernetes reads and Argo shows as the node's message."""
+    from odahu_argo.errors import OdahuArgoError
+
+    try:
+        yield
+    except OdahuArgoError as error:
+        if file is not None:
+            with suppress(OSError):
+                file.write_bytes(str(error).encode()[:_MAX_MESSAGE_BYTES])
+        raise
 
 
 def _token() -> str | None:

@@ -24,51 +24,16 @@ from kubernetes import client, config
 from odahu_argo import naming
 from tests.archives import read_tar
 from tests.commands import CommandResult, odahu_argo
-from tests.conftest import ROOT
-from tests.servers.git import PASSWORD, USERNAME, git, plain_http
+from tests.servers.argo_projects import make_repositories
+from tests.servers.git import PASSWORD, USERNAME, plain_http
 from tests.servers.s3 import KEY_ID, KEY_SECRET, Bucket, running_s3
 
 GROUP = ("argoproj.io", "v1alpha1")
 HERE = "127.0.0.1"
+ADDRESS = os.environ.get("ODAHU_ARGO_TEST_ADDRESS", HERE)
+"""Address of the servers of a test, for pods."""
 TIMEOUT = 600
 """Timeout of every wait, in seconds."""
-
-MLPROJECT = """\
-name: small
-entry_points:
-  main:
-    parameters: {text: {type: string, default: none}}
-    command: "python train.py {text}"
-  fail: {command: "python -c 'raise SystemExit(7)'"}
-  long: {command: "python -c 'import time; print(\\"begun\\", flush=True); time.sleep(600)'"}
-"""
-TRAIN = """\
-import sys
-import mlflow
-from mlflow.pyfunc import PythonModel, log_model
-
-
-class Echo(PythonModel):
-    def predict(self, context, model_input: list[str], params=None):
-        return model_input
-
-
-print("text:", ascii(sys.argv[1]), flush=True)
-with mlflow.start_run():
-    log_model(name="model", python_model=Echo(), pip_requirements=["mlflow"])
-"""
-FIRST_CALL = """\
-import mlflow.pyfunc
-
-
-class Echo(mlflow.pyfunc.PythonModel):
-    def predict(self, context, model_input):
-        return model_input
-
-
-mlflow.pyfunc.log_model("model", python_model=Echo())
-"""
-"""A script for Python 3.6 and MLflow 1 or newer that logs a model without starting a run."""
 
 
 @dataclass(frozen=True)
@@ -207,33 +172,17 @@ def argo() -> Iterator[client.ApiClient]:
 def site(argo: client.ApiClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ArgoSite]:
     folder = tmp_path_factory.mktemp("argo")
     namespace = f"argo-{uuid.uuid4().hex[:8]}"
-    address = os.environ.get("ODAHU_ARGO_TEST_ADDRESS", HERE)
-    _make_repositories(folder / "git")
-    with running_s3(address) as endpoint, plain_http(folder / "git", address) as git_url:
+    make_repositories(folder / "git")
+    with running_s3(ADDRESS) as endpoint, plain_http(folder / "git", ADDRESS) as git_url:
         site = ArgoSite(argo, namespace, folder, folder / "profile.yaml", _bucket(endpoint), git_url)
         site.profile.write_text(yaml.safe_dump(site.settings()))
         applied = site.run("setup", "--apply")
         assert applied.code == 0, applied.err
-        _allow_this_network(site) if address == HERE else _enforce_the_restricted_standard(site)
+        _allow_this_network(site) if ADDRESS == HERE else _enforce_the_restricted_standard(site)
         _apply_connections(site)
         _archive_logs(site)
         yield site
     client.CoreV1Api(argo).delete_namespace(namespace)
-
-
-def _make_repositories(folder: Path) -> None:
-    repository = folder / "small"
-    repository.mkdir(parents=True)
-    git(repository, "init", "--quiet", "--initial-branch=main")
-    (repository / "MLproject").write_text(MLPROJECT)
-    (repository / "train.py").write_text(TRAIN)
-    (repository / "first_call.py").write_text(FIRST_CALL)
-    (repository / "helper" / "odahuflow_model").mkdir(parents=True)
-    (repository / "helper" / "odahuflow.project.yaml").write_text("output: {run_id: training_data_test}\n")
-    (repository / "helper" / "odahuflow_model" / "model.txt").write_text("model\n")
-    git(repository, "add", "--all")
-    git(repository, "commit", "--quiet", "--message", "a small project")
-    git(folder, "clone", "--quiet", "--bare", str(ROOT), str(folder / "odahu-argo"))
 
 
 def _allow_this_network(site: ArgoSite) -> None:

@@ -10,15 +10,17 @@ from threading import Thread
 
 
 @contextmanager
-def serving_by(handler: type[BaseHTTPRequestHandler], tls: SSLContext | None = None) -> Iterator[str]:
-    """Run a server and yield its address. At the end, do not wait for active requests."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+def serving_by(
+    handler: type[BaseHTTPRequestHandler], tls: SSLContext | None = None, address: str = "127.0.0.1"
+) -> Iterator[str]:
+    """Run a server and yield its URL. At the end, do not wait for active requests."""
+    with ThreadingHTTPServer((address, 0), handler) as server:
         if tls:
             server.socket = tls.wrap_socket(server.socket, server_side=True)
         serving = Thread(target=server.serve_forever)
         serving.start()
         try:
-            yield f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
+            yield f"{'https' if tls else 'http'}://{address}:{server.server_port}"
         finally:
             server.shutdown()
             serving.join()

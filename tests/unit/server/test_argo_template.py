@@ -75,9 +75,10 @@ def issuer() -> Iterator[str]:
 def run_step(tmp_path: Path, url: str, *manifests: object, **variables: str) -> CommandResult:
     """Run the command of the template with files below `tmp_path` and the variables of its Secret."""
     template = yaml.safe_load((ROOT / "templates" / "odahu-templates.yaml").read_text(encoding="utf-8"))
-    _, *command = template["spec"]["templates"][0]["container"]["command"]
+    container = template["spec"]["templates"][0]["container"]
+    _, *command = [*container["command"], *container["args"]]
     (tmp_path / "training.yaml").write_text(yaml.safe_dump_all(manifests or [training(data=None)]))
-    arguments = [argument.replace("/tmp/", f"{tmp_path}/") for argument in command]
+    arguments = [str(tmp_path / Path(word).name) if word.startswith("/") else word for word in command]
     return odahu_argo(*arguments, env={"ODAHU_URL": url, "WAIT_COMPLETION": "false", **variables})
 
 
@@ -104,6 +105,7 @@ def test_reports_errors_of_the_inputs(tmp_path: Path, url: str) -> None:
     assert (denied.code, "denies access" in denied.err) == (2, True)
     two = run_step(tmp_path, url, training(), {**training(), "id": "ale"}, token=TOKEN)
     assert (two.code, "trainingManifest contains 2 trainings" in two.err) == (2, True)
+    assert (tmp_path / "termination-log").read_text().startswith("trainingManifest contains 2 trainings")
     wrong = run_step(tmp_path, url, token=TOKEN, WAIT_COMPLETION="yes")
     assert (wrong.code, "wait_completion is 'yes'" in wrong.err) == (2, True)
     assert not (tmp_path / "training_id").exists()
