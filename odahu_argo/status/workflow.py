@@ -33,9 +33,12 @@ class WorkflowSpec:
     requires_all: bool = False
 
     def resources(self, template: str) -> str:
-        """Return the resources a template requires, such as `8 nvidia.com/gpu`; only devices if it requires any."""
+        """Return the resources a template requests, such as `8 nvidia.com/gpu`; only devices if it requests any.
+
+        A limit without a request is requested.
+        """
         resources = get_path(self.templates.get(template), "container", "resources")
-        required = {**mapping(get_path(resources, "requests")), **mapping(get_path(resources, "limits"))}
+        required = {**mapping(get_path(resources, "limits")), **mapping(get_path(resources, "requests"))}
         amounts = {name: f"{amount} {name}" for name in map(text, required) if (amount := _scalar(required.get(name)))}
         devices = [amount for name, amount in amounts.items() if "/" in name]
         return " and ".join(devices or [amounts[name] for name in _BASIC_RESOURCES if name in amounts])
