@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 
-from odahu_argo.cli import render
 from odahu_argo.cli.submission import prepare
 
 _MAX_MESSAGE_BYTES = 2000

@@ -11,7 +11,7 @@ import typer
 
 from odahu_argo.cli import completion, render
 from odahu_argo.cli.local_run import run_command
-from odahu_argo.cli.target import saved_path
+from odahu_argo.cli.target import group_options, saved_path
 from odahu_argo.local.home import require_local_training
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Run trainings on this machine, without a cluster or server.", no_args_is_help=True)
 train = typer.Typer(help="Run and manage local trainings.", no_args_is_help=True)
+train.callback()(group_options)
 train.command("run")(run_command)
 app.add_typer(train, name="train")
 app.add_typer(train, name="training", hidden=True)

@@ -17,10 +17,10 @@ from odahu_argo.cli.options import (
     StrictChecks,
     TrainingId,
     note_schedules,
-    read,
+    read_manifests,
     warn_of_unused,
 )
-from odahu_argo.cli.target import ProfileFile, saved_path
+from odahu_argo.cli.target import ProfileFile, Target, TokenFile, saved_path
 
 if TYPE_CHECKING:
     from odahu_argo.local.events import StepEvent
@@ -49,7 +49,18 @@ class RunFormat(StrEnum):
     JSON = "json"
 
 
+ServerUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        metavar="URL",
+        help="API server with the training, if the files do not contain it. Defaults to the saved one.",
+    ),
+]
+
+
 def run_command(
+    ctx: typer.Context,
     training_id: TrainingId = None,
     file: Files = None,
     manifest_dir: Folders = None,
@@ -92,6 +103,8 @@ def run_command(
         typer.Option("--output-format", "-o", callback=render.set_format, metavar="text|json", help="Output format."),
     ] = RunFormat.TEXT,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not print logs; see `local train logs`.")] = False,
+    url: ServerUrl = None,
+    token_file: TokenFile = None,
 ) -> None:
     """Run a training on this machine. Steps are local processes, and MLflow stores runs in a local SQLite file.
 
@@ -104,9 +117,11 @@ def run_command(
     from odahu_argo.local.home import Home, require_local_training
     from odahu_argo.local.signals import EXIT_INTERRUPTED, Interrupted, termination_signals
     from odahu_argo.local.summary import ignored_settings
+    from odahu_argo.profile import load_profile
 
     require_local_training()
-    manifests, settings = read(file, manifest_dir, profile, external_connection, any_id=True, strict=strict)
+    manifests = _read(Target(ctx), training_id, file, manifest_dir, strict)
+    settings = load_profile(profile).with_external(tuple(external_connection or ()))
     if environment_manager is not None:
         settings = settings.model_copy(update={"environment_manager": environment_manager.value})
     local = _plan(manifests, settings, training_id, here, model_dir is not None)
@@ -135,6 +150,24 @@ def run_command(
 
 def _say_nothing(event: StepEvent) -> None:
     pass
+
+
+def _read(
+    target: Target, training_id: str | None, files: list[Path] | None, folders: list[Path] | None, strict: bool
+) -> Manifests:
+    """Return the manifests in the files. A training with an ID that they do not contain comes from the API server."""
+    from odahu_argo.manifest.load import Manifests
+    from odahu_argo.naming import as_id
+
+    server = target.known_server() if training_id else None
+    is_only_at_server = server is not None and not files and not folders
+    manifests = Manifests() if is_only_at_server else read_manifests(files, folders, any_id=True, strict=strict)
+    known = {loaded.manifest.id for loaded in (*manifests.trainings, *manifests.invalid_trainings)}
+    if server is None or training_id is None or manifests.problems or {training_id, as_id(training_id)} & known:
+        return manifests
+    from odahu_argo.backends.remote_manifests import with_training_of_server
+
+    return with_training_of_server(manifests, training_id, server)
 
 
 def _plan(

@@ -56,12 +56,9 @@ def read(
     profile: Path | None,
     external: list[str] | None,
     *,
-    any_id: bool = False,
     strict: bool = False,
 ) -> tuple[Manifests, Profile]:
     """Return the selected manifests and the profile. Documents of other kinds are skipped with a note.
-
-    With `any_id`, trainings may have IDs that are no Kubernetes names.
 
     Raises:
         UserError: No manifest is selected, or the profile cannot be used. Problems of manifests stay with the manifests.
@@ -70,7 +67,7 @@ def read(
 
     require_manifests(files, folders)
     settings = load_profile(profile).with_external(tuple(external or ()))
-    return read_manifests(files, folders, any_id=any_id, strict=strict), settings
+    return read_manifests(files, folders, strict=strict), settings
 
 
 def note_schedules(schedules: Iterable[tuple[str, str]], instead: str) -> None:
@@ -138,6 +135,8 @@ def read_manifests(
     files: list[Path] | None, folders: list[Path] | None, *, any_id: bool = False, strict: bool = False
 ) -> Manifests:
     """Return the selected manifests. Documents of other kinds are skipped with a note. With `strict`, warnings are problems.
+
+    With `any_id`, trainings may have IDs that are no Kubernetes names.
 
     Raises:
         UserError: No manifest is selected. Problems of manifests stay with the manifests.

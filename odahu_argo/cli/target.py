@@ -18,6 +18,7 @@ from odahu_argo.uri import without_credentials
 
 if TYPE_CHECKING:
     from odahu_argo.backends.base import Backend
+    from odahu_argo.backends.remote import RemoteBackend
     from odahu_argo.backends.remote_client import RemoteClient, ServerUrl
     from odahu_argo.kube.cluster import Cluster
     from odahu_argo.profile import Profile
@@ -139,6 +140,17 @@ class Target:
         from odahu_argo.backends.kubernetes import KubernetesBackend
 
         return KubernetesBackend(*self.cluster())
+
+    def known_server(self) -> RemoteBackend | None:
+        """Return the API server of `--url`, else the saved one, for a command that does not need one.
+
+        Raises:
+            UserError: The URL or the token is malformed.
+        """
+        from odahu_argo.backends.remote import RemoteBackend
+
+        url = self._url()
+        return RemoteBackend(self.api_server(url)) if url else None
 
     def cluster(self) -> tuple[Cluster, Profile]:
         """Return the cluster, and the profile with the cluster's namespace.

@@ -175,6 +175,21 @@ def add_missing(manifests: Manifests, other: Manifests) -> Manifests:
     )
 
 
+def join(manifests: Manifests, other: Manifests) -> Manifests:
+    """Return the manifests of both, which have no manifest with the same kind and ID."""
+    return replace(
+        manifests,
+        trainings=manifests.trainings + other.trainings,
+        connections=manifests.connections + other.connections,
+        toolchains=manifests.toolchains + other.toolchains,
+        invalid_trainings=manifests.invalid_trainings + other.invalid_trainings,
+        problems=manifests.problems + other.problems,
+        invalid={**manifests.invalid, **other.invalid},
+        problems_by_key={**manifests.problems_by_key, **other.problems_by_key},
+        warnings=manifests.warnings + other.warnings,
+    )
+
+
 def _key(loaded: LoadedManifest[Any]) -> tuple[str, str]:
     return loaded.manifest.kind, loaded.manifest.id
 
