@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast, get_args
 
-from odahu_argo.manifest.secrets import SECRET_FIELDS
+from odahu_argo.manifest.secrets import SECRET_FIELDS, is_text, secret_text
 from odahu_argo.resources.connection_secret import MASK
 from odahu_argo.status.model import Artifacts, PodRun, State, Status, StepState, StepStatus
 from odahu_argo.status.unstructured import integer, mapping, sequence, text
@@ -113,30 +113,40 @@ def artifacts_to_api(artifacts: Artifacts) -> list[dict[str, str]]:
 def encode_secrets(document: Document) -> Document:
     """Return the document of a connection with its secret values and `publicKey` in base64. Masked values stay.
 
-    `secretEncoding` reports the encoding if there is a secret value. Source: ODAHU's connection_service.go,
+    `secretEncoding` reports the encoding if there is a secret value. Values of `status.undecoded` stay as they were sent, and
+    such a document has no `secretEncoding`, so that a client may send it again. Source: ODAHU's connection_service.go,
     EncodeBase64Fields.
     """
     spec = dict(document["spec"])
-    encoded = [name for name in _ENCODED_FIELDS if spec.get(name, MASK) != MASK]
+    if spec.get("secretEncoding") == "base64":
+        return document
+    undecoded = document["status"].get("undecoded", ())
+    encoded = [name for name in _ENCODED_FIELDS if spec.get(name, MASK) != MASK and name not in undecoded]
     spec |= {name: b64encode(spec[name].encode()).decode() for name in encoded}
     if "secretEncoding" in spec:
         spec["secretEncoding"] = "base64"
+    if undecoded:
+        spec.pop("secretEncoding", None)
     return {**document, "spec": spec}
 
 
 def decode_secrets(document: Document) -> Document:
-    """Reverse `encode_secrets`. Values that are not base64 stay."""
+    """Reverse `encode_secrets`. Values that are not base64 stay, and so do all values if one is not text."""
     spec = dict(document["spec"])
-    encoded = [name for name in _ENCODED_FIELDS if isinstance(spec.get(name), str) and spec[name] != MASK]
-    spec |= {name: _decode(spec[name]) for name in encoded}
-    if "secretEncoding" in spec:
+    undecoded = mapping(document.get("status")).get("undecoded") or ()
+    names = [name for name in _ENCODED_FIELDS if isinstance(spec.get(name), str) and spec[name] != MASK]
+    decoded = {name: _decode(spec[name]) for name in names if name not in undecoded}
+    if not all(map(is_text, decoded.values())):
+        return {**document, "spec": {**spec, "secretEncoding": "base64"}}
+    spec |= decoded
+    if "secretEncoding" in spec or (undecoded and names):
         spec["secretEncoding"] = "plain"
     return {**document, "spec": spec}
 
 
 def _decode(value: str) -> str:
     try:
-        return b64decode(value, validate=True).decode()
+        return secret_text(b64decode(value, validate=True))
     except ValueError:
         return value
 

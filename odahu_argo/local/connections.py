@@ -17,7 +17,7 @@ from odahu_argo.contract import DIRECTORY, PackageSpec
 from odahu_argo.errors import Problem, UserError
 from odahu_argo.local.home import Home
 from odahu_argo.manifest.models import Connection
-from odahu_argo.manifest.secrets import decode_connection, encoded_secrets
+from odahu_argo.manifest.secrets import decode_connection, encoded_secrets, secret_bytes
 from odahu_argo.plan.model import Plan
 
 _BUCKET_URI = re.compile(r"(s3[an]?|gsc?)://[\w.-]+(/.*)?")
@@ -142,6 +142,6 @@ def write_connection(connection: StepConnection | None, folder: Path) -> Path:
         mount.mkdir(mode=0o700)
         for name, value in connection.fields.items():
             descriptor = os.open(mount / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with open(descriptor, "w", encoding="utf-8", newline="") as stream:  # noqa: PTH123  # not a path
-                stream.write(value)
+            with open(descriptor, "wb") as stream:  # noqa: PTH123  # not a path
+                stream.write(secret_bytes(value))
     return root

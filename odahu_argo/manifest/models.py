@@ -8,9 +8,9 @@ manifests are checked in `resolve`.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
 from odahu_argo import artifact_name
@@ -277,6 +277,18 @@ class Connection(_Resource):
     kind: Literal["Connection"] = "Connection"
     spec: ConnectionSpec
     status: dict[str, Any] | None = None
+    _is_from_api: bool = PrivateAttr(default=False)
+
+    @property
+    def is_from_api(self) -> bool:
+        """Whether a client of the API sent it. ODAHU's clients send base64 without naming the encoding."""
+        return self._is_from_api
+
+    def from_api(self) -> Self:
+        """Return a copy that a client of the API sent."""
+        copy = self.model_copy()
+        copy._is_from_api = True
+        return copy
 
 
 class ToolchainIntegrationSpec(_Manifest):

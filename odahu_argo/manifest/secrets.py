@@ -1,9 +1,11 @@
-"""Secret values of connections: decoding of base64, and the fields that steps read."""
+"""Secret values of connections: decoding of base64, and the fields that steps read.
+
+Values are text. Bytes that are not UTF-8 are lone surrogates in it (PEP 383): `secret_bytes` returns the original bytes.
+"""
 
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -35,21 +37,29 @@ class DecodedSecret:
 
 @dataclass(frozen=True, slots=True)
 class DecodedConnection:
-    """Non-empty fields of a connection as plain text; `decoded` lists the fields that were base64 in the manifest."""
+    """Non-empty fields of a connection as plain text.
+
+    `decoded` lists the fields that were base64 in the manifest. `undecoded` lists secret fields that may be base64 of binary
+    data: a client of the API did not name the encoding, and all its secret fields are valid base64. Steps read these values
+    as they were sent.
+    """
 
     fields: Mapping[str, str] = field(repr=False)
     decoded: tuple[str, ...] = ()
+    undecoded: tuple[str, ...] = ()
 
 
 def decode_connection(connection: Connection) -> DecodedConnection:
     """Return the fields of a connection under ODAHU's names, with secrets decoded by the rule of `decode_secret`.
 
     Raises:
-        UserError: the manifest's `secretEncoding` is base64, and a field is not valid base64.
+        UserError: the manifest's `secretEncoding` is base64, and a field is not valid base64, or `publicKey` is not text.
     """
     spec = connection.spec
     encoded = {**encoded_secrets(spec), "publicKey": spec.public_key}
     secrets = {name: _decode_field(connection, name, value) for name, value in encoded.items()}
+    if not is_text(secrets["publicKey"].plain):
+        raise UserError(f"connection {connection.id!r}: publicKey is not text", _ENCODING_HINT)
     fields = {
         "type": spec.type,
         "uri": spec.uri,
@@ -63,7 +73,30 @@ def decode_connection(connection: Connection) -> DecodedConnection:
     return DecodedConnection(
         {name: value for name, value in fields.items() if value},
         tuple(name for name, secret in secrets.items() if secret.was_encoded),
+        _undecoded(spec, secrets) if connection.is_from_api else (),
     )
+
+
+def _undecoded(spec: ConnectionSpec, secrets: Mapping[str, DecodedSecret]) -> tuple[str, ...]:
+    written = {name: value for name, value in encoded_secrets(spec).items() if value}
+    if spec.secret_encoding is not None or any(_bytes_of_base64(value) is None for value in written.values()):
+        return ()
+    return tuple(name for name in written if not secrets[name].was_encoded)
+
+
+def secret_bytes(value: str) -> bytes:
+    """Return the bytes of a plain value."""
+    return value.encode("utf-8", "surrogateescape")
+
+
+def secret_text(value: bytes) -> str:
+    """Return the plain value of bytes."""
+    return value.decode("utf-8", "surrogateescape")
+
+
+def is_text(value: str) -> bool:
+    """Return whether a plain value is text, without bytes that are not UTF-8."""
+    return not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def encoded_secrets(spec: ConnectionSpec) -> dict[str, str]:
@@ -101,6 +134,8 @@ def docker_config(connection: Connection) -> str:
             f"connection {connection.id!r} has no {missing}",
             f"set {missing}; a public registry needs no entry in image_pull_secrets",
         )
+    if not is_text(password):
+        raise UserError(f"connection {connection.id!r}: password is not text", _ENCODING_HINT)
     auth = base64.b64encode(f"{spec.username}:{password}".encode()).decode()
     config = {"auths": {registry_key(spec.uri): {**credentials, "auth": auth}}}
     return json.dumps(config, ensure_ascii=False, separators=(",", ":"))
@@ -120,17 +155,20 @@ def decode_secret(value: str, encoding: Literal["plain", "base64"] | None = None
 
     Strict base64 means the alphabet and padding of RFC 4648, ignoring line breaks and spaces, which `base64` and YAML insert
     into long values. Printable text is UTF-8 without control characters except tab and line break. The rule distinguishes a
-    plain AWS key, which contains only base64 characters, from an encoded one: the plain key does not decode to text.
+    plain AWS key, which contains only base64 characters, from an encoded one: the plain key does not decode to text. With the
+    encoding base64, the value may be of any bytes.
 
     Raises:
-        ValueError: the encoding is base64, but the value is not, or does not decode to text.
+        ValueError: the encoding is base64, but the value is not.
     """
     if encoding == "plain" or not value:
         return DecodedSecret(value, was_encoded=False)
-    decoded = _decode_base64("".join(value.split()))
+    decoded = _bytes_of_base64(value)
     if encoding == "base64" and decoded is None:
-        raise ValueError("not base64-encoded text")
-    return DecodedSecret(value, was_encoded=False) if decoded is None else DecodedSecret(decoded, was_encoded=True)
+        raise ValueError("not base64")
+    if decoded is None or (encoding is None and not _is_printable(decoded)):
+        return DecodedSecret(value, was_encoded=False)
+    return DecodedSecret(secret_text(decoded), was_encoded=True)
 
 
 def _decode_field(connection: Connection, name: str, value: str) -> DecodedSecret:
@@ -140,9 +178,16 @@ def _decode_field(connection: Connection, name: str, value: str) -> DecodedSecre
         raise UserError(f"connection {connection.id!r}: {name} is {error}", _ENCODING_HINT) from None
 
 
-def _decode_base64(value: str) -> str | None:
+def _bytes_of_base64(value: str) -> bytes | None:
     try:
-        text = base64.b64decode(value, validate=True).decode("utf-8")
-    except (binascii.Error, ValueError):
+        return base64.b64decode("".join(value.split()), validate=True)
+    except ValueError:
         return None
-    return text if text and all(character.isprintable() or character in "\t\r\n" for character in text) else None
+
+
+def _is_printable(data: bytes) -> bool:
+    try:
+        text = data.decode("utf-8")
+    except ValueError:
+        return False
+    return bool(text) and all(character.isprintable() or character in "\t\r\n" for character in text)

@@ -24,6 +24,9 @@ from odahu_argo.manifest.secrets import (
     decode_connection,
     docker_config,
     encoded_secrets,
+    is_text,
+    secret_bytes,
+    secret_text,
 )
 from odahu_argo.uri import without_credentials
 
@@ -43,6 +46,7 @@ def connection_to_secret(connection: Connection) -> Object:
     _require_unmasked(connection)
     spec = connection.spec
     fields = connection_fields(connection)
+    undecoded = decode_connection(connection).undecoded
     is_pull_secret = spec.type in ("docker", "ecr")
     if is_pull_secret:
         fields[DOCKER_SECRET_KEY] = docker_config(connection)
@@ -56,9 +60,10 @@ def connection_to_secret(connection: Connection) -> Object:
                 naming.CONNECTION_ID_LABEL: connection.id,
                 naming.CONNECTION_TYPE_LABEL: spec.type,
             },
+            **({"annotations": {naming.UNDECODED_ANNOTATION: ",".join(undecoded)}} if undecoded else {}),
         },
         "type": DOCKER_SECRET_TYPE if is_pull_secret else _OPAQUE,
-        "data": {name: b64encode(value.encode()).decode() for name, value in fields.items() if value},
+        "data": {name: b64encode(secret_bytes(value)).decode() for name, value in fields.items() if value},
     }
 
 
@@ -93,16 +98,22 @@ def secret_fields(secret: Object) -> dict[str, str]:
 
 def _decoded(secret: Object) -> dict[str, str]:
     data = secret.get("data") or {}
-    return {name: b64decode(value or "").decode("utf-8", "replace") for name, value in data.items()}
+    values = {name: b64decode(value or "") for name, value in data.items()}
+    return {
+        name: secret_text(value) if name in SECRET_FIELDS else value.decode("utf-8", "replace")
+        for name, value in values.items()
+    }
 
 
 def connection_to_api(secret: Object, decrypted: bool = False) -> dict[str, Any]:
     """Return the connection in a Secret as in ODAHU's API: kind, id, createdAt, updatedAt, spec and status.
 
     Secret fields and credentials in the URI are masked unless `decrypted` is set. Decrypted values are plain text, marked by
-    `secretEncoding: plain`, and keep their trailing line breaks, so that the result is a manifest of the same Secret.
-    `status.unknownKeys` lists keys of the Secret that are not fields of a connection.
+    `secretEncoding: plain`, and keep their trailing line breaks, so that the result is a manifest of the same Secret. If one
+    is not text, all are base64 (`secretEncoding: base64`). `status.unknownKeys` lists keys of the Secret that are not fields
+    of a connection, and `status.undecoded` the fields of `DecodedConnection.undecoded`.
     """
+    undecoded = (secret["metadata"].get("annotations") or {}).get(naming.UNDECODED_ANNOTATION, "")
     unknown_keys = _unknown_keys(secret)
     exact = {name: value for name, value in _decoded(secret).items() if name in (*SECRET_FIELDS, "publicKey")}
     fields = {**_docker_fields(secret), **secret_fields(secret), **exact}
@@ -112,7 +123,11 @@ def connection_to_api(secret: Object, decrypted: bool = False) -> dict[str, Any]
         "createdAt": secret["metadata"].get("creationTimestamp", ""),
         "updatedAt": last_change(secret),
         "spec": connection_spec_to_api(fields, decrypted),
-        "status": {"secretName": secret["metadata"]["name"], **({"unknownKeys": unknown_keys} if unknown_keys else {})},
+        "status": {
+            "secretName": secret["metadata"]["name"],
+            **({"unknownKeys": unknown_keys} if unknown_keys else {}),
+            **({"undecoded": undecoded.split(",")} if undecoded else {}),
+        },
     }
 
 
@@ -126,6 +141,10 @@ def connection_spec_to_api(fields: Mapping[str, str], decrypted: bool) -> dict[s
         spec |= secrets
         if secrets or "publicKey" in spec:
             spec["secretEncoding"] = "plain"
+        if not all(map(is_text, secrets.values())):
+            encoded = {name: spec[name] for name in (*secrets, "publicKey") if name in spec}
+            spec |= {name: b64encode(secret_bytes(value)).decode() for name, value in encoded.items()}
+            spec["secretEncoding"] = "base64"
     else:
         spec |= dict.fromkeys(secrets, MASK)
         if "uri" in spec:

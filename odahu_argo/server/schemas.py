@@ -167,7 +167,7 @@ def read_manifest(body: object, kind: str) -> tuple[Connection | ToolchainIntegr
     entries: list[LoadedManifest[Any]] = [*manifests.connections, *manifests.toolchains]
     [written] = entries
     manifest: Connection | ToolchainIntegration = written.manifest
-    return manifest, manifests.warnings
+    return manifest.from_api() if isinstance(manifest, Connection) else manifest, manifests.warnings
 
 
 def body_schema(manifest: str, example: dict[str, Any]) -> dict[str, Any]:

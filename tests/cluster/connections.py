@@ -11,7 +11,7 @@ import yaml
 from odahu_argo.kube.client import KubeCluster
 from odahu_argo.kube.cluster import SECRET
 
-S3 = {"type": "s3", "uri": "s3://wine/data/", "region": "eu", "keyID": "CANARYid", "keySecret": "CANARYsecret"}
+S3 = {"type": "s3", "uri": "s3://wine/data/", "region": "eu", "keyID": "CANARY-id", "keySecret": "CANARY-secret"}
 GIT = {"type": "git", "uri": "https://me:CANARYurl@git.example.org/x.git", "username": "me", "password": "CANARYpw"}
 DOCKER = {"type": "docker", "uri": "reg.example.org/team", "username": "me", "password": "CANARYpull"}
 

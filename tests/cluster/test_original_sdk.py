@@ -34,7 +34,7 @@ def test_sdk_clients_and_models_work(site: Site, sdk: Path, tmp_path: Path) -> N
     output = json.loads(completed.stdout)
     assert output["connection"]["spec"]["keySecret"] == "*****"
     assert output["edited connection"]["spec"]["region"] == "eu"
-    assert (output["decrypted"]["spec"]["keyID"], output["decrypted"]["spec"]["keySecret"]) == ("aWQ=", "c2VjcmV0")
+    assert (output["decrypted"]["spec"]["keyID"], output["decrypted"]["spec"]["keySecret"]) == ("aWQ=", "//4AAQI=")
     assert "sdk-data" in output["connections"]
     assert output["toolchain"]["spec"]["entrypoint"] == "mlflow"
     assert output["toolchains"] == ["mlflow", "mlflow-project", "sdk-line"]

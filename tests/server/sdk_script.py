@@ -17,7 +17,7 @@ options = {"base_url": address, "token": token, "retries": 0, "timeout": 60}
 output: dict[str, object] = {}
 
 connections = ConnectionClient(**options)
-spec = {"type": "s3", "uri": "s3://wine/data/", "keyID": "aWQ=", "keySecret": "c2VjcmV0"}
+spec = {"type": "s3", "uri": "s3://wine/data/", "keyID": "aWQ=", "keySecret": "//4AAQI="}  # not UTF-8
 connection = Connection.from_dict({"id": "sdk-data", "spec": spec})
 output["connection"] = connections.create(connection).to_dict()
 connection.spec.region = "eu"

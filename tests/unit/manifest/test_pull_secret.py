@@ -55,7 +55,7 @@ def test_password_in_base64(plain: str) -> None:
 def test_password_with_explicit_encoding() -> None:
     [entry] = json.loads(docker_config(connection(password="cGxhaW4=", secretEncoding="plain")))["auths"].values()
     assert entry["password"] == "cGxhaW4="
-    with pytest.raises(UserError, match="password is not base64-encoded text"):
+    with pytest.raises(UserError, match="password is not base64"):
         docker_config(connection(secretEncoding="base64"))
 
 

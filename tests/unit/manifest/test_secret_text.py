@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odahu_argo.manifest.secrets import decode_secret
+from odahu_argo.manifest.secrets import decode_secret, secret_bytes
 
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk=\n-----END OPENSSH PRIVATE KEY-----\n"
 
@@ -50,9 +50,14 @@ def test_repr_hides_secret() -> None:
     assert "hunter2" not in repr(decode_secret("hunter2"))
 
 
+@given(st.binary(min_size=1))
+def test_explicit_base64_of_any_bytes(data: bytes) -> None:
+    assert secret_bytes(decode_secret(base64.b64encode(data).decode(), "base64").plain) == data
+
+
 def test_explicit_encoding() -> None:
     assert decode_secret("c2VjcmV0", "plain").plain == "c2VjcmV0"
     assert decode_secret("c2VjcmV0", "base64").plain == "secret"
     assert decode_secret("", "base64").plain == ""
-    with pytest.raises(ValueError, match="not base64-encoded text"):
+    with pytest.raises(ValueError, match="not base64"):
         decode_secret("not base64!", "base64")

@@ -19,6 +19,7 @@ from odahu_argo.manifest.secrets import SECRET_FIELDS
 from odahu_argo.resources.connection_secret import connection_id, connection_to_api, connection_to_secret, secret_fields
 
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n-----END OPENSSH PRIVATE KEY-----\n"
+BINARY = b64encode(b"\xff\xfe\x00\x01").decode()
 URIS = {
     "s3": "s3://wine/data/",
     "gcs": "gs://wine/data",
@@ -78,6 +79,22 @@ def test_base64_fields_are_decoded_in_the_secret() -> None:
         "keyID": "my-id",
         "keySecret": "not/base64!",
     }
+
+
+def test_binary_secret_is_stored_and_shown_byte_for_byte() -> None:
+    encoded = {"keyID": b64encode(b"my-id").decode(), "keySecret": BINARY}
+    secret = connection_to_secret(connection(**encoded, secretEncoding="base64"))
+    assert secret["data"]["keySecret"] == BINARY
+    form = connection_to_api({**secret, "metadata": {**secret["metadata"], "creationTimestamp": "now"}}, decrypted=True)
+    assert form["spec"].items() >= {**encoded, "secretEncoding": "base64"}.items()
+    assert connection_to_secret(Connection.model_validate(form)) == secret
+
+
+def test_binary_password_of_a_registry_is_rejected() -> None:
+    with pytest.raises(UserError, match="password is not text"):
+        connection_to_secret(
+            connection(type="docker", uri="reg.example.org", username="me", password=BINARY, secretEncoding="base64")
+        )
 
 
 def test_mounted_secret_gives_a_step_the_fields_of_the_manifest(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from odahu_argo.backends.kubernetes import KubernetesBackend
 from odahu_argo.backends.local import LocalBackend
-from odahu_argo.kube.cluster import WORKFLOW
+from odahu_argo.kube.cluster import SECRET, WORKFLOW
 from odahu_argo.local.home import Home
 from odahu_argo.preflight import checks
 from odahu_argo.profile import Profile
@@ -165,11 +165,19 @@ def test_training_has_the_defaults_of_odahu(client: ApiClient) -> None:
 
 
 def test_secret_values_are_returned_byte_for_byte(client: ApiClient, serve: Serve, cluster: InMemoryCluster) -> None:
-    body = {"id": "code", "spec": {"type": "git", "uri": "git@x:y.git", "keySecret": "a2VrCg=="}}
+    """ODAHU's clients send base64 without `secretEncoding`, of text or of any bytes."""
+    body: dict[str, Any] = {
+        "id": "data",
+        "spec": {"type": "s3", "uri": "s3://b/p", "keyID": "a2VrCg==", "keySecret": "//4AAQI="},
+    }
     reader = serve(KubernetesBackend(cluster, Profile()), Guard(token="p" * 16, decrypt_token="d" * 16))
     client.post(CONNECTIONS, json=body)
-    decrypted = reader.get(f"{CONNECTIONS}/code/decrypted", headers={"Authorization": f"Bearer {'d' * 16}"})
-    assert decrypted.json()["spec"]["keySecret"] == "a2VrCg=="
+    decrypted = reader.get(f"{CONNECTIONS}/data/decrypted", headers={"Authorization": f"Bearer {'d' * 16}"}).json()
+    assert decrypted["spec"].items() >= body["spec"].items()
+    assert client.put(CONNECTIONS, json=decrypted).headers["Odahu-Argo-Changed"] == "false"
+    client.put(CONNECTIONS, json={"id": "data", "spec": {**body["spec"], "secretEncoding": "base64"}})
+    [secret] = cluster.list(SECRET).items
+    assert secret["data"]["keySecret"] == "//4AAQI="
 
 
 def test_connections_are_masked_and_encoded(cluster: InMemoryCluster, serve: Serve) -> None:
