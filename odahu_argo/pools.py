@@ -54,8 +54,8 @@ class Pool(Strict):
 class GpuPool(Pool):
     """Node pool with GPUs.
 
-    `resource_name` is the name under which Kubernetes counts the GPUs. `pending_timeout` fails a step that waits longer for a
-    free node. Use `none` with Argo 4.0, whose resource definitions reject this limit.
+    `resource_name` is the name under which Kubernetes counts the GPUs. `pending_timeout` fails a run with a step that waits
+    longer for a free node; the recorder enforces it. `none` means no limit.
     """
 
     resource_name: LabelKey = "nvidia.com/gpu"

@@ -54,7 +54,7 @@ def template_fields(template: Mapping[str, Any]) -> Fields:
     spec = template.get("spec") or {}
     fields = dict(spec_fields(template, excluded=_SEPARATE_FIELDS))
     for item in spec.get("templates") or ():
-        step = str(item.get("name", "")).removeprefix("attempt-")
+        step = str(item.get("name", ""))
         fields |= {(_LABELS.get(path, path), step): value for path, value in _flatten(_without_step_spec(item))}
         fields |= dict(_step_spec_fields(item, step))
     return fields

@@ -20,7 +20,6 @@ from odahu_argo.plan.model import Plan
 
 Object = dict[str, Any]
 
-_ATTEMPT_PREFIX = "attempt-"
 _NOT_COMPARED = ("volumes", "volumeClaimTemplates", "volumeClaimGC", "shutdown", "suspend", "templates", "ttlStrategy")
 """Fields that differ between every attempt and its retry, or that do not concern how it runs."""
 
@@ -118,7 +117,7 @@ def _complete_spec(workflow: Object) -> Object:
 
 
 def _step_of(template: Object) -> str:
-    return str(template.get("name", "")).removeprefix(_ATTEMPT_PREFIX)
+    return str(template.get("name", ""))
 
 
 def _kind(step: str, text: str) -> str:

@@ -15,7 +15,7 @@ from odahu_argo.plan.model import Amounts, Plan, PlannedStep, Preparation, Retry
 
 Object = dict[str, Any]
 
-POD_LOST = "lastRetry.status == 'Error'"
+_POD_LOST = "lastRetry.status == 'Error'"
 """True for errors of Argo and lost pods: Argo's status for failures that the container did not cause."""
 
 _CONTAINER_FAULT = (
@@ -47,28 +47,13 @@ CONTAINER_SECURITY: Object = {
 }
 
 
-def templates(step: PlannedStep, plan: Plan) -> list[Object]:
-    """Return the templates of a step: one named like the step and, if it has a pending timeout, a second one.
-
-    Argo 4.1 ignores `pendingTimeout` in a template with a `retryStrategy`. Such a step is a DAG with the retry strategy and
-    a single task, whose container has the pending timeout. A DAG has no exit code, so only lost pods are retried.
+def template(step: PlannedStep, plan: Plan) -> Object:
+    """Return the template of a step, named like the step.
 
     Raises:
         UserError: the step's specification does not fit into an environment variable.
     """
-    if step.pending_timeout is None:
-        return [
-            {"name": step.name, "retryStrategy": retry_strategy(step.retry, _transient_fault(step)), **_pod(step, plan)}
-        ]
-    attempt = f"attempt-{step.name}"
-    return [
-        {
-            "name": step.name,
-            "retryStrategy": retry_strategy(step.retry, POD_LOST),
-            "dag": {"tasks": [{"name": "attempt", "template": attempt}]},
-        },
-        {"name": attempt, "pendingTimeout": f"{step.pending_timeout}s", **_pod(step, plan)},
-    ]
+    return {"name": step.name, "retryStrategy": retry_strategy(step.retry, _transient_fault(step)), **_pod(step, plan)}
 
 
 def _transient_fault(step: PlannedStep) -> str:
@@ -78,13 +63,16 @@ def _transient_fault(step: PlannedStep) -> str:
     User errors (2), final faults (4), out-of-memory kills (OOMKilled with 137) and time-outs are not retried.
     """
     faults = f"{_CONTAINER_FAULT} or {_INIT_CONTAINER_FAULT}" if step.preparation else _CONTAINER_FAULT
-    return f"{POD_LOST} or not (lastRetry.message matches 'deadline') and ({faults})"
+    return f"{_POD_LOST} or not (lastRetry.message matches 'deadline') and ({faults})"
 
 
 def _pod(step: PlannedStep, plan: Plan) -> Object:
-    """Return the fields of a template except its name, retry strategy and pending timeout."""
+    """Return the fields of a template except its name and retry strategy."""
+    metadata: Object = {"labels": {naming.STEP_LABEL: naming.shorten(step.name)}}
+    if step.pending_timeout is not None:
+        metadata["annotations"] = {naming.PENDING_TIMEOUT_ANNOTATION: f"{step.pending_timeout}s"}
     body: Object = {
-        "metadata": {"labels": {naming.STEP_LABEL: naming.shorten(step.name)}},
+        "metadata": metadata,
         "activeDeadlineSeconds": str(step.timeout),
     }
     if step.placement.node_selector:

@@ -9,7 +9,7 @@ from typing import Any
 
 from odahu_argo import naming, quantity
 from odahu_argo.compile.emit import escape_json
-from odahu_argo.compile.steps import CONTAINER_SECURITY, templates
+from odahu_argo.compile.steps import CONTAINER_SECURITY, template
 from odahu_argo.errors import UserError
 from odahu_argo.plan.model import Plan
 
@@ -123,7 +123,7 @@ def workflow_spec(plan: Plan) -> Object:
         "podSpecPatch": _pod_spec_patch(plan),
         "volumeClaimTemplates": [_workspace_claim(plan)],
         "volumeClaimGC": {"strategy": "OnWorkflowSuccess"},
-        "templates": [_dag(plan), *(template for step in plan.steps for template in templates(step, plan))],
+        "templates": [_dag(plan), *(template(step, plan) for step in plan.steps)],
     }
 
 

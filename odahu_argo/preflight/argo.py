@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from odahu_argo import naming
 from odahu_argo.errors import Forbidden, NotFound
 from odahu_argo.kube.argo_server import ArgoServer
 from odahu_argo.kube.cluster import (
     CUSTOM_RESOURCE_DEFINITION,
+    DEPLOYMENT,
     DEPLOYMENT_ALL_NAMESPACES,
     WORKFLOW,
     Cluster,
@@ -20,8 +21,6 @@ from odahu_argo.plan.model import Plan
 from odahu_argo.preflight.result import CheckResult
 
 MIN_VERSION = (3, 6)
-PENDING_TIMEOUT_VERSION = (4, 1)
-"""The first version with `pendingTimeout` in templates."""
 CONTROLLER = "workflow-controller"
 _INSTALL_HINT = "install Argo Workflows: https://argo-workflows.readthedocs.io/en/latest/installation/"
 _VERSION = re.compile(r"v?(\d+)\.(\d+)(\.\d+)?\b")
@@ -43,15 +42,13 @@ class _Controller:
 
 
 def check_argo(cluster: Cluster, argo_server_url: str | None, plans: Sequence[Plan]) -> Iterator[CheckResult]:
-    """Check CRDs, controllers and version, and whether Argo supports the features that the plans use.
+    """Check CRDs, controllers and version, and whether the recorder runs if the plans limit the wait for a node.
 
     The version comes from the image tags of the controllers, or else from Argo Server. What the account may not read is
     skipped.
     """
-    crd = None
     try:
-        crd = cluster.get(CUSTOM_RESOURCE_DEFINITION, WORKFLOW.resource)
-        yield _check_served_version(crd)
+        yield _check_served_version(cluster.get(CUSTOM_RESOURCE_DEFINITION, WORKFLOW.resource))
     except NotFound:
         message = f"the cluster has no CustomResourceDefinition {WORKFLOW.resource}"
         yield CheckResult("error", "Argo", message, _INSTALL_HINT)
@@ -68,7 +65,7 @@ def check_argo(cluster: Cluster, argo_server_url: str | None, plans: Sequence[Pl
     if version is not None:
         yield _check_version(version)
     if any(step.pending_timeout for plan in plans for step in plan.steps):
-        yield from _check_pending_timeout(crd, version)
+        yield from _check_recorder(cluster)
 
 
 def _check_served_version(crd: Object) -> CheckResult:
@@ -126,27 +123,13 @@ def _check_version(version: _Version) -> CheckResult:
     return CheckResult("ok", "Argo version", text)
 
 
-def _check_pending_timeout(crd: Object | None, version: _Version | None) -> Iterator[CheckResult]:
-    """Check support of `pendingTimeout`: a CRD with a schema rejects it before 4.1, a minimal one lets Argo ignore it."""
-    subject = "pending timeout"
-    hint = "upgrade Argo to 4.1, or set pools.gpu.pending_timeout: none in the profile"
-    fields = _template_fields(crd) if crd else {}
-    if fields and "pendingTimeout" not in fields:
-        message = "Argo's CRDs are older than 4.1 and reject pendingTimeout, which GPU trainings use"
-        yield CheckResult("error", subject, message, hint)
-    elif not fields and version is not None and version < PENDING_TIMEOUT_VERSION:
-        message = (
-            "Argo before 4.1 ignores pendingTimeout: without a GPU node, trainings wait until timeouts.workflow expires"
-        )
-        yield CheckResult("warning", subject, message, hint)
-
-
-def _template_fields(crd: Object) -> dict[str, Any]:
-    """Return the schema of a template's fields; empty if the CRD has no schema, as in Argo's minimal CRDs."""
-    for version in crd["spec"].get("versions", []):
-        node: Any = (version.get("schema") or {}).get("openAPIV3Schema")
-        for name in ("properties", "spec", "properties", "templates", "items", "properties"):
-            node = node.get(name) if isinstance(node, dict) else None
-        if version.get("name") == WORKFLOW.version and isinstance(node, dict):
-            return node
-    return {}
+def _check_recorder(cluster: Cluster) -> Iterator[CheckResult]:
+    """Check that the recorder is installed, which enforces `pools.gpu.pending_timeout`."""
+    try:
+        cluster.get(DEPLOYMENT, naming.RECORDER)
+    except NotFound:
+        message = "the recorder is not installed: pods wait for a GPU node without limit"
+        hint = "install it with odahu-argo setup --apply, or set pools.gpu.pending_timeout: none in the profile"
+        yield CheckResult("warning", "pending timeout", message, hint)
+    except Forbidden:
+        pass

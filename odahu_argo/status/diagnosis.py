@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from odahu_argo import naming
 from odahu_argo.status import failure_rules, pending_rules, rules
 from odahu_argo.status.rules import Explanation
 from odahu_argo.status.steps import StepNodes
@@ -96,7 +97,8 @@ class Diagnosis:
 
     def _pending_timeout_facts(self, step: StepNodes, template: str) -> dict[str, str]:
         """Explain what a pod waited for until its pending timeout. A pod with a node was already scheduled."""
-        limit = self.spec.setting(template, "pendingTimeout") or "its pending timeout"
+        annotation = self.spec.annotation(template, naming.PENDING_TIMEOUT_ANNOTATION)
+        limit = annotation or self.spec.setting(template, "pendingTimeout") or "its pending timeout"
         if step.last_pod and step.last_pod.host:
             return {
                 "pending_timeout": f"the pod of step {step.name} did not start within {limit} "

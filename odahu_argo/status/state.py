@@ -22,6 +22,8 @@ from odahu_argo.status.unstructured import boolean, get_path, mapping, sequence,
 CONTROLLER_HINT = "if this persists, check that Argo's controller runs and watches this namespace: odahu-argo doctor"
 RESUME_HINT = "resume it with argo resume, or set spec.suspend to false with kubectl patch"
 SHUTDOWN_MESSAGES = ("Stopped with strategy", "workflow shutdown with strategy")
+PENDING_TIMEOUT_MESSAGE = "timeout"
+"""Argo's message if its own `pendingTimeout` has passed."""
 SIGTERM_EXIT_CODE = 143
 NO_WARNINGS: Mapping[str, str] = MappingProxyType({})
 NO_EXPLANATION = Explanation()
@@ -92,7 +94,8 @@ def _active(snapshot: Snapshot) -> Outcome:
         message = f"the workflow has been marked for deletion since {deletion_time}"
         return replace(outcome, explanation=Explanation("Deleting", message))
     if snapshot.shutdown:
-        message = "the training is stopping: Argo is terminating its pods"
+        cause = ", because a pod waited too long for a node" if _is_stopped_for_waiting(snapshot) else ""
+        message = f"the training is stopping{cause}: Argo is terminating its pods"
         return replace(outcome, explanation=Explanation("Stopping", message))
     if boolean(snapshot.raw_spec.get("suspend")) and outcome.state == "running":
         suspended = "the training is suspended: no further step will start"
@@ -198,18 +201,26 @@ def _failed(snapshot: Snapshot) -> Outcome:
         (step for step in snapshot.steps if step.last_pod and step.last_pod.phase in (RUNNING, PENDING)), None
     )
     if interrupted is not None and snapshot.message.startswith(SHUTDOWN_MESSAGES):
-        explanation = diagnosis.explain_failed_step(snapshot.message, interrupted)
+        message = PENDING_TIMEOUT_MESSAGE if _is_stopped_for_waiting(snapshot) else snapshot.message
+        explanation = diagnosis.explain_failed_step(message, interrupted)
         return Outcome("failed", explanation, _exit_code(interrupted), interrupted.name)
     message = snapshot.message or next((node.message for node in snapshot.nodes.items if node.message), "")
     return Outcome("failed", diagnosis.explain_failed_workflow(message))
 
 
 def _failure_message(snapshot: Snapshot, step: StepNodes) -> str:
+    if _is_stopped_for_waiting(snapshot):
+        return PENDING_TIMEOUT_MESSAGE
     if snapshot.message.startswith(SHUTDOWN_MESSAGES):
         return snapshot.message
     if snapshot.shutdown and _exit_code(step) == SIGTERM_EXIT_CODE:
         return f"{SHUTDOWN_MESSAGES[0]} '{snapshot.shutdown}'"
     return step.message
+
+
+def _is_stopped_for_waiting(snapshot: Snapshot) -> bool:
+    reason = get_path(snapshot.metadata, "annotations", naming.STOPPED_ANNOTATION)
+    return bool(snapshot.shutdown) and reason == naming.STOPPED_WAITING
 
 
 def _exit_code(step: StepNodes) -> int | None:

@@ -48,6 +48,10 @@ class WorkflowSpec:
         selector = mapping(mapping(self.templates.get(template)).get("nodeSelector"))
         return ",".join(f"{name}={value}" for name, value in selector.items() if isinstance(value, str))
 
+    def annotation(self, template: str, name: str) -> str:
+        """Return an annotation of a template's pod; empty if it is not set."""
+        return text(get_path(self.templates.get(template), "metadata", "annotations", name))
+
     def setting(self, template: str, field: str) -> str:
         """Return a field of a template, such as `pendingTimeout`, as text; empty if it is not set."""
         return _scalar(mapping(self.templates.get(template)).get(field))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -13,17 +14,29 @@ from odahu_argo.trainings import history
 from odahu_argo.trainings.actions import delete_workspaces
 from odahu_argo.trainings.events import Changed, Deleted, Disconnected, Reconnected
 from odahu_argo.trainings.model import Training
+from odahu_argo.trainings.wait_limits import WaitLimits
 from odahu_argo.trainings.watch import watch_trainings
 
 
 def run(cluster: Cluster, report: Callable[[str], None]) -> None:
     """Record the trainings of the namespace until the process ends. `report` receives one line per change of state.
 
-    Also delete workspaces that no attempt needs any more, as Argo does with the volume claims of its Workflows.
+    Also delete workspaces that no attempt needs any more, as Argo does with the volume claims of its Workflows, and stop runs
+    whose pods wait for a node longer than their limit.
 
     Raises:
         Forbidden: The account may not read Workflows or write records.
     """
+    stop = threading.Event()
+    limits = threading.Thread(target=WaitLimits(cluster).run, args=(report, stop), name="wait limits", daemon=True)
+    limits.start()
+    try:
+        _record(cluster, report)
+    finally:
+        stop.set()
+
+
+def _record(cluster: Cluster, report: Callable[[str], None]) -> None:
     states: dict[str, tuple[int, str]] = {}
     for event in watch_trainings(cluster):
         match event:

@@ -151,7 +151,7 @@ def assert_unchanged(plan: Any, workflow: dict[str, Any]) -> None:
             variables |= {each["name"]: each["value"] for each in container["env"]}
             for text in (*container["command"], *variables.values(), json.dumps(template)):
                 assert through_kubelet(text, PODS) == text
-        step = plan.step(template["name"].removeprefix("attempt-"))
+        step = plan.step(template["name"])
         assert contract.spec_from_json(step.kind, variables[contract.STEP_VARIABLE]) == step.spec
 
 

@@ -33,7 +33,7 @@ def test_claim_is_that_of_the_first_attempt(tmp_path: Path) -> None:
     assert workspace_claim(retry_workflow(plan(tmp_path), 2, "wine-1-workspace", BOTH, {})) == "wine-1-workspace"
 
 
-def test_retry_omits_both_templates_of_finished_gpu_step(tmp_path: Path) -> None:
+def test_retry_omits_finished_gpu_step(tmp_path: Path) -> None:
     planned = plan(tmp_path, resources={"limits": {"gpu": 1}})
     second = retry_workflow(planned, 2, "wine-1-workspace", BOTH | {"train"}, {})
     assert [t["name"] for t in second["spec"]["templates"]] == ["training", "package"]

@@ -35,15 +35,16 @@ def templates(workflow: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def test_only_training_requests_gpus(tmp_path: Path) -> None:
     compiled = templates(compile_workflow(plan(tmp_path, Profile(pools=POOLS), resources=GPU)))
-    train = compiled.pop("attempt-train")
+    train = compiled.pop("train")
     assert train["container"]["resources"]["limits"]["amd.com/gpu"] == "2"
     assert "amd.com/gpu" not in train["container"]["resources"]["requests"]
-    assert (train["nodeSelector"], train["pendingTimeout"]) == ({"pool": "gpu"}, "600s")
+    assert train["nodeSelector"] == {"pool": "gpu"}
+    assert train["metadata"]["annotations"] == {"odahu.org/pending-timeout": "600s"}
     assert train["tolerations"] == [{"key": "dedicated", "operator": "Exists"}]
     for other in compiled.values():
         assert "amd.com/gpu" not in json.dumps(other)
         assert other["nodeSelector"] == {"pool": "cpu"}
-        assert "pendingTimeout" not in other
+        assert "annotations" not in other["metadata"]
         assert "tolerations" not in other
 
 
@@ -124,15 +125,11 @@ def test_retries_transient_faults_of_init_containers(tmp_path: Path) -> None:
     assert steps == {"train"}
 
 
-def test_pending_timeout_is_below_retries(tmp_path: Path) -> None:
-    workflow = compile_workflow(plan(tmp_path, resources=GPU))
-    train = next(template for template in workflow["spec"]["templates"] if template["name"] == "train")
-    assert train["dag"]["tasks"] == [{"name": "attempt", "template": "attempt-train"}]
-    assert train["retryStrategy"]["expression"] == "lastRetry.status == 'Error'"
-    attempt = templates(workflow)["attempt-train"]
-    assert attempt["pendingTimeout"] == "1800s"
-    assert "retryStrategy" not in attempt
-    assert attempt["metadata"]["labels"] == {"odahu.org/step": "train"}
+def test_gpu_steps_are_retried_like_others(tmp_path: Path) -> None:
+    on_gpu = templates(compile_workflow(plan(tmp_path, resources=GPU)))
+    on_cpu = templates(compile_workflow(plan(tmp_path)))
+    assert on_gpu["train"]["retryStrategy"] == on_cpu["train"]["retryStrategy"]
+    assert "pendingTimeout" not in on_gpu["train"]
 
 
 def test_cleanup_and_time_limits(tmp_path: Path) -> None:
@@ -169,7 +166,7 @@ def test_template_names_are_unique(tmp_path: Path) -> None:
     manifests = load([write(tmp_path, training(data=data, resources=GPU), connections=other)])
     [planned] = build_plans(resolve(manifests, profile), profile)
     names = [template["name"] for template in compile_workflow(planned)["spec"]["templates"]]
-    assert len(set(names)) == len(names) == 11
+    assert len(set(names)) == len(names) == 6
 
 
 def test_results_are_global_output_parameters(tmp_path: Path) -> None:

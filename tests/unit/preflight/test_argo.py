@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from odahu_argo.kube.cluster import CUSTOM_RESOURCE_DEFINITION, Cluster
+from odahu_argo.kube.cluster import CUSTOM_RESOURCE_DEFINITION, DEPLOYMENT, Cluster
 from odahu_argo.preflight.argo import check_argo
 from odahu_argo.profile import parse_profile
 from tests.fakes.cluster import InMemoryCluster
@@ -88,21 +88,16 @@ def test_reports_crds_of_another_version(cluster: InMemoryCluster) -> None:
     assert results(cluster)["Argo"] == ("error", "workflows.argoproj.io serves v2, not v1alpha1")
 
 
-def test_pending_timeout_is_rejected_by_older_crds(cluster: InMemoryCluster, tmp_path: Path) -> None:
-    install_argo(cluster, "workflow-controller:v4.0.7", container={})
-    assert results(cluster, plan(tmp_path, resources=GPU))["pending timeout"][0] == "error"
+def test_warns_about_a_missing_recorder_if_waits_are_limited(cluster: InMemoryCluster, tmp_path: Path) -> None:
+    install_argo(cluster)
+    level, message = results(cluster, plan(tmp_path, resources=GPU))["pending timeout"]
+    assert (level, message) == (
+        "warning",
+        "the recorder is not installed: pods wait for a GPU node without limit",
+    )
     assert "pending timeout" not in results(cluster, plan(tmp_path))
     unlimited = parse_profile("pools: {gpu: {pending_timeout: none}}", "profile.yaml")
     assert "pending timeout" not in results(cluster, plan(tmp_path, unlimited, resources=GPU))
-
-
-def test_pending_timeout_is_ignored_by_an_older_argo_with_minimal_crds(
-    cluster: InMemoryCluster, tmp_path: Path
-) -> None:
-    install_argo(cluster, "workflow-controller:v3.7.2")
-    assert results(cluster, plan(tmp_path, resources=GPU))["pending timeout"][0] == "warning"
-
-
-def test_pending_timeout_is_supported_by_argo_4_1(cluster: InMemoryCluster, tmp_path: Path) -> None:
-    install_argo(cluster, container={}, pendingTimeout={})
+    spec = {"template": {"spec": {"containers": []}}}
+    cluster.create(DEPLOYMENT, {"metadata": {"name": "odahu-argo-recorder"}, "spec": spec})
     assert "pending timeout" not in results(cluster, plan(tmp_path, resources=GPU))

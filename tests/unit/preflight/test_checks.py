@@ -27,7 +27,7 @@ def secret(name: str, **fields: str) -> dict[str, Any]:
 @pytest.fixture
 def ready(cluster: InMemoryCluster) -> InMemoryCluster:
     """A cluster with everything that the training of `tests.manifests` needs."""
-    install_argo(cluster, pendingTimeout={})
+    install_argo(cluster)
     cluster.create(SERVICE_ACCOUNT, {"metadata": {"name": "odahu-argo-training"}})
     annotations = {"storageclass.kubernetes.io/is-default-class": "true"}
     cluster.create(STORAGE_CLASS, {"metadata": {"name": "standard", "annotations": annotations}})

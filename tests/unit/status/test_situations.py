@@ -174,7 +174,7 @@ def test_gpu_step_lists_pods_of_all_attempts() -> None:
     status = read_status(SITUATIONS["gpu-second-attempt-waits"])
     train = next(step for step in status.steps if step.name == "train")
     assert [(run.attempt, run.state) for run in train.runs] == [(1, "failed"), (2, "scheduling")]
-    assert train.runs[0].pod.startswith("flower-classifier-1-attempt-train-")
+    assert train.runs[0].pod.startswith("flower-classifier-1-train-")
     assert "deleted" in train.runs[0].message
     assert train.state == "scheduling"
     assert [step.name for step in status.steps] == [

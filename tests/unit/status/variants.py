@@ -80,7 +80,7 @@ def without_nodes(name: str, **fields: object) -> Object:
 
 
 def on_gpu(*attempts: Object, step: Object | None = None, phase: str = "Running", **fields: object) -> Object:
-    """Return the compiled GPU example while Argo runs it: a Retry node, a DAG for each attempt, and the attempt's pod in it."""
+    """Return the compiled GPU example while Argo runs it: a Retry node, and a pod for each attempt."""
     workflow = json.loads((EXAMPLES / "02-gpu-two-connections/golden/workflow.json").read_text(encoding="utf-8"))
     name = workflow["metadata"]["name"]
     outputs = {"exitCode": "0", "parameters": [{"name": "commit-id", "globalName": "commit-id", "value": "c0ffee"}]}
@@ -100,10 +100,7 @@ def on_gpu(*attempts: Object, step: Object | None = None, phase: str = "Running"
     nodes[f"{name}.train"].setdefault("phase", "Running")
     for number, attempt in enumerate(attempts):
         times = {"startedAt": f"2026-11-24T08:1{number}:00Z"}
-        dag_fields = {key: value for key, value in attempt.items() if key in ("phase", "message")}
-        nodes[f"{name}.train({number})"] = {"type": "DAG", "templateName": "train", **times, **dag_fields}
-        pod = {"type": "Pod", "templateName": "attempt-train", **times, **attempt}
-        nodes[f"{name}.train({number}).attempt"] = pod
+        nodes[f"{name}.train({number})"] = {"type": "Pod", "templateName": "train", **times, **attempt}
     for number, (path, entry) in enumerate(nodes.items()):
         display = path.removeprefix(name).removeprefix(".") or name
         entry |= {"id": f"{name}-{1000 + number}", "name": path, "displayName": display.rpartition(".")[2]}
@@ -116,6 +113,16 @@ def on_gpu(*attempts: Object, step: Object | None = None, phase: str = "Running"
     return workflow
 
 
+def stopped_for_waiting(attempt: Object) -> Object:
+    """Return the GPU example after the recorder has stopped it."""
+    workflow = on_gpu(attempt, phase="Failed", step={"phase": "Failed", "message": "Stopped with strategy 'Terminate'"},
+        message="Stopped with strategy 'Terminate'")  # fmt: skip
+    workflow["metadata"]["annotations"][naming.STOPPED_ANNOTATION] = naming.STOPPED_WAITING
+    workflow["spec"]["shutdown"] = "Terminate"
+    return workflow
+
+
+TERMINATED = "workflow shutdown with strategy:  Terminate"
 LOST_ATTEMPT: Object = {
     "phase": "Error", "message": "pod deleted", "hostNodeName": "gpu-1", "finishedAt": "2026-11-24T08:10:30Z",
 }  # fmt: skip
@@ -360,9 +367,8 @@ SITUATIONS: dict[str, Object] = {
     "gpu-second-attempt": on_gpu(LOST_ATTEMPT, {"phase": "Running", "hostNodeName": "gpu-2"}),
     "gpu-second-attempt-waits": on_gpu(LOST_ATTEMPT, {"phase": "Pending", "message": "Unschedulable: 0/9 nodes are available: 9 Insufficient nvidia.com/gpu."}),
     "gpu-between-attempts": on_gpu(LOST_ATTEMPT),
-    "gpu-never-found": on_gpu({"phase": "Failed", "message": "timeout", "finishedAt": "2026-11-24T08:55:00Z"}, phase="Failed",
-        step={"phase": "Failed", "message": "retryStrategy.expression evaluated to false"}),
-    "gpu-found-but-not-started": on_gpu({"phase": "Failed", "message": "timeout", "hostNodeName": "gpu-1"}, phase="Failed", step={"phase": "Failed"}),
+    "gpu-never-found": stopped_for_waiting({"phase": "Failed", "message": TERMINATED, "finishedAt": "2026-11-24T08:55:00Z"}),
+    "gpu-found-but-not-started": stopped_for_waiting({"phase": "Failed", "message": TERMINATED, "hostNodeName": "gpu-1"}),
     "gpu-failed": on_gpu(LOST_ATTEMPT, {"phase": "Failed", "message": STEP_ERROR, "outputs": {"exitCode": "2"}, "hostNodeName": "gpu-1"},
         phase="Failed", step={"phase": "Failed", "message": "No more retries left"}),
     "retried": retried(),

@@ -1,0 +1,93 @@
+"""The recorder stops runs whose pods wait for a GPU node longer than `pools.gpu.pending_timeout`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from odahu_argo.kube.cluster import POD, WORKFLOW
+from odahu_argo.status.nodes import pod_name
+from odahu_argo.status.snapshot import take_snapshot
+from odahu_argo.trainings import actions
+from odahu_argo.trainings.queries import find_training
+from odahu_argo.trainings.wait_limits import WaitLimits
+from tests.fakes.cluster import InMemoryCluster
+from tests.fakes.controller import play
+from tests.manifests import plan
+
+STOPPED = ["wine-1: stopped: step train waited for a node longer than 1800 s"]
+
+
+@pytest.fixture
+def pending(cluster: InMemoryCluster, tmp_path: Path) -> datetime:
+    """Submit a GPU training whose pod does not find a node. Return the start of its wait."""
+    actions.create(cluster, plan(tmp_path, resources={"limits": {"gpu": 1}}))
+    play(cluster, "wine-1", "running-train-unschedulable")
+    cluster.patch(WORKFLOW, "wine-1", {"metadata": {"labels": {"workflows.argoproj.io/phase": "Running"}}})
+    put_pod(cluster)
+    [node] = [node for node in nodes(cluster).values() if node["displayName"] == "train"]
+    return datetime.fromisoformat(node["startedAt"])
+
+
+def nodes(cluster: InMemoryCluster) -> dict[str, Any]:
+    found: dict[str, Any] = cluster.get(WORKFLOW, "wine-1")["status"]["nodes"]
+    return found
+
+
+def put_pod(cluster: InMemoryCluster, **spec: Any) -> None:
+    """Create or replace the pod of the step train."""
+    workflow = cluster.get(WORKFLOW, "wine-1")
+    snapshot = take_snapshot(workflow, {})
+    [node] = [node for step, node in snapshot.pods if step.name == "train"]
+    cluster.apply(POD, {"metadata": {"name": pod_name(workflow["metadata"], node)}, "spec": spec})
+
+
+def minutes(number: float) -> timedelta:
+    return timedelta(minutes=number)
+
+
+def test_stops_run_after_the_limit(cluster: InMemoryCluster, pending: datetime) -> None:
+    limits = WaitLimits(cluster)
+    assert list(limits.enforce(pending + minutes(29))) == []
+    assert list(limits.enforce(pending + minutes(31))) == STOPPED
+    assert cluster.get(WORKFLOW, "wine-1")["spec"]["shutdown"] == "Terminate"
+    assert list(limits.enforce(pending + minutes(32))) == []
+    assert "waited too long for a node" in find_training(cluster, "wine").status.message
+
+
+def test_status_says_what_the_pod_waited_for(cluster: InMemoryCluster, pending: datetime) -> None:
+    list(WaitLimits(cluster).enforce(pending + minutes(31)))
+    status = {"phase": "Failed", "message": "Stopped with strategy 'Terminate'"}
+    [(key, _)] = [(key, node) for key, node in nodes(cluster).items() if node["displayName"] == "train"]
+    node = {"phase": "Failed", "message": "workflow shutdown with strategy:  Terminate"}
+    cluster.patch(WORKFLOW, "wine-1", {"status": {**status, "nodes": {key: node}}})
+    status = find_training(cluster, "wine").status
+    assert (status.state, status.reason) == ("failed", "PendingTimeout")
+    assert status.message.startswith("Kubernetes found no node for step train within 1800s")
+    assert "pools.gpu.pending_timeout" in status.hint
+
+
+def test_time_in_a_queue_does_not_count(cluster: InMemoryCluster, pending: datetime) -> None:
+    limits = WaitLimits(cluster)
+    put_pod(cluster, schedulingGates=[{"name": "kueue.x-k8s.io/admission"}])
+    assert list(limits.enforce(pending + minutes(300))) == []
+    put_pod(cluster, schedulingGates=None)
+    assert list(limits.enforce(pending + minutes(301))) == []
+    assert list(limits.enforce(pending + minutes(330))) == []
+    assert list(limits.enforce(pending + minutes(332))) == STOPPED
+
+
+def test_running_pod_is_not_stopped(cluster: InMemoryCluster, pending: datetime) -> None:
+    play(cluster, "wine-1", "running-train")
+    assert list(WaitLimits(cluster).enforce(pending + minutes(300))) == []
+
+
+def test_cpu_training_waits_without_limit(cluster: InMemoryCluster, tmp_path: Path) -> None:
+    actions.create(cluster, plan(tmp_path))
+    play(cluster, "wine-1", "running-train-unschedulable")
+    cluster.patch(WORKFLOW, "wine-1", {"metadata": {"labels": {"workflows.argoproj.io/phase": "Running"}}})
+    put_pod(cluster)
+    assert list(WaitLimits(cluster).enforce(datetime(2100, 1, 1, tzinfo=UTC))) == []
