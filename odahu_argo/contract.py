@@ -47,7 +47,7 @@ CONNECTIONS = "/var/run/odahu-argo/connections"
 MESSAGE = "/dev/termination-log"
 
 FAIL_FAST_VARIABLE = "ODAHU_ARGO_FAIL_FAST"
-"""`false` if the downloads of a training continue after one of them has failed for good."""
+"""`false` if the downloads of a training continue after one of them has failed without a further retry."""
 CANCELLED = "cancelled because step "
 """Start of the message of a step that ended because another one had failed."""
 

@@ -119,7 +119,7 @@ def _update_named_environment(
 def _install_differences(
     conda: str, environment: List[str], python: str, file: EnvironmentFile, found: List[Difference], directory: str
 ) -> None:
-    """Install what differs. conda solves all conda packages together, and keeps those that fulfil the file."""
+    """Install what differs. conda solves all conda packages together, and keeps installed ones that fulfil the file."""
     kinds = {difference.kind for difference in found}
     different = {difference.requirement for difference in found}
     pip = [line for line in file.pip if line in different]

@@ -38,7 +38,7 @@ class Snapshot:
 
     @property
     def failed_steps(self) -> tuple[StepNodes, ...]:
-        """Failed steps in order of failure, those that were cancelled because of another one last."""
+        """Failed steps in order of failure. Steps that were cancelled because of another one are last."""
         failed = [step for step in self.steps if step.has_failed]
         return tuple(sorted(failed, key=lambda step: (step.is_cancelled, _finished(step))))
 

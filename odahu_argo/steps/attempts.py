@@ -5,7 +5,7 @@ itself: a start follows either a fault that the step reported, or an interruptio
 which the step is still marked as running. Each has its own limit. Argo's limit is their sum, and a step that has reached
 one of them exits with a code that is not retried.
 
-Another run, such as `train retry`, counts anew. The standard library only, like `markers`.
+Another run, such as `train retry`, starts a new count. The standard library only, like `markers`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Downloads run in parallel. If one fails for good, the others end too, because the training cannot start.
+"""Downloads run in parallel. If one fails without a further retry, the others end too, because the training cannot start.
 
 The failed step leaves a file in the workspace, which the others look for. Argo itself lets them run to their end.
 """
@@ -31,7 +31,7 @@ def report_final_failure(spec: StepSpec, workspace: Workspace) -> None:
 
 
 def cancel_after_failure(spec: StepSpec, workspace: Workspace) -> None:
-    """Send SIGTERM to this process as soon as another download of this run has failed for good."""
+    """Send SIGTERM to this process as soon as another download of this run has failed without a further retry."""
     if isinstance(spec, DownloadSpec) and _is_enabled():
         threading.Thread(target=_watch, args=(workspace,), name="cancellation", daemon=True).start()
 

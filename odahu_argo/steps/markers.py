@@ -91,7 +91,7 @@ def write_marker(spec: StepSpec, workspace: Workspace) -> None:
 
 
 def prepare_launch_marker(spec: TrainSpec, marker: Marker | None, workspace: Workspace) -> None:
-    """Tell the launch, which runs in another container, that the training has finished, or where to write its marker.
+    """Inform the launch, which runs in another container, that the training has finished, or where to write its marker.
 
     Raises:
         OSError: The disk failed.
