@@ -155,15 +155,13 @@ def _say_nothing(event: StepEvent) -> None:
 def _read(
     target: Target, training_id: str | None, files: list[Path] | None, folders: list[Path] | None, strict: bool
 ) -> Manifests:
-    """Return the manifests in the files. A training with an ID that they do not contain comes from the API server."""
+    """Return the manifests in the files. A training or toolchain that they do not contain comes from the API server."""
     from odahu_argo.manifest.load import Manifests
-    from odahu_argo.naming import as_id
 
     server = target.known_server() if training_id else None
     is_only_at_server = server is not None and not files and not folders
     manifests = Manifests() if is_only_at_server else read_manifests(files, folders, any_id=True, strict=strict)
-    known = {loaded.manifest.id for loaded in (*manifests.trainings, *manifests.invalid_trainings)}
-    if server is None or training_id is None or manifests.problems or {training_id, as_id(training_id)} & known:
+    if server is None or training_id is None or manifests.problems:
         return manifests
     from odahu_argo.backends.remote_manifests import with_training_of_server
 

@@ -56,3 +56,13 @@ def test_training_that_exists_nowhere_is_user_error(
     assert missing.code == 2
     assert f"training 'cider' is neither in the files nor at {server.url}" in missing.err
     assert engine.started_steps() == []
+
+
+def test_toolchain_of_server_is_used_for_training_in_file(
+    engine: LocalEngine, server: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ODAHU_ARGO_API_TOKEN", str(server.token))
+    manifest = engine.manifest(toolchain="program")
+    assert "toolchain 'program'" in engine.command("run", "--id", "wine", "--here", "-f", manifest).err
+    run = engine.command("run", "--url", server.url, "--id", "wine", "--here", "-f", manifest)
+    assert run.code == 0, run.err
