@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import threading
 from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,6 +15,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
 from odahu_argo.errors import OdahuArgoError, ServiceFault, UserError
+from odahu_argo.local.mlflow_files import file_of_run, read_run
 from odahu_argo.uri import without_credentials
 
 if TYPE_CHECKING:
@@ -191,46 +193,35 @@ class TrackingServer:
 
 @dataclass(frozen=True, slots=True)
 class TrackingDatabase:
-    """The SQLite file with the runs of local trainings. The first read imports MLflow, which takes seconds."""
+    """The SQLite files with the runs of local trainings: `mlflow.db` in a directory, and those of other MLflow versions."""
 
-    file: Path
+    directory: Path
 
     def read(self, run_id: str) -> MlflowRun:
         """Read a run.
 
         Raises:
-            UserError: The run does not exist, or MLflow is not installed.
+            UserError: The run does not exist.
             ServiceFault: The database cannot be read.
         """
-        if not self.file.exists():
+        file = file_of_run(self.directory, run_id) or self.directory / "mlflow.db"
+        if not file.exists():
             raise UserError("no training on this machine has used MLflow yet")
         try:
-            from odahu_argo.launcher.tracking import quiet_mlflow
-
-            quiet_mlflow()
-            from mlflow import MlflowClient
-            from mlflow.exceptions import MlflowException
-        except ImportError as error:
-            raise UserError("MLflow is not installed", hint="pip install 'odahu-argo[training]'") from error
-        try:
-            client = MlflowClient(f"sqlite:///{self.file}")
-            run = client.get_run(run_id)
-            names = sorted(run.data.metrics)
-            histories = {name: client.get_metric_history(run_id, name) for name in names[:MAX_CURVES]}
-        except MlflowException as error:
-            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-                raise UserError("the run does not exist in the MLflow database of this machine") from error
-            raise ServiceFault(f"the MLflow database {self.file} cannot be read") from error
-        curves = {
-            name: thin_out([(point.step, point.value) for point in sorted(points, key=lambda point: point.step)])
-            for name, points in histories.items()
-        }
+            run = read_run(file, run_id, MAX_CURVES)
+        except sqlite3.Error as error:
+            raise ServiceFault(f"the MLflow database {file} cannot be read: {error}") from error
+        if run is None:
+            raise UserError("the run does not exist in the MLflow database of this machine")
         return MlflowRun(
             id=run_id,
-            experiment=str(run.info.experiment_id),
-            status=str(run.info.status),
-            parameters=tuple(sorted(run.data.params.items())),
-            metrics=tuple(Metric(name, run.data.metrics[name], curves.get(name, ())) for name in names),
+            experiment=run.experiment,
+            status=run.status,
+            parameters=tuple(sorted(run.parameters.items())),
+            metrics=tuple(
+                Metric(name, value, thin_out(run.histories.get(name, [])))
+                for name, value in sorted(run.metrics.items())
+            ),
         )
 
 

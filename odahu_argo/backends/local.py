@@ -22,6 +22,7 @@ from odahu_argo.local import manage, queries
 from odahu_argo.local.connections import step_connections
 from odahu_argo.local.home import Home
 from odahu_argo.local.logs import read_logs, strip_step_prefix
+from odahu_argo.local.mlflow_files import file_of_run, ui_command
 from odahu_argo.local.prepare import plan_digest
 from odahu_argo.local.store import LocalTraining, StepRecord, TrainingStore
 from odahu_argo.local.summary import failure_problem
@@ -120,9 +121,9 @@ class LocalTrainings:
 
     def get(self, training_id: str) -> Training:
         """Return one training. The dependencies of its steps come from the compiled Workflow."""
-        return to_training(
-            queries.get_training(self.home, training_id), self.home, _step_needs(self._workflow(training_id))
-        )
+        record = queries.get_training(self.home, training_id)
+        tracking_file = file_of_run(self.home.root, record.run_id) if record.run_id else None
+        return to_training(record, self.home, _step_needs(self._workflow(training_id)), tracking_file)
 
     def history(self, training_id: str) -> Training:
         """Return one training with its only attempt."""
@@ -203,7 +204,7 @@ class LocalTrainings:
 
     @cached_property
     def _runs(self) -> RunCache:
-        return RunCache(TrackingDatabase(self.home.tracking_file))
+        return RunCache(TrackingDatabase(self.home.root))
 
     def _workflow(self, training_id: str) -> str:
         try:
@@ -280,8 +281,16 @@ class LocalSubmission:
         return Submitted(training_id, f"training {training_id} started on this machine")
 
 
-def to_training(record: LocalTraining, home: Home, needs: Mapping[str, tuple[str, ...]] | None = None) -> Training:
-    """Convert the record of a local training. `needs` are the dependencies of its steps by name."""
+def to_training(
+    record: LocalTraining,
+    home: Home,
+    needs: Mapping[str, tuple[str, ...]] | None = None,
+    tracking_file: Path | None = None,
+) -> Training:
+    """Convert the record of a local training.
+
+    `needs` are the dependencies of its steps by name, and `tracking_file` contains its MLflow records.
+    """
     hint = failure_problem(record, home).hint if record.state == "failed" else None
     failed = record.failed_step
     status = Status(
@@ -299,7 +308,7 @@ def to_training(record: LocalTraining, home: Home, needs: Mapping[str, tuple[str
         updated=record.updated,
         artifact_uri=record.artifact_uri,
         logs=home.logs(record.id),
-        tracking_uri=home.tracking_uri,
+        mlflow_command=ui_command(tracking_file or home.tracking_file),
     )
     attempt = Attempt(
         number=1,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from odahu_argo.errors import Problem
 from odahu_argo.local.home import Home
+from odahu_argo.local.mlflow_files import file_of_run, ui_command
 from odahu_argo.local.store import LocalTraining
 from odahu_argo.plan.model import Plan
 from odahu_argo.uri import without_credentials
@@ -22,7 +23,8 @@ def run_summary(training: LocalTraining, home: Home, plan: Plan) -> str:
     If the training or its toolchain specifies an MLflow server, the records are there instead of in the local store.
     """
     server = without_credentials(plan.own_tracking or "")
-    mlflow = server or f"mlflow ui --backend-store-uri {home.tracking_uri}"
+    file = file_of_run(home.root, training.run_id) if training.run_id and not server else None
+    mlflow = server or ui_command(file or home.tracking_file)
     rows = (
         ("state", training.state),
         ("runId", training.run_id),

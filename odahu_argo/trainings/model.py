@@ -19,14 +19,14 @@ class LocalRun:
         updated: Time of the last change, UTC in ISO 8601.
         artifact_uri: URI of the trained model; empty until the training succeeded.
         logs: Directory that contains one log file per step.
-        tracking_uri: URI of the MLflow database on this machine.
+        mlflow_command: Command that shows the MLflow records.
     """
 
     reason: str = ""
     updated: str = ""
     artifact_uri: str = ""
     logs: str = ""
-    tracking_uri: str = ""
+    mlflow_command: str = ""
 
 
 @dataclass(frozen=True, slots=True)

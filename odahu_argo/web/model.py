@@ -60,7 +60,7 @@ class TrainingDetails:
             facts["Logs"] = newest.local.logs
         facts["Exit code"] = status.exit_code or ""
         if newest.local is not None and status.artifacts.run_id:
-            facts["MLflow"] = f"mlflow ui --backend-store-uri {newest.local.tracking_uri}"
+            facts["MLflow"] = newest.local.mlflow_command
         return _non_empty(facts)
 
     @property

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from odahu_argo.errors import ServiceFault, UserError
+from odahu_argo.local.mlflow_files import file_of_run, ui_command
 from odahu_argo.tracking import NOT_YET, MlflowRun, NoRun, RunCache, TrackingDatabase, TrackingServer
 from tests.servers.mlflow_server import MlflowServer, mlflow_server
 from tests.servers.programs import free_port
@@ -47,15 +49,23 @@ def require_recorded(run: MlflowRun, run_id: str) -> None:
 
 def test_server_and_database_return_the_same_run(mlflow_server: MlflowServer) -> None:
     run_id = record(mlflow_server.address)
-    for tracker in (TrackingServer(mlflow_server.address), TrackingDatabase(mlflow_server.database)):
+    for tracker in (TrackingServer(mlflow_server.address), TrackingDatabase(mlflow_server.database.parent)):
         require_recorded(tracker.read(run_id), run_id)
         with pytest.raises(UserError, match="the run does not exist"):
             tracker.read("0" * 32)
 
 
+def test_reads_run_from_file_of_another_version(mlflow_server: MlflowServer, tmp_path: Path) -> None:
+    run_id = record(mlflow_server.address)
+    with closing(sqlite3.connect(mlflow_server.database)) as db:
+        db.execute("VACUUM INTO ?", (str(tmp_path / "mlflow-1.13.db"),))
+    require_recorded(TrackingDatabase(tmp_path).read(run_id), run_id)
+    assert ui_command(file_of_run(tmp_path, run_id) or tmp_path).endswith("/mlflow-1.13.db (with MLflow 1.13)")
+
+
 def test_does_not_create_missing_database(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no training on this machine has used MLflow"):
-        TrackingDatabase(tmp_path / "mlflow.db").read("0" * 32)
+        TrackingDatabase(tmp_path).read("0" * 32)
     assert list(tmp_path.iterdir()) == []
 
 
