@@ -157,11 +157,12 @@ def _read(
 ) -> Manifests:
     """Return the manifests in the files. A training or toolchain that they do not contain comes from the API server."""
     from odahu_argo.manifest.load import Manifests
+    from odahu_argo.manifest.relevance import may_contain
 
     server = target.known_server() if training_id else None
     is_only_at_server = server is not None and not files and not folders
     manifests = Manifests() if is_only_at_server else read_manifests(files, folders, any_id=True, strict=strict)
-    if server is None or training_id is None or manifests.problems:
+    if server is None or training_id is None or may_contain(manifests, training_id):
         return manifests
     from odahu_argo.backends.remote_manifests import with_training_of_server
 

@@ -66,3 +66,15 @@ def test_toolchain_of_server_is_used_for_training_in_file(
     assert "toolchain 'program'" in engine.command("run", "--id", "wine", "--here", "-f", manifest).err
     run = engine.command("run", "--url", server.url, "--id", "wine", "--here", "-f", manifest)
     assert run.code == 0, run.err
+
+
+def test_problems_of_other_manifests_do_not_hide_training_of_server(
+    engine: LocalEngine, server: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ODAHU_ARGO_API_TOKEN", str(server.token))
+    file = engine.manifest(
+        "kind: ToolchainIntegration\nid: other\nspec: {entrypoint: run, defaultImage: 'image:<tag>'}\n"
+    )
+    run = engine.command("run", "--url", server.url, "--id", "ale", "-f", file, "--here")
+    assert run.code == 0, run.err
+    assert engine.started_steps() == ["train", "package"]
