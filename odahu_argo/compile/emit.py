@@ -65,26 +65,28 @@ def _add_events(value: Any, events: list[yaml.Event]) -> int:
 
     This is three times as fast as PyYAML's `dump`.
     """
-    start = len(events)
+    start, length = len(events), 0
     if isinstance(value, str):
         events.append(_text_event(value))
         return _UNLIMITED_WIDTH if "\n" in value else len(value)
     if isinstance(value, dict):
         events.append(_BLOCK_MAPPING)
-        length = sum(_add_events(key, events) + _add_events(item, events) + 4 for key, item in value.items())
+        for key, item in value.items():
+            length += _add_events(key, events) + _add_events(item, events) + 4
         if length <= MAX_FLOW_LENGTH:
             events[start] = _FLOW_MAPPING
         events.append(_MAPPING_END)
         return length
     if isinstance(value, list | tuple):
         events.append(_BLOCK_LIST)
-        length = sum(_add_events(item, events) + 2 for item in value)
+        for item in value:
+            length += _add_events(item, events) + 2
         if length <= MAX_FLOW_LENGTH:
             events[start] = _FLOW_LIST
         events.append(_LIST_END)
         return length
     if value is None or isinstance(value, bool | int):
-        text = json.dumps(value)
+        text = "null" if value is None else str(value).lower()
         events.append(yaml.ScalarEvent(None, None, (True, False), text))
         return len(text)
     raise TypeError(f"{value!r} cannot be written")
