@@ -22,7 +22,7 @@ from odahu_argo.launcher.installer import (
 from odahu_argo.launcher.launch import EnvironmentFile, Launch
 from odahu_argo.launcher.program import check_stopped
 from odahu_argo.launcher.report import log, user_error
-from odahu_argo.launcher.requirements import Difference, differences, python_matches
+from odahu_argo.launcher.requirements import PackageDifference, differences, python_matches
 
 MANAGERS = ("auto", "local", "uv", "virtualenv", "conda")
 CONDA_NAME_VARIABLE = "ODAHU_CONDA_ENV_NAME"
@@ -99,7 +99,7 @@ def _select_named_environment(launch: Launch, name: str, is_active: bool) -> Non
 
 
 def _update_named_environment(
-    launch: Launch, conda: str, name: str, file: EnvironmentFile, found: List[Difference]
+    launch: Launch, conda: str, name: str, file: EnvironmentFile, found: List[PackageDifference]
 ) -> None:
     """Update the environment in place, or a copy of it if it is not writable for this user."""
     directory = _environment_directory(launch, file)
@@ -117,7 +117,12 @@ def _update_named_environment(
 
 
 def _install_differences(
-    conda: str, environment: List[str], python: str, file: EnvironmentFile, found: List[Difference], directory: str
+    conda: str,
+    environment: List[str],
+    python: str,
+    file: EnvironmentFile,
+    found: List[PackageDifference],
+    directory: str,
 ) -> None:
     """Install what differs. conda solves all conda packages together, and keeps installed ones that fulfil the file."""
     kinds = {difference.kind for difference in found}
@@ -132,11 +137,11 @@ def _install_differences(
         update_with_conda(conda, environment, file, file.pip, directory)
 
 
-def _log_differences(found: List[Difference]) -> None:
+def _log_differences(found: List[PackageDifference]) -> None:
     log("\n".join("  " + difference.message for difference in found))
 
 
-def _report_differences(launch: Launch, file: EnvironmentFile, found: List[Difference]) -> None:
+def _report_differences(launch: Launch, file: EnvironmentFile, found: List[PackageDifference]) -> None:
     name = os.path.basename(file.path)
     if launch.strict:
         raise user_error(

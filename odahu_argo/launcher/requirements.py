@@ -13,7 +13,7 @@ _CONDA_SPEC = re.compile(r"(?:[\w./-]+::)?([\w.-]+)\s*(.*)")
 _EXACT_CONDA = re.compile(r"={1,2}\s*([^=\s,<>!~]+?)(?:\.\*)?(?:=\S*)?|([\w.]+?)(?:\.\*)?(?:=\S*)?")
 
 
-class Difference(NamedTuple):
+class PackageDifference(NamedTuple):
     """A requirement that the installed packages do not fulfil.
 
     `kind` is `python`, `conda`, `pip`, or `all` if nothing can be compared. `requirement` is as in the file, and `message`
@@ -25,7 +25,7 @@ class Difference(NamedTuple):
     message: str
 
 
-def differences(file: EnvironmentFile) -> List[Difference]:
+def differences(file: EnvironmentFile) -> List[PackageDifference]:
     """Return each requirement of the file that this Python's packages do not fulfil.
 
     Only the major and minor version of Python are compared. Requirements that cannot be compared, such as a package at a URL,
@@ -34,16 +34,16 @@ def differences(file: EnvironmentFile) -> List[Difference]:
     found = []
     if file.python and not python_matches(file.python):
         message = "Python {} is required; {} is installed".format(file.python, platform.python_version())
-        found.append(Difference("python", file.python, message))
+        found.append(PackageDifference("python", file.python, message))
     packaging = _import_packaging()
     if packaging is None and (file.pip or file.conda):
         message = "packages cannot be compared, because {} lacks packaging and pip".format(sys.executable)
-        return [*found, Difference("all", "", message)]
+        return [*found, PackageDifference("all", "", message)]
     conda = _conda_packages()
     for line in file.pip:
-        found += [Difference("pip", line, message) for message in _pip_difference(line, packaging)]
+        found += [PackageDifference("pip", line, message) for message in _pip_difference(line, packaging)]
     for spec in file.conda:
-        found += [Difference("conda", spec, message) for message in _conda_difference(spec, packaging, conda)]
+        found += [PackageDifference("conda", spec, message) for message in _conda_difference(spec, packaging, conda)]
     return found
 
 

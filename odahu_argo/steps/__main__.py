@@ -21,7 +21,7 @@ from odahu_argo.contract import (
     spec_from_json,
 )
 from odahu_argo.errors import OdahuArgoError, UserError
-from odahu_argo.steps.attempts import Attempt
+from odahu_argo.steps.attempts import StepAttempt
 from odahu_argo.steps.cancellation import cancel_after_failure, cancellation, report_final_failure
 from odahu_argo.steps.markers import (
     find_marker,
@@ -48,11 +48,11 @@ def main(arguments: list[str]) -> int:
     os.umask(UMASK)
     workspace = Workspace.from_environment()
     kind = arguments[0] if len(arguments) == 1 else ""
-    attempt: Attempt | None = None
+    attempt: StepAttempt | None = None
     exit_code, reason = EXIT_OK, ""
     try:
         spec = _read_spec(kind)
-        attempt = Attempt(spec, workspace)
+        attempt = StepAttempt(spec, workspace)
         _run_step(kind, spec, attempt, workspace)
     except OdahuArgoError as error:
         exit_code, reason = error.exit_code, str(error)
@@ -89,7 +89,7 @@ def _read_spec(kind: str) -> StepSpec:
         raise UserError(f"{STEP_VARIABLE}: {error}", hint="compiler and image may be of different versions") from error
 
 
-def _run_step(kind: str, spec: StepSpec, attempt: Attempt, workspace: Workspace) -> None:
+def _run_step(kind: str, spec: StepSpec, attempt: StepAttempt, workspace: Workspace) -> None:
     marker = find_marker(spec, workspace)
     if kind == PREPARE and isinstance(spec, TrainSpec):
         prepare_launch_marker(spec, marker, workspace)

@@ -50,7 +50,7 @@ class AttemptCounts:
     finished_starts: int = 0
 
 
-class Attempt:
+class StepAttempt:
     """One attempt of a step in a pod. It counts as interrupted until `end` is called."""
 
     def __init__(self, spec: StepSpec, workspace: Workspace) -> None:
