@@ -103,7 +103,13 @@ class Cluster(Protocol):
     ) -> Listing[Object]:
         """Return all matching objects, each with its `kind` and `apiVersion`."""
 
-    def gather(self, kind: Kind, keep: Callable[[Object], T], labels: Mapping[str, str] | None = None) -> Listing[T]:
+    def gather(
+        self,
+        kind: Kind,
+        keep: Callable[[Object], T],
+        labels: Mapping[str, str] | None = None,
+        fields: Mapping[str, str] | None = None,
+    ) -> Listing[T]:
         """Return `keep(object)` for all matching objects, with at most one page of objects in memory.
 
         If a page token expires while listing, the list starts over and calls `keep` again for every object.

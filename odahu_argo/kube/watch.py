@@ -52,7 +52,9 @@ class WatchRestored:
 
 
 @dataclass(frozen=True, slots=True)
-class _KnownObject(Generic[T]):
+class KnownObject(Generic[T]):
+    """The last reported version of an object."""
+
     version: str
     value: T
 
@@ -65,6 +67,8 @@ def watch(
     seconds: float | None = None,
     stop: threading.Event | None = None,
     on_open: OnOpen | None = None,
+    on_list: Callable[[], None] | None = None,
+    known: dict[str, KnownObject[T]] | None = None,
 ) -> Iterator[WatchChanges[T] | WatchInterrupted | WatchRestored]:
     """Yield all matching objects, then every change, until `seconds` have passed or the caller closes the iterator.
 
@@ -74,32 +78,46 @@ def watch(
     interruption or an expired version (410) reveals changes and deletions in between. A broken connection is replaced
     silently; it is an interruption only if that fails.
 
+    `on_list` is called when all changes that a list reveals have been reported. `known` contains the objects by UID that
+    an earlier call has reported, and is updated.
+
     Raises:
         Forbidden: the account may not list or watch the kind.
         NotFound: the cluster does not support the kind.
     """
     deadline = math.inf if seconds is None else time.monotonic() + seconds
     stop = stop or threading.Event()
-    known: dict[str, _KnownObject[T]] = {}
-    version, last_success, is_interrupted = "", -math.inf, False
+    known = {} if known is None else known
+    version, last_success, last_watch, is_interrupted = "", -math.inf, -math.inf, False
     backoff = delays(MIN_RETRY_SECONDS, MAX_RETRY_SECONDS)
+
+    def opened(end_request: Callable[[], None]) -> None:
+        nonlocal last_success, last_watch
+        last_success = last_watch = time.monotonic()
+        if on_open:
+            on_open(end_request)
+
     while (started := time.monotonic()) < deadline and not stop.is_set():
         try:
             if not version:
                 version = yield from _list(cluster, kind, keep, labels, known)
                 last_success = time.monotonic()
+                if on_list:
+                    on_list()
                 if is_interrupted:
                     is_interrupted = False
                     yield WatchRestored()
-            with closing(_watch_once(cluster, kind, labels, version, deadline, on_open)) as events:
+            with closing(_watch_once(cluster, kind, labels, version, deadline, opened)) as events:
                 for event in events:
                     version, last_success = _version(event.object) or version, time.monotonic()
+                    last_watch = last_success
                     if event.type != "bookmark" and (change := _change(known, event, keep)):
                         yield WatchChanges([change])
         except Expired:
             version = ""
         except (Unreachable, Forbidden) as error:
-            if isinstance(error, Forbidden) and time.monotonic() - last_success > FORBIDDEN_GRACE_SECONDS:
+            since = last_watch if version else last_success
+            if isinstance(error, Forbidden) and time.monotonic() - since > FORBIDDEN_GRACE_SECONDS:
                 raise
             if not version and not stop.is_set():
                 is_interrupted = True
@@ -117,10 +135,10 @@ def _list(
     kind: Kind,
     keep: Callable[[Object], T],
     labels: Mapping[str, str] | None,
-    known: dict[str, _KnownObject[T]],
+    known: dict[str, KnownObject[T]],
 ) -> Generator[WatchChanges[T], None, str]:
     """Yield the differences between a new list and the known objects, and return the version to watch from."""
-    listing = cluster.gather(kind, lambda item: (_uid(item), _KnownObject(_version(item), keep(item))), labels)
+    listing = cluster.gather(kind, lambda item: (_uid(item), KnownObject(_version(item), keep(item))), labels)
     current = dict(listing.items)
     changes = [WatchChange(known.pop(uid).value, is_deleted=True) for uid in list(known) if uid not in current]
     for uid, item in current.items():
@@ -145,7 +163,7 @@ def _watch_once(
     yield from cluster.watch(kind, labels, version, seconds, on_open)
 
 
-def _change(known: dict[str, _KnownObject[T]], event: WatchEvent, keep: Callable[[Object], T]) -> WatchChange[T] | None:
+def _change(known: dict[str, KnownObject[T]], event: WatchEvent, keep: Callable[[Object], T]) -> WatchChange[T] | None:
     """Update the known objects and return the change; None if this version is known."""
     uid, version = _uid(event.object), _version(event.object)
     if event.type == "deleted":
@@ -153,7 +171,7 @@ def _change(known: dict[str, _KnownObject[T]], event: WatchEvent, keep: Callable
         return WatchChange(keep(event.object), is_deleted=True)
     if uid in known and known[uid].version == version:
         return None
-    known[uid] = _KnownObject(version, keep(event.object))
+    known[uid] = KnownObject(version, keep(event.object))
     return WatchChange(known[uid].value)
 
 

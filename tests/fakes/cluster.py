@@ -56,15 +56,19 @@ class _Store:
     requests: list[FakeRequest] = field(default_factory=list)
     failures: dict[str, list[OdahuArgoError]] = field(default_factory=lambda: defaultdict(list))
     denied: set[tuple[str, str]] = field(default_factory=set)
+    forbidden: set[tuple[str, str]] = field(default_factory=set)
     logs: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     changed: threading.Condition = field(default_factory=threading.Condition)
+    watch_generation: int = 0
+    watch_error: OdahuArgoError | None = None
 
 
 class InMemoryCluster:
     """One namespace of a cluster; `in_namespace` returns a view of another one.
 
     `requests` records all requests, `logs` contains log lines by pod and container, and `denied` the (verb, resource) pairs
-    that access reviews do not allow. Not implemented: validation, defaults, garbage collection, and merging list items
+    that access reviews do not allow. `forbidden` contains the pairs that the API rejects, and `outage` the error of every
+    request. Not implemented: validation, defaults, garbage collection, and merging list items
     by key in `apply`.
     """
 
@@ -72,6 +76,9 @@ class InMemoryCluster:
         self.namespace = namespace
         self._store = store or _Store()
         self.requests, self.denied, self.logs = self._store.requests, self._store.denied, self._store.logs
+        self.forbidden = self._store.forbidden
+        self.outage: OdahuArgoError | None = None
+        self.clock = lambda: datetime.now(UTC)
         self.watch_seconds = 1.0
         """Duration of a watch without a limit."""
 
@@ -88,6 +95,13 @@ class InMemoryCluster:
         """Let the next request with this verb raise the error."""
         self._store.failures[verb].append(error)
 
+    def end_watches(self, error: OdahuArgoError | None = None) -> None:
+        """Let all open watches end, or raise the error."""
+        with self._store.changed:
+            self._store.watch_generation += 1
+            self._store.watch_error = error
+            self._store.changed.notify_all()
+
     def expire_versions(self) -> None:
         """Let watches from versions up to the current one raise `Expired`."""
         self._store.oldest_version = len(self._store.changes) + 1
@@ -99,8 +113,10 @@ class InMemoryCluster:
     def list(self, kind: Kind, labels: _Selector = None, fields: _Selector = None) -> Listing[Object]:
         return self._list(kind, labels, fields, lambda item: item)
 
-    def gather(self, kind: Kind, keep: Callable[[Object], T], labels: _Selector = None) -> Listing[T]:
-        return self._list(kind, labels, None, keep)
+    def gather(
+        self, kind: Kind, keep: Callable[[Object], T], labels: _Selector = None, fields: _Selector = None
+    ) -> Listing[T]:
+        return self._list(kind, labels, fields, keep)
 
     def create(self, kind: Kind, body: Object, dry_run: bool = False) -> Object:
         metadata = body.get("metadata") or {}
@@ -160,10 +176,23 @@ class InMemoryCluster:
         if position + 1 < self._store.oldest_version:
             raise self._error("watch", kind, "", 410, "Expired")
         end = time.monotonic() + (self.watch_seconds if seconds is None else seconds)
+        generation = self._store.watch_generation
+        is_ended = threading.Event()
+
+        def end_watch() -> None:
+            with self._store.changed:
+                is_ended.set()
+                self._store.changed.notify_all()
+
+        if on_open:
+            on_open(end_watch)
         while True:
             with self._store.changed:
                 while position >= len(self._store.changes):
-                    if (rest := end - time.monotonic()) <= 0:
+                    if self._store.watch_generation != generation and self._store.watch_error:
+                        raise self._store.watch_error
+                    is_ended_now = is_ended.is_set() or self._store.watch_generation != generation
+                    if is_ended_now or (rest := end - time.monotonic()) <= 0:
                         return
                     self._store.changed.wait(rest)
                 key, before, after = self._store.changes[position]
@@ -191,7 +220,7 @@ class InMemoryCluster:
         key = self._key(kind, name)
         with self._store.changed:
             before = self._store.objects.get(key)
-            identity = {"uid": str(uuid.uuid4()), "creationTimestamp": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
+            identity = {"uid": str(uuid.uuid4()), "creationTimestamp": f"{self.clock():%Y-%m-%dT%H:%M:%SZ}"}
             if before:
                 identity = {key: before["metadata"][key] for key in identity}
             if kind.namespaced:
@@ -208,6 +237,11 @@ class InMemoryCluster:
 
     def _record(self, verb: str, kind: Kind, name: str = "") -> None:
         self.requests.append(FakeRequest(verb, kind.name, name))
+        if self.outage:
+            raise self.outage
+        if (verb, kind.plural) in self.forbidden:
+            message = f'User "viewer" cannot {verb} resource "{kind.plural}"'
+            raise self._error(verb, kind, name, 403, "Forbidden", message)
         if failures := self._store.failures[verb]:
             raise failures.pop(0)
 
