@@ -192,3 +192,6 @@ class Backend(Protocol):
     @property
     def toolchains(self) -> Resources:
         """The toolchains, including built-in ones."""
+
+    def close(self) -> None:
+        """End background work. Reads may fail afterwards."""

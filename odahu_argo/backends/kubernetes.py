@@ -36,7 +36,7 @@ from odahu_argo.trainings.retry import TrainingResources
 from odahu_argo.trainings.selection import PageRequest, TrainingFilter, TrainingPage, select_page
 from odahu_argo.trainings.submit import SubmittedWorkflow
 from odahu_argo.trainings.watch import watch_trainings
-from odahu_argo.web.model import Link, newest_first
+from odahu_argo.web.model import Link
 
 _COMPILED_FIELDS = ("apiVersion", "kind", "metadata", "spec")
 _COMPILED_METADATA = ("name", "namespace", "labels", "annotations")
@@ -57,6 +57,9 @@ class KubernetesBackend:
         self.connections = KubernetesConnections(cluster)
         self.toolchains = KubernetesToolchains(cluster)
 
+    def close(self) -> None:
+        """Do nothing: there is no background work."""
+
 
 class KubernetesTrainings:
     """The trainings of a namespace: Argo Workflows and their recorded history."""
@@ -71,8 +74,7 @@ class KubernetesTrainings:
 
     def page(self, selection: TrainingFilter, request: PageRequest) -> TrainingPage:
         """Return a page of the matching trainings."""
-        trainings = newest_first(self.list()) if request.is_newest_first else self.list()
-        return select_page(trainings, selection, request)
+        return select_page(self.list(), selection, request)
 
     def ids(self) -> Sequence[str]:
         """Return the ID of every training, sorted."""

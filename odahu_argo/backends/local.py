@@ -65,6 +65,9 @@ class LocalBackend:
         self.connections = LocalConnections(self.manifests)
         self.toolchains = LocalToolchains(self.manifests)
 
+    def close(self) -> None:
+        """Do nothing: trainings keep running."""
+
     def prepare(self) -> None:
         """Check the manifests and the profile, and create MLflow's database in the background, which takes seconds.
 
@@ -110,7 +113,13 @@ class LocalTrainings:
         }
         filters = {name: allowed for name, allowed in columns.items() if allowed}
         stored = queries.list_page(
-            self.home, request.number, request.size, filters, request.is_newest_first, request.is_summary
+            self.home,
+            request.number,
+            request.size,
+            filters,
+            request.is_newest_first,
+            request.is_summary,
+            selection.words,
         )
         trainings = [to_training(record, self.home) for record in stored.trainings]
         return TrainingPage(trainings, stored.number, stored.total, request.size, stored.counts)

@@ -105,8 +105,8 @@ def server_command(
         local_backend.prepare()
         backend: Backend = local_backend
     else:
-        from odahu_argo.backends.kubernetes import KubernetesBackend
+        from odahu_argo.backends.shared import SharedKubernetesBackend
 
-        backend = KubernetesBackend(*target.cluster())
+        backend = SharedKubernetesBackend(*target.cluster())
     listener = listen_on_file(unix_socket) if unix_socket else listen_on_port(host, port)
     serve(backend, guard, listener, render.note)

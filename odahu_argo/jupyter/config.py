@@ -60,7 +60,7 @@ class OdahuArgo(Configurable):
         return backend
 
     def _kubernetes_backend(self) -> Backend:
-        from odahu_argo.backends.kubernetes import KubernetesBackend
+        from odahu_argo.backends.shared import SharedKubernetesBackend
         from odahu_argo.resources.profile import connect_with_profile
 
         if self.manifest_dirs:
@@ -70,7 +70,7 @@ class OdahuArgo(Configurable):
             )
         namespace = self.namespace or os.environ.get("ODAHU_ARGO_NAMESPACE")
         context = self.context or os.environ.get("ODAHU_ARGO_CONTEXT")
-        return KubernetesBackend(*connect_with_profile(self._profile(), namespace or None, context or None))
+        return SharedKubernetesBackend(*connect_with_profile(self._profile(), namespace or None, context or None))
 
     def _profile(self) -> Path | None:
         profile = self.profile or os.environ.get("ODAHU_ARGO_PROFILE")

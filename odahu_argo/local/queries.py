@@ -39,11 +39,12 @@ def list_page(
     filters: Mapping[str, Collection[str]],
     is_newest_first: bool = True,
     is_summary: bool = False,
+    words: Sequence[str] = (),
 ) -> StoredPage:
     """Return a page of the trainings, as `TrainingStore.page` does, with states as in `get_training`."""
     store = TrainingStore(home.store_file)
     abandoned = [training_id for training_id in store.ids(LIVE_STATES) if not is_locked(home, training_id)]
-    page = store.page(number, size, filters, abandoned, is_newest_first, is_summary)
+    page = store.page(number, size, filters, abandoned, is_newest_first, is_summary, words)
     trainings = [
         training.abandoned() if training.is_live and training.id in abandoned else training
         for training in page.trainings

@@ -151,16 +151,18 @@ class TrainingStore:
         abandoned: Collection[str] = (),
         is_newest_first: bool = True,
         is_summary: bool = False,
+        words: Sequence[str] = (),
     ) -> StoredPage:
         """Return a page of the trainings that match every filter, newest first or sorted by ID.
+
+        The ID, state, reason, model name or version of each contains every word; words are in lower case.
 
         A filter maps the name of a column to its allowed values. A training whose ID is in `abandoned` has the state
         `unknown` if its recorded state is not final. A summary lacks the specs, and the steps of trainings that have ended.
         """
         state = _actual_state(abandoned)
-        where, values = _where(
-            [_is_in(state if name == "state" else name, allowed) for name, allowed in (filters or {}).items()]
-        )
+        conditions = [_is_in(state if name == "state" else name, allowed) for name, allowed in (filters or {}).items()]
+        where, values = _where(conditions + [_contains(state, word) for word in words])
         order = _NEWEST_FIRST if is_newest_first else _BY_ID
 
         def select_page(db: sqlite3.Connection) -> StoredPage:
@@ -231,6 +233,11 @@ def _where(conditions: Sequence[_Sql], order: str = "") -> _Sql:
 def _is_in(column: str | _Sql, allowed: Collection[str]) -> _Sql:
     text, values = (column, ()) if isinstance(column, str) else column
     return f"{text} IN ({', '.join('?' * len(allowed))})", (*values, *allowed)
+
+
+def _contains(state: _Sql, word: str) -> _Sql:
+    text = f"lower(id || ' ' || {state[0]} || ' ' || reason || ' ' || model_name || ' ' || model_version)"
+    return f"instr({text}, ?) > 0", (*state[1], word)
 
 
 def _actual_state(abandoned: Collection[str]) -> _Sql:

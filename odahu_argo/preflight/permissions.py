@@ -48,6 +48,7 @@ OPTIONAL: dict[Permission, str] = {
     _on_workflows("patch"): "train stop and train edit cannot stop a run",
     _on_workflows("delete"): "train delete cannot delete runs",
     Permission("list", "configmaps"): "the history of earlier trainings is not available",
+    Permission("watch", "configmaps"): "odahu-argo server cannot list trainings",
     Permission("create", "configmaps"): "only the recorder can record the history of trainings",
     Permission("update", "configmaps"): "only the recorder can record the history of trainings",
     Permission("list", "pods"): "train logs cannot find pods",

@@ -157,7 +157,7 @@ def _cookie_name(request: Request) -> str:
 def _select(backend: Backend, state: str, page: int) -> TrainingPage:
     """Return a page of the trainings, newest first, or of those in `state` if it is not empty."""
     selection = TrainingFilter(states=(state,) if state else ())
-    request = PageRequest(page, render.PAGE_SIZE, is_newest_first=True, is_summary=True)
+    request = PageRequest(page, render.PAGE_SIZE, is_newest_first=True, is_summary=True, allows_outdated=True)
     return backend.trainings.page(selection, request)
 
 

@@ -90,9 +90,10 @@ def require_loopback_for_generated_token(host: str, guard: Guard) -> None:
 
 
 def serve(backend: Backend, guard: Guard, listener: Listener, report: Callable[[str], None]) -> None:
-    """Serve until the process is stopped. `report` receives the URL, with the token if it was generated.
+    """Serve until the process is stopped, then close the backend.
 
-    A generated token is saved for commands of the same user until the server stops.
+    `report` receives the URL, with the token if it was generated. A generated token is saved for commands of the same user
+    until the server stops.
 
     Raises:
         ServiceFault: The token cannot be saved.
@@ -101,6 +102,7 @@ def serve(backend: Backend, guard: Guard, listener: Listener, report: Callable[[
 
     app = build_app(backend, guard)
     with closing(listener), ExitStack() as stack:
+        stack.callback(backend.close)
         stack.callback(listener.remove)
 
         def start() -> None:

@@ -125,10 +125,10 @@ def _without_time(attempts: Iterable[Attempt]) -> list[Attempt]:
 def config_map(name: str, training: Training, metadata: Mapping[str, object] | None = None) -> Object:
     """Return the record of a training. `metadata` is that of the record to replace."""
     attempts = list(training.attempts)
-    text = _to_text(training.id, attempts)
+    text = to_text(training.id, attempts)
     while len(text.encode()) > MAX_BYTES and len(attempts) > 1:
         attempts.pop(0)
-        text = _to_text(training.id, attempts)
+        text = to_text(training.id, attempts)
     labels = {naming.MANAGED_BY_LABEL: naming.MANAGED_BY, naming.TRAINING_ID_LABEL: training.id}
     return {
         "apiVersion": CONFIG_MAP.api_version,
@@ -138,7 +138,8 @@ def config_map(name: str, training: Training, metadata: Mapping[str, object] | N
     }
 
 
-def _to_text(training_id: str, attempts: Iterable[Attempt]) -> str:
+def to_text(training_id: str, attempts: Iterable[Attempt]) -> str:
+    """Return the text of a record. `parse_record` reads it."""
     entries = [asdict(attempt) for attempt in attempts]
     for entry in entries:
         del entry["local"]

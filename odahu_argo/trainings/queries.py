@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 
 from odahu_argo import naming
-from odahu_argo.errors import Forbidden, NotFound, Rejected, Unreachable
-from odahu_argo.kube.cluster import CONFIG_MAP, EVENT, WORKFLOW, Cluster, Object
-from odahu_argo.status.pending_rules import NORMAL_START
+from odahu_argo.errors import NotFound
+from odahu_argo.kube.cluster import CONFIG_MAP, WORKFLOW, Cluster, Object
 from odahu_argo.trainings import history, runs
-from odahu_argo.trainings.model import Attempt, Training
+from odahu_argo.trainings.model import Training
+from odahu_argo.trainings.pod_warnings import pod_warnings, slow_pods, starting_pods
 from odahu_argo.trainings.runs import WorkflowRun
-
-USUAL_START_SECONDS = 10.0
-"""Time in which a healthy pod starts. Warning events are read only for pods that take longer."""
 
 
 def now() -> str:
@@ -60,12 +56,17 @@ def find_training(cluster: Cluster, training_id: str) -> Training:
     recorded = history.find_record(cluster, training_id)
     training = runs.combine(training_id, by_training.get(training_id, ()), recorded)
     if training is None:
-        raise NotFound(
-            f"training {training_id!r} does not exist in namespace {cluster.namespace!r}",
-            hint="list trainings with odahu-argo train get, or select another namespace with -n",
-            entity=training_id,
-        )
+        raise training_not_found(cluster, training_id)
     return training
+
+
+def training_not_found(cluster: Cluster, training_id: str) -> NotFound:
+    """Return the error for a training that does not exist."""
+    return NotFound(
+        f"training {training_id!r} does not exist in namespace {cluster.namespace!r}",
+        hint="list trainings with odahu-argo train get, or select another namespace with -n",
+        entity=training_id,
+    )
 
 
 def list_runs(cluster: Cluster, training_id: str) -> list[WorkflowRun]:
@@ -81,41 +82,5 @@ def run_reader(cluster: Cluster) -> Callable[[Object], WorkflowRun]:
 def _read_run(cluster: Cluster, workflow: Object) -> WorkflowRun:
     time = now()
     run = runs.read_run(workflow, time)
-    slow = list(_slow_pods(run.attempt, time))
-    return runs.read_run(workflow, time, _pod_warnings(cluster, slow)) if slow else run
-
-
-def _slow_pods(attempt: Attempt, now: str) -> Iterator[str]:
-    """Yield the names of pods that have been starting for longer than usual."""
-    for step in attempt.status.steps:
-        for run in step.runs:
-            is_starting = run.state == "scheduling" and NORMAL_START.fullmatch(run.message)
-            if is_starting and _seconds(run.started, now) > USUAL_START_SECONDS:
-                yield run.pod
-
-
-def _pod_warnings(cluster: Cluster, pods: Iterable[str]) -> dict[str, str]:
-    """Return the last warning of each pod that has one, such as `FailedMount: MountVolume.SetUp failed …`.
-
-    Source: https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
-    """
-    warnings: dict[str, str] = {}
-    for pod in pods:
-        with suppress(Forbidden, Rejected, Unreachable):
-            events = cluster.list(EVENT, fields={"involvedObject.name": pod, "type": "Warning"}).items
-            if events:
-                last = max(events, key=_event_time)
-                warnings[pod] = f"{last.get('reason', '')}: {last.get('message', '')}"
-    return warnings
-
-
-def _event_time(event: Object) -> str:
-    series = event.get("series") or {}
-    return str(series.get("lastObservedTime") or event.get("lastTimestamp") or event.get("eventTime") or "")
-
-
-def _seconds(since: str, now: str) -> float:
-    try:
-        return (datetime.fromisoformat(now) - datetime.fromisoformat(since)).total_seconds()
-    except (ValueError, TypeError):
-        return 0.0
+    slow = slow_pods(starting_pods(run.attempt), time)
+    return runs.read_run(workflow, time, pod_warnings(cluster, slow)) if slow else run

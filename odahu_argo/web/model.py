@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from odahu_argo.status.model import StepStatus
@@ -139,13 +139,3 @@ def end_time(step: StepStatus, now: datetime) -> datetime | None:
 def duration(step: StepStatus, now: datetime) -> float:
     """Return the seconds from the start of a step to its end, including the waits between runs."""
     return seconds(start_time(step), end_time(step, now))
-
-
-def newest_first(trainings: Iterable[Training]) -> list[Training]:
-    """Sort trainings by the submission of their newest attempt, then by ID."""
-    by_id = sorted(trainings, key=lambda training: training.id)
-    return sorted(by_id, key=_submitted, reverse=True)
-
-
-def _submitted(training: Training) -> datetime:
-    return parse_time(training.newest.created) or datetime.min.replace(tzinfo=UTC)

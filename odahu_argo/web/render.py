@@ -69,6 +69,8 @@ def _list_values(page: TrainingPage, state: str) -> dict[str, Any]:
         "counts": [(name, page.counts[name]) for name in STATES if page.counts.get(name)],
         "page": page.number,
         "last_page": page.last,
+        "outage": page.outage,
+        "outdated_since": text.format_age(page.outage.since, now) if page.outage else "",
     }
 
 

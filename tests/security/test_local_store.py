@@ -22,8 +22,7 @@ from odahu_argo.local.home import Home
 from odahu_argo.local.lock import is_locked, training_lock
 from odahu_argo.local.store import TrainingStore
 from odahu_argo.local.tracking import prepare_tracking
-from odahu_argo.trainings.selection import PageRequest, TrainingFilter, select_page
-from odahu_argo.web.model import newest_first
+from odahu_argo.trainings.selection import PageRequest, TrainingFilter, newest_first, select_page
 from tests.load.client import measure
 from tests.load.runs import run_trainings
 from tests.load.store import fill_store, stored_training

@@ -13,7 +13,7 @@ from odahu_argo.local.home import Home
 from odahu_argo.local.store import LocalTraining, StepRecord, TrainingStore
 from odahu_argo.manifest.load import load
 from odahu_argo.trainings.events import LogLine
-from odahu_argo.web.model import newest_first
+from odahu_argo.trainings.selection import newest_first
 from tests.conftest import EXAMPLES
 from tests.manifests import training, write
 

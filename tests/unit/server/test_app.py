@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from odahu_argo.backends.kubernetes import KubernetesBackend
 from odahu_argo.backends.local import LocalBackend
+from odahu_argo.backends.shared import SharedKubernetesBackend
 from odahu_argo.kube.cluster import SECRET, WORKFLOW
 from odahu_argo.local.home import Home
 from odahu_argo.preflight import checks
@@ -37,9 +39,10 @@ def cluster() -> InMemoryCluster:
 
 
 @pytest.fixture
-def client(cluster: InMemoryCluster, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> ApiClient:
+def client(cluster: InMemoryCluster, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiClient]:
     monkeypatch.setattr(checks, "check", lambda *_: ())
-    return serve(KubernetesBackend(cluster, Profile()))
+    with closing(SharedKubernetesBackend(cluster, Profile())) as backend:
+        yield serve(backend)
 
 
 def test_creates_replaces_and_deletes_trainings(cluster: InMemoryCluster, client: ApiClient) -> None:
