@@ -26,6 +26,8 @@ USER_AGENT = "odahu-argo"
 """Value of the request header User-Agent of odahu-argo's command line."""
 CHANGED_HEADER = "Odahu-Argo-Changed"
 """Response header of a PUT request, `true` or `false`. An addition to ODAHU's API."""
+TOTAL_HEADER = "Odahu-Argo-Total"
+"""Response header of a list of trainings: the number of trainings on all pages. An addition to ODAHU's API."""
 _ENCODED_FIELDS = (*SECRET_FIELDS, "publicKey")
 
 

@@ -1,10 +1,11 @@
-"""Trainings, connections and toolchains at an API server, which `odahu-argo server` or ODAHU runs."""
+"""Trainings at an API server, which `odahu-argo server` or ODAHU runs."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from threading import Event
 from typing import Any
 
@@ -12,11 +13,15 @@ from odahu_argo.backends import polling
 from odahu_argo.backends.base import BackendInfo, NotSupported, Submitted
 from odahu_argo.backends.remote_client import RemoteClient
 from odahu_argo.backends.remote_resources import normalized, remote_connections, remote_toolchains
-from odahu_argo.errors import NotFound, OdahuArgoError, Problem, ServiceFault, UserError
+from odahu_argo.errors import NotFound, OdahuArgoError, Problem, Rejected, ServiceFault, UserError
 from odahu_argo.manifest.load import LoadedManifest, Manifests
 from odahu_argo.manifest.models import ModelTraining, ToolchainIntegration
 from odahu_argo.manifest.resolve import select_valid
-from odahu_argo.odahu_api import training_from_api
+from odahu_argo.odahu_api import (
+    MAX_PAGE_SIZE,
+    TOTAL_HEADER,
+    training_from_api,
+)
 from odahu_argo.plan.build import schedule_of
 from odahu_argo.preflight.result import CheckResult
 from odahu_argo.resources.toolchains import toolchain_to_api
@@ -25,8 +30,8 @@ from odahu_argo.trainings.events import Changed, FollowEvent, LogEvent, LogLine,
 from odahu_argo.trainings.follow import log_events
 from odahu_argo.trainings.logs import require_step
 from odahu_argo.trainings.model import Training
-from odahu_argo.trainings.selection import PageRequest, TrainingFilter, TrainingPage, select_page
-from odahu_argo.web.model import Link, newest_first
+from odahu_argo.trainings.selection import PageRequest, TrainingFilter, TrainingPage, last_page, select_page
+from odahu_argo.web.model import Link
 from odahu_argo.yaml_values import Path
 
 TRAINING_PATH = ("model", "training")
@@ -49,6 +54,9 @@ class RemoteBackend:
         self.connections = remote_connections(client)
         self.toolchains = remote_toolchains(client)
 
+    def close(self) -> None:
+        """Do nothing: there is no background work."""
+
 
 @dataclass(frozen=True, slots=True)
 class RemoteTrainings:
@@ -61,9 +69,12 @@ class RemoteTrainings:
         return [_training(entry) for entry in self.client.get_pages("list trainings", *TRAINING_PATH)]
 
     def page(self, selection: TrainingFilter, request: PageRequest) -> TrainingPage:
-        """Return a page of the matching trainings."""
-        trainings = newest_first(self.list()) if request.is_newest_first else self.list()
-        return select_page(trainings, selection, request)
+        """Return a page of the matching trainings, without counts.
+
+        A server of odahu-argo filters and sorts, and returns only the page. From one of ODAHU, which cannot, all are read.
+        """
+        found = None if selection.text else self._server_page(selection, request)
+        return found or select_page(self.list(), selection, request)
 
     def ids(self) -> Sequence[str]:
         """Return the ID of every training, sorted."""
@@ -144,6 +155,38 @@ class RemoteTrainings:
     def links(self, training: Training, run: MlflowRun | NoRun) -> Sequence[Link]:
         """Return no links: the API does not report them."""
         return []
+
+    def _server_page(self, selection: TrainingFilter, request: PageRequest) -> TrainingPage | None:
+        """Return the page as the server selects it, or None if the server cannot."""
+        size = min(request.size, MAX_PAGE_SIZE)
+        query = {
+            "model_name": selection.model_names,
+            "model_version": selection.model_versions,
+            "toolchain": selection.toolchains,
+            "state": selection.states,
+            "sort": "newest" if request.is_newest_first else "id",
+            "size": size,
+        }
+        first = (request.number - 1) * request.size
+        skipped = first % size
+        documents: list[Any] = []
+        for number in count(first // size):
+            try:
+                sent, headers = self.client.send(
+                    "list trainings", "GET", *TRAINING_PATH, query={**query, "page": number}
+                )
+            except Rejected:
+                return None
+            if not isinstance(sent, list) or not headers.get(TOTAL_HEADER, "").isdecimal():
+                return None
+            total = int(headers[TOTAL_HEADER])
+            if first >= total > 0:
+                return self._server_page(selection, replace(request, number=last_page(total, request.size)))
+            documents += sent
+            if len(sent) < size or len(documents) - skipped >= request.size:
+                break
+        shown = documents[skipped : skipped + request.size]
+        return TrainingPage([_training(document) for document in shown], request.number, total, request.size)
 
     def _follow(self, training_id: str, timeout: float | None, stop: Event | None) -> Iterator[FollowEvent]:
         def read_log(stop: Event) -> Iterator[LogEvent]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -74,22 +75,26 @@ def list_command(
             help="Output format; text lists the models in the output directory, as odahuflowctl does.",
         ),
     ] = ListFormat.TABLE,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, metavar="N", help="Show only the N newest trainings.")
+    ] = None,
 ) -> None:
     """List the local trainings, newest first.
 
     Example: odahu-argo local train list
     """
     from odahu_argo.odahu_api import training_to_api
-    from odahu_argo.web.model import newest_first
+    from odahu_argo.trainings.selection import PageRequest, TrainingFilter
 
     if output is ListFormat.TEXT:
         _print_artifacts()
         return
-    trainings = newest_first(_backend().trainings.list())
+    request = PageRequest(1, limit or sys.maxsize, is_newest_first=True, is_summary=output is ListFormat.TABLE)
+    page = _backend().trainings.page(TrainingFilter(), request)
     if output is ListFormat.JSON:
-        render.as_json([training_to_api(training) for training in trainings])
+        render.as_json([training_to_api(training) for training in page.trainings])
     else:
-        _print_table(trainings)
+        _print_table(page.trainings)
 
 
 @train.command("get")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +14,8 @@ from odahu_argo.cli.options import Files, by_id_or_file
 from odahu_argo.cli.target import Target, backend_options, cluster_options
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from odahu_argo.backends.base import Backend
     from odahu_argo.manifest.load import Manifests
     from odahu_argo.trainings.model import Attempt, Training
@@ -22,6 +26,18 @@ SomeId = Annotated[
         "--id", "--train-id", metavar="ID", autocompletion=completion.trainings, help="Select a training by ID."
     ),
 ]
+
+
+class TrainingState(StrEnum):
+    """State of a training, for `--state`."""
+
+    SCHEDULING = "scheduling"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
 COLUMNS = ("ID", "STATE", "REASON", "MODEL", "VERSION", "AGE", "ARTIFACT")
 MORE_COLUMNS = ("ATTEMPT", "WORKFLOW", "STEP", "EXIT", "RUN ID", "COMMIT")
 
@@ -32,18 +48,28 @@ def get_command(
     training_id: SomeId = None,
     output: OutputFormat = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Print a line per change until Ctrl-C.")] = False,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, metavar="N", help="Show the N newest trainings, newest first.")
+    ] = None,
+    state: Annotated[
+        list[TrainingState] | None,
+        typer.Option("--state", metavar="STATE", help="Show trainings in this state. Repeatable."),
+    ] = None,
 ) -> None:
     """List trainings with state, reason and artifact. With --id, also show the steps.
 
-    Example: odahu-argo train get -o 'jsonpath=[*].spec.model.name'
+    Example: odahu-argo train get --state failed --limit 20
     """
+    from odahu_argo.errors import UserError
     from odahu_argo.odahu_api import training_to_api
 
+    if (limit or state) and (watch or training_id):
+        raise UserError("--limit and --state cannot be combined with --id or --watch")
     backend = target.backend()
     if watch:
         _watch(backend, training_id, is_wide=output == "wide")
         return
-    trainings = backend.trainings.list() if training_id is None else [backend.trainings.get(training_id)]
+    trainings = _select(backend, limit, state) if training_id is None else [backend.trainings.get(training_id)]
 
     def table(is_wide: bool) -> None:
         if not trainings:
@@ -110,6 +136,19 @@ def logs_command(
             render.note(event.text)
         elif not render.out(event.text if step else f"{event.step} | {event.text}"):
             return
+
+
+def _select(backend: Backend, limit: int | None, states: Sequence[TrainingState] | None) -> Sequence[Training]:
+    """Return all trainings sorted by ID, or the newest ones in these states."""
+    from odahu_argo.trainings.selection import PageRequest, TrainingFilter
+
+    if not limit and not states:
+        return backend.trainings.list()
+    selection = TrainingFilter(states=tuple(state.value for state in states or ()))
+    page = backend.trainings.page(selection, PageRequest(1, limit or sys.maxsize, is_newest_first=limit is not None))
+    if page.total > len(page.trainings):
+        render.note(f"the newest {len(page.trainings):,} of {page.total:,} trainings")
+    return page.trainings
 
 
 def training_ids(manifests: Manifests) -> list[str]:

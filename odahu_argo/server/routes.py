@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from dataclasses import replace
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
@@ -17,7 +18,7 @@ from odahu_argo.backends.operations import submit_training
 from odahu_argo.backends.streaming import LogStreams
 from odahu_argo.errors import UserError
 from odahu_argo.manifest.load import with_warnings_as_problems
-from odahu_argo.odahu_api import CHANGED_HEADER, PREFIX, Document, encode_secrets, training_to_api
+from odahu_argo.odahu_api import CHANGED_HEADER, PREFIX, TOTAL_HEADER, Document, encode_secrets, training_to_api
 from odahu_argo.server.auth import request_caller
 from odahu_argo.server.errors import NotPermitted, is_own_client
 from odahu_argo.server.headers import add_warnings
@@ -37,8 +38,9 @@ from odahu_argo.server.schemas import (
     read_manifest,
     read_manifests,
 )
+from odahu_argo.status.model import State
 from odahu_argo.trainings.model import Training
-from odahu_argo.trainings.selection import PageRequest, TrainingFilter
+from odahu_argo.trainings.selection import PageRequest, TrainingFilter, TrainingPage
 
 TRAINING_BODY = body_schema(
     "ModelTraining",
@@ -71,17 +73,23 @@ Strictness = Annotated[
 
 
 class TrainingQuery(PageQuery):
-    """A page of the trainings that match every filter. A repeated filter matches any of its values."""
+    """A page of the trainings that match every filter. A repeated filter matches any of its values.
+
+    `state` and `sort` are additions to ODAHU's API.
+    """
 
     model_name: list[str] = Field([], description="Only models with these names.")
     model_version: list[str] = Field([], description="Only these versions.")
     toolchain: list[str] = Field([], description="Only these toolchains.")
 
-    def select_from(self, trainings: Trainings) -> Sequence[Training]:
-        """Return the trainings of the page, none after the last page."""
-        selection = TrainingFilter((), self.model_name, self.model_version, self.toolchain)
-        selected = trainings.page(selection, PageRequest(self.page + 1, self.size))
-        return selected.trainings if selected.number == self.page + 1 else ()
+    state: list[State] = Field([], description="Only trainings in these states.")
+    sort: Literal["id", "newest"] = Field("id", description="By ID, or by submission, newest first.")
+
+    def select_from(self, trainings: Trainings) -> TrainingPage:
+        """Return the page; after the last page, one without trainings."""
+        selection = TrainingFilter(self.state, self.model_name, self.model_version, self.toolchain)
+        selected = trainings.page(selection, PageRequest(self.page + 1, self.size, self.sort == "newest"))
+        return selected if selected.number == self.page + 1 else replace(selected, trainings=())
 
 
 class ConnectionQuery(PageQuery):
@@ -95,9 +103,13 @@ def training_routes(trainings: Trainings, logs: LogStreams) -> APIRouter:
     router = APIRouter(prefix=f"{PREFIX}/model/training", tags=["Training"])
 
     @router.get("", response_model=list[TrainingResponse])
-    def list_trainings(query: Annotated[TrainingQuery, Query()], request: Request) -> list[Document]:
-        """Return trainings that match every filter, sorted by ID."""
-        return [_to_response(training, request) for training in query.select_from(trainings)]
+    def list_trainings(
+        query: Annotated[TrainingQuery, Query()], request: Request, response: Response
+    ) -> list[Document]:
+        """Return trainings that match every filter. The header `Odahu-Argo-Total` is their number on all pages."""
+        page = query.select_from(trainings)
+        response.headers[TOTAL_HEADER] = str(page.total)
+        return [_to_response(training, request) for training in page.trainings]
 
     @router.get("/{id}", response_model=TrainingResponse)
     def get_training(id: Id, request: Request) -> Document:
