@@ -26,7 +26,8 @@ export function makeClient(lab) {
   }
 
   return {
-    list: () => ask("GET", `${address()}?no_track_activity=1`),
+    // The newest trainings: at most `size`, and those whose texts contain the words of `filter`.
+    list: (size, filter) => ask("GET", `${address()}?${new URLSearchParams({ no_track_activity: 1, size, filter })}`),
     submit: (document, isNew) => ask(isNew ? "POST" : "PUT", address(), document),
     remove: (id) => ask("DELETE", address(id)),
     page: (id) => address(id, "page"),

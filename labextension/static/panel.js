@@ -6,6 +6,9 @@ import { Rows, passes } from "./rows.js";
 
 const EVERY = 2000;
 const LONGEST_PAUSE = 30000;
+const PAGE = 100; // trainings that are loaded first, and with each "Show more"
+const MOST = 1000;
+const TYPING_PAUSE = 250; // after the last key in the filter
 
 // `act(name, id)` executes submit, follow, page and remove; `goTo(path, line)` opens a line of a document.
 export function makePanel(lab, client, icon, act, goTo) {
@@ -20,9 +23,24 @@ export function makePanel(lab, client, icon, act, goTo) {
     class: "oa-filter",
     placeholder: "Filter by id, state, model …",
     "aria-label": "Filter trainings",
-    oninput: () => draw(),
+    maxlength: 200,
+    oninput: () => {
+      draw();
+      clearTimeout(typing);
+      if (total > size) typing = setTimeout(() => poll.refresh(), TYPING_PAUSE);
+    },
   });
+  const showMore = () => {
+    size = Math.min(MOST, size + PAGE);
+    void poll.refresh();
+  };
+  const more = element("button", { type: "button", class: "oa-more", hidden: true, onclick: showMore });
   let trainings = [];
+  let matching = 0;
+  let total = 0;
+  let live = 0;
+  let size = PAGE;
+  let typing = 0;
   let states = null;
 
   const panel = new lab.widgets.Widget();
@@ -43,29 +61,35 @@ export function makePanel(lab, client, icon, act, goTo) {
     element("div", { class: "oa-tools" }, submit, filter),
     problems.node,
     status,
-    element("div", { class: "oa-scroll" }, empty, rows.node),
+    element("div", { class: "oa-scroll" }, empty, rows.node, more),
   );
 
   function draw() {
     const shown = trainings.filter((training) => passes(training, filter.value));
     rows.show(shown);
     empty.hidden = shown.length > 0 || states === null;
-    setText(empty, trainings.length ? "No training passes the filter." : "No trainings yet. Open a manifest, and submit it.");
+    setText(empty, total ? "No training passes the filter." : "No trainings yet. Open a manifest, and submit it.");
+    const rest = matching - trainings.length;
+    more.hidden = rest <= 0;
+    more.disabled = size >= MOST;
+    setText(more, `${more.disabled ? "" : "Show more: "}${rest.toLocaleString()} older training${rest === 1 ? "" : "s"}`);
   }
 
   function tellChanges() {
     const before = states;
-    states = new Map(trainings.map((training) => [training.id, training.state]));
-    const changed = before === null ? [] : trainings.filter(({ id, state }) => before.get(id) !== state);
+    states = new Map([...(before ?? []), ...trainings.map((training) => [training.id, training.state])]);
+    // A training that a longer list or another filter reveals has not changed.
+    const changed = trainings.filter(({ id, state }) => (before?.has(id) ? before.get(id) !== state : before && isLive(state)));
     if (changed.length) setText(status, changed.map(({ id, state }) => `${id} is ${state}`).join(", "));
-    else if (!before || status.dataset.wrong) setText(status, counted(trainings));
+    else if (!before || status.dataset.wrong) setText(status, counted(total, live));
     delete status.dataset.wrong;
   }
 
   async function refresh() {
     try {
-      const found = await client.list();
-      trainings = found.trainings;
+      // The server filters only if the panel does not have all trainings.
+      const found = await client.list(size, total > size ? filter.value.trim() : "");
+      ({ trainings, matching, total, live } = found);
       setText(place, `on ${found.location}`);
       tellChanges();
       draw();
@@ -99,8 +123,11 @@ export function makePanel(lab, client, icon, act, goTo) {
   };
 }
 
-function counted(trainings) {
-  const running = trainings.filter(({ state }) => state === "running" || state === "scheduling").length;
-  const all = `${trainings.length} training${trainings.length === 1 ? "" : "s"}`;
-  return running ? `${all}, ${running} going on` : all;
+function isLive(state) {
+  return state === "running" || state === "scheduling";
+}
+
+function counted(total, live) {
+  const all = `${total.toLocaleString()} training${total === 1 ? "" : "s"}`;
+  return live ? `${all}, ${live.toLocaleString()} going on` : all;
 }

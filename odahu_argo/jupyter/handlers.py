@@ -25,7 +25,7 @@ from odahu_argo.jupyter.config import OdahuArgo
 from odahu_argo.manifest.load import Manifests, add_missing, load_text, load_with_problems
 from odahu_argo.trainings.events import LogEvent, LogLine
 from odahu_argo.trainings.model import Training
-from odahu_argo.web.model import newest_first
+from odahu_argo.trainings.selection import PageRequest, TrainingFilter
 from odahu_argo.web.render import report
 from odahu_argo.web.text import MAX_LINE, displayable, parse_time
 
@@ -33,6 +33,9 @@ Json = dict[str, Any]
 
 MAX_CHARACTERS = 1024 * 1024
 """Kubernetes accepts no larger object."""
+MIN_TRAININGS, MAX_TRAININGS = 100, 1000
+"""Trainings in a list, by default and at most."""
+MAX_FILTER_CHARACTERS = 200
 AUTH_RESOURCE = "odahu-argo"
 """Name of the resource for Jupyter's authorizer."""
 PAGE_POLICY = (
@@ -86,10 +89,17 @@ class OpenDocument:
         return load_with_problems(sorted(file for file in self.directory.glob("*.y*ml") if file.name != name))
 
 
-def trainings_json(backend: Backend) -> Json:
-    """Return every training, newest first, and where they run."""
-    trainings = newest_first(backend.trainings.list())
-    return {"location": backend.info.location, "trainings": [_training_json(training) for training in trainings]}
+def trainings_json(backend: Backend, size: int = MIN_TRAININGS, words: str = "") -> Json:
+    """Return the newest trainings that contain these words, their number without the limit, and where they run."""
+    request = PageRequest(1, size, is_newest_first=True, is_summary=True)
+    page = backend.trainings.page(TrainingFilter(text=words), request)
+    return {
+        "location": backend.info.location,
+        "trainings": [_training_json(training) for training in page.trainings],
+        "matching": page.total,
+        "total": sum(page.counts.values()),
+        "live": page.counts.get("running", 0) + page.counts.get("scheduling", 0),
+    }
 
 
 def error_json(error: OdahuArgoError) -> Json:
@@ -168,8 +178,17 @@ class TrainingsHandler(JsonHandler):
     @web.authenticated
     @authorized
     async def get(self) -> None:
-        """Return all trainings."""
-        await self.respond(lambda: trainings_json(self.odahu_argo.backend()))
+        """Return the newest trainings: at most `size`, and with `filter` those that contain its words."""
+        size, words = self.get_query_argument("size", ""), self.get_query_argument("filter", "")
+
+        def handle() -> Json:
+            if size and not (size.isdecimal() and len(size) < 5 and 0 < int(size) <= MAX_TRAININGS):
+                raise UserError(f"size must be a number from 1 to {MAX_TRAININGS}")
+            if len(words) > MAX_FILTER_CHARACTERS:
+                raise UserError(f"filter must have at most {MAX_FILTER_CHARACTERS} characters")
+            return trainings_json(self.odahu_argo.backend(), int(size or MIN_TRAININGS), words)
+
+        await self.respond(handle)
 
     @web.authenticated
     @authorized

@@ -80,6 +80,15 @@ def test_problems_have_positions_and_no_secrets(lab: Lab) -> None:
     assert problems["spec.keySecrets"]["line"] > problems["spec.vcsName"]["line"] > 1
 
 
+def test_list_has_a_size_and_a_filter(lab: Lab) -> None:
+    listed = lab.request("GET", "", params={"size": "1", "filter": "FLOWERS failed"}).json()
+    assert ([found["id"] for found in listed["trainings"]], listed["matching"]) == (["flowers"], 1)
+    assert listed["total"] >= 1
+    assert lab.request("GET", "", params={"filter": "nothing"}).json()["trainings"] == []
+    for query in ({"size": "0"}, {"size": "1001"}, {"size": "-1"}, {"size": "x"}, {"filter": "x" * 201}):
+        assert lab.request("GET", "", params=query).status_code == 400, query
+
+
 def test_rejects_malformed_bodies(lab: Lab) -> None:
     assert "the body must be" in lab.request("POST", "", json=["text"]).json()["problems"][0]["message"]
     assert lab.request("POST", "", data=b"{").status_code == 400
