@@ -21,6 +21,7 @@ from tests.fakes.cluster import InMemoryCluster
 from tests.fakes.controller import play
 from tests.manifests import training
 from tests.servers.api import ApiClient
+from tests.waiting import eventually
 
 Serve = Callable[..., ApiClient]
 
@@ -214,5 +215,5 @@ def test_list_pages_filter_by_state(cluster: InMemoryCluster, client: ApiClient)
     assert "odahu-argo train create -n ml" in client.get("/").text
     client.post(TRAININGS, json=training())
     play(cluster, "wine-1", "oom")
-    assert "OOMKilled" in client.get("/?state=failed").text
+    assert eventually(lambda: "OOMKilled" in client.get("/?state=failed").text)
     assert "No training is running" in client.get("/?state=running").text

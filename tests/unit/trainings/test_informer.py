@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
@@ -24,6 +24,7 @@ from odahu_argo.trainings.events import Changed, Deleted, Disconnected, Reconnec
 from odahu_argo.trainings.selection import PageRequest, TrainingFilter
 from tests.fakes.cluster import InMemoryCluster
 from tests.fakes.controller import play
+from tests.waiting import eventually
 
 PAGE = PageRequest(1, 10, is_newest_first=True, is_summary=True)
 LAST_KNOWN = PageRequest(1, 10, is_newest_first=True, is_summary=True, allows_outdated=True)
@@ -51,13 +52,6 @@ def backend(cluster: InMemoryCluster) -> Iterator[SharedKubernetesBackend]:
         yield backend
 
 
-def eventually(is_true: Callable[[], bool]) -> None:
-    until = time.monotonic() + 30
-    while not is_true():
-        assert time.monotonic() < until
-        time.sleep(0.01)
-
-
 def states(backend: SharedKubernetesBackend, request: PageRequest = PAGE) -> dict[str, str]:
     page = backend.trainings.page(TrainingFilter(), request)
     return {training.id: training.status.state for training in page.trainings}
@@ -71,7 +65,7 @@ def test_many_readers_cost_one_list_and_one_watch(
     cluster: InMemoryCluster, backend: SharedKubernetesBackend, wine: Plan
 ) -> None:
     actions.create(cluster, wine)
-    eventually(lambda: states(backend) == {"wine": "scheduling"})
+    assert eventually(lambda: states(backend) == {"wine": "scheduling"})
     cluster.requests.clear()
 
     def read() -> None:
@@ -94,7 +88,7 @@ def test_first_lists_are_read_once(cluster: InMemoryCluster, wine: Plan) -> None
     cluster.requests.clear()
     with closing(SharedKubernetesBackend(cluster, Profile())) as backend:
         assert states(backend) == {"wine": "scheduling"}
-        eventually(lambda: sum(requests(cluster).values()) == 4)
+        assert eventually(lambda: sum(requests(cluster).values()) == 4)
         assert requests(cluster) == {
             (verb, kind): 1 for verb in ("list", "watch") for kind in ("Workflow", "ConfigMap")
         }
@@ -112,7 +106,7 @@ def test_answers_as_a_direct_list_does(cluster: InMemoryCluster, backend: Shared
     def is_same() -> bool:
         return [history.is_same(found, direct) for found in backend.trainings.list()] == [True]
 
-    eventually(is_same)
+    assert eventually(is_same)
     assert [attempt.is_gone for attempt in backend.trainings.get("wine").attempts] == [True, False]
 
 
@@ -139,39 +133,39 @@ def test_recorded_trainings_without_workflows_are_listed(
     play(cluster, "wine-1", "succeeded")
     history.save(cluster, queries.find_training(cluster, "wine"))
     cluster.delete(WORKFLOW, "wine-1")
-    eventually(lambda: [found.newest.is_gone for found in backend.trainings.list()] == [True])
+    assert eventually(lambda: [found.newest.is_gone for found in backend.trainings.list()] == [True])
     assert states(backend) == {"wine": "succeeded"}
     cluster.delete(CONFIG_MAP, naming.record_name("wine"))
-    eventually(lambda: states(backend) == {})
+    assert eventually(lambda: states(backend) == {})
 
 
 def test_workflow_that_loses_its_label_is_left_out(
     cluster: InMemoryCluster, backend: SharedKubernetesBackend, wine: Plan
 ) -> None:
     actions.create(cluster, wine)
-    eventually(lambda: states(backend) == {"wine": "scheduling"})
+    assert eventually(lambda: states(backend) == {"wine": "scheduling"})
     cluster.patch(WORKFLOW, "wine-1", {"metadata": {"labels": {naming.TRAINING_ID_LABEL: "ale"}}})
-    eventually(lambda: states(backend) == {"ale": "scheduling"})
+    assert eventually(lambda: states(backend) == {"ale": "scheduling"})
     cluster.patch(WORKFLOW, "wine-1", {"metadata": {"labels": {naming.TRAINING_ID_LABEL: None}}})
-    eventually(lambda: states(backend) == {})
+    assert eventually(lambda: states(backend) == {})
 
 
 def test_expired_version_loses_no_change(
     cluster: InMemoryCluster, backend: SharedKubernetesBackend, wine: Plan
 ) -> None:
     actions.create(cluster, wine)
-    eventually(lambda: states(backend) == {"wine": "scheduling"})
+    assert eventually(lambda: states(backend) == {"wine": "scheduling"})
     cluster.expire_versions()
     cluster.delete(WORKFLOW, "wine-1")
     cluster.expire_versions()
     cluster.end_watches(Unreachable("connection reset"))
-    eventually(lambda: states(backend) == {})
+    assert eventually(lambda: states(backend) == {})
     assert backend.trainings.page(TrainingFilter(), LAST_KNOWN).outage is None
 
 
 def test_outage_is_reported_and_ends(cluster: InMemoryCluster, backend: SharedKubernetesBackend, wine: Plan) -> None:
     actions.create(cluster, wine)
-    eventually(lambda: states(backend) == {"wine": "scheduling"})
+    assert eventually(lambda: states(backend) == {"wine": "scheduling"})
     with closing(backend.trainings.watch()) as events:
         assert isinstance(next(events), Changed)
         cluster.outage = Unreachable("no response from the API server")
@@ -201,7 +195,7 @@ def test_unreachable_cluster_at_start_is_an_error(cluster: InMemoryCluster, wine
             states(backend, LAST_KNOWN)
         cluster.outage = None
         actions.create(cluster, wine)
-        eventually(lambda: backend.informer.index.is_ready and states(backend) == {"wine": "scheduling"})
+        assert eventually(lambda: backend.informer.index.is_ready and states(backend) == {"wine": "scheduling"})
 
 
 @pytest.mark.parametrize(("verb", "kind"), [("list", WORKFLOW), ("watch", WORKFLOW), ("watch", CONFIG_MAP)])
@@ -212,10 +206,12 @@ def test_missing_permission_is_named_and_can_be_granted(
     actions.create(cluster, wine)
     cluster.forbidden.add(denied)
     with closing(SharedKubernetesBackend(cluster, Profile())) as backend:
-        eventually(lambda: backend.informer.index.is_ready or verb == "list")
-        eventually(lambda: _error(backend) == f"cannot {verb} {kind.name} objects in namespace ml: permission denied")
+        assert eventually(lambda: backend.informer.index.is_ready or verb == "list")
+        assert eventually(
+            lambda: _error(backend) == f"cannot {verb} {kind.name} objects in namespace ml: permission denied"
+        )
         cluster.forbidden.clear()
-        eventually(lambda: _error(backend) == "")
+        assert eventually(lambda: _error(backend) == "")
         assert states(backend) == {"wine": "scheduling"}
 
 
@@ -232,13 +228,13 @@ def test_slow_reader_gets_the_latest_state_once(
     cluster: InMemoryCluster, backend: SharedKubernetesBackend, wine: Plan
 ) -> None:
     actions.create(cluster, wine)
-    eventually(lambda: states(backend) == {"wine": "scheduling"})
+    assert eventually(lambda: states(backend) == {"wine": "scheduling"})
     with closing(backend.trainings.watch("wine")) as events:
         next(events)
         for number in range(50):
             cluster.patch(WORKFLOW, "wine-1", {"metadata": {"annotations": {"count": str(number)}}})
         play(cluster, "wine-1", "succeeded")
-        eventually(lambda: states(backend) == {"wine": "succeeded"})
+        assert eventually(lambda: states(backend) == {"wine": "succeeded"})
         event = next(events)
         assert isinstance(event, Changed) and event.training.status.state == "succeeded"
 
@@ -248,7 +244,7 @@ def test_warnings_about_slow_pods_are_read_once_for_all_readers(
 ) -> None:
     actions.create(cluster, wine)
     play(cluster, "wine-1", "running-checkout-pending")
-    eventually(lambda: bool(backend.informer.index.starting_runs()))
+    assert eventually(lambda: bool(backend.informer.index.starting_runs()))
     [run] = backend.informer.index.starting_runs()
     assert run.starting
     [pod] = run.starting.pods
@@ -261,13 +257,13 @@ def test_warnings_about_slow_pods_are_read_once_for_all_readers(
         "lastTimestamp": "2026-01-01T00:00:00Z",
     }
     cluster.create(EVENT, warning)
-    eventually(lambda: "connection-code" in backend.trainings.get("wine").status.message)
+    assert eventually(lambda: "connection-code" in backend.trainings.get("wine").status.message)
     assert backend.trainings.get("wine").status == queries.find_training(cluster, "wine").status
     cluster.patch(WORKFLOW, "wine-1", {"metadata": {"annotations": {"changed": "true"}}})
-    eventually(lambda: bool(states(backend)))
+    assert eventually(lambda: bool(states(backend)))
     assert "connection-code" in backend.trainings.get("wine").status.message
     play(cluster, "wine-1", "succeeded")
-    eventually(lambda: states(backend) == {"wine": "succeeded"})
+    assert eventually(lambda: states(backend) == {"wine": "succeeded"})
     assert backend.informer.index.starting_runs() == []
     cluster.requests.clear()
     time.sleep(0.2)
