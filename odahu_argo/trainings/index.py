@@ -32,7 +32,7 @@ class IndexedTraining:
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class IndexSnapshot:
     """All trainings at one time."""
 
     trainings: Mapping[str, IndexedTraining]
@@ -89,7 +89,7 @@ class TrainingIndex:
         self._runs: _ByTraining[KeptRun] = _ByTraining()
         self._records: _ByTraining[KeptRecord] = _ByTraining()
         self._trainings: dict[str, IndexedTraining] = {}
-        self._snapshot: Snapshot | None = None
+        self._snapshot: IndexSnapshot | None = None
         self._is_complete = False
         self.is_ready = False
         """Whether `complete` has combined everything."""
@@ -143,11 +143,11 @@ class TrainingIndex:
                     changed |= self._runs.put(after)
             self._update(changed)
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self) -> IndexSnapshot:
         """Return all trainings. The snapshot is shared by its readers until the next change."""
         with self._changed:
             if self._snapshot is None:
-                self._snapshot = Snapshot(dict(self._trainings))
+                self._snapshot = IndexSnapshot(dict(self._trainings))
             return self._snapshot
 
     def find(self, training_id: str) -> Training | None:
