@@ -17,6 +17,9 @@ from odahu_argo.trainings.queries import now
 from odahu_argo.trainings.runs import combine
 from odahu_argo.trainings.selection import PageRequest, TrainingFilter, contains_words, last_page
 
+CACHED_TRAININGS = 1000
+"""Trainings that stay uncompressed after they were read, about 8 kB each."""
+
 
 @dataclass(frozen=True, slots=True)
 class IndexedTraining:
@@ -90,6 +93,7 @@ class TrainingIndex:
         self._records: _ByTraining[KeptRecord] = _ByTraining()
         self._trainings: dict[str, IndexedTraining] = {}
         self._snapshot: IndexSnapshot | None = None
+        self._cache: dict[str, tuple[IndexedTraining, Training]] = {}
         self._is_complete = False
         self.is_ready = False
         """Whether `complete` has combined everything."""
@@ -151,8 +155,21 @@ class TrainingIndex:
             return self._snapshot
 
     def find(self, training_id: str) -> Training | None:
-        """Return a training with all attempts, or None if there is none."""
-        return self._combine(training_id)
+        """Return a training with all attempts, or None if there is none. The last ones that were read are cached."""
+        entry = self._trainings.get(training_id)
+        if entry is None:
+            return None
+        cached = self._cache.get(training_id)
+        if cached is None or cached[0] is not entry:
+            training = self._combine(training_id)
+            if training is None:
+                return None
+            if len(self._cache) >= CACHED_TRAININGS:
+                self._cache.clear()
+            self._cache[training_id] = cached = entry, training
+        time = now()
+        attempts = (attempt if attempt.is_gone else replace(attempt, seen=time) for attempt in cached[1].attempts)
+        return replace(cached[1], attempts=tuple(attempts))
 
     def wait_for(self, is_true: Callable[[], bool], timeout: float) -> bool:
         """Wait until `is_true`, which is checked after each change, or `timeout` seconds have passed."""
