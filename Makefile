@@ -41,7 +41,7 @@ FUZZ_SECONDS ?= 60
 
 LOAD_OPTIONS ?=
 
-load: install ## measure requests/s, latency and memory of the local server; `LOAD_OPTIONS="--connections 64 --runs 20"` adds runs
+load: install ## measure requests/s, latency and memory of the server; `LOAD_OPTIONS="--connections 64 --runs 20"` adds runs, `--cluster` uses KUBECONFIG
 	$(BIN)/python -m tests.load $(LOAD_OPTIONS)
 
 fuzz: install ## fuzz the manifest loader and the status mapper for FUZZ_SECONDS each
