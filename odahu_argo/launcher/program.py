@@ -27,6 +27,8 @@ CHILD_GRACE = max(_grace_period() - 20, _grace_period() / 3)
 step that started the launcher kills both 5 seconds later."""
 STOP_GRACE = max(_grace_period() - 10, _grace_period() * 2 / 3)
 """Seconds after SIGTERM within which the launcher exits in any case."""
+STOP_THREAD = "stop"
+"""Name of the thread that ends the launcher after SIGTERM."""
 _POLL_INTERVAL = 0.1
 
 _sigterm_received = False
@@ -39,7 +41,7 @@ def stop_on_sigterm() -> None:
     process after `STOP_GRACE`.
     """
     signal.signal(signal.SIGTERM, _set_flag)
-    threading.Thread(target=_exit_after_grace, name="stop", daemon=True).start()
+    threading.Thread(target=_exit_after_grace, name=STOP_THREAD, daemon=True).start()
 
 
 def is_stopping() -> bool:

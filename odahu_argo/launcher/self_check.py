@@ -7,10 +7,9 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from typing import Any, Dict
 
+from odahu_argo.launcher.fork import start_python
 from odahu_argo.launcher.models import copy_tree
 from odahu_argo.launcher.program import wait
 from odahu_argo.launcher.report import LaunchError, log, user_error
@@ -49,8 +48,7 @@ def self_check(model: str, program: str) -> None:
     result_file = model + "-result.json"
     if os.path.exists(result_file):
         os.unlink(result_file)
-    command = [sys.executable, program, model, ENTRYPOINT, result_file]
-    status = wait(subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True))
+    status = wait(start_python(program, [model, ENTRYPOINT, result_file]))
     result = _read_result(result_file, status)
     if result["failed"]:
         raise _failure(result["failed"], result["error"], result["type"])

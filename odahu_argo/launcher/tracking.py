@@ -15,6 +15,8 @@ ARTIFACTS_VARIABLE = "ODAHU_ARGO_MLFLOW_ARTIFACTS"
 """Artifact URI of new experiments; set if the tracking store is a file of the local engine or the workspace."""
 _RETRIES_VARIABLE = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 _TIMEOUT_VARIABLE = "MLFLOW_HTTP_REQUEST_TIMEOUT"
+_TELEMETRY_VARIABLE = "MLFLOW_DISABLE_TELEMETRY"
+"""The launcher sends no telemetry, and so MLflow starts no thread for it. The training program is not concerned."""
 _CONNECT_RETRIES = "2"
 """MLflow's default of 7 retries takes minutes, and the step is retried as a whole anyway."""
 _MAX_ERROR_LENGTH = 400
@@ -28,8 +30,9 @@ def quiet_mlflow() -> Any:
         ImportError: MLflow is not installed, or cannot be imported.
     """
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-    import mlflow
-    import mlflow.tracking
+    with variables({_TELEMETRY_VARIABLE: "true"}):
+        import mlflow
+        import mlflow.tracking
 
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -60,7 +60,8 @@ def plan_local(
     try:
         [plan] = plan_trainings(manifests, profile, training_id, Needs(output=has_output))
     except UserError as error:
-        raise UserError([*error.problems, *_in_place_hint(plan_in_place, current)]) from error
+        work_dir = current / loaded.manifest.spec.work_dir
+        raise UserError([*error.problems, *_in_place_hint(plan_in_place, current, work_dir)]) from error
     return LocalPlan(plan, _used_connections(plan, manifests), None, _uncommitted_changes(plan, current))
 
 
@@ -77,9 +78,9 @@ def _plan_in_place(
     return LocalPlan(plan, _used_connections(plan, manifests), directory, _missing_data(loaded, needs, directory))
 
 
-def _in_place_hint(plan_in_place: Callable[[], LocalPlan], directory: Path) -> Iterator[Problem]:
-    """Yield a problem that names `--here`, if the directory is in a working copy that can be trained in place."""
-    if root_of(directory) is None:
+def _in_place_hint(plan_in_place: Callable[[], LocalPlan], directory: Path, work_dir: Path) -> Iterator[Problem]:
+    """Yield a problem that names `--here`, if the directory is in a working copy or has the project."""
+    if root_of(directory) is None and not (work_dir / "MLproject").is_file():
         return
     with suppress(UserError):
         plan_in_place()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from odahu_argo.compile.emit import to_yaml
 from odahu_argo.compile.workflow import compile_workflow
-from odahu_argo.contract import WORKSPACE_VARIABLE, ZIP, PackageSpec, spec_to_json
+from odahu_argo.contract import WORKSPACE_VARIABLE, ZIP, PackageSpec, StepSpec, TrainSpec, spec_to_json
 from odahu_argo.errors import ServiceFault, UserError
 from odahu_argo.local.connections import remove_stale_folders
 from odahu_argo.local.home import Home, RunFolder
@@ -93,19 +93,28 @@ def resumed_run(plan: Plan, home: Home, output: str, directory: Path | None) -> 
 def plan_digest(plan: Plan) -> str:
     """Return a digest of the plan's steps, their order, and the sources of code and data.
 
-    The destination of the trained model and its format are not part of it: they may change between a run and its resumption.
+    The destination of the trained model, its format, and the choice of the environment are not part of it: they may change
+    between a run and its resumption.
     """
     sources = {use.id: [use.type, use.uri] for use in plan.connections}
     steps = [
         [
             step.name,
             step.needs,
-            spec_to_json(replace(step.spec, artifact_format=ZIP) if isinstance(step.spec, PackageSpec) else step.spec),
+            spec_to_json(_content(step.spec)),
             sources.get(step.connection or "") if step.kind != "package" else None,
         ]
         for step in plan.steps
     ]
     return hashlib.sha256(json.dumps(steps).encode()).hexdigest()
+
+
+def _content(spec: StepSpec) -> StepSpec:
+    if isinstance(spec, PackageSpec):
+        return replace(spec, artifact_format=ZIP)
+    if isinstance(spec, TrainSpec):
+        return replace(spec, environment_manager="auto", strict_environment=False)
+    return spec
 
 
 def remove_tree(folder: Path) -> None:

@@ -55,6 +55,18 @@ def test_unschedulable_training_reports_reason(site: ArgoSite) -> None:
     assert site.run("train", "delete", "--id", "too-large").code == 0
 
 
+def test_recorder_stops_training_that_gets_no_node(site: ArgoSite) -> None:
+    pool = {**site.settings()["pools"]["gpu"], "pending_timeout": "5s"}
+    profile = site.folder / "impatient-profile.yaml"
+    profile.write_text(yaml.safe_dump(site.settings(pools={"gpu": pool})))
+    resources = {"limits": {"cpu": "1", "memory": "2Gi", "gpu": 64}, "requests": {"cpu": "100m", "memory": "256Mi"}}
+    result = site.run("train", "create", "-f", site.manifest("impatient", resources=resources), profile=profile)
+    assert result.code == 4
+    status = site.status("impatient")
+    assert (status["state"], status["argo"]["step"]) == ("failed", "train")
+    assert "no node for step train within 5s: the step requires a node with 64 nvidia.com/gpu" in status["message"]
+
+
 def test_reports_missing_secret_and_continues_after_its_creation(site: ArgoSite) -> None:
     connection = {"kind": "Connection", "id": "gone-data", "spec": site.bucket.fields("data/wine-quality.csv")}
     file = site.folder / "gone-data.yaml"

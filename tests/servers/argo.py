@@ -1,9 +1,9 @@
 """A namespace for trainings on a real Argo controller, with local git and S3 servers.
 
 Requires `KUBECONFIG`, a running controller, and the training image on the nodes (`ODAHU_ARGO_TEST_IMAGE`). All steps use
-that image unless `ODAHU_ARGO_TEST_RUNNER_IMAGE` is set. Pods use the host network unless `ODAHU_ARGO_TEST_ADDRESS` is the
-address of this machine on the pod network. In that case, the namespace enforces the restricted Pod Security Standard, which
-forbids the host network.
+that image, and so does the recorder, unless `ODAHU_ARGO_TEST_RUNNER_IMAGE` and `ODAHU_ARGO_TEST_CONTROLLER_IMAGE` are set.
+Pods use the host network unless `ODAHU_ARGO_TEST_ADDRESS` is the address of this machine on the pod network. In that case,
+the namespace enforces the restricted Pod Security Standard, which forbids the host network.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class ArgoSite:
             "namespace": self.namespace,
             "runner_image": os.environ.get("ODAHU_ARGO_TEST_RUNNER_IMAGE", os.environ["ODAHU_ARGO_TEST_IMAGE"]),
             "training_image": os.environ["ODAHU_ARGO_TEST_IMAGE"],
-            "controller_image": os.environ["ODAHU_ARGO_TEST_IMAGE"],
+            "controller_image": os.environ.get("ODAHU_ARGO_TEST_CONTROLLER_IMAGE", os.environ["ODAHU_ARGO_TEST_IMAGE"]),
             "argo": {"log_connection": "log-archive"},
             "step_resources": {"requests": {"cpu": "50m", "memory": "128Mi"}},
             "pools": {"gpu": {"node_selector": {"mode.odahu.gpu-training": "true"}}},

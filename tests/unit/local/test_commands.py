@@ -47,6 +47,15 @@ def test_environment_manager_and_strict_reach_the_step(engine: LocalEngine) -> N
     assert (unknown.code, "virtualenv" in unknown.err) == (2, True)
 
 
+def test_resumed_run_may_use_another_environment(engine: LocalEngine) -> None:
+    engine.set_actions(train=["fail 2 conda.yaml needs conda"])
+    assert engine.command("run", "-f", engine.manifest()).code == 4
+    engine.set_actions()
+    run = engine.command("run", "-f", engine.manifest(), "--resume", "--environment-manager", "local")
+    assert run.code == 0, run.err
+    assert engine.started_steps()[-2:] == ["train", "package"]
+
+
 def test_summary_shows_the_tracking_server_of_the_training(engine: LocalEngine) -> None:
     environment = [{"name": "MLFLOW_TRACKING_URI", "value": "http://ada:canary@mlflow.example.org/mlflow"}]
     run = engine.command("run", "-f", engine.manifest(envs=environment))

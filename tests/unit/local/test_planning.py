@@ -84,6 +84,14 @@ def test_broken_connection_of_a_working_copy_names_here(project: Path) -> None:
     assert error.value.problems[-1].hint == "add --here to train it in place"
 
 
+def test_directory_with_the_project_needs_no_git_for_the_hint(project: Path) -> None:
+    (project / "models").mkdir(exist_ok=True)
+    (project / "models/MLproject").touch()
+    with pytest.raises(UserError) as error:
+        planned(project, BROKEN, here=False, workDir="models")
+    assert error.value.problems[-1].hint == "add --here to train it in place"
+
+
 def test_output_connection_may_be_missing(project: Path) -> None:
     local = planned(project, here=False, outputConnection="team-models")
     assert step_names(local)[-1] == "package"
