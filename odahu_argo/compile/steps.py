@@ -19,8 +19,8 @@ _POD_LOST = "lastRetry.status == 'Error'"
 """True for errors of Argo and lost pods: Argo's status for failures that the container did not cause."""
 
 _CONTAINER_FAULT = (
-    "asInt(lastRetry.exitCode) in [3, 143]"
-    " or lastRetry.message matches 'low on resource|node shutdown|[Ee]vict|[Pp]reempt|(Error|Unknown) .exit code 137'"
+    "asInt(lastRetry.exitCode) in [3, 137, 143]"
+    " or lastRetry.message matches 'low on resource|node shutdown|[Ee]vict|[Pp]reempt'"
 )
 _INIT_CONTAINER_FAULT = f"lastRetry.message matches '^{contract.PREPARE}: .*exit code (3|143)[)]'"
 """Argo has no exit code for an init container; its message contains the code."""
@@ -63,7 +63,7 @@ def _transient_fault(step: PlannedStep) -> str:
     User errors (2), final faults (4), out-of-memory kills (OOMKilled with 137) and time-outs are not retried.
     """
     faults = f"{_CONTAINER_FAULT} or {_INIT_CONTAINER_FAULT}" if step.preparation else _CONTAINER_FAULT
-    return f"{_POD_LOST} or not (lastRetry.message matches 'deadline') and ({faults})"
+    return f"{_POD_LOST} or not (lastRetry.message matches 'deadline|OOM') and ({faults})"
 
 
 def _pod(step: PlannedStep, plan: Plan) -> Object:
