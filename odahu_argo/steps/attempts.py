@@ -110,7 +110,7 @@ class StepAttempt:
         if self._counts.finished_starts > self._max_faults + 1:
             raise RetriesExhausted(
                 f"step {self.spec.kind} finished at {marker.completed}, but Argo could not record its end",
-                hint="see the log of the pod's container wait; check Argo's artifact repository, or set archive_logs: false",
+                hint="check Argo's artifact repository, or set archive_logs: false; train retry continues after this step",
             )
 
     def end(self, exit_code: int) -> int:

@@ -18,6 +18,7 @@ from odahu_argo.manifest.resolve import BUILT_IN_TOOLCHAINS
 from odahu_argo.plan.model import Amounts, Plan
 from odahu_argo.profile import Profile
 from odahu_argo.resources.toolchains import registered_toolchains
+from odahu_argo.status.model import StepStatus
 from odahu_argo.trainings.model import Training
 from odahu_argo.trainings.submit import SubmittedWorkflow, plan_for_cluster, submit
 
@@ -81,12 +82,15 @@ def retry_training(
 
 
 def _finished_steps(training: Training) -> frozenset[str]:
-    """Return the steps that succeeded in any resumed attempt, also if the run was stopped before Argo noticed."""
-    return frozenset(
-        step.name
-        for step in training.steps
-        if step.state == "succeeded" or (step.runs and step.runs[-1].state == "succeeded")
-    )
+    """Return the steps that finished in any resumed attempt, also if Argo reports an error or a stop."""
+    return frozenset(step.name for step in training.steps if _has_finished(step, training))
+
+
+def _has_finished(step: StepStatus, training: Training) -> bool:
+    """Return whether a pod of the step finished. Without the run ID of a training, the step has to report it again."""
+    if step.name == "train" and not training.status.artifacts.run_id:
+        return step.state == "succeeded"
+    return step.state == "succeeded" or any(run.state == "succeeded" or run.exit_code == 0 for run in step.runs)
 
 
 def _plan_again(cluster: Cluster, training: Training, earlier: Object, profile: Profile) -> Plan:

@@ -14,6 +14,7 @@ entry_points:
     parameters: {text: {type: string, default: none}}
     command: "python train.py {text}"
   fail: {command: "python -c 'raise SystemExit(7)'"}
+  interrupted: {parameters: {starts: float}, command: "python interrupted.py {starts}"}
   long: {command: "python -c 'import time; print(\\"begun\\", flush=True); time.sleep(600)'"}
 """
 TRAIN = """\
@@ -31,6 +32,27 @@ print("text:", ascii(sys.argv[1]), flush=True)
 with mlflow.start_run():
     log_model(name="model", python_model=Echo(), pip_requirements=["mlflow"])
 """
+INTERRUPTED = """\
+import pathlib, runpy, signal, sys, time
+
+starts = pathlib.Path("starts")
+number = 1 + len(starts.read_text()) if starts.exists() else 1
+starts.write_text("x" * number)
+
+
+def save(*_):
+    time.sleep(15)
+    print("saved in start", number, flush=True)
+    sys.exit(1)
+
+
+signal.signal(signal.SIGTERM, save)
+print("start", number, flush=True)
+if number < float(sys.argv[1]):
+    time.sleep(600)
+runpy.run_path("train.py", run_name="__main__")
+"""
+"""A script that waits to be interrupted until it is started for the given time, and saves its state within 15 seconds."""
 FIRST_CALL = """\
 import mlflow.pyfunc
 
@@ -70,6 +92,7 @@ def make_repositories(folder: Path) -> None:
     (repository / "MLproject").write_text(MLPROJECT)
     (repository / "train.py").write_text(TRAIN)
     (repository / "first_call.py").write_text(FIRST_CALL)
+    (repository / "interrupted.py").write_text(INTERRUPTED)
     (repository / "helper" / "odahuflow_model").mkdir(parents=True)
     (repository / "helper" / "odahuflow.project.yaml").write_text("output: {run_id: training_data_test}\n")
     (repository / "helper" / "odahuflow_model" / "model.txt").write_text("model\n")

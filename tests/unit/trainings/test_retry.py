@@ -166,13 +166,29 @@ def test_step_that_finished_before_the_stop_is_not_repeated(site: Site) -> None:
     for node in status["nodes"].values():
         if node["displayName"] == "train":
             pod = {**node, "id": "pod", "name": f"{node['name']}(0)", "displayName": "train(0)", "phase": "Succeeded"}
-            node |= {"type": "Retry", "message": "Stopped with strategy 'Stop'"}
+            pod["outputs"] = {"exitCode": "0", "parameters": [{"name": "run-id", "value": "7" * 32}]}
+            node |= {"type": "Retry", "message": "Stopped with strategy 'Stop'", "outputs": {}}
     status["nodes"]["pod"] = pod
     site.cluster.patch(WORKFLOW, "wine-1", {"status": status})
     with pytest.raises(UserError, match="the step train has finished"):
         site.retry({}, TrainingResources(memory="8Gi"))
     assert site.retry({})[1] == "not repeated: checkout, download-wine-data, train"
     assert site.steps() == ["package"]
+
+
+@pytest.mark.parametrize(("run_id", "steps"), [("7" * 32, ["package"]), ("", ["train", "package"])])
+def test_step_whose_log_could_not_be_archived_is_not_repeated(site: Site, run_id: str, steps: list[str]) -> None:
+    """If Argo did not record the run ID, the step runs again and reports it: it has finished and ends at once."""
+    site.fail()
+    status = site.cluster.get(WORKFLOW, "wine-1")["status"]
+    for node in status["nodes"].values():
+        if node["displayName"] == "train":
+            message = "wait: Error (exit code 64): failed to put file"
+            outputs = {"exitCode": "0", "parameters": [{"name": "run-id", "value": run_id}]}
+            node |= {"phase": "Error", "message": message, "outputs": outputs}
+    site.cluster.patch(WORKFLOW, "wine-1", {"status": status})
+    site.retry({})
+    assert site.steps() == steps
 
 
 def test_retries_run_of_rendered_template(site: Site, tmp_path: Path) -> None:
