@@ -1,4 +1,4 @@
-"""Programs that start as a copy of the launcher. A module named mlflow stands for MLflow, whose import takes seconds."""
+"""Programs that start as a copy of the launcher. An empty module replaces MLflow, whose import takes seconds."""
 
 from __future__ import annotations
 
