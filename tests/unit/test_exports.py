@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -32,3 +34,9 @@ def test_modules_have_at_most_400_lines() -> None:
     package = Path(odahu_argo.__file__).parent
     lengths = {str(p.relative_to(package)): len(p.read_text().splitlines()) for p in package.rglob("*.py")}
     assert {name: length for name, length in lengths.items() if length > 400} == {}
+
+
+def test_class_names_are_unique() -> None:
+    sources = [path.read_text() for path in Path(odahu_argo.__file__).parent.rglob("*.py")]
+    names = Counter(name for source in sources for name in re.findall(r"^class (\w+)", source, re.MULTILINE))
+    assert [name for name, count in names.items() if count > 1] == []
