@@ -13,6 +13,7 @@ from odahu_argo.naming import ID_PATTERN, LABEL_PATTERN
 from odahu_argo.validation import Strict, check_duration, matching
 
 UNLIMITED = "none"
+_OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?")
 _LABEL_KEY = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _ODAHU_POOLS = {"nodePools": ("cpu", "tolerations"), "gpuNodePools": ("gpu", "gpuTolerations")}
 """ODAHU's lists of node pools, the equivalent settings, and ODAHU's tolerations for all pools of a list."""
@@ -25,6 +26,19 @@ def _check_wait_limit(text: str) -> str:
 
 
 Name = Annotated[str, matching(ID_PATTERN, "is not a Kubernetes name: 1 to 63 lowercase letters, digits and '-'")]
+QueueName = Annotated[
+    str,
+    matching(
+        _OBJECT_NAME, "is not the name of a queue: 1 to 63 lowercase letters, digits, '-' and '.', such as team-a"
+    ),
+]
+PriorityName = Annotated[
+    str,
+    matching(
+        _OBJECT_NAME,
+        "is not the name of a priority class: 1 to 63 lowercase letters, digits, '-' and '.', such as high",
+    ),
+]
 LabelKey = Annotated[str, matching(_LABEL_KEY, "is not a Kubernetes label name, such as node.example.org/pool")]
 LabelValue = Annotated[str, matching(LABEL_PATTERN, "is not a Kubernetes label value", may_be_empty=True)]
 WaitLimit = Annotated[str, AfterValidator(_check_wait_limit)]
@@ -44,9 +58,14 @@ _GPU_TOLERATION = Toleration.model_construct(key="nvidia.com/gpu", operator="Exi
 
 
 class Pool(Strict):
-    """Node pool: its name, the labels that select its nodes, and the taints that its pods tolerate."""
+    """Node pool: its name, the labels that select its nodes, and the taints that its pods tolerate.
+
+    `queue` and `priority` apply to trainings on the pool that set none; they take precedence over those of the profile.
+    """
 
     name: Name | None = None
+    queue: QueueName | None = None
+    priority: PriorityName | None = None
     node_selector: dict[LabelKey, LabelValue] = {}
     tolerations: tuple[Toleration, ...] = ()
 

@@ -16,7 +16,8 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator, mod
 from odahu_argo import __version__, document, quantity
 from odahu_argo.document import Document
 from odahu_argo.errors import Location, Problem, UserError
-from odahu_argo.pools import Name, Pools
+from odahu_argo.pools import Name, Pools, PriorityName, QueueName, WaitLimit
+from odahu_argo.teams import Team
 from odahu_argo.uri import without_credentials
 from odahu_argo.validation import (
     Count,
@@ -183,6 +184,8 @@ class Profile(Strict):
     project's environment file and otherwise builds an environment, `local` always uses those of the image, and the other
     values always build one. With `local`, `strict_environment` makes differences to the file an error. `environments_claim`
     is a PersistentVolumeClaim that keeps built environments for other trainings.
+    `queue` and `priority` are the names of Kueue's LocalQueue and WorkloadPriorityClass of trainings that set none.
+    `queue_timeout` stops a training that waits longer in a queue. `teams` are their quotas, for `setup queues`.
     `grace_period` is the time from SIGTERM to SIGKILL when a pod is stopped. With `fail_fast`, a download that failed for
     good ends the other downloads.
     With `recorder`, `setup` installs the recorder, which keeps each training's last status. `artifact_format` is the format
@@ -205,6 +208,10 @@ class Profile(Strict):
     step_resources: ResourceRequirements = STEP_RESOURCES
     parallelism: int = Field(default=8, ge=1, le=2000)
     pools: Pools = Pools.model_construct()
+    queue: QueueName | None = None
+    priority: PriorityName | None = None
+    queue_timeout: WaitLimit = "none"
+    teams: tuple[Team, ...] = ()
     workspace: WorkspaceVolume = WorkspaceVolume.model_construct()
     timeouts: Timeouts = Timeouts.model_construct()
     retries: Retries = Retries.model_construct()
@@ -246,6 +253,20 @@ class Profile(Strict):
         if resources.limits.gpu or resources.requests.gpu:
             raise ValueError("a default cannot include GPUs; request them in the training")
         return resources
+
+    @model_validator(mode="after")
+    def _check_teams(self) -> Profile:
+        names = [team.name for team in self.teams]
+        pools = {pool.name: pool for pool in (*self.pools.cpu, *self.pools.gpu) if pool.name}
+        if duplicate := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"two teams have the name {duplicate!r}; rename one of them")
+        for team in self.teams:
+            if unknown := next((name for name in team.quota if name not in pools), None):
+                known = ", ".join(pools) or "none: set the name of a pool"
+                raise ValueError(
+                    f"team {team.name!r} has a quota of {unknown!r}, which is no node pool; pools: {known}"
+                )
+        return self
 
     def is_external(self, connection: str) -> bool:
         """Return whether the connection exists on the cluster and needs no manifest."""

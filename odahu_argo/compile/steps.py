@@ -11,7 +11,7 @@ from typing import Any
 from odahu_argo import contract, naming
 from odahu_argo.compile.emit import escape_json
 from odahu_argo.errors import UserError
-from odahu_argo.plan.model import Amounts, Plan, PlannedStep, Preparation, RetryPolicy
+from odahu_argo.plan.model import Amounts, Plan, PlannedStep, Preparation, Queueing, RetryPolicy
 
 Object = dict[str, Any]
 
@@ -69,8 +69,10 @@ def _transient_fault(step: PlannedStep) -> str:
 def _pod(step: PlannedStep, plan: Plan) -> Object:
     """Return the fields of a template except its name and retry strategy."""
     metadata: Object = {"labels": {naming.STEP_LABEL: naming.shorten(step.name)}}
-    if step.pending_timeout is not None:
-        metadata["annotations"] = {naming.PENDING_TIMEOUT_ANNOTATION: f"{step.pending_timeout}s"}
+    if annotations := _wait_limits(step):
+        metadata["annotations"] = annotations
+    if step.queueing is not None:
+        metadata["labels"] |= _queue_labels(step.queueing)
     body: Object = {
         "metadata": metadata,
         "activeDeadlineSeconds": str(step.timeout),
@@ -90,6 +92,24 @@ def _pod(step: PlannedStep, plan: Plan) -> Object:
         body["initContainers"] = [_prepare_container(step, step.preparation, plan)]
     body["container"] = container(step, plan)
     return body
+
+
+def _wait_limits(step: PlannedStep) -> dict[str, str]:
+    """Return annotations for the recorder: the longest waits for a node and in the queue."""
+    limits = {
+        naming.PENDING_TIMEOUT_ANNOTATION: step.pending_timeout,
+        naming.QUEUE_TIMEOUT_ANNOTATION: step.queueing.timeout if step.queueing else None,
+    }
+    return {name: f"{seconds}s" for name, seconds in limits.items() if seconds is not None}
+
+
+def _queue_labels(queueing: Queueing) -> dict[str, str]:
+    """Return the labels for Kueue, on this pod alone: the other steps do not need the resources that the queue allots.
+
+    Source: https://kueue.sigs.k8s.io/docs/tasks/run/external_workloads/argo_workflow/
+    """
+    labels = {naming.QUEUE_LABEL: queueing.queue}
+    return labels | ({naming.PRIORITY_LABEL: queueing.priority} if queueing.priority else {})
 
 
 def _prepare_container(step: PlannedStep, preparation: Preparation, plan: Plan) -> Object:

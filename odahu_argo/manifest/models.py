@@ -16,6 +16,7 @@ from pydantic.alias_generators import to_camel
 from odahu_argo import artifact_name
 from odahu_argo.errors import UserError
 from odahu_argo.naming import ID_PATTERN, LABEL_PATTERN
+from odahu_argo.pools import PriorityName, QueueName
 from odahu_argo.profile import ResourceRequirements
 from odahu_argo.schedule import check_cron, check_time_zone
 from odahu_argo.uri import URI_FORMS, is_of_type, is_reference, without_credentials
@@ -165,8 +166,8 @@ class EnvironmentVariable(_Manifest):
 class ModelTrainingSpec(_Manifest):
     """Specification of a training.
 
-    `schedules` (cron schedules of repeated runs) and `timezone` (their time zone, UTC by default) are extensions of
-    odahu-argo.
+    Extensions of odahu-argo: `schedules` (cron schedules of repeated runs), `timezone` (their time zone, UTC by default),
+    `queue` (Kueue's LocalQueue of the step `train`) and `priority` (its WorkloadPriorityClass).
     """
 
     model: ModelIdentity
@@ -186,6 +187,8 @@ class ModelTrainingSpec(_Manifest):
     args: tuple[Text, ...] = ()
     schedules: tuple[Cron, ...] = ()
     timezone: TimeZone | None = None
+    queue: QueueName | None = None
+    priority: PriorityName | None = None
 
     _keep_empty_values = field_validator("hyper_parameters", mode="before")(_none_to_empty_text)
 

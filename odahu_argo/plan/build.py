@@ -19,7 +19,7 @@ from odahu_argo.manifest.resolve import (
     resolve_with_problems,
 )
 from odahu_argo.plan import resources, rules
-from odahu_argo.plan.model import ConnectionUse, Plan, PlannedStep, Preparation, RetryPolicy, Schedule
+from odahu_argo.plan.model import ConnectionUse, Plan, PlannedStep, Preparation, Queueing, RetryPolicy, Schedule
 from odahu_argo.plan.odahu_trainer import trainer_manifest
 from odahu_argo.pools import UNLIMITED, GpuPool, Pool
 from odahu_argo.profile import Profile
@@ -204,7 +204,15 @@ def _train(resolved: ResolvedTraining, profile: Profile, needs: tuple[str, ...])
         pending_timeout=_pending_timeout(pools[0]),
         results=() if is_program else (contract.RUN_ID,),
         preparation=_preparation(profile) if is_program or trainer in BUILT_IN_TOOLCHAINS else None,
+        queueing=queueing(spec, profile, pools[0]),
     )
+
+
+def queueing(spec: ModelTrainingSpec, profile: Profile, pool: Pool) -> Queueing | None:
+    """Return the queue of a training: its own, else that of its node pool, else that of the profile. None without a queue."""
+    queue = spec.queue or pool.queue or profile.queue
+    timeout = None if profile.queue_timeout == UNLIMITED else quantity.seconds(profile.queue_timeout)
+    return Queueing(queue, spec.priority or pool.priority or profile.priority, timeout) if queue else None
 
 
 def _retry_policy(profile: Profile, limit: int) -> RetryPolicy:

@@ -138,8 +138,18 @@ def _placement(step: PlannedStep, plan: Plan) -> str:
     return (
         f"on {_describe_pools(step)} with {_format_amounts(step.requests)} "
         f"(limit: {_format_amounts(step.limits)}){gpus}, image {step.image}{prepared}, "
-        f"time limit {duration(step.timeout)}{pending}"
+        f"time limit {duration(step.timeout)}{pending}{_describe_queue(step)}"
     )
+
+
+def _describe_queue(step: PlannedStep) -> str:
+    """Return a line about the queue; empty if the step has none."""
+    if step.queueing is None:
+        return ""
+    priority = f" with priority class {step.queueing.priority}" if step.queueing.priority else ""
+    limit = f"for at most {duration(step.queueing.timeout)}" if step.queueing.timeout else "without a limit"
+    wait = "; the wait for a node starts afterwards" if step.pending_timeout else ""
+    return f"\n   in Kueue's queue {step.queueing.queue}{priority}, waits there {limit}{wait}"
 
 
 def _describe_pools(step: PlannedStep) -> str:

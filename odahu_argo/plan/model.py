@@ -55,6 +55,15 @@ class RetryPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class Queueing:
+    """Kueue's LocalQueue and WorkloadPriorityClass of a step, and the maximum time in the queue in seconds, if any."""
+
+    queue: str
+    priority: str | None = None
+    timeout: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Preparation:
     """Init container that checks a step and writes what its container needs, so that any image can run the step."""
 
@@ -84,6 +93,7 @@ class PlannedStep:
     pending_timeout: int | None = None
     results: tuple[str, ...] = ()
     preparation: Preparation | None = None
+    queueing: Queueing | None = None
 
     @property
     def kind(self) -> str:

@@ -40,13 +40,17 @@ def _pair(
 def select_pools(pools: Pools, gpu: bool, selector: Mapping[str, str]) -> Sequence[Pool]:
     """Return the pools that a step may run on: the one with this node selector or, without a selector, all of its kind.
 
-    All GPU pools must count their GPUs under one name, that of the first pool; others need a node selector. The result is
-    empty if no pool has the selector.
+    All GPU pools must count their GPUs under one name, that of the first pool; others need a node selector. The same applies
+    to the pools' queues and priorities. The result is empty if no pool has the selector.
     """
     candidates: Sequence[Pool] = pools.gpu if gpu else pools.cpu
     if selector:
         return [pool for pool in candidates if pool.node_selector == selector][:1]
-    return [pool for pool in candidates if gpu_resource(pool) == gpu_resource(candidates[0])]
+    return [pool for pool in candidates if _common_settings(pool) == _common_settings(candidates[0])]
+
+
+def _common_settings(pool: Pool) -> tuple[str, str | None, str | None]:
+    return gpu_resource(pool), pool.queue, pool.priority
 
 
 def gpu_resource(pool: Pool) -> str:

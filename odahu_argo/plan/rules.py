@@ -38,6 +38,7 @@ def check(resolved: ResolvedTraining, profile: Profile) -> Iterator[Problem]:
     yield from _check_amounts(resolved)
     yield from _check_toolchain(resolved)
     yield from _check_node_selector(resolved, profile)
+    yield from _check_priority(resolved, profile)
 
 
 def trainer_name(entrypoint: str) -> str | None:
@@ -181,3 +182,12 @@ def _check_node_selector(resolved: ResolvedTraining, profile: Profile) -> Iterat
     message = f"no {'GPU' if is_gpu else 'CPU'} node pool of the profile has the selector {format_selector(selector)}"
     hint = f"set it to {selectors}, or remove nodeSelector" if selectors else "remove nodeSelector"
     yield Problem(message, resolved.document.location(("spec", "nodeSelector")), hint)
+
+
+def _check_priority(resolved: ResolvedTraining, profile: Profile) -> Iterator[Problem]:
+    """Reject a priority without a queue: only Kueue reads it."""
+    spec = resolved.training.spec
+    pools = select_pools(profile.pools, gpu_count(spec.resources) > 0, spec.node_selector)
+    if spec.priority and not (spec.queue or profile.queue or any(pool.queue for pool in pools)):
+        hint = "set spec.queue, set a queue in the profile, or remove priority"
+        yield Problem("priority has no effect without a queue", resolved.document.location(("spec", "priority")), hint)
