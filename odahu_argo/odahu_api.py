@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, cast, get_args
 
 from odahu_argo.manifest.secrets import SECRET_FIELDS, is_text, secret_text
 from odahu_argo.resources.connection_secret import MASK
-from odahu_argo.status.model import Artifacts, PodRun, State, Status, StepState, StepStatus
+from odahu_argo.status.model import Artifacts, PodRun, QueuePlace, State, Status, StepState, StepStatus
 from odahu_argo.status.unstructured import integer, mapping, sequence, text
 from odahu_argo.trainings.model import Attempt, LocalRun, Training
 
@@ -99,6 +99,7 @@ def status_to_api(status: Status) -> Document:
             "phase": status.phase,
             "step": status.step,
             "hint": status.hint,
+            **({"queue": asdict(status.queue)} if status.queue else {}),
             "startedAt": status.started,
             "finishedAt": status.finished,
             "steps": [_step_to_api(step) for step in status.steps],
@@ -230,7 +231,13 @@ def _status_from_api(status: Mapping[str, Any]) -> Status:
         steps=steps,
         phase=text(details.get("phase")),
         workflow=text(details.get("workflow")),
+        queue=_queue_from_api(mapping(details.get("queue"))),
     )
+
+
+def _queue_from_api(queue: Mapping[str, Any]) -> QueuePlace | None:
+    name, position, length = text(queue.get("name")), integer(queue.get("position")), integer(queue.get("length"))
+    return QueuePlace(name, position or 0, length or 0) if name else None
 
 
 def _local_from_api(status: Mapping[str, Any], updated: str) -> LocalRun:

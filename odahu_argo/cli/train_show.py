@@ -39,7 +39,7 @@ class TrainingState(StrEnum):
 
 
 COLUMNS = ("ID", "STATE", "REASON", "MODEL", "VERSION", "AGE", "ARTIFACT")
-MORE_COLUMNS = ("ATTEMPT", "WORKFLOW", "STEP", "EXIT", "RUN ID", "COMMIT")
+MORE_COLUMNS = ("ATTEMPT", "WORKFLOW", "STEP", "QUEUE", "EXIT", "RUN ID", "COMMIT")
 
 
 @backend_options
@@ -208,7 +208,8 @@ def _row(training: Training, is_wide: bool) -> list[str]:
     if is_wide:
         attempt = str(newest.number or "")
         code = "" if status.exit_code is None else str(status.exit_code)
-        row += [attempt, newest.workflow, status.step, code, artifacts.run_id, artifacts.commit_id]
+        queue = str(status.queue or "")
+        row += [attempt, newest.workflow, status.step, queue, code, artifacts.run_id, artifacts.commit_id]
     return row
 
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 Object = dict[str, Any]
@@ -35,6 +35,10 @@ class Kind:
         """Return the resource with its group, such as `workflows.argoproj.io`."""
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
+    def at_version(self, version: str) -> Kind:
+        """Return the kind at another version of its API."""
+        return replace(self, version=version)
+
 
 WORKFLOW = Kind("Workflow", "workflows", "argoproj.io", "v1alpha1")
 WORKFLOW_TEMPLATE = Kind("WorkflowTemplate", "workflowtemplates", "argoproj.io", "v1alpha1")
@@ -57,6 +61,13 @@ NODE = Kind("Node", "nodes", namespaced=False)
 STORAGE_CLASS = Kind("StorageClass", "storageclasses", "storage.k8s.io", namespaced=False)
 CUSTOM_RESOURCE_DEFINITION = Kind(
     "CustomResourceDefinition", "customresourcedefinitions", "apiextensions.k8s.io", namespaced=False
+)
+WORKLOAD = Kind("Workload", "workloads", "kueue.x-k8s.io", "v1beta2")
+LOCAL_QUEUE = Kind("LocalQueue", "localqueues", "kueue.x-k8s.io", "v1beta2")
+CLUSTER_QUEUE = Kind("ClusterQueue", "clusterqueues", "kueue.x-k8s.io", "v1beta2", namespaced=False)
+RESOURCE_FLAVOR = Kind("ResourceFlavor", "resourceflavors", "kueue.x-k8s.io", "v1beta2", namespaced=False)
+WORKLOAD_PRIORITY_CLASS = Kind(
+    "WorkloadPriorityClass", "workloadpriorityclasses", "kueue.x-k8s.io", "v1beta2", namespaced=False
 )
 SELF_SUBJECT_ACCESS_REVIEW = Kind(
     "SelfSubjectAccessReview", "selfsubjectaccessreviews", "authorization.k8s.io", namespaced=False

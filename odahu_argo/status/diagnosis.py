@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from odahu_argo import naming
 from odahu_argo.status import failure_rules, pending_rules, rules
+from odahu_argo.status.queues import QueuedPod
 from odahu_argo.status.rules import Explanation
 from odahu_argo.status.steps import StepNodes
 from odahu_argo.status.unstructured import get_path, integer, text
@@ -22,18 +24,21 @@ STEP_KINDS = ("checkout", "download", "train", "package")
 class Diagnosis:
     """Explains messages about one workflow.
 
-    `started` is the workflow's start time; `lock_holder` is the run that holds the lock the workflow waits for.
+    `started` is the workflow's start time; `lock_holder` is the run that holds the lock the workflow waits for. `queued`
+    contains the pods that a queue holds, by node ID.
     """
 
     training: str
     spec: WorkflowSpec
     started: str = ""
     lock_holder: str = ""
+    queued: Mapping[str, QueuedPod] = field(default_factory=dict)
 
     def explain_pending_pod(self, message: str, step: StepNodes) -> Explanation | None:
         """Explain why a pod does not start; None if it has no message or is starting normally."""
         if pending_rules.NORMAL_START.fullmatch(message):
-            return None
+            queued = self.queued.get(step.last_pod.id) if step.last_pod else None
+            return queued.explanation if queued else None
         return rules.explain(pending_rules.PENDING_RULES, message, self._facts(step))
 
     def explain_pending_workflow(self, message: str) -> Explanation:
@@ -75,6 +80,8 @@ class Diagnosis:
             "memory_hint": self._memory_hint(step, memory),
             "holder": self.lock_holder or "another run",
             "during": _activity_at_shutdown(step),
+            "queue": self.spec.label(template, naming.QUEUE_LABEL),
+            "queue_timeout": self.spec.annotation(template, naming.QUEUE_TIMEOUT_ANNOTATION) or "its limit",
             "attempts": f", after {attempts} attempts" if attempts > 1 else "",
             **self._pending_timeout_facts(step, template),
             **self._deadline_facts(step, template),

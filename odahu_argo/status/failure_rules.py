@@ -26,6 +26,12 @@ FAILURE_RULES: tuple[Rule, ...] = (
         "{pending_timeout_hint}; the limit is pools.gpu.pending_timeout in the profile",
     ),
     rule(
+        r"^queue timeout$",
+        "QueueTimeout",
+        "the training waited in queue {queue} longer than {queue_timeout}",
+        "raise or remove queue_timeout in the profile, or set spec.queue or spec.priority; odahu-argo train retry --id {id}",
+    ),
+    rule(
         r"^Stopped with strategy 'Terminate'|^workflow shutdown with strategy: +Terminate",
         "Terminated",
         "the training was terminated{during}",

@@ -61,12 +61,25 @@ class Artifacts:
 
 
 @dataclass(frozen=True, slots=True)
+class QueuePlace:
+    """Queue that holds a training, and its place among those that wait in it. Both numbers are 0 if it has no place."""
+
+    name: str
+    position: int = 0
+    length: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.position}/{self.length}" if self.position else self.name
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """Status of a training.
 
     `reason` is a CamelCase identifier in the style of Kubernetes and Argo (`OOMKilled`, `Unschedulable`) or a short phrase
     (`waiting for step train`), `message` a sentence, and `hint` a suggested fix. `step` is the step that failed, runs or is
     pending; `exit_code` is the exit code of the failed step. `phase` is the Workflow's own phase and `workflow` its name.
+    `queue` is set while a queue holds the training.
     `offloaded` is true if Argo keeps the nodes in its database, which only Argo Server can read.
     """
 
@@ -83,6 +96,7 @@ class Status:
     phase: str = ""
     workflow: str = ""
     offloaded: bool = False
+    queue: QueuePlace | None = None
 
     @property
     def has_ended(self) -> bool:

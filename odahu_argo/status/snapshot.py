@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from odahu_argo import naming
 from odahu_argo.status.diagnosis import Diagnosis
 from odahu_argo.status.nodes import Node, NodeList, pod_name, read_nodes
 from odahu_argo.status.pending_rules import NORMAL_START
+from odahu_argo.status.queues import QueuedPod
 from odahu_argo.status.steps import StepNodes, group_by_step
 from odahu_argo.status.unstructured import get_path, mapping, sequence, text
 from odahu_argo.status.workflow import WorkflowSpec, read_spec
 
+NO_QUEUED_PODS: Mapping[str, QueuedPod] = MappingProxyType({})
 PENDING, RUNNING, SUCCEEDED = "Pending", "Running", "Succeeded"
 
 
@@ -48,10 +51,13 @@ class Snapshot:
         return text(self.raw_spec.get("shutdown"))
 
 
-def take_snapshot(workflow: Mapping[str, Any], warnings: Mapping[str, str]) -> Snapshot:
+def take_snapshot(
+    workflow: Mapping[str, Any], warnings: Mapping[str, str], queued: Mapping[str, QueuedPod] = NO_QUEUED_PODS
+) -> Snapshot:
     """Parse a Workflow object. Never raises.
 
     `warnings` maps pod names to the latest Kubernetes warning; they replace the messages of pods that are starting.
+    `queued` contains pods that a queue holds by name.
     """
     metadata, status = mapping(workflow.get("metadata")), mapping(workflow.get("status"))
     nodes, spec = read_nodes(status), read_spec(workflow)
@@ -72,6 +78,9 @@ def take_snapshot(workflow: Mapping[str, Any], warnings: Mapping[str, str]) -> S
             spec=spec,
             started=text(status.get("startedAt")),
             lock_holder=_lock_holder(status),
+            queued={node.id: queued[name] for node in nodes.items if (name := pod_name(metadata, node)) in queued}
+            if queued
+            else {},
         ),
     )
 

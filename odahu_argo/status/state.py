@@ -12,18 +12,23 @@ from types import MappingProxyType
 
 from odahu_argo import naming
 from odahu_argo.status import rules
-from odahu_argo.status.model import ENDED, Artifacts, PodRun, State, Status, StepStatus
+from odahu_argo.status.model import ENDED, Artifacts, PodRun, QueuePlace, State, Status, StepStatus
 from odahu_argo.status.nodes import FAILED, Node, pod_name, read_results
+from odahu_argo.status.queues import QueuedPod
 from odahu_argo.status.rules import Explanation
-from odahu_argo.status.snapshot import PENDING, RUNNING, SUCCEEDED, Snapshot, take_snapshot
+from odahu_argo.status.snapshot import NO_QUEUED_PODS, PENDING, RUNNING, SUCCEEDED, Snapshot, take_snapshot
 from odahu_argo.status.steps import POD_STATES, PodAttempt, StepNodes
 from odahu_argo.status.unstructured import boolean, get_path, mapping, sequence, text
 
 CONTROLLER_HINT = "if this persists, check that Argo's controller runs and watches this namespace: odahu-argo doctor"
 RESUME_HINT = "resume it with argo resume, or set spec.suspend to false with kubectl patch"
 SHUTDOWN_MESSAGES = ("Stopped with strategy", "workflow shutdown with strategy")
-PENDING_TIMEOUT_MESSAGE = "timeout"
-"""Argo's message if its own `pendingTimeout` has passed."""
+_STOPPED_MESSAGES = {naming.STOPPED_WAITING: "timeout", naming.STOPPED_IN_QUEUE: "queue timeout"}
+"""Messages for the runs that the recorder stops. The first is also Argo's if its own `pendingTimeout` has passed."""
+_STOPPED_CAUSES = {
+    _STOPPED_MESSAGES[naming.STOPPED_WAITING]: ", because a pod waited too long for a node",
+    _STOPPED_MESSAGES[naming.STOPPED_IN_QUEUE]: ", because it waited too long in its queue",
+}
 SIGTERM_EXIT_CODE = 143
 NO_WARNINGS: Mapping[str, str] = MappingProxyType({})
 NO_EXPLANATION = Explanation()
@@ -39,10 +44,15 @@ class Outcome:
     step: str = ""
 
 
-def read_status(workflow: object, warnings: Mapping[str, str] = NO_WARNINGS) -> Status:
+def read_status(
+    workflow: object,
+    warnings: Mapping[str, str] = NO_WARNINGS,
+    queued: Mapping[str, QueuedPod] = NO_QUEUED_PODS,
+) -> Status:
     """Return the status of the training that a Workflow runs. Never raises; an undeterminable state is `unknown`.
 
     `warnings` maps pod names to the latest Kubernetes warning: Argo does not report why a scheduled pod fails to start.
+    `queued` maps names of pods that a queue holds to the reason, which Argo does not report either.
 
     States: `scheduling` until the first pod starts, or while nothing runs and the next pod cannot start; `running` while a
     pod runs, and in the short gaps between pods; `succeeded` and `failed` once that is certain.
@@ -50,7 +60,7 @@ def read_status(workflow: object, warnings: Mapping[str, str] = NO_WARNINGS) -> 
     if not isinstance(workflow, Mapping):
         hint = "pass the object that kubectl get workflow -o json prints"
         return Status("unknown", "NotAWorkflow", "the value is not a Workflow object", hint)
-    snapshot = take_snapshot(workflow, warnings)
+    snapshot = take_snapshot(workflow, warnings, queued)
     outcome = _outcome(snapshot, workflow.get("status"))
     has_ended = outcome.state in ENDED
     return Status(
@@ -67,7 +77,13 @@ def read_status(workflow: object, warnings: Mapping[str, str] = NO_WARNINGS) -> 
         phase=snapshot.phase,
         workflow=text(snapshot.metadata.get("name")),
         offloaded=snapshot.nodes.missing == "offloaded",
+        queue=_queue_place(snapshot) if outcome.state == "scheduling" else None,
     )
+
+
+def _queue_place(snapshot: Snapshot) -> QueuePlace | None:
+    places = (snapshot.diagnosis.queued.get(node.id) for _, node in snapshot.pods if node.phase in ("", PENDING))
+    return next((queued.place for queued in places if queued), None)
 
 
 def _outcome(snapshot: Snapshot, raw_status: object) -> Outcome:
@@ -94,7 +110,7 @@ def _active(snapshot: Snapshot) -> Outcome:
         message = f"the workflow has been marked for deletion since {deletion_time}"
         return replace(outcome, explanation=Explanation("Deleting", message))
     if snapshot.shutdown:
-        cause = ", because a pod waited too long for a node" if _is_stopped_for_waiting(snapshot) else ""
+        cause = _STOPPED_CAUSES.get(_limit_message(snapshot), "")
         message = f"the training is stopping{cause}: Argo is terminating its pods"
         return replace(outcome, explanation=Explanation("Stopping", message))
     if boolean(snapshot.raw_spec.get("suspend")) and outcome.state == "running":
@@ -201,7 +217,7 @@ def _failed(snapshot: Snapshot) -> Outcome:
         (step for step in snapshot.steps if step.last_pod and step.last_pod.phase in (RUNNING, PENDING)), None
     )
     if interrupted is not None and snapshot.message.startswith(SHUTDOWN_MESSAGES):
-        message = PENDING_TIMEOUT_MESSAGE if _is_stopped_for_waiting(snapshot) else snapshot.message
+        message = _limit_message(snapshot) or snapshot.message
         explanation = diagnosis.explain_failed_step(message, interrupted)
         return Outcome("failed", explanation, _exit_code(interrupted), interrupted.name)
     message = snapshot.message or next((node.message for node in snapshot.nodes.items if node.message), "")
@@ -209,8 +225,8 @@ def _failed(snapshot: Snapshot) -> Outcome:
 
 
 def _failure_message(snapshot: Snapshot, step: StepNodes) -> str:
-    if _is_stopped_for_waiting(snapshot):
-        return PENDING_TIMEOUT_MESSAGE
+    if message := _limit_message(snapshot):
+        return message
     if snapshot.message.startswith(SHUTDOWN_MESSAGES):
         return snapshot.message
     if snapshot.shutdown and _exit_code(step) == SIGTERM_EXIT_CODE:
@@ -218,9 +234,10 @@ def _failure_message(snapshot: Snapshot, step: StepNodes) -> str:
     return step.message
 
 
-def _is_stopped_for_waiting(snapshot: Snapshot) -> bool:
-    reason = get_path(snapshot.metadata, "annotations", naming.STOPPED_ANNOTATION)
-    return bool(snapshot.shutdown) and reason == naming.STOPPED_WAITING
+def _limit_message(snapshot: Snapshot) -> str:
+    """Return the message of the limit because of which the recorder stopped the run; empty without one."""
+    cause = text(get_path(snapshot.metadata, "annotations", naming.STOPPED_ANNOTATION))
+    return _STOPPED_MESSAGES.get(cause, "") if snapshot.shutdown else ""
 
 
 def _exit_code(step: StepNodes) -> int | None:

@@ -48,6 +48,10 @@ class WorkflowSpec:
         selector = mapping(mapping(self.templates.get(template)).get("nodeSelector"))
         return ",".join(f"{name}={value}" for name, value in selector.items() if isinstance(value, str))
 
+    def label(self, template: str, name: str) -> str:
+        """Return a label of a template's pod; empty if it is not set."""
+        return text(get_path(self.templates.get(template), "metadata", "labels", name))
+
     def annotation(self, template: str, name: str) -> str:
         """Return an annotation of a template's pod; empty if it is not set."""
         return text(get_path(self.templates.get(template), "metadata", "annotations", name))

@@ -11,6 +11,7 @@ from operator import attrgetter
 from typing import Generic, Protocol, TypeVar
 
 from odahu_argo.kube.watch import WatchChange
+from odahu_argo.status.queues import QueuedPod
 from odahu_argo.trainings.kept import KeptRecord, KeptRun
 from odahu_argo.trainings.model import Training
 from odahu_argo.trainings.queries import now
@@ -117,8 +118,8 @@ class TrainingIndex:
                     changed |= self._runs.remove(run.uid)
                     continue
                 before = self._runs.find(run.uid)
-                if before and before.starting and before.starting.warnings:
-                    run = run.with_warnings(before.starting.warnings)
+                if before and before.starting and (before.starting.warnings or before.starting.queued):
+                    run = run.with_causes(before.starting.warnings, before.starting.queued)
                 changed |= self._runs.put(run)
             self._update(changed)
 
@@ -136,13 +137,13 @@ class TrainingIndex:
         with self._writing:
             return [run for run in self._runs.values if run.starting]
 
-    def apply_warnings(self, warnings: Mapping[str, str]) -> None:
-        """Read the runs again whose starting pods have other warnings than before."""
+    def apply_causes(self, warnings: Mapping[str, str] | None, queued: Mapping[str, QueuedPod]) -> None:
+        """Read the runs again whose starting pods have other warnings or places in queues than before."""
         with self._writing:
             starting = [run for run in self._runs.values if run.starting]
             changed: set[str] = set()
             for run in starting:
-                after = run.with_warnings(warnings)
+                after = run.with_causes(warnings, queued)
                 if after is not run:
                     changed |= self._runs.put(after)
             self._update(changed)

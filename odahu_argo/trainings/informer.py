@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, suppress
 from typing import Any
 
@@ -16,6 +16,7 @@ from odahu_argo.trainings.index import TrainingIndex
 from odahu_argo.trainings.kept import keep_record, keep_run
 from odahu_argo.trainings.pod_warnings import all_pod_warnings, slow_pods
 from odahu_argo.trainings.queries import now, training_not_found
+from odahu_argo.trainings.queues import QueueReader
 from odahu_argo.trainings.selection import Outage
 
 FIRST_LIST_SECONDS = 30.0
@@ -33,7 +34,7 @@ class TrainingInformer:
     """Keeps `index` up to date from background threads, between `start` and `stop`.
 
     Kubernetes gets one list and one watch of Workflows and of records, whatever the number of readers, and one list of
-    warning events every `WARNING_SECONDS` while pods start slowly.
+    warning events, or of the queues that hold pods, every `WARNING_SECONDS` while pods start slowly.
     """
 
     def __init__(self, cluster: Cluster) -> None:
@@ -138,16 +139,22 @@ class TrainingInformer:
 
     def _read_warnings(self) -> None:
         """Read why slow pods do not start. The body of a thread."""
+        queues = QueueReader(self._cluster)
         while not self._stop.wait(WARNING_SECONDS):
             time = now()
-            slow = {
-                pod for run in self.index.starting_runs() if run.starting for pod in slow_pods(run.starting.pods, time)
-            }
-            if not slow:
-                continue
-            with suppress(OdahuArgoError):
-                warnings = all_pod_warnings(self._cluster)
-                self.index.apply_warnings({pod: text for pod, text in warnings.items() if pod in slow})
+            starting = [run.starting for run in self.index.starting_runs() if run.starting]
+            queued = queues.explain(pod for pods in starting for pod in pods.in_queues)
+            slow = {pod for pods in starting for pod in slow_pods(pods.pods, time)} - set(queued)
+            if slow or any(pods.in_queues for pods in starting):
+                self.index.apply_causes(self._warnings_of(slow), queued)
+
+    def _warnings_of(self, pods: Collection[str]) -> dict[str, str] | None:
+        """Return the last warnings of these pods; None if they cannot be read."""
+        if not pods:
+            return {}
+        with suppress(OdahuArgoError):
+            return {pod: text for pod, text in all_pod_warnings(self._cluster).items() if pod in pods}
+        return None
 
 
 def _copy(error: OdahuArgoError) -> OdahuArgoError:

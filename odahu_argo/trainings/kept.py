@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from odahu_argo.kube.cluster import Object
+from odahu_argo.status.queues import QueuedPod
 from odahu_argo.trainings import history
 from odahu_argo.trainings.model import Training
 from odahu_argo.trainings.pod_warnings import starting_pods
 from odahu_argo.trainings.queries import now
+from odahu_argo.trainings.queues import PendingPod, pending_pods
 from odahu_argo.trainings.runs import WorkflowRun, read_run
 
+T = TypeVar("T")
 _LEVEL = 1
 """Compression level. A higher one saves a tenth."""
 
@@ -25,12 +29,16 @@ class StartingPods:
     Attributes:
         pods: Names of the pods, with the times at which they were created.
         workflow: The Workflow as compressed JSON.
+        in_queues: The pods that have a queue.
         warnings: Last warnings by pod that the attempt takes into account.
+        queued: Pods held by queues, by name, that the attempt takes into account.
     """
 
     pods: Mapping[str, str]
     workflow: bytes
+    in_queues: Sequence[PendingPod] = ()
     warnings: Mapping[str, str] = field(default_factory=dict)
+    queued: Mapping[str, QueuedPod] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +57,24 @@ class KeptRun:
         [attempt] = _unpack(self.attempt).attempts
         return WorkflowRun(self.training_id, self.number, replace(attempt, seen=seen), self.is_deleted)
 
-    def with_warnings(self, warnings: Mapping[str, str]) -> KeptRun:
-        """Return the run as these warnings about its starting pods explain it."""
+    def with_causes(self, warnings: Mapping[str, str] | None, queued: Mapping[str, QueuedPod]) -> KeptRun:
+        """Return the run as these warnings about its starting pods, or queues that hold them, explain it.
+
+        Without `warnings`, those of before remain.
+        """
         known = self.starting
-        if known is None or dict(known.warnings) == {pod: text for pod, text in warnings.items() if pod in known.pods}:
+        if known is None:
             return self
-        relevant = {pod: text for pod, text in warnings.items() if pod in known.pods}
+        causes = replace(
+            known,
+            warnings=_of_pods(known.warnings if warnings is None else warnings, known.pods),
+            queued=_of_pods(queued, known.pods),
+        )
+        if causes == known:
+            return self
         workflow = json.loads(zlib.decompress(known.workflow))
-        kept = _keep(read_run(workflow, now(), relevant))
-        return replace(kept, starting=replace(known, warnings=relevant))
+        kept = _keep(read_run(workflow, now(), causes.warnings, causes.queued))
+        return replace(kept, starting=causes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +95,19 @@ def keep_run(workflow: Object) -> KeptRun:
     run = read_run(workflow, now())
     pods = starting_pods(run.attempt)
     kept = _keep(run)
-    return replace(kept, starting=StartingPods(pods, _encode(json.dumps(workflow)))) if pods else kept
+    if not pods:
+        return kept
+    return replace(kept, starting=StartingPods(pods, _encode(json.dumps(workflow)), pending_pods(workflow)))
 
 
 def keep_record(config_map: Object) -> KeptRecord:
     """Keep the ConfigMap of a record."""
     training_id, text = history.record_entry(config_map)
     return KeptRecord(training_id, str(config_map["metadata"].get("uid", "")), _encode(text))
+
+
+def _of_pods(causes: Mapping[str, T], pods: Mapping[str, str]) -> dict[str, T]:
+    return {pod: causes[pod] for pod in pods if pod in causes}
 
 
 def _keep(run: WorkflowRun) -> KeptRun:

@@ -12,6 +12,7 @@ from odahu_argo.kube.cluster import CONFIG_MAP, WORKFLOW, Cluster, Object
 from odahu_argo.trainings import history, runs
 from odahu_argo.trainings.model import Training
 from odahu_argo.trainings.pod_warnings import pod_warnings, slow_pods, starting_pods
+from odahu_argo.trainings.queues import QueueReader, pending_pods
 from odahu_argo.trainings.runs import WorkflowRun
 
 
@@ -75,12 +76,16 @@ def list_runs(cluster: Cluster, training_id: str) -> list[WorkflowRun]:
 
 
 def run_reader(cluster: Cluster) -> Callable[[Object], WorkflowRun]:
-    """Return a function that reads a Workflow, with the warning events of pods that are slow to start."""
-    return partial(_read_run, cluster)
+    """Return a function that reads a Workflow, with the warning events of slow pods and the queues that hold pods."""
+    return partial(_read_run, cluster, QueueReader(cluster))
 
 
-def _read_run(cluster: Cluster, workflow: Object) -> WorkflowRun:
+def _read_run(cluster: Cluster, queues: QueueReader, workflow: Object) -> WorkflowRun:
     time = now()
     run = runs.read_run(workflow, time)
-    slow = slow_pods(starting_pods(run.attempt), time)
-    return runs.read_run(workflow, time, pod_warnings(cluster, slow)) if slow else run
+    starting = starting_pods(run.attempt)
+    if not starting:
+        return run
+    queued = queues.explain(pending_pods(workflow))
+    slow = [pod for pod in slow_pods(starting, time) if pod not in queued]
+    return runs.read_run(workflow, time, pod_warnings(cluster, slow), queued) if slow or queued else run

@@ -11,6 +11,8 @@ from typing import Any
 from odahu_argo import naming
 from odahu_argo.kube.cluster import Object
 from odahu_argo.status.model import Status
+from odahu_argo.status.queues import QueuedPod
+from odahu_argo.status.snapshot import NO_QUEUED_PODS
 from odahu_argo.status.state import NO_WARNINGS, read_status
 from odahu_argo.trainings.model import Attempt, Training
 
@@ -34,12 +36,17 @@ class WorkflowRun:
     is_deleted: bool
 
 
-def read_run(workflow: Object, now: str, warnings: Mapping[str, str] = NO_WARNINGS) -> WorkflowRun:
-    """Read a Workflow at the time `now`. `warnings` maps pod names to the last warning event of the pod."""
+def read_run(
+    workflow: Object,
+    now: str,
+    warnings: Mapping[str, str] = NO_WARNINGS,
+    queued: Mapping[str, QueuedPod] = NO_QUEUED_PODS,
+) -> WorkflowRun:
+    """Read a Workflow at the time `now`. `warnings` and `queued` are those of `read_status`."""
     return WorkflowRun(
         training_id(workflow),
         _number(workflow),
-        _attempt(workflow, now, warnings),
+        _attempt(workflow, now, read_status(workflow, warnings, queued)),
         naming.DELETED_ANNOTATION in _entries(workflow, "annotations"),
     )
 
@@ -105,7 +112,7 @@ def mark_gone(attempt: Attempt) -> Attempt:
     return replace(attempt, status=unknown, is_gone=True)
 
 
-def _attempt(workflow: Object, now: str, warnings: Mapping[str, str]) -> Attempt:
+def _attempt(workflow: Object, now: str, status: Status) -> Attempt:
     metadata = workflow["metadata"]
     annotations = _entries(workflow, "annotations")
     return Attempt(
@@ -115,7 +122,7 @@ def _attempt(workflow: Object, now: str, warnings: Mapping[str, str]) -> Attempt
         created=str(metadata.get("creationTimestamp") or now),
         digest=str(annotations.get(naming.DIGEST_ANNOTATION, "")),
         spec=_spec(annotations.get(naming.SPEC_ANNOTATION), _entries(workflow, "labels")),
-        status=read_status(workflow, warnings),
+        status=status,
         seen=now,
         resumes=naming.RESULTS_ANNOTATION in annotations,
     )
