@@ -14,6 +14,7 @@ from odahu_argo.plan.model import Plan, PlannedStep
 from odahu_argo.preflight.argo import check_argo
 from odahu_argo.preflight.capacity import check_capacity
 from odahu_argo.preflight.permissions import check_service_account, check_user
+from odahu_argo.preflight.queues import check_queues
 from odahu_argo.preflight.result import CheckResult
 from odahu_argo.profile import Profile
 
@@ -46,6 +47,7 @@ def check(cluster: Cluster, profile: Profile, plans: Sequence[Plan] = ()) -> tup
         results += _check_workflow(plan)
         results += _check_image(plan)
     results += check_capacity(cluster, plans)
+    results += check_queues(cluster, profile, plans)
     return tuple(dict.fromkeys(results))
 
 
