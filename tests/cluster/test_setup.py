@@ -20,15 +20,19 @@ pytestmark = pytest.mark.cluster
 
 TRAINING = {("create", "argoproj.io", "workflowtaskresults"), ("patch", "argoproj.io", "workflowtaskresults")}
 RECORDER = {
-    *((verb, "argoproj.io", "workflows") for verb in ("get", "list", "watch")),
+    *((verb, "argoproj.io", "workflows") for verb in ("get", "list", "watch", "patch")),
     *((verb, "", "configmaps") for verb in ("get", "list", "create", "update")),
     *((verb, "", "persistentvolumeclaims") for verb in ("get", "delete", "patch")),
     ("list", "", "events"),
+    ("get", "", "pods"),
+    ("list", "kueue.x-k8s.io", "workloads"),
+    ("list", "kueue.x-k8s.io", "localqueues"),
 }
 VERBS = ("get", "list", "watch", "create", "update", "patch", "delete")
 RESOURCES = [
     *(("", name) for name in ("secrets", "pods", "configmaps", "persistentvolumeclaims", "serviceaccounts", "events")),
     *(("argoproj.io", name) for name in ("workflows", "workflowtaskresults", "workflowtemplates")),
+    *(("kueue.x-k8s.io", name) for name in ("workloads", "localqueues", "clusterqueues")),
     ("apps", "deployments"),
     ("rbac.authorization.k8s.io", "roles"),
 ]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from odahu_argo.kube.cluster import POD, WORKFLOW
+from odahu_argo.kube.cluster import POD, WORKFLOW, WORKLOAD
 from odahu_argo.status.nodes import pod_name
 from odahu_argo.status.snapshot import take_snapshot
 from odahu_argo.trainings import actions
@@ -78,6 +78,61 @@ def test_time_in_a_queue_does_not_count(cluster: InMemoryCluster, pending: datet
     assert list(limits.enforce(pending + minutes(301))) == []
     assert list(limits.enforce(pending + minutes(330))) == []
     assert list(limits.enforce(pending + minutes(332))) == STOPPED
+
+
+QUEUED = "kueue.x-k8s.io/queue-name"
+QUEUE_TIMEOUT = ["wine-1: stopped: step train waited in its queue longer than 3600 s"]
+
+
+@pytest.fixture
+def queued(cluster: InMemoryCluster, pending: datetime) -> datetime:
+    """Put the pending pod into a queue with a limit of an hour. Return the start of its wait."""
+    templates = cluster.get(WORKFLOW, "wine-1")["spec"]["templates"]
+    [metadata] = [template["metadata"] for template in templates if template["name"] == "train"]
+    metadata["labels"][QUEUED] = "team-a"
+    metadata["annotations"]["odahu.org/queue-timeout"] = "3600s"
+    cluster.patch(WORKFLOW, "wine-1", {"spec": {"templates": templates}})
+    put_pod(cluster, schedulingGates=[{"name": "kueue.x-k8s.io/admission"}])
+    return pending
+
+
+def put_workload(cluster: InMemoryCluster, admitted: datetime) -> None:
+    pod = next(item["metadata"]["name"] for item in cluster.list(POD).items)
+    condition = {"type": "Admitted", "status": "True", "lastTransitionTime": admitted.isoformat()}
+    owner = {"kind": "Pod", "name": pod}
+    cluster.create(
+        WORKLOAD,
+        {"metadata": {"name": "pod-x", "ownerReferences": [owner]}, "status": {"conditions": [condition]}},
+    )
+
+
+def test_time_in_a_queue_has_its_own_limit(cluster: InMemoryCluster, queued: datetime) -> None:
+    limits = WaitLimits(cluster)
+    assert list(limits.enforce(queued + minutes(59))) == []
+    assert list(limits.enforce(queued + minutes(61))) == QUEUE_TIMEOUT
+    assert "waited too long in its queue" in find_training(cluster, "wine").status.message
+    status = {"phase": "Failed", "message": "Stopped with strategy 'Terminate'"}
+    [key] = [key for key, node in nodes(cluster).items() if node["displayName"] == "train"]
+    node = {"phase": "Failed", "message": "workflow shutdown with strategy:  Terminate"}
+    cluster.patch(WORKFLOW, "wine-1", {"status": {**status, "nodes": {key: node}}})
+    found = find_training(cluster, "wine").status
+    assert (found.state, found.reason) == ("failed", "QueueTimeout")
+    assert found.message == "the training waited in queue team-a longer than 3600s"
+
+
+def test_wait_for_a_node_starts_at_admission(cluster: InMemoryCluster, queued: datetime) -> None:
+    put_workload(cluster, queued + minutes(50))
+    put_pod(cluster, schedulingGates=None)
+    restarted = WaitLimits(cluster)
+    assert list(restarted.enforce(queued + minutes(79))) == []
+    assert list(restarted.enforce(queued + minutes(81))) == STOPPED
+
+
+def test_restarted_recorder_does_not_count_the_queue(cluster: InMemoryCluster, queued: datetime) -> None:
+    put_pod(cluster, schedulingGates=None)
+    restarted = WaitLimits(cluster)
+    assert list(restarted.enforce(queued + minutes(300))) == []
+    assert list(restarted.enforce(queued + minutes(331))) == STOPPED
 
 
 def test_running_pod_is_not_stopped(cluster: InMemoryCluster, pending: datetime) -> None:
