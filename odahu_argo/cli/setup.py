@@ -1,4 +1,4 @@
-"""`odahu-argo setup`: prepare a namespace for trainings, and install an MLflow server."""
+"""`odahu-argo setup`: prepare a namespace for trainings, and install an MLflow server and queues."""
 
 from __future__ import annotations
 
@@ -111,6 +111,32 @@ def setup_mlflow_command(
     _print_outcomes(install_mlflow(cluster, chosen))
     if note := add_to_profile(cluster, chosen):
         render.note(f"note: {note}")
+
+
+@app.command("queues")
+def setup_queues_command(
+    profile: ProfileFile = None,
+    namespace: SetupNamespace = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Install the objects after a dry run of all of them.")] = False,
+    context: KubeContext = None,
+) -> None:
+    """Print the queues of Kueue for the profile's teams and node pools, or install them with --apply.
+
+    The output is for `kubectl apply -f -`. Printing needs no cluster. Installing needs a cluster administrator.
+
+    Example: odahu-argo setup queues --profile profile.yaml | kubectl apply -f -
+    """
+    from odahu_argo.install.queues import install_queues, queue_manifests
+
+    _, settings, target_namespace = _settings(profile, namespace)
+    manifests = queue_manifests(settings, target_namespace)
+    if not apply:
+        render.data(manifests)
+        return
+
+    from odahu_argo.kube.client import connect
+
+    _print_outcomes(install_queues(lambda name: connect(name, context), manifests, target_namespace))
 
 
 def _settings(profile: Path | None, namespace: str | None) -> tuple[str | None, Profile, str]:
