@@ -185,9 +185,10 @@ def _check_node_selector(resolved: ResolvedTraining, profile: Profile) -> Iterat
 
 
 def _check_priority(resolved: ResolvedTraining, profile: Profile) -> Iterator[Problem]:
-    """Reject a priority without a queue: only Kueue reads it."""
+    """Reject a priority without a queue: only Kueue reads it. An invalid queue is reported on its own."""
     spec = resolved.training.spec
     pools = select_pools(profile.pools, gpu_count(spec.resources) > 0, spec.node_selector)
-    if spec.priority and not (spec.queue or profile.queue or any(pool.queue for pool in pools)):
+    has_queue = ("spec", "queue") in resolved.document.lines
+    if spec.priority and not (has_queue or profile.queue or any(pool.queue for pool in pools)):
         hint = "set spec.queue, set a queue in the profile, or remove priority"
         yield Problem("priority has no effect without a queue", resolved.document.location(("spec", "priority")), hint)

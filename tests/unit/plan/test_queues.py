@@ -90,6 +90,9 @@ def test_queue_timeout_is_an_annotation(tmp_path: Path) -> None:
 
 def test_invalid_names_are_rejected(tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
+        plan(tmp_path, queue="Team A", priority="high")
+    assert [problem.location.field for problem in error.value.problems] == ["spec.queue"]
+    with pytest.raises(UserError) as error:
         plan(tmp_path, queue="Team A", priority="-high")
     assert [line.partition(" is not")[0] for line in problems(error.value)] == [
         "spec.queue: 'Team A'",
