@@ -206,8 +206,11 @@ def _environment(step: PlannedStep, plan: Plan) -> list[Object]:
 
 
 def _contract_variables(step: PlannedStep, plan: Plan) -> dict[str, str]:
-    """Return the specification of a step, and the settings that differ from the defaults of the step contract."""
-    variables = {contract.STEP_VARIABLE: _specification(step, plan)}
+    """Return the specification of a step, its run, and the settings that differ from the defaults of the step contract.
+
+    Argo before 4.1 does not pass the workflow's name to a step.
+    """
+    variables = {contract.STEP_VARIABLE: _specification(step, plan), contract.RUN_VARIABLE: "{{workflow.name}}"}
     if (limits := (step.retry.limit, step.retry.interrupted)) != contract.default_retries(step.kind):
         variables[contract.RETRIES_VARIABLE] = "{},{}".format(*limits)
     if not plan.profile.fail_fast and step.kind == "download":

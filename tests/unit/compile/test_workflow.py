@@ -97,6 +97,15 @@ def test_retries_after_faults_and_interruptions(tmp_path: Path) -> None:
     assert {"name": "ODAHU_ARGO_RETRIES", "value": "3,5"} in compiled["package"]["container"]["env"]
 
 
+def test_steps_know_their_run_with_any_version_of_argo(tmp_path: Path) -> None:
+    """Argo before 4.1 sets ARGO_WORKFLOW_NAME in its own containers only."""
+    compiled = templates(compile_workflow(plan(tmp_path)))
+    run = {"name": "ODAHU_ARGO_RUN", "value": "{{workflow.name}}"}
+    for name, template in compiled.items():
+        container = template["initContainers"][0] if name == "train" else template["container"]
+        assert run in container["env"], name
+
+
 def test_pods_have_grace_period(tmp_path: Path) -> None:
     patch = json.loads(compile_workflow(plan(tmp_path))["spec"]["podSpecPatch"])
     assert patch["terminationGracePeriodSeconds"] == 120
@@ -275,7 +284,7 @@ def test_user_text_is_no_argo_syntax(tmp_path: Path) -> None:
         )
     )
     text = to_yaml([workflow])
-    assert "{{" not in text
+    assert "{{" not in text.replace("{name: ODAHU_ARGO_RUN, value: '{{workflow.name}}'}", "")
     assert "$(" not in text
 
 

@@ -17,7 +17,7 @@ from tests.servers.s3 import Bucket
 from tests.servers.step_runner import StepRunner
 from tests.unit.steps.test_main import SlowS3
 
-RUN = {"ARGO_WORKFLOW_NAME": "wine-1"}
+RUN = {"ODAHU_ARGO_RUN": "wine-1"}
 PROGRAM = """\
 #!/bin/sh
 echo started >> "{calls}"
@@ -68,7 +68,7 @@ def test_last_fault_is_final(step_runner: StepRunner, unreachable: CheckoutSpec)
 def test_another_run_counts_anew(step_runner: StepRunner, unreachable: CheckoutSpec) -> None:
     limits = {"ODAHU_ARGO_RETRIES": "1,5"}
     assert [step_runner.run_process(unreachable, **RUN, **limits).code for _ in range(2)] == [3, 4]
-    assert step_runner.run_process(unreachable, ARGO_WORKFLOW_NAME="wine-2", **limits).code == 3
+    assert step_runner.run_process(unreachable, ODAHU_ARGO_RUN="wine-2", **limits).code == 3
 
 
 def test_faults_are_not_counted_outside_argo(step_runner: StepRunner, unreachable: CheckoutSpec) -> None:
@@ -131,7 +131,7 @@ def test_finished_step_that_argo_starts_again_and_again_fails(step_runner: StepR
     ended = [step_runner.run_process(CheckoutSpec("code"), **RUN, **limits) for _ in range(4)]
     assert [each.code for each in ended] == [0, 0, 0, 4]
     assert "step checkout finished at 20" in ended[-1].message and "Argo could not record its end" in ended[-1].message
-    assert step_runner.run_process(CheckoutSpec("code"), ARGO_WORKFLOW_NAME="wine-2", **limits).code == 0
+    assert step_runner.run_process(CheckoutSpec("code"), ODAHU_ARGO_RUN="wine-2", **limits).code == 0
 
 
 def test_failed_download_cancels_the_others(step_runner: StepRunner, bucket: Bucket) -> None:
@@ -166,4 +166,4 @@ def test_failure_of_an_earlier_run_cancels_nothing(step_runner: StepRunner, buck
     step_runner.connect("missing", bucket.fields("nothing-here"))
     step_runner.connect("data", bucket.fields("wine"))
     assert step_runner.run_process(DownloadSpec("missing", "other/"), **RUN).code == 2
-    assert step_runner.run_process(DownloadSpec("data", "in/"), ARGO_WORKFLOW_NAME="wine-2").code == 0
+    assert step_runner.run_process(DownloadSpec("data", "in/"), ODAHU_ARGO_RUN="wine-2").code == 0
