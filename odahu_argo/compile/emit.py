@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
@@ -15,6 +16,10 @@ MAX_FLOW_LENGTH = 72
 """Maximum length, in characters, of a list or mapping on one line."""
 _UNLIMITED_WIDTH = 2**31 - 1
 _TEXT_TAG = "tag:yaml.org,2002:str"
+_OTHER_TYPE = re.compile(
+    r"[yYnN]|[-+]?(0[bBoOxX][0-9a-fA-F_]+|(\.[0-9]+|[0-9][0-9_]*(\.[0-9_]*)?)([eE][-+]?[0-9]+)?)", re.ASCII
+)
+"""Unquoted text that is text to PyYAML, but a boolean or a number to kubectl or in YAML 1.2, such as `y`, `08` or `1e3`."""
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _BLOCK_MAPPING, _FLOW_MAPPING = (yaml.MappingStartEvent(None, None, True, flow_style=flow) for flow in (False, True))
 _BLOCK_LIST, _FLOW_LIST = (yaml.SequenceStartEvent(None, None, True, flow_style=flow) for flow in (False, True))
@@ -96,6 +101,7 @@ def _add_events(value: Any, events: list[yaml.Event]) -> int:
 def _text_event(text: str) -> yaml.ScalarEvent:
     """Return the event of a string. It is quoted if an unquoted one would be another type, such as `1` or `yes`."""
     is_text_unquoted = _resolver.resolve(yaml.ScalarNode, text, (True, False)) == _TEXT_TAG  # type: ignore[no-untyped-call]
+    is_text_unquoted = is_text_unquoted and not _OTHER_TYPE.fullmatch(text)
     return yaml.ScalarEvent(None, None, (is_text_unquoted, True), text, style="|" if "\n" in text else None)
 
 

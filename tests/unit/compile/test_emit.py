@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,3 +55,10 @@ def test_quoted_text_round_trip(text: str) -> None:
     quoted = quote_yaml(text)
     assert "\n" not in quoted
     assert yaml.safe_load(quoted) == text
+
+
+@pytest.mark.parametrize("text", ["y", "N", "08", "0o7", "0O7", "0B1", "0X1f", "1e3", "12e4567", "+1E5", ".5e1"])
+def test_text_is_text_to_kubectl(text: str) -> None:
+    """kubectl reads numbers of Go and YAML 1.2, and single letters as booleans. A label of another type is rejected."""
+    assert to_yaml([{"version": text}]) in (f"{{version: '{text}'}}\n", f"version: '{text}'\n")
+    assert to_yaml([{text: "x"}]).lstrip("{").startswith(f"'{text}'")
