@@ -74,7 +74,7 @@ class WaitLimits:
         self._released = {pod: time for pod, time in self._released.items() if pod in seen}
 
     def _exceeded(self, wait: _Wait, now: datetime) -> tuple[str, timedelta] | None:
-        """Return the limit that a pod exceeds and its name; None if it exceeds none or is gone."""
+        """Return the limit that a pod exceeds and its name; None if it exceeds none, has a node, or is gone."""
         try:
             pod = self._cluster.get(POD, wait.pod)
         except NotFound:
@@ -83,7 +83,7 @@ class WaitLimits:
             self._queued.add(wait.pod)
             is_over = wait.queue_limit is not None and now - wait.started > wait.queue_limit
             return (naming.STOPPED_IN_QUEUE, wait.queue_limit) if is_over and wait.queue_limit else None
-        if wait.node_limit is None:
+        if wait.node_limit is None or get_path(pod, "spec", "nodeName"):
             return None
         is_over = now - self._waiting_since(wait, now) > wait.node_limit
         return (naming.STOPPED_WAITING, wait.node_limit) if is_over else None

@@ -58,6 +58,11 @@ def test_stops_run_after_the_limit(cluster: InMemoryCluster, pending: datetime) 
     assert "waited too long for a node" in find_training(cluster, "wine").status.message
 
 
+def test_pod_that_pulls_its_image_on_a_node_is_not_stopped(cluster: InMemoryCluster, pending: datetime) -> None:
+    put_pod(cluster, nodeName="gpu-1")
+    assert list(WaitLimits(cluster).enforce(pending + minutes(45))) == []
+
+
 def test_status_says_what_the_pod_waited_for(cluster: InMemoryCluster, pending: datetime) -> None:
     list(WaitLimits(cluster).enforce(pending + minutes(31)))
     status = {"phase": "Failed", "message": "Stopped with strategy 'Terminate'"}
