@@ -22,7 +22,7 @@ from odahu_argo.contract import (
 )
 from odahu_argo.errors import OdahuArgoError, UserError
 from odahu_argo.steps.attempts import StepAttempt
-from odahu_argo.steps.cancellation import cancel_after_failure, cancellation, report_final_failure
+from odahu_argo.steps.cancellation import cancel_after_failure, cancellation, forget_failure, report_final_failure
 from odahu_argo.steps.markers import (
     find_marker,
     prepare_launch_marker,
@@ -63,7 +63,8 @@ def main(arguments: list[str]) -> int:
             traceback.print_exc()
         exit_code, reason = EXIT_UNEXPECTED, f"unexpected {type(error).__name__}: {error}"
     if is_stopping():
-        if cancelled := cancellation():
+        if attempt and (cancelled := cancellation()):
+            attempt.end(EXIT_USER_ERROR)
             _report_failure(kind, EXIT_USER_ERROR, cancelled, workspace)
             exit_stopped(EXIT_USER_ERROR)
         log(kind, "stopped by SIGTERM")
@@ -99,6 +100,8 @@ def _run_step(kind: str, spec: StepSpec, attempt: StepAttempt, workspace: Worksp
         log(kind, str(marker))
         return
     attempt.start()
+    if attempt.is_after_failure:
+        forget_failure(spec, workspace)
     cancel_after_failure(spec, workspace)
     remove_dependent_markers(spec, workspace)
     import_module(f"odahu_argo.steps.{kind}").run(spec, workspace)

@@ -5,7 +5,8 @@ itself: a start follows either a fault that the step reported, or an interruptio
 which the step is still marked as running. Each has its own limit. Argo's limit is their sum, and a step that has reached
 one of them exits with a code that is not retried.
 
-Another run, such as `train retry`, starts a new count. The standard library only, like `markers`.
+Another run, such as `train retry`, starts a new count. So does `argo retry`, which starts a step again that has failed.
+The standard library only, like `markers`.
 """
 
 from __future__ import annotations
@@ -42,12 +43,16 @@ class RetriesExhausted(OdahuArgoError):
 
 @dataclass(frozen=True, slots=True)
 class AttemptCounts:
-    """How often a step of a run was retried after faults and after interruptions, and started after it had finished."""
+    """How often a step of a run was retried after faults and after interruptions, and started after it had finished.
+
+    `has_failed` is true if it has failed without a further retry.
+    """
 
     run: str
     faults: int = 0
     interruptions: int = 0
     finished_starts: int = 0
+    has_failed: bool = False
 
 
 class StepAttempt:
@@ -64,6 +69,8 @@ class StepAttempt:
         self._running_file = launch / RUNNING_FILE if is_train else self._file.with_suffix(".running")
         self._last_attempt_file = launch / LAST_ATTEMPT_FILE if is_train else None
         self._counts = AttemptCounts(self._run)
+        self.is_after_failure = False
+        """Whether the step is started again although it had failed without a further retry: a person uses `argo retry`."""
 
     def start(self) -> None:
         """Count the start, unless the step runs outside Argo.
@@ -75,7 +82,8 @@ class StepAttempt:
         if not self._run:
             return
         earlier = self._read()
-        if earlier is not None:
+        self.is_after_failure = earlier is not None and earlier.has_failed
+        if earlier is not None and not earlier.has_failed:
             if self._running_file.exists():
                 earlier = replace(earlier, interruptions=earlier.interruptions + 1)
             else:
@@ -104,7 +112,9 @@ class StepAttempt:
         """
         if not self._run:
             return
-        earlier = self._read() or self._counts
+        earlier = self._read()
+        if earlier is None or earlier.has_failed:
+            earlier = self._counts
         self._counts = replace(earlier, finished_starts=earlier.finished_starts + 1)
         self._write()
         if self._counts.finished_starts > self._max_faults + 1:
@@ -114,11 +124,17 @@ class StepAttempt:
             )
 
     def end(self, exit_code: int) -> int:
-        """Record that the step ended on its own, and return its exit code: a fault is final if no retry is left."""
-        if self._run:
-            with suppress(OSError):
-                self._running_file.unlink(missing_ok=True)
-        return EXIT_FINAL_FAULT if self._run and exit_code == EXIT_FAULT and self._is_last else exit_code
+        """Record that the step failed on its own, and return its exit code: a fault is final if no retry is left."""
+        if not self._run:
+            return exit_code
+        if exit_code == EXIT_FAULT and self._is_last:
+            exit_code = EXIT_FINAL_FAULT
+        with suppress(OSError):
+            self._running_file.unlink(missing_ok=True)
+            if exit_code != EXIT_FAULT:
+                self._counts = replace(self._counts, has_failed=True)
+                self._write()
+        return exit_code
 
     @property
     def _is_last(self) -> bool:

@@ -30,6 +30,16 @@ def report_final_failure(spec: StepSpec, workspace: Workspace) -> None:
             partial.replace(file)
 
 
+def forget_failure(spec: StepSpec, workspace: Workspace) -> None:
+    """Remove the file, because a person starts the failed and cancelled downloads of this run again.
+
+    Raises:
+        OSError: The disk failed.
+    """
+    if isinstance(spec, DownloadSpec):
+        _file(workspace).unlink(missing_ok=True)
+
+
 def cancel_after_failure(spec: StepSpec, workspace: Workspace) -> None:
     """Send SIGTERM to this process as soon as another download of this run has failed without a further retry."""
     if isinstance(spec, DownloadSpec) and _is_enabled():

@@ -147,8 +147,28 @@ def test_failed_download_cancels_the_others(step_runner: StepRunner, bucket: Buc
         assert step_runner.run_process(failing, **RUN).code == 2
         assert process.wait(timeout=60) == 2
         assert message.read_text() == "cancelled because step download-missing failed"
-        again = step_runner.run_process(slow, **RUN)
-        assert (again.code, again.message) == (2, "cancelled because step download-missing failed")
+        late = step_runner.run_process(DownloadSpec("slow", "late/"), **RUN)
+        assert (late.code, late.message) == (2, "cancelled because step download-missing failed")
+
+
+def test_argo_retry_starts_failed_and_cancelled_downloads_again(step_runner: StepRunner, bucket: Bucket) -> None:
+    """`argo retry` keeps the name of the workflow, so the downloads belong to the same run."""
+    bucket.put(wine=b"red")
+    step_runner.repository.mkdir()
+    step_runner.connect("missing", bucket.fields("beer"))
+    step_runner.connect("unreachable", {**bucket.fields("wine"), "endpoint": f"http://127.0.0.1:{free_port()}"})
+    failing, cancelled = DownloadSpec("missing", "other/"), DownloadSpec("unreachable", "in/")
+    assert step_runner.run_process(failing, **RUN).code == 2
+    assert step_runner.run_process(cancelled, **RUN).code == 2
+    bucket.put(beer=b"ale")
+    (step_runner.workspace.connections / "unreachable" / "endpoint").write_text(bucket.endpoint)
+    assert step_runner.run_process(cancelled, **RUN).code == 0
+    assert step_runner.run_process(failing, **RUN).code == 0
+
+
+def test_argo_retry_starts_a_new_count(step_runner: StepRunner, unreachable: CheckoutSpec) -> None:
+    limits = {"ODAHU_ARGO_RETRIES": "1,5"}
+    assert [step_runner.run_process(unreachable, **RUN, **limits).code for _ in range(4)] == [3, 4, 3, 4]
 
 
 def test_failed_download_lets_others_continue_without_fail_fast(step_runner: StepRunner, bucket: Bucket) -> None:
