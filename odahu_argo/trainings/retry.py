@@ -10,7 +10,7 @@ from typing import Any
 from odahu_argo import contract, naming, quantity
 from odahu_argo.compile.differences import Difference
 from odahu_argo.compile.retry import changes, earlier_image, earlier_specs, retry_workflow, workspace_claim
-from odahu_argo.contract import CheckoutSpec, PackageSpec, StepSpec, TrainSpec, spec_digest
+from odahu_argo.contract import CheckoutSpec, DownloadSpec, PackageSpec, StepSpec, TrainSpec, spec_digest
 from odahu_argo.errors import NotFound, UserError
 from odahu_argo.kube.cluster import PERSISTENT_VOLUME_CLAIM, WORKFLOW, Cluster, Kind, Object
 from odahu_argo.manifest.load import load_text
@@ -53,7 +53,7 @@ def retry_training(
     specification and the steps that depend on it run again.
 
     Raises:
-        UserError: The training has not failed, or its Workflow or workspace was deleted.
+        UserError: The training has not failed, its Workflow or workspace was deleted, or a finished download has changed.
         ServiceFault: The API cannot be reached.
     """
     newest = training.newest
@@ -68,7 +68,9 @@ def retry_training(
         plan = _plan_again(cluster, training, earlier, profile)
         finished = _finished_steps(training)
     else:
-        finished = _unchanged_steps(plan, _finished_steps(training), _specs_of_attempts(cluster, training))
+        before, specs = _finished_steps(training), _specs_of_attempts(cluster, training)
+        finished = _unchanged_steps(plan, before, specs)
+        _require_no_mixed_data(plan, before, finished, specs)
     if resources and (resources.cpu or resources.memory):
         if "train" in finished:
             raise UserError("the step train has finished, so its CPU and memory do not matter", "omit the options")
@@ -161,6 +163,20 @@ def _unchanged_steps(plan: Plan, finished: Collection[str], specs: Mapping[str, 
         if step.name in finished and is_same and unchanged.issuperset(step.needs):
             unchanged.add(step.name)
     return frozenset(unchanged)
+
+
+def _require_no_mixed_data(
+    plan: Plan, finished: Collection[str], unchanged: Collection[str], specs: Mapping[str, StepSpec]
+) -> None:
+    """Check that no changed download adds its files to those that it has downloaded before. A new checkout removes them."""
+    for step in plan.steps:
+        is_cleared = "checkout" not in unchanged and not (isinstance(step.spec, DownloadSpec) and step.spec.is_code)
+        is_changed = step.name in finished and step.name in specs and not _is_same_spec(specs[step.name], step.spec)
+        if isinstance(step.spec, DownloadSpec) and is_changed and not is_cleared:
+            raise UserError(
+                f"cannot retry training {plan.training_id!r}: step {step.name} has downloaded files that have changed since",
+                hint="odahu-argo train edit -f FILE starts a new run with an empty workspace",
+            )
 
 
 def _is_same_spec(earlier: StepSpec, planned: StepSpec) -> bool:

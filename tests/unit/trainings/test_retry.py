@@ -146,6 +146,16 @@ def test_changed_reference_repeats_everything(site: Site) -> None:
     assert site.steps() == ["checkout", "download-wine-data", "train", "package"]
 
 
+def test_changed_download_is_not_mixed_with_the_files_of_the_earlier_attempt(site: Site) -> None:
+    site.fail(reference="main")
+    changed = [{"connName": "wine-data", "localPath": "data/", "remotePath": "other/"}]
+    with pytest.raises(UserError, match="download-wine-data has downloaded files") as error:
+        site.retry({}, reference="main", data=changed)
+    assert "train edit -f FILE" in str(error.value)
+    site.retry({}, reference="develop", data=changed)
+    assert site.steps() == ["checkout", "download-wine-data", "train", "package"]
+
+
 def test_toolchain_of_the_manifests_is_known_to_the_retry(site: Site) -> None:
     own = {
         "kind": "ToolchainIntegration",
