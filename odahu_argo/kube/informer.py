@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Generic
 
@@ -96,10 +96,16 @@ class Informer(Generic[T]):
             except Exception as error:
                 _log.exception("cannot watch %s objects", self._kind.name)
                 self._fail(ServiceFault(f"cannot read {self._kind.name} objects: {type(error).__name__}: {error}"))
+                self._report_again()
             if time.monotonic() - self._listed_at > HEALTHY_SECONDS:
                 waits = delays(MIN_RETRY_SECONDS, MAX_RETRY_SECONDS)
             self._listed_at = math.inf
             self._stop.wait(next(waits))
+
+    def _report_again(self) -> None:
+        """Let the next list report every object, because `on_changes` may not have used the last ones."""
+        for uid, item in self._known.items():
+            self._known[uid] = replace(item, version="")
 
     def _watch(self) -> None:
         for update in watch(

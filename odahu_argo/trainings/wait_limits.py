@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from threading import Event
 
 from odahu_argo import naming, quantity
-from odahu_argo.errors import NotFound, OdahuArgoError
+from odahu_argo.errors import NotFound, OdahuArgoError, Rejected
 from odahu_argo.kube.cluster import POD, WORKFLOW, WORKLOAD, Cluster, Object
 from odahu_argo.kube.kueue import list_kueue
 from odahu_argo.status.nodes import pod_name
@@ -56,6 +56,8 @@ class WaitLimits:
                     report(line)
             except OdahuArgoError as error:
                 report(f"cannot check the waits for nodes: {error.problems[0].message}")
+            except Exception as error:
+                report(f"cannot check the waits for nodes: {type(error).__name__}: {error}")
 
     def enforce(self, now: datetime) -> Iterator[str]:
         """Stop each run with a pod that has waited longer than its limits. Yield a line for each.
@@ -108,7 +110,10 @@ class WaitLimits:
     def _stop(self, workflow: Object, wait: _Wait, cause: str, limit: timedelta) -> str:
         name = str(workflow["metadata"]["name"])
         change = {"metadata": {"annotations": {naming.STOPPED_ANNOTATION: cause}}, "spec": {"shutdown": "Terminate"}}
-        self._cluster.patch(WORKFLOW, name, change)
+        try:
+            self._cluster.patch(WORKFLOW, name, change)
+        except (NotFound, Rejected) as error:
+            return f"{name}: cannot be stopped: {error.problems[0].message}"
         what = "in its queue" if cause == naming.STOPPED_IN_QUEUE else "for a node"
         return f"{name}: stopped: step {wait.step} waited {what} longer than {limit.total_seconds():.0f} s"
 

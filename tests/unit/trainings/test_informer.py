@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 import pytest
@@ -277,3 +277,23 @@ def test_stop_ends_all_threads(cluster: InMemoryCluster) -> None:
     assert threading.active_count() == before + 3
     backend.close()
     assert threading.active_count() == before
+
+
+def test_change_that_could_not_be_used_is_reported_again(cluster: InMemoryCluster) -> None:
+    calls: list[list[str]] = []
+
+    def use(changes: Sequence[watch.WatchChange[str]]) -> None:
+        calls.append([change.value for change in changes])
+        if len(calls) == 1:
+            raise ValueError("not yet")
+
+    cluster.create(CONFIG_MAP, {"metadata": {"name": "first", "labels": {"kept": "yes"}}})
+    reader = kube_informer.Informer(
+        cluster, CONFIG_MAP, lambda item: str(item["metadata"]["name"]), {"kept": "yes"}, use, lambda: None
+    )
+    reader.start()
+    try:
+        assert eventually(lambda: calls == [["first"], ["first"]])
+        assert eventually(lambda: reader.state.error is None)
+    finally:
+        reader.stop()
