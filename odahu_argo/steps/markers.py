@@ -30,6 +30,7 @@ from odahu_argo.contract import (
     Workspace,
     spec_digest,
 )
+from odahu_argo.launcher.marker import flush_disk
 
 _ORDER = ("checkout", "download", "train", "package")
 _RESULTS = {"checkout": (COMMIT_ID,), "train": (RUN_ID,), "package": (RUN_ID, ARTIFACT_NAME)}
@@ -71,7 +72,7 @@ def restore_results(marker: Marker, workspace: Workspace) -> None:
 
 
 def write_marker(spec: StepSpec, workspace: Workspace) -> None:
-    """Mark a step as finished. Everything that it has written is on disk before the marker exists, even if the node fails.
+    """Mark a step as finished. In a pod, everything that it has written is on disk before the marker exists.
 
     Raises:
         OSError: The disk failed.
@@ -80,7 +81,7 @@ def write_marker(spec: StepSpec, workspace: Workspace) -> None:
     results = {name: value for name in names if (value := workspace.read_result(name)) is not None}
     file = marker_file(spec, workspace)
     file.parent.mkdir(parents=True, exist_ok=True)
-    os.sync()
+    flush_disk(str(workspace.root))
     partial = file.with_name(f".{file.name}.partial")
     with partial.open("w", encoding="utf-8") as stream:
         completed = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

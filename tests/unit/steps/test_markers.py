@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from dataclasses import replace
@@ -65,6 +66,22 @@ def test_finished_step_exits_before_heavy_imports(step_runner: StepRunner, origi
     ended = step_runner.run_process(CheckoutSpec("code"), PYTHONPROFILEIMPORTTIME="1")
     imported = {line.rpartition("|")[2].strip() for line in ended.log.splitlines() if line.startswith("import time:")}
     assert not {"odahu_argo.steps.checkout", "psutil", "obstore", "yaml", "subprocess", "mlflow"} & imported
+
+
+def test_step_in_pod_writes_its_files_to_disk_first(
+    step_runner: StepRunner, origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync = tmp_path / "bin" / "sync"
+    sync.parent.mkdir()
+    sync.write_text(
+        f'#!/bin/sh\necho "$@" >> {tmp_path}/calls\nls {step_runner.workspace.completed} >> {tmp_path}/calls\n'
+    )
+    sync.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{sync.parent}:{os.environ['PATH']}")
+    step_runner.connect("code", {"uri": origin.folder.as_uri()})
+    assert step_runner.run_process(CheckoutSpec("code"), KUBERNETES_SERVICE_HOST="10.0.0.1").code == 0
+    assert (tmp_path / "calls").read_text() == f"-f {step_runner.workspace.root}\n"
+    assert list(step_runner.workspace.completed.iterdir())
 
 
 def test_failed_step_runs_again(step_runner: StepRunner, origin: Origin) -> None:
