@@ -162,7 +162,8 @@ class TrainingIndex:
             return None
         cached = self._cache.get(training_id)
         if cached is None or cached[0] is not entry:
-            training = self._combine(training_id)
+            with self._writing:
+                training = self._combine(training_id)
             if training is None:
                 return None
             if len(self._cache) >= CACHED_TRAININGS:
@@ -173,9 +174,14 @@ class TrainingIndex:
         return replace(cached[1], attempts=tuple(attempts))
 
     def wait_for(self, is_true: Callable[[], bool], timeout: float) -> bool:
-        """Wait until `is_true`, which is checked after each change, or `timeout` seconds have passed."""
+        """Wait until `is_true`, which is checked after each change, or `timeout` seconds have passed.
+
+        Snapshots contain the changes that `is_true` has seen.
+        """
         with self._changed:
-            return self._changed.wait_for(is_true, timeout)
+            result = self._changed.wait_for(is_true, timeout)
+        with self._writing:
+            return result
 
     def has_run(self, training_id: str, uid: str) -> bool:
         """Return whether a Workflow with this UID belongs to the training."""

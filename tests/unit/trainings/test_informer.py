@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from odahu_argo.kube import watch
 from odahu_argo.kube.cluster import CONFIG_MAP, EVENT, WORKFLOW, Kind
 from odahu_argo.plan.model import Plan
 from odahu_argo.profile import Profile
-from odahu_argo.trainings import actions, history, informer, queries
+from odahu_argo.trainings import actions, history, index, informer, queries, runs
 from odahu_argo.trainings.events import Changed, Deleted, Disconnected, Reconnected
 from odahu_argo.trainings.selection import PageRequest, TrainingFilter
 from tests.fakes.cluster import InMemoryCluster
@@ -124,6 +125,22 @@ def test_own_changes_are_visible_at_once(
         assert states(backend) == {}
         with pytest.raises(NotFound, match="training 'wine' does not exist"):
             backend.trainings.get("wine")
+
+
+def test_own_change_is_visible_although_combining_takes_long(
+    cluster: InMemoryCluster, backend: SharedKubernetesBackend, wine: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(*arguments: Any) -> Any:
+        time.sleep(0.2)
+        return runs.combine(*arguments)
+
+    assert states(backend) == {}
+    monkeypatch.setattr(index, "combine", slow)
+    actions.create(cluster, wine)
+    uid = cluster.get(WORKFLOW, "wine-1")["metadata"]["uid"]
+    assert eventually(lambda: backend.informer.index.has_run("wine", uid))
+    backend.informer.wait_for_run("wine", uid)
+    assert states(backend) == {"wine": "scheduling"}
 
 
 def test_recorded_trainings_without_workflows_are_listed(
