@@ -21,9 +21,10 @@ from tests.servers.browser import browser, visit
 from tests.servers.helm import helm
 from tests.servers.kubernetes import ApiServer, Proxy, proxied
 from tests.servers.mlflow_server import mlflow_server
+from tests.servers.odahu_cli import odahuflowctl
 from tests.servers.odahu_sdk import sdk
 
-__all__ = ["browser", "helm", "mlflow_server", "sdk", "visit"]
+__all__ = ["browser", "helm", "mlflow_server", "odahuflowctl", "sdk", "visit"]
 
 
 @pytest.fixture(scope="session")
