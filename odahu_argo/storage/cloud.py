@@ -36,7 +36,7 @@ _STORE_ERRORS = (BaseError, FileNotFoundError, ValueError)
 """What obstore raises. It raises FileNotFoundError for status 404 and ValueError for unusable arguments."""
 
 READ_CHUNK = 1024 * 1024
-UPLOAD_PART = 8 * 1024 * 1024
+UPLOAD_PART = 6 * 1024 * 1024
 UPLOADS_AT_ONCE = 4
 _MOST_PARTS = 10_000
 """S3 and Google Cloud Storage accept no more parts for one object."""
