@@ -178,7 +178,7 @@ class TrainingsHandler(JsonHandler):
     @web.authenticated
     @authorized
     async def get(self) -> None:
-        """Return the newest trainings: at most `size`, and with `filter` those that contain its words."""
+        """Return the newest trainings: at most `size`, and only matches of `filter` if it is set."""
         size, words = self.get_query_argument("size", ""), self.get_query_argument("filter", "")
 
         def handle() -> Json:

@@ -62,7 +62,7 @@ class Artifacts:
 
 @dataclass(frozen=True, slots=True)
 class QueuePlace:
-    """Queue that holds a training, and its place among those that wait in it. Both numbers are 0 if it has no place."""
+    """Queue that holds a training, and its place among the waiting ones. Both numbers are 0 if it has no place."""
 
     name: str
     position: int = 0

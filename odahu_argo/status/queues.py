@@ -33,7 +33,7 @@ _ADMIN_HINT = "ask the administrator of the queue"
 
 @dataclass(frozen=True)
 class KueueObjects:
-    """Kueue's objects that concern a namespace. None stands for objects that the account may not read.
+    """Kueue's objects that concern a namespace. None means that the account may not read them.
 
     Attributes:
         workloads: Workloads of the namespace.
@@ -144,14 +144,14 @@ def _explain_queue(queue: str, kueue: KueueObjects) -> Explanation | None:
 
 
 def missing_queue(queue: str, local_queues: Mapping[str, Object]) -> Explanation:
-    """Return the explanation of a LocalQueue that does not exist, with those that do as a hint."""
+    """Return the explanation of a missing LocalQueue, with the existing ones as a hint."""
     available = ", ".join(sorted(local_queues))
     hint = f"set spec.queue to one of {available}" if available else "create it: odahu-argo setup queues"
     return Explanation("QueueNotFound", f"queue {queue} does not exist in the namespace", hint)
 
 
 def missing_priority(priority: str, available: Sequence[str]) -> Explanation:
-    """Return the explanation of a WorkloadPriorityClass that does not exist, with those that do as a hint."""
+    """Return the explanation of a missing WorkloadPriorityClass, with the existing ones as a hint."""
     names = ", ".join(sorted(available))
     hint = (
         f"set spec.priority to one of {names}" if names else "remove spec.priority: the cluster has no priority classes"
@@ -199,7 +199,7 @@ def _explain_flavors(message: str, queue: str) -> Explanation | None:
         taint = " ".join(part for part in match["taint"].split() if part != "<nil>")
         cause = f"flavor {match['flavor']} has the taint {taint}, which the node pool does not tolerate"
     elif match := _AFFINITY.search(message):
-        cause = f"the nodes of flavor {match['flavor']} are not those that the training selects"
+        cause = f"the nodes of flavor {match['flavor']} are not the ones that the training selects"
     else:
         return None
     hint = "correct tolerations and node_selector of the pool in the profile, or set spec.queue to another queue"

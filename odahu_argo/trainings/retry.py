@@ -168,7 +168,7 @@ def _unchanged_steps(plan: Plan, finished: Collection[str], specs: Mapping[str, 
 def _require_no_mixed_data(
     plan: Plan, finished: Collection[str], unchanged: Collection[str], specs: Mapping[str, StepSpec]
 ) -> None:
-    """Check that no changed download adds its files to those that it has downloaded before. A new checkout removes them."""
+    """Check that no changed download would add to its earlier files. A new checkout removes these."""
     for step in plan.steps:
         is_cleared = "checkout" not in unchanged and not (isinstance(step.spec, DownloadSpec) and step.spec.is_code)
         is_changed = step.name in finished and step.name in specs and not _is_same_spec(specs[step.name], step.spec)
