@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from typing import Any, Dict, Tuple
+from typing import Any, Callable, Dict, Tuple
 
 from odahu_argo.launcher.report import LaunchError, LaunchStopped, user_error
 
@@ -100,16 +100,7 @@ def wait(process: Any) -> int:
     Raises:
         LaunchStopped: SIGTERM was received. The processes of the session were terminated.
     """
-    while True:
-        try:
-            status = process.wait(timeout=_POLL_INTERVAL)
-        except subprocess.TimeoutExpired:
-            if _sigterm_received:
-                _terminate(process)
-                raise LaunchStopped from None
-            continue
-        check_stopped()
-        return int(status)
+    return int(_poll(process, process.wait))
 
 
 def read_output(process: Any) -> Tuple[str, str]:
@@ -118,16 +109,22 @@ def read_output(process: Any) -> Tuple[str, str]:
     Raises:
         LaunchStopped: SIGTERM was received. The processes of the session were terminated.
     """
+    output, errors = _poll(process, process.communicate)
+    return str(output), str(errors)
+
+
+def _poll(process: Any, wait_for_end: Callable[..., Any]) -> Any:
+    """Return the result of a method of the process that waits for its end; terminate the process after SIGTERM."""
     while True:
         try:
-            output, errors = process.communicate(timeout=_POLL_INTERVAL)
+            result = wait_for_end(timeout=_POLL_INTERVAL)
         except subprocess.TimeoutExpired:
             if _sigterm_received:
                 _terminate(process)
                 raise LaunchStopped from None
             continue
         check_stopped()
-        return str(output), str(errors)
+        return result
 
 
 def program_error(status: int) -> LaunchError:
