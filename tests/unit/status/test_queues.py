@@ -59,7 +59,7 @@ def test_admitted_pod_is_not_queued() -> None:
         ("a1", "gpu-only", "ExceedsQuota", "its queue gpu-only has no quota of memory", "ask the administrator to add"),
         ("a2", "other", "QueueInactive", "does not accept workloads of this namespace", "namespaceSelector"),
         ("a3", "tainted", "NoMatchingFlavor", "flavor tainted has the taint team b NoSchedule", "tolerations"),
-        ("a6", "team-a", "NoMatchingFlavor", "the nodes of flavor a100 are not those", "node_selector"),
+        ("a6", "team-a", "NoMatchingFlavor", "the nodes of flavor a100 are not the ones", "node_selector"),
     ],
 )
 def test_blocked_pod_has_its_cause(pod: str, queue: str, reason: str, message: str, hint: str) -> None:
